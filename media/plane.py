@@ -1,0 +1,288 @@
+"""The contract between the control plane (Python, decides) and the packet plane (moves packets).
+
+Two classes fulfil it: ``media.native.NativePlane``, whose thread never takes the GIL and which is the plane
+of every running server, and ``media.reference.ReferencePlane``, the same stages in plain Python, the
+executable specification. Their tests are the same.
+
+All calls return at once and take effect in the order in which they were made: the plane's thread owns its
+state and takes commands from a queue, so no caller ever holds up a packet. Times are nanoseconds of
+``CLOCK_REALTIME``, because the kernel stamps arriving datagrams with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+from pylibsrtp import Session
+
+from .ids import ConsumerId, ProducerId, Ssrc, TransportId
+
+#: (host, port): the host in numbers, IPv4 dotted or IPv6 without scope.
+Address = tuple[str, int]
+
+
+class Codec(IntEnum):
+    """What a producer's packets carry. The plane only peeks: is this the start of a key frame?"""
+
+    OPUS = 0
+    H264 = 1
+    VP8 = 2
+    VP9 = 3
+    AV1 = 4
+    H265 = 5
+
+
+class Extension(IntEnum):
+    """Header extensions that the plane knows, by their URI. SDP maps each to an id, 0 where it is not negotiated."""
+
+    MID = 0  # urn:ietf:params:rtp-hdrext:sdes:mid (RFC 8843): written, the consumer's
+    ABS_SEND_TIME = 1  # http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time: written, time of sending
+    ABS_CAPTURE_TIME = 2  # http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time: copied
+    AUDIO_LEVEL = 3  # urn:ietf:params:rtp-hdrext:ssrc-audio-level (RFC 6464): copied
+    TRANSPORT_WIDE = 4  # http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01: written
+    PLAYOUT_DELAY = 5  # http://www.webrtc.org/experiments/rtp-hdrext/playout-delay: written, the consumer's
+
+
+#: Ids by Extension, in its order; 1-14 (one-byte form, RFC 8285) or 0.
+ExtensionIds = tuple[int, int, int, int, int, int]
+NO_EXTENSIONS: ExtensionIds = (0, 0, 0, 0, 0, 0)
+
+
+class Drop(IntEnum):
+    """Why a packet was not forwarded (or an event not delivered). "Lost" is never an answer."""
+
+    EMPTY = 0  # a datagram without a byte
+    SHORT = 1  # shorter than the header that its first byte promises
+    OVERSIZED = 2  # longer than 1,500 bytes
+    UNKNOWN_PROTOCOL = 3  # its first byte is none of RFC 7983's
+    STRANGER = 4  # not STUN, from an address that ICE has not validated
+    NO_KEYS = 5  # SRTP before DTLS has finished
+    AUTHENTICATION = 6  # the SRTP tag is wrong
+    REPLAYED = 7  # SRTP saw this index before, or it is older than the window
+    MALFORMED = 8  # RTP or RTCP whose lengths lie
+    UNKNOWN_SSRC = 9  # no producer has this SSRC
+    DUPLICATE = 10  # this sequence number is in the history already
+    TOO_OLD = 11  # behind the history
+    PAUSED = 12  # the consumer asked for nothing
+    AWAITING_KEY_FRAME = 13  # a video consumer starts at a key frame
+    NOT_IN_HISTORY = 14  # NACKed, but no longer (or never) held
+    NACK_LIMIT = 15  # the same packet was retransmitted to this consumer less than 10 ms ago
+    PROTECT_FAILED = 16  # libsrtp refused to protect
+    TOO_LARGE = 17  # would exceed 1,500 bytes once rewritten
+    SEND_FAILED = 18  # the kernel refused the datagram
+    EVENT_QUEUE_FULL = 19  # Python did not collect events in time
+    TAP_FULL = 20  # the recorder did not collect packets in time
+    RATE_LIMIT = 21  # STUN from strangers above 2,000 a second
+
+
+class EventKind(IntEnum):
+    """What the plane hands to the control plane."""
+
+    STUN = 0  # data: the datagram; transport is 0 from an address not (yet) validated
+    DTLS = 1  # data: the datagram, from a validated address of this transport
+    RTCP = 2  # data: the compound packet, decrypted. NACKs in it are answered already
+    UNKNOWN_SSRC = 3  # data: header and extensions of the decrypted packet; at most 1 an SSRC in 100 ms
+    KEY_FRAME_WANTED = 4  # subject: a producer whose consumer lost what the history no longer holds
+    KEY_FRAME = 5  # subject: the producer; data: RTP timestamp, 4 bytes big-endian: a key frame began
+    REMOVED = 6  # the transport is out of the plane's hands: its SRTP sessions may be freed
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneEvent:
+    """One thing that happened. `time` is the kernel's receive time in ns where there is one."""
+
+    kind: EventKind
+    transport: TransportId
+    address: Address | None
+    time: int
+    subject: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerSpec:
+    """A stream to be received (or injected) and held in a history.
+
+    `history` is the number of packets kept, a power of two, at least 2,048 for video. `rtx_ssrc` 0: the
+    sender repeats lost packets under their own SSRC. `nack`: the sender answers generic NACKs (RFC 4585).
+    """
+
+    producer: ProducerId
+    transport: TransportId  # 0 for an injected producer
+    codec: Codec
+    clock_rate: int
+    payload_type: int
+    ssrc: Ssrc
+    rtx_payload_type: int = 0
+    rtx_ssrc: Ssrc = Ssrc(0)
+    nack: bool = True
+    history: int = 2048
+    extensions: ExtensionIds = NO_EXTENSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSpec:
+    """What one transport is sent of one producer.
+
+    RTP timestamps pass unchanged: (producer, timestamp) names a frame for everybody. Sequence numbers are
+    the consumer's own. Without RTX (`rtx_ssrc` 0) a repeated packet is bit-identical to the first, since
+    AES-GCM must never see one nonce with two contents: then `extensions` must not name ABS_SEND_TIME or
+    TRANSPORT_WIDE (ValueError).
+    `playout_delay` is (min, max) in ms, steps of 10, 0-40,950.
+    """
+
+    consumer: ConsumerId
+    producer: ProducerId
+    transport: TransportId
+    payload_type: int
+    ssrc: Ssrc
+    rtx_payload_type: int = 0
+    rtx_ssrc: Ssrc = Ssrc(0)
+    mid: str = ""
+    extensions: ExtensionIds = NO_EXTENSIONS
+    playout_delay: tuple[int, int] = (0, 0)
+
+
+#: Transit histogram: bucket i counts durations in [10 µs * 10**(i/20), 10 µs * 10**((i+1)/20)), i < 100:
+#: 10 µs to 1 s, 20 buckets a decade; bucket 0 takes what is faster, bucket 99 what is slower.
+TRANSIT_BUCKETS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerStatistics:
+    """What came in. `highest` is the 64-bit sequence number; `lost` counts numbers never received so far;
+    `jitter` is RFC 3550's, in timestamp units."""
+
+    packets: int
+    bytes: int
+    first: int
+    highest: int
+    lost: int
+    recovered: int
+    duplicates: int
+    jitter: int
+    nacks_sent: int
+    key_frames: int
+    last_timestamp: int
+    last_arrival: int
+    transit: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerStatistics:
+    """What went out: first sendings and repeats apart. `packets` and `octets` are what a sender report says
+    (octets: payload only); `last_timestamp` is that of the newest packet sent."""
+
+    packets: int
+    octets: int
+    retransmitted: int
+    last_timestamp: int
+    last_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneStatistics:
+    """Counters since the start, of one shard. `drops` is indexed by Drop, `transit` by bucket."""
+
+    packets_in: int
+    bytes_in: int
+    packets_out: int
+    bytes_out: int
+    send_calls: int
+    datagrams_in: int
+    drops: tuple[int, ...]
+    transit: tuple[int, ...]
+    cpu_ns: int
+    tap_backlog_bytes: int
+    producers: dict[ProducerId, ProducerStatistics] = field(default_factory=dict)
+    consumers: dict[ConsumerId, ConsumerStatistics] = field(default_factory=dict)
+
+
+class Plane(Protocol):
+    """Moves packets. Misuse (an unknown id, a spec out of range) is a ValueError; peers cannot cause one."""
+
+    @property
+    def address(self) -> Address:
+        """Where the plane listens: every peer, one UDP port."""
+
+    @property
+    def receive_buffer(self) -> int:
+        """Bytes of receive buffer that the kernel gave (4 MB are asked for)."""
+
+    @property
+    def send_buffer(self) -> int:
+        """Bytes of send buffer that the kernel gave."""
+
+    @property
+    def realtime(self) -> bool:
+        """Whether the plane's thread got a real-time scheduling class."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while events wait."""
+
+    def add_transport(self, transport: TransportId) -> None:
+        """Make a peer known; it has neither address nor keys yet."""
+
+    def validate_address(self, transport: TransportId, address: Address, *, selected: bool) -> None:
+        """Accept datagrams from this address as the peer's; send to it from now on when `selected`.
+
+        An address belongs to the transport that validated it last. At most 8 a transport; the oldest goes.
+        """
+
+    def set_keys(self, transport: TransportId, receive: Session, send: Session) -> None:
+        """Hand the SRTP sessions over. The plane alone uses them until the REMOVED event."""
+
+    def remove_transport(self, transport: TransportId) -> None:
+        """Forget the peer, its producers and its consumers (and all consumers of those producers)."""
+
+    def add_producer(self, spec: ProducerSpec) -> None:
+        """Receive a stream."""
+
+    def remove_producer(self, producer: ProducerId) -> None:
+        """Forget a stream and its consumers."""
+
+    def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
+        """Copy every packet of the producer to the tap, or stop."""
+
+    def add_consumer(self, spec: ConsumerSpec) -> None:
+        """Send a producer to a transport; video from its next key frame on."""
+
+    def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:
+        """Stop sending, or start again (video: at a key frame). Sequence numbers show no gap."""
+
+    def remove_consumer(self, consumer: ConsumerId) -> None:
+        """Stop sending and forget."""
+
+    def inject(self, producer: ProducerId, packets: Sequence[bytes], time: int) -> None:
+        """Feed plain RTP packets (at most 1,452 bytes each) into a producer as if received at `time`.
+
+        This is how a replay, a file or a test is a producer. The packets of one call are one burst.
+        """
+
+    def send_datagram(self, address: Address, data: bytes) -> None:
+        """Send as it is: STUN."""
+
+    def send_to(self, transport: TransportId, data: bytes) -> None:
+        """Send as it is to the transport's selected address: DTLS. Without one it is dropped."""
+
+    def send_rtcp(self, transport: TransportId, data: bytes) -> None:
+        """Protect a compound RTCP packet and send it."""
+
+    def events(self) -> list[PlaneEvent]:
+        """Take up to 1,024 events."""
+
+    def read_tap(self, limit: int = 4 << 20) -> bytes:
+        """Take whole tap records, at most `limit` bytes.
+
+        Each: u32 length of what follows, u32 producer, u64 arrival ns, u64 extended sequence number, then
+        the RTP packet, decrypted; all big-endian.
+        """
+
+    def statistics(self) -> PlaneStatistics:
+        """Read the counters (not a consistent instant; each counter is monotonic)."""
+
+    def close(self) -> None:
+        """Stop the thread and close the socket. Afterwards only `statistics` may be called."""
