@@ -9,7 +9,9 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 if {"bdist_wheel", "sdist", "install"} & set(sys.argv):
-    sys.exit("Konsil is an application, not a library: check it out and run `make run`, or `pip install -e .`.")
+    sys.exit(
+        "Konsil is an application, not a library: check it out and run `make run`, or `pip install -e .`."
+    )
 
 NATIVE = Path("media/native")
 DEBUG = os.environ.get("KONSIL_DEBUG") == "1"

@@ -1,0 +1,91 @@
+# Konsil's verbs, shared by people and continuous integration. `make run` and `make test` set a fresh Debian 12 or
+# Ubuntu 24.04 up entirely; the second time they take seconds.
+
+SHELL := /bin/bash
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(p) -c \
+	'import sys; sys.version_info >= (3, 11) and print(sys.executable)' 2>/dev/null)))
+BIN := .venv/bin
+NPM := cd web_client && PATH="$(CURDIR)/$(BIN):$$PATH" npm
+NATIVE_SOURCES := $(wildcard media/native/*.c media/native/*.h) setup.py
+WEB_SOURCES := $(shell find web_client -path web_client/node_modules -prune -o -path web_client/dist -prune -o -type f -print)
+KONSIL_FLAGS ?=
+
+.PHONY: run test test-python test-web lint types bench load debug clean setup setup-test lock
+
+run: setup ## set-up, server and a demo consultation on embedded defaults
+	$(BIN)/python -m server demo $(KONSIL_FLAGS)
+
+test: setup-test test-python test-web ## set-up and all tests
+
+test-python: setup-test
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+test-web: setup-test
+	$(NPM) run --silent check
+	$(NPM) run --silent test
+
+lint: setup ## ruff, and the web client's compiler
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+bench: setup ## packets a CPU second of the plane, beside bare sendmmsg in the same run
+	$(BIN)/python -m loadtests plane
+
+load: setup ## 1 x 4K to 15 experts, one verdict
+	$(BIN)/python -m loadtests room --experts 15 --fields 1 --bitrate 20M --seconds 15
+
+debug: setup ## the plane with its leak counters; the next `make` builds the fast one again
+	KONSIL_DEBUG=1 $(BIN)/python setup.py -q build_ext --inplace --force
+	@rm -f build/stamps/native
+	$(BIN)/python -m pytest tests/media
+
+clean: ## everything that was generated, except the virtual environment and recordings
+	rm -rf build web_client/dist web_client/node_modules media/native/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+lock: setup ## renew requirements.lock after a change of pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-header -q -o requirements.lock
+
+# -- what the verbs need -----------------------------------------------------------------------------------------
+
+setup: build/stamps/python build/stamps/native build/stamps/web
+
+setup-test: setup build/stamps/browser
+
+build/stamps/system:
+	@.ci/packages build $(PYTHON)
+	@mkdir -p $(@D) && touch $@
+
+build/stamps/python: requirements.lock build/stamps/system
+	@test -n "$(PYTHON)" || { echo "Konsil needs Python 3.11 or newer: apt-get install python3."; exit 1; }
+	@test -x $(BIN)/python || { echo "Making the virtual environment ..."; $(PYTHON) -m venv .venv; }
+	@test -x $(BIN)/uv || $(BIN)/pip install -q --disable-pip-version-check \
+		"$$(sed -n 's/^\(uv==[^ ]*\) .*/\1/p' requirements.lock)"
+	@echo "Installing the locked Python packages ..."
+	@$(BIN)/uv pip sync -q --require-hashes requirements.lock
+	@mkdir -p $(@D) && touch $@
+
+build/stamps/native: $(NATIVE_SOURCES) build/stamps/python
+	@echo "Building the native packet plane ..."
+	@$(BIN)/python setup.py -q build_ext --inplace
+	@touch $@
+
+build/stamps/npm: web_client/package-lock.json build/stamps/python
+	@echo "Installing the locked web packages ..."
+	@$(NPM) ci --silent --no-audit --no-fund
+	@touch $@
+
+build/stamps/web: $(WEB_SOURCES) build/stamps/npm
+	@echo "Building the web client ..."
+	@$(NPM) run --silent build
+	@touch $@
+
+build/stamps/browser:
+	@.ci/packages browser $(PYTHON)
+	@mkdir -p $(@D) && touch $@

@@ -1,0 +1,228 @@
+"""The one configuration: a TOML file, then the environment, every key documented here and nowhere else.
+
+``python -m server config`` prints all keys with their meaning and default as a TOML file to start from. A
+mistake is answered with the file, the line and a sentence; the server does not start with half a
+configuration.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """The configuration has a mistake; the text says where and what is expected."""
+
+
+def _key(default: Any, words: str, low: float | None = None, high: float | None = None) -> Any:
+    metadata = {"words": words, "low": low, "high": high}
+    if isinstance(default, tuple):
+        return field(default_factory=lambda: default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpConfig:
+    """Pages, signalling and recordings."""
+
+    host: str = _key("127.0.0.1", "Address to listen on; 0.0.0.0 for all.")
+    port: int = _key(8080, "TCP port.", 0, 65535)
+    public_url: str = _key(
+        "", "What links begin with, such as https://konsil.example.org; empty: host and port."
+    )
+    certificate: str = _key(
+        "",
+        "PEM file with the TLS chain. Browsers give camera and microphone only to HTTPS or localhost.",
+    )
+    private_key: str = _key("", "PEM file with the TLS private key.")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaConfig:
+    """The packet plane: one UDP port for everyone."""
+
+    host: str = _key("127.0.0.1", "Address to listen on; 0.0.0.0 for all.")
+    port: int = _key(8443, "UDP port; 0 takes any free one.", 0, 65535)
+    advertised: tuple[str, ...] = _key(
+        (), "Addresses that browsers are told, as host or host:port; needed with host 0.0.0.0 or behind NAT."
+    )
+    start_kbps: int = _key(6000, "Bit rate in kbit/s that a browser's camera begins with.", 100, 100_000)
+    max_kbps: int = _key(50_000, "Bit rate in kbit/s that a browser may reach.", 100, 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomsConfig:
+    """Who fits into a room, and for how long a place is kept."""
+
+    participants: int = _key(64, "Most participants in a room.", 2, 1000)
+    experts: int = _key(16, "Most experts in a room.", 1, 64)
+    resume_seconds: float = _key(30.0, "How long a broken connection keeps identity and state.", 1, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingsConfig:
+    """Where the archive stands."""
+
+    folder: str = _key("var/recordings", "Folder of the recordings, one folder each.")
+    minimum_free_mb: int = _key(
+        1024, "Free disk space in MiB without which no recording starts.", 0, 1_000_000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsConfig:
+    """What signs the links."""
+
+    file: str = _key("var/secret", "File with the signing secret; made with mode 0600 on the first start.")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be set."""
+
+    http: HttpConfig = field(default_factory=HttpConfig)
+    media: MediaConfig = field(default_factory=MediaConfig)
+    rooms: RoomsConfig = field(default_factory=RoomsConfig)
+    recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
+    secrets: SecretsConfig = field(default_factory=SecretsConfig)
+
+    @property
+    def public_url(self) -> str:
+        """What links begin with, without a slash at the end."""
+        if self.http.public_url:
+            return self.http.public_url.rstrip("/")
+        scheme = "https" if self.http.certificate else "http"
+        host = "localhost" if self.http.host in ("127.0.0.1", "0.0.0.0", "::1", "::") else self.http.host  # noqa: S104
+        return f"{scheme}://{host}:{self.http.port}"
+
+
+SECTIONS: dict[str, Any] = {
+    "http": HttpConfig,
+    "media": MediaConfig,
+    "rooms": RoomsConfig,
+    "recordings": RecordingsConfig,
+    "secrets": SecretsConfig,
+}
+
+
+def load(path: Path | None, environment: Mapping[str, str]) -> Config:
+    """Read the file (if there is one), then the variables ``KONSIL_<SECTION>_<KEY>``, which win.
+
+    Raises ConfigError on the first mistake, naming file and line or variable.
+    """
+    text = path.read_text("utf-8") if path is not None else ""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: this is not TOML: {error}") from None
+    for name, table in tables.items():
+        if name not in SECTIONS:
+            raise ConfigError(
+                f"{path}, line {_line(text, name, None)}: there is no section [{name}]; "
+                f"there are {', '.join(SECTIONS)}."
+            )
+        if not isinstance(table, dict):
+            raise ConfigError(f"{path}, line {_line(text, None, name)}: {name} is a section: write [{name}].")
+    values: dict[str, Any] = {}
+    for name, kind in SECTIONS.items():
+        keys = {key.name: key for key in fields(kind)}
+        chosen: dict[str, Any] = {}
+        for key, value in tables.get(name, {}).items():
+            where = f"{path}, line {_line(text, name, key)}"
+            if key not in keys:
+                raise ConfigError(f"{where}: [{name}] has no key {key}; it has {', '.join(keys)}.")
+            chosen[key] = _checked(where, keys[key], value)
+        for key, definition in keys.items():
+            variable = f"KONSIL_{name}_{key}".upper()
+            if variable in environment:
+                chosen[key] = _checked(
+                    variable, definition, _from_text(variable, definition, environment[variable])
+                )
+        values[name] = kind(**chosen)
+    _check_variables(environment)
+    return Config(**values)
+
+
+def document() -> str:
+    """Render every key with its meaning and default as a TOML file."""
+    lines = [
+        "# Konsil's configuration. Every key stands here with its default; the environment",
+        "# (KONSIL_<SECTION>_<KEY>, lists separated by commas) wins over the file.",
+    ]
+    for name, kind in SECTIONS.items():
+        lines += ["", f"# {kind.__doc__}", f"[{name}]"]
+        for key in fields(kind):
+            lines += [f"# {key.metadata['words']}", f"{key.name} = {_toml(getattr(kind(), key.name))}"]
+    return "\n".join(lines) + "\n"
+
+
+#: Variables that bear the prefix and are not keys: read by the publisher and the build.
+OTHER_VARIABLES = frozenset({"KONSIL_TOKEN", "KONSIL_CONFIG", "KONSIL_DEBUG"})
+
+
+def _check_variables(environment: Mapping[str, str]) -> None:
+    known = set(OTHER_VARIABLES)
+    for name, kind in SECTIONS.items():
+        known |= {f"KONSIL_{name}_{key.name}".upper() for key in fields(kind)}
+    for variable in environment:
+        if variable.startswith("KONSIL_") and variable not in known:
+            raise ConfigError(
+                f"{variable}: no configuration key has this name; `python -m server config` lists them."
+            )
+
+
+def _default(definition: Any) -> Any:
+    return definition.default if definition.default is not MISSING else definition.default_factory()
+
+
+def _checked(where: str, definition: Any, value: Any) -> Any:
+    """Hold a value against its key's type and range."""
+    default = _default(definition)
+    low, high = definition.metadata["low"], definition.metadata["high"]
+    if isinstance(default, tuple):
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"{where}: {definition.name} is a list of strings.")
+        return tuple(value)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type(default):
+        expected = {int: "a whole number", float: "a number", str: "a string in quotes"}[type(default)]
+        raise ConfigError(f"{where}: {definition.name} must be {expected}, not {value!r}.")
+    if low is not None and not low <= value <= high:
+        raise ConfigError(f"{where}: {definition.name} must be from {low} to {high}, not {value}.")
+    return value
+
+
+def _from_text(variable: str, definition: Any, text: str) -> Any:
+    default = _default(definition)
+    if isinstance(default, tuple):
+        return [item.strip() for item in text.split(",") if item.strip()]
+    try:
+        return type(default)(text)
+    except ValueError:
+        raise ConfigError(f"{variable}: {definition.name} must be a number, not {text!r}.") from None
+
+
+def _line(text: str, section: str | None, key: str | None) -> int:
+    """Find the line on which a section or one of its keys stands, 1 if it is written in an unusual way."""
+    current: str | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*\"?([^\]\".]+)\"?\s*\]", line)
+        if header:
+            current = header.group(1).strip()
+            if key is None and current == section:
+                return number
+        elif key is not None and current == section and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
+            return number
+    return 1
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
