@@ -1,0 +1,136 @@
+"""What is measured, as a Prometheus collector: counters are read from the plane at each scrape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from media.plane import TRANSIT_BUCKETS, Drop, PlaneStatistics
+
+#: Every fourth of the plane's buckets is exposed, five a decade.
+EXPOSED_EVERY = 4
+
+COUNTERS = (
+    ("konsil_packets_in", "RTP packets received and authenticated.", "packets_in"),
+    ("konsil_packets_out", "RTP packets sent, repeats included.", "packets_out"),
+    ("konsil_bytes_in", "Bytes received.", "bytes_in"),
+    ("konsil_bytes_out", "Bytes sent.", "bytes_out"),
+    ("konsil_send_calls", "System calls that sent media.", "send_calls"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a scrape sees. `participants` counts by role; nothing here names a room or a person."""
+
+    shards: Sequence[PlaneStatistics]
+    rooms: int
+    participants: dict[str, int]
+    recordings: int
+    backlog_bytes: int
+    ephemeral_dropped: int
+
+
+def bucket_bound(index: int) -> float:
+    """Return the upper bound of a transit bucket in seconds (`media.plane.TRANSIT_BUCKETS`)."""
+    return float(10e-6 * 10 ** ((index + 1) / 20))
+
+
+def quantile(transit: Iterable[int], share: float) -> float | None:
+    """Return the bound in seconds below which that share (0-1) of the packets lies, None without packets."""
+    counts = list(transit)
+    total = sum(counts)
+    seen = 0
+    for index, count in enumerate(counts):
+        seen += count
+        if total and seen >= share * total:
+            return bucket_bound(index)
+    return None
+
+
+class Metrics:
+    """Collects at each scrape what the function given returns."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._snapshot = snapshot
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def render(self) -> bytes:
+        """Render everything in Prometheus' text format 0.0.4."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families (called by the registry)."""
+        now = self._snapshot()
+        for name, words, attribute in COUNTERS:
+            yield _by_shard(name, words, [getattr(shard, attribute) for shard in now.shards])
+        cpu = [shard.cpu_ns / 1e9 for shard in now.shards]
+        yield _by_shard("konsil_plane_cpu_seconds", "CPU time of the packet plane's thread.", cpu)
+        drops = CounterMetricFamily(
+            "konsil_drops", "Packets not forwarded, by reason (media/plane.py).", labels=("shard", "reason")
+        )
+        for number, shard in enumerate(now.shards):
+            for reason in Drop:
+                drops.add_metric((str(number), reason.name.lower()), shard.drops[reason])
+        yield drops
+        yield from _transit(now.shards)
+        participants = GaugeMetricFamily(
+            "konsil_participants",
+            "Participants by role, those who are reconnecting included.",
+            labels=("role",),
+        )
+        for role, count in sorted(now.participants.items()):
+            participants.add_metric((role,), count)
+        yield participants
+        yield GaugeMetricFamily("konsil_rooms", "Rooms with somebody in them.", now.rooms)
+        yield GaugeMetricFamily("konsil_recordings", "Recordings being written.", now.recordings)
+        yield GaugeMetricFamily(
+            "konsil_recorder_backlog_bytes", "Bytes recorded but not yet on the disk.", now.backlog_bytes
+        )
+        yield CounterMetricFamily(
+            "konsil_ephemeral_dropped",
+            "Pointer and stroke messages dropped as too old.",
+            now.ephemeral_dropped,
+        )
+
+
+def _by_shard(name: str, words: str, values: Iterable[float]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, words, labels=("shard",))
+    for number, value in enumerate(values):
+        family.add_metric((str(number),), value)
+    return family
+
+
+def _transit(shards: Sequence[PlaneStatistics]) -> Iterator[Metric]:
+    histogram = HistogramMetricFamily(
+        "konsil_transit_seconds",
+        "From the kernel's receive stamp to the return of the send call.",
+        labels=("shard",),
+    )
+    quantiles = GaugeMetricFamily(
+        "konsil_transit_quantile_seconds",
+        "Quantiles of the same since the start (upper bound of the bucket).",
+        labels=("shard", "quantile"),
+    )
+    for number, shard in enumerate(shards):
+        buckets: list[tuple[str, float]] = []
+        running = 0
+        for index, count in enumerate(shard.transit):
+            running += count
+            if (index + 1) % EXPOSED_EVERY == 0 and index + 1 < TRANSIT_BUCKETS:
+                buckets.append((f"{bucket_bound(index):.3g}", running))
+        buckets.append(("+Inf", running))
+        # taken from the buckets' geometric middles, good to 6 %
+        total = sum(count * bucket_bound(index) * 0.944 for index, count in enumerate(shard.transit))
+        histogram.add_metric((str(number),), buckets, total)
+        for share in (0.5, 0.99, 0.999):
+            value = quantile(shard.transit, share)
+            if value is not None:
+                quantiles.add_metric((str(number), str(share)), value)
+    yield histogram
+    yield quantiles
