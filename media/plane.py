@@ -76,6 +76,9 @@ class Drop(IntEnum):
     EVENT_QUEUE_FULL = 19  # Python did not collect events in time
     TAP_FULL = 20  # the recorder did not collect packets in time
     RATE_LIMIT = 21  # STUN from strangers above 2,000 a second
+    PADDING = 22  # a probe on the RTX stream: nothing but padding
+    UNKNOWN_PAYLOAD_TYPE = 23  # a known SSRC, but not the payload type of its producer
+    RECEIVE_QUEUE = 24  # the kernel's receive buffer was full (SO_RXQ_OVFL)
 
 
 class EventKind(IntEnum):
@@ -132,6 +135,8 @@ class ConsumerSpec:
     AES-GCM must never see one nonce with two contents: then `extensions` must not name ABS_SEND_TIME or
     TRANSPORT_WIDE (ValueError).
     `playout_delay` is (min, max) in ms, steps of 10, 0-40,950.
+    An SSRC (RTX too) names one consumer for the life of a transport, also after the consumer is removed: its
+    sequence numbers begin anew, and a nonce must never come twice (ValueError).
     """
 
     consumer: ConsumerId
