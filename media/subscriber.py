@@ -1,0 +1,96 @@
+"""What one transport is sent: its slots, which are the media sections of the offer, in order.
+
+A section cannot be taken out of a description, so the slot of a producer that ended waits, inactive, for the next of
+its kind. A slot's SSRCs are new each time, since the receiver would take an old one's sequence numbers for loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
+from .plane import NO_EXTENSIONS, Codec, ExtensionIds
+
+#: Base of the SSRCs that we choose, away from the small numbers that browsers use for themselves.
+SSRC_BASE = 0x4B000000
+
+
+@dataclass(slots=True)
+class Slot:
+    """One media section of the offer; `producer` 0 while it is inactive."""
+
+    mid: Mid
+    video: bool
+    producer: ProducerId = ProducerId(0)
+    consumer: ConsumerId = ConsumerId(0)
+    codec: Codec = Codec.OPUS
+    clock_rate: int = 48000
+    fmtp: str = ""
+    started: bool = False
+    payload_type: int = 0
+    rtx_payload_type: int = 0
+    extensions: ExtensionIds = NO_EXTENSIONS
+    loss: float = 0.0
+
+    @property
+    def ssrc(self) -> Ssrc:
+        """The stream's SSRC, unique in the server."""
+        return Ssrc(SSRC_BASE + 2 * self.consumer)
+
+    @property
+    def rtx_ssrc(self) -> Ssrc:
+        """The SSRC of its repeats (RFC 4588)."""
+        return Ssrc(SSRC_BASE + 2 * self.consumer + 1)
+
+
+class Subscriber:
+    """A transport that is sent producers."""
+
+    def __init__(self, transport: TransportId, next_id: Callable[[], int]) -> None:
+        self.transport = transport
+        self.slots: list[Slot] = []
+        self._next_id = next_id
+
+    def assign(self, producer: ProducerId, codec: Codec, clock_rate: int, fmtp: str) -> Slot:
+        """Give a producer a slot: a waiting one of its kind, else a new one."""
+        video = codec is not Codec.OPUS
+        for slot in self.slots:
+            if slot.video == video and not slot.producer:
+                break
+        else:
+            slot = Slot(Mid(str(len(self.slots))), video)
+            self.slots.append(slot)
+        slot.producer, slot.consumer = producer, ConsumerId(self._next_id())
+        slot.codec, slot.clock_rate, slot.fmtp = codec, clock_rate, fmtp
+        slot.started, slot.loss = False, 0.0
+        return slot
+
+    def release(self, producer: ProducerId) -> ConsumerId | None:
+        """Take a producer out of its slot; returns the consumer that was started, None if none was."""
+        slot = self.slot_of(producer)
+        if slot is None:
+            return None
+        slot.producer = ProducerId(0)
+        started, slot.started = slot.started, False
+        return slot.consumer if started else None
+
+    def slot_of(self, producer: ProducerId) -> Slot | None:
+        """Find the slot of a producer."""
+        return next((slot for slot in self.slots if slot.producer == producer and producer), None)
+
+    def slot_with(self, ssrc: Ssrc) -> Slot | None:
+        """Find the slot that sends under this SSRC."""
+        return next(
+            (slot for slot in self.slots if slot.producer and ssrc in (slot.ssrc, slot.rtx_ssrc)), None
+        )
+
+    def watched(self) -> Sequence[ProducerId]:
+        """List the producers in slots, in the slots' order."""
+        return [slot.producer for slot in self.slots if slot.producer]
+
+    def report_loss(self, ssrc: Ssrc, share: float) -> None:
+        """Note what share (0-1) of a stream the receiver lost lately."""
+        slot = self.slot_with(ssrc)
+        if slot is not None:
+            slot.loss = share
