@@ -1,0 +1,154 @@
+"""Reads a journal, whole, cut, damaged or still being written.
+
+A block that is whole is believed, everything else is counted: `ignored` bytes, `truncated` when there is no
+end record or anything was ignored. After a damaged block the reader goes on at the next one that is whole,
+so a flipped bit costs half a second of a consultation and not the rest of it.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from .journal import (
+    BLOCK_HEADER_SIZE,
+    BLOCK_MAGIC,
+    FILE_HEADER_SIZE,
+    RECORD_HEADER_SIZE,
+    BlockHeader,
+    JournalError,
+    JournalHeader,
+    Record,
+    RecordType,
+    header_size,
+    record_header,
+)
+
+
+class JournalReader:
+    """Turns a file's bytes, in pieces of any size, into records.
+
+    Call `receive_data` with what was read, then `next_record` until it returns None; at the end of the file
+    `finish`. It holds the current block and what was received behind it, nothing more. Only an unreadable
+    file header raises (JournalError).
+    """
+
+    def __init__(self) -> None:
+        self.header: JournalHeader | None = None
+        #: Whether the end record was read.
+        self.ended = False
+        #: Bytes that belong to no whole block.
+        self.ignored = 0
+        #: Places where something is wrong in the middle of the file.
+        self.damaged = 0
+        #: Where the last whole block ends: a file cut here is a clean one.
+        self.whole_until = 0
+        self._buffer = bytearray()
+        self._base = 0  # the buffer's place in the file
+        self._block = b""
+        self._block_base = 0
+        self._position = 0
+        self._next_number = 0
+        self._lost = False  # no block is where one should be: searching for the next
+
+    @property
+    def truncated(self) -> bool:
+        """Whether anything is missing: the end, or something before it."""
+        return not self.ended or self.ignored > 0 or self.damaged > 0
+
+    def receive_data(self, data: bytes) -> None:
+        """Take the next bytes of the file. Raises JournalError when its header cannot be read."""
+        self._buffer += data
+        if self.header is None and len(self._buffer) >= FILE_HEADER_SIZE:
+            size = header_size(bytes(self._buffer[:FILE_HEADER_SIZE]))
+            if len(self._buffer) >= size:
+                self.header = JournalHeader.parse(bytes(self._buffer[:size]))
+                self._drop(size)
+                self.whole_until = size
+
+    def next_record(self) -> Record | None:
+        """Take the next record, or None until more bytes have come."""
+        while True:
+            record = self._record_of_block()
+            if record is not None:
+                return record
+            if self.header is None or not self._open_block():
+                return None
+
+    def finish(self) -> None:
+        """Say that the file ends here: what is left in the buffer is no whole block."""
+        while self.next_record() is not None:
+            pass  # records that the caller did not take are not ignored bytes
+        self.ignored += len(self._buffer)
+        self._drop(len(self._buffer))
+
+    def _record_of_block(self) -> Record | None:
+        while self._position < len(self._block):
+            position = self._position
+            start = position + RECORD_HEADER_SIZE
+            if start > len(self._block):
+                self._give_block_up()
+                return None
+            kind, time, length = record_header(self._block, position)
+            if start + length > len(self._block):
+                self._give_block_up()
+                return None
+            self._position = start + length
+            try:
+                type_ = RecordType(kind)
+            except ValueError:
+                continue  # a later version's: its length is enough to pass it by
+            if type_ is RecordType.END:
+                self.ended = True
+            return Record(type_, time, self._block[start : start + length], self._block_base + start)
+        return None
+
+    def _give_block_up(self) -> None:
+        self.damaged += 1
+        self.ignored += len(self._block) - self._position
+        self._position = len(self._block)
+
+    def _open_block(self) -> bool:
+        """Go to the next whole block; False until more bytes have come."""
+        while len(self._buffer) >= BLOCK_HEADER_SIZE:
+            try:
+                header = BlockHeader.parse(bytes(self._buffer[:BLOCK_HEADER_SIZE]))
+            except JournalError:
+                self._search()
+                continue
+            size = BLOCK_HEADER_SIZE + header.length
+            if len(self._buffer) < size:
+                return False
+            payload = bytes(self._buffer[BLOCK_HEADER_SIZE:size])
+            base = self._base + BLOCK_HEADER_SIZE
+            self._drop(size)
+            # flags are for sealed blocks, which this version cannot open; a number seen before is a copy
+            if header.flags or zlib.crc32(payload) != header.checksum or header.number < self._next_number:
+                self._damage()
+                self.ignored += size
+                continue
+            if header.number > self._next_number and not self._lost:
+                self.damaged += 1  # whole blocks are missing, without a trace in the bytes
+            self._lost = False
+            self._next_number = header.number + 1
+            self._block, self._block_base, self._position = payload, base, 0
+            self.whole_until = self._base
+            return True
+        return False
+
+    def _search(self) -> None:
+        """Drop bytes up to the next that may begin a block."""
+        self._damage()
+        found = self._buffer.find(BLOCK_MAGIC, 1)
+        if found < 0:
+            found = len(self._buffer) - len(BLOCK_MAGIC) + 1  # the magic may have begun at the end
+        self.ignored += found
+        self._drop(found)
+
+    def _damage(self) -> None:
+        if not self._lost:
+            self.damaged += 1
+            self._lost = True
+
+    def _drop(self, size: int) -> None:
+        del self._buffer[:size]
+        self._base += size
