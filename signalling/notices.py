@@ -1,0 +1,163 @@
+"""What the server says: one builder a message of PROTOCOL.md.
+
+Each returns a `ServerMessage`, which is encoded once however many participants it is sent to.
+`now` and other times are Unix seconds; on the wire they are milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .messages import VERSION
+
+Json = Mapping[str, Any]
+
+
+class ServerMessage:
+    """One JSON object for clients: `body` as plain values (not to be changed), `text` as sent."""
+
+    __slots__ = ("_text", "body")
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        self.body = body
+        self._text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Encode at the first use. A NaN in it is our fault and raises ValueError."""
+        if self._text is None:
+            self._text = json.dumps(self.body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"ServerMessage({self.body.get('type')!r})"  # contents may be secret: never in a log
+
+
+def milliseconds(now: float) -> float:
+    """Convert Unix seconds to the wire's Unix milliseconds, to the microsecond."""
+    return round(now * 1000, 3)
+
+
+# answers
+
+
+def reply(request: int, **fields: Any) -> ServerMessage:
+    """Answer a request; `fields` are what its section of PROTOCOL.md names (sdp, producers, sequence, …)."""
+    return ServerMessage({"type": "reply", "id": request, **fields})
+
+
+def error(request: int | None, code: str, sentence: str) -> ServerMessage:
+    """Refuse a request (or a message whose id could not be read: null)."""
+    return ServerMessage({"type": "error", "id": request, "code": code, "message": sentence})
+
+
+def closed(code: str, sentence: str) -> ServerMessage:
+    """Say why the socket is closed now."""
+    return ServerMessage({"type": "closed", "code": code, "message": sentence})
+
+
+def pong(request: int, client_time: float, now: float) -> ServerMessage:
+    """Answer a ping: `client_time` comes back as it was sent."""
+    return ServerMessage(
+        {"type": "pong", "id": request, "time": client_time, "server_time": milliseconds(now)}
+    )
+
+
+def welcome(
+    request: int,
+    *,
+    participant: str,
+    session: str,
+    room: str,
+    now: float,
+    permissions: Sequence[str],
+    participants: Sequence[Json],
+    producers: Sequence[Json],
+    marks: Json,
+    recording: Json | None,
+) -> ServerMessage:
+    """Admit: everything that the client needs to show the room. `marks` is `annotation`'s Tail as JSON."""
+    return ServerMessage(
+        {
+            "type": "welcome",
+            "id": request,
+            "version": VERSION,
+            "self": participant,
+            "session": session,
+            "room": room,
+            "time": milliseconds(now),
+            "permissions": list(permissions),
+            "participants": list(participants),
+            "producers": list(producers),
+            "marks": marks,
+            "recording": recording,
+        }
+    )
+
+
+# notices
+
+
+def offer(revision: int, sdp: str, consumers: Sequence[Json]) -> ServerMessage:
+    """Offer what the client is to be sent: `consumers` are objects of mid, producer, consumer."""
+    return ServerMessage({"type": "offer", "revision": revision, "sdp": sdp, "consumers": list(consumers)})
+
+
+def participant(description: Json) -> ServerMessage:
+    """Describe a participant who is new or has changed."""
+    return ServerMessage({"type": "participant", "participant": description})
+
+
+def participant_left(identifier: str, reason: str) -> ServerMessage:
+    """Say that a participant is no longer of the room: left, timeout, removed or room_ended."""
+    return ServerMessage({"type": "participant_left", "participant": identifier, "reason": reason})
+
+
+def producer(description: Json) -> ServerMessage:
+    """Describe a producer that is new or has changed."""
+    return ServerMessage({"type": "producer", "producer": description})
+
+
+def producer_removed(identifier: int) -> ServerMessage:
+    """Say that a producer has ended."""
+    return ServerMessage({"type": "producer_removed", "producer": identifier})
+
+
+def clock(producer: int, rtp_timestamp: int, captured: float, clock_rate: int) -> ServerMessage:
+    """Tie an RTP timestamp to the server's clock by the producer's sender report."""
+    return ServerMessage(
+        {
+            "type": "clock",
+            "producer": producer,
+            "rtp_timestamp": rtp_timestamp,
+            "time": milliseconds(captured),
+            "clock_rate": clock_rate,
+            "source": "sender_report",
+        }
+    )
+
+
+def barcode(producer: int, frame: int, time: float, interval_ms: float, modulus: int) -> ServerMessage:
+    """Pass a publisher's barcode on; `time` stays in Unix ms, as `messages.Barcode` has it."""
+    return ServerMessage(
+        {
+            "type": "barcode",
+            "producer": producer,
+            "frame": frame,
+            "time": time,
+            "interval_ms": interval_ms,
+            "modulus": modulus,
+        }
+    )
+
+
+def operation(entry: Json) -> ServerMessage:
+    """Tell everybody a decided operation: `entry` is `annotation`'s Entry as JSON."""
+    return ServerMessage({"type": "operation", **entry})
+
+
+def recording(description: Json | None) -> ServerMessage:
+    """Tell what is being recorded; None: nothing."""
+    return ServerMessage({"type": "recording", "recording": description})

@@ -1,0 +1,85 @@
+"""Who may do what: in words, then as a table that can be held beside them.
+
+surgeon   operates: shows the operating field, draws, wipes everything away with one key, records.
+chair     leads the conversation: like the surgeon, but has no field to show, and may mute others.
+expert    is asked for an opinion: is seen and heard, draws, wipes away only his own.
+trainee   learns: sees the room and replays its recordings. May not draw: a learner's mark could be taken
+          for an expert's advice.
+observer  sees the room while it lasts, and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+Role = Literal["surgeon", "chair", "expert", "trainee", "observer"]
+Permission = Literal[
+    "publish",  # camera, microphone, screen, a second image source
+    "publish_field",  # the operating field, which marks are drawn on
+    "watch",  # be sent what the others publish
+    "mark",  # draw, point, undo, redo
+    "clear_own",  # wipe one's own marks away
+    "clear_field",  # wipe everybody's marks away
+    "record",  # start and stop the recording
+    "replay",  # see the room's recordings
+    "moderate",  # mute others
+]
+
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+PERMISSIONS: Final[tuple[Permission, ...]] = get_args(Permission)
+
+# fmt: off
+_TABLE: Final[dict[Permission, str]] = {
+    #                 surgeon chair expert trainee observer
+    "publish":       "yes     yes   yes    no      no",
+    "publish_field": "yes     no    no     no      no",
+    "watch":         "yes     yes   yes    yes     yes",
+    "mark":          "yes     yes   yes    no      no",
+    "clear_own":     "yes     yes   yes    no      no",
+    "clear_field":   "yes     yes   no     no      no",
+    "record":        "yes     yes   no     no      no",
+    "replay":        "yes     yes   yes    yes     no",
+    "moderate":      "no      yes   no     no      no",
+}
+# fmt: on
+
+_MAY: Final[dict[tuple[str, str], bool]] = {
+    (role, permission): cell == "yes"
+    for permission, row in _TABLE.items()
+    for role, cell in zip(ROLES, row.split(), strict=True)
+}
+
+_NAMES: Final[dict[Role, str]] = {
+    "surgeon": "The surgeon",
+    "chair": "The chair",
+    "expert": "An expert",
+    "trainee": "A trainee",
+    "observer": "An observer",
+}
+
+_DEEDS: Final[dict[Permission, str]] = {
+    "publish": "send pictures or sound",
+    "publish_field": "show the operating field",
+    "watch": "watch the room",
+    "mark": "draw on the field",
+    "clear_own": "clear marks",
+    "clear_field": "clear everybody's marks",
+    "record": "start or stop the recording",
+    "replay": "see recordings",
+    "moderate": "mute others",
+}
+
+
+def may(role: Role, permission: Permission) -> bool:
+    """Tell whether the role has the permission."""
+    return _MAY[role, permission]
+
+
+def permissions(role: Role) -> tuple[Permission, ...]:
+    """List all permissions of the role, in the table's order."""
+    return tuple(permission for permission in PERMISSIONS if _MAY[role, permission])
+
+
+def refusal(role: Role, permission: Permission) -> str:
+    """Say in one sentence that the role lacks the permission: the text of error `not_permitted`."""
+    return f"{_NAMES[role]} may not {_DEEDS[permission]}."
