@@ -1,0 +1,221 @@
+"""Offers a subscriber its slots, and reads which of them it accepted.
+
+The data channel section comes first (mid `data`), so that the connection can stand before the first picture
+and later slots only ever append. Slot i has mid `str(i)`. A slot is never taken away: it goes inactive and is
+used again for another track of the same kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..ids import Mid, Ssrc
+from ..plane import NO_EXTENSIONS, Codec, Extension, ExtensionIds
+from .bundle import describe
+from .errors import SdpError
+from .formats import (
+    ENCODINGS,
+    OUR_EXTENSION_IDS,
+    canonical_fmtp,
+    codec_of,
+    extension_ids,
+    extension_maps,
+)
+from .parameters import MAX_MESSAGE_SIZE, SCTP_PORT, TransportParameters
+from .parser import parse
+from .remote import remote_parameters, usable_sections
+from .session import Direction, Format, MediaSection, SessionDescription, Source, SourceGroup
+
+#: The mid of the section with the data channels.
+DATA_MID = Mid("data")
+
+#: Payload type and that of its retransmissions, for the first fmtp of each codec.
+PREFERRED: dict[Codec, tuple[int, int]] = {
+    Codec.OPUS: (111, 0),
+    Codec.H264: (102, 103),
+    Codec.VP8: (96, 97),
+    Codec.VP9: (98, 99),
+    Codec.AV1: (45, 46),
+    Codec.H265: (104, 105),
+}
+# RFC 5761, section 4, leaves 64-95 to RTCP; 35-63 are free where 96-127 do not suffice (RFC 8852)
+_DYNAMIC = (*range(106, 111), *range(112, 128), 100, 101, *range(47, 64), *range(35, 45))
+
+
+class PayloadTypes:
+    """One subscriber's payload types: a (codec, fmtp) keeps its numbers as long as the connection lives."""
+
+    def __init__(self) -> None:
+        self._given: dict[tuple[Codec, str], tuple[int, int]] = {}
+
+    def of(self, codec: Codec, fmtp: str) -> tuple[int, int]:
+        """Give (payload type, that of its RTX or 0); SdpError when none is left."""
+        key = (codec, canonical_fmtp(codec, fmtp))
+        if key not in self._given:
+            self._given[key] = self._choose(codec)
+        return self._given[key]
+
+    def _choose(self, codec: Codec) -> tuple[int, int]:
+        taken = {number for pair in self._given.values() for number in pair}
+        if PREFERRED[codec][0] not in taken:
+            return PREFERRED[codec]
+        free = [number for number in _DYNAMIC if number not in taken]
+        needed = 1 if codec is Codec.OPUS else 2
+        if len(free) < needed:
+            raise SdpError("No payload type is left for another codec of this subscriber.")
+        return free[0], free[1] if needed == 2 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribedTrack:
+    """One slot of a subscriber. `stream` groups what belongs to one participant, `label` is the track's."""
+
+    kind: str
+    codec: Codec
+    fmtp: str
+    ssrc: Ssrc
+    rtx_ssrc: Ssrc
+    cname: str
+    stream: str
+    label: str
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedTrack:
+    """What the subscriber said about a slot. Not `accepted`: send nothing of it."""
+
+    mid: Mid
+    accepted: bool
+    codec: Codec | None = None
+    payload_type: int = 0
+    rtx_payload_type: int = 0
+    extensions: ExtensionIds = NO_EXTENSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberAnswer:
+    """A subscriber's answer: its half of the transport, and each slot by mid."""
+
+    remote: TransportParameters
+    tracks: dict[Mid, AcceptedTrack] = field(default_factory=dict)
+
+
+def offer_subscriber(
+    sections: Sequence[SubscribedTrack],
+    local: TransportParameters,
+    revision: int,
+    payload_types: PayloadTypes,
+    *,
+    data_channel: bool = True,
+    transport_wide: bool = True,
+) -> SessionDescription:
+    """Write the offer of a revision (1, 2, …) of one subscriber's connection.
+
+    `data_channel` must be the same in every revision. `transport_wide` offers transport-wide feedback beside
+    REMB.
+    """
+    media = [_data_section()] if data_channel else []
+    for index, track in enumerate(sections):
+        media.append(_media_section(Mid(str(index)), track, payload_types, transport_wide))
+    return describe(media, local, revision)
+
+
+def _data_section() -> MediaSection:
+    return MediaSection(
+        "application",
+        9,
+        "UDP/DTLS/SCTP",
+        ("webrtc-datachannel",),
+        DATA_MID,
+        sctp_port=SCTP_PORT,
+        max_message_size=MAX_MESSAGE_SIZE,
+    )
+
+
+def video_feedback(*, transport_wide: bool) -> tuple[str, ...]:
+    """Name the feedback that we understand of a receiver of video."""
+    feedback = ("nack", "nack pli", "ccm fir", "goog-remb")
+    return (*feedback, "transport-cc") if transport_wide else feedback
+
+
+def media_formats(
+    codec: Codec, fmtp: str, payload_types: tuple[int, int], feedback: tuple[str, ...]
+) -> tuple[Format, ...]:
+    """Describe one codec and, where it has a payload type, its RTX."""
+    name, clock_rate, channels = ENCODINGS[codec]
+    payload_type, rtx = payload_types
+    formats = [Format(payload_type, name, clock_rate, channels, canonical_fmtp(codec, fmtp), feedback)]
+    if rtx:
+        formats.append(Format(rtx, "rtx", clock_rate, 1, f"apt={payload_type}"))
+    return tuple(formats)
+
+
+def _media_section(
+    mid: Mid, track: SubscribedTrack, payload_types: PayloadTypes, transport_wide: bool
+) -> MediaSection:
+    ids = list(OUR_EXTENSION_IDS)
+    if not transport_wide:
+        ids[Extension.TRANSPORT_WIDE] = 0
+    feedback = video_feedback(transport_wide=transport_wide)
+    if track.kind == "audio":
+        feedback = ("nack", "transport-cc") if transport_wide else ("nack",)
+    formats = media_formats(track.codec, track.fmtp, payload_types.of(track.codec, track.fmtp), feedback)
+    msid = f"{token(track.stream)} {token(track.label)}"
+    sources: tuple[Source, ...] = ()
+    groups: tuple[SourceGroup, ...] = ()
+    if track.active:
+        ssrcs = (track.ssrc, track.rtx_ssrc) if track.rtx_ssrc else (track.ssrc,)
+        sources = tuple(Source(ssrc, token(track.cname), msid) for ssrc in ssrcs)
+        groups = (SourceGroup("FID", ssrcs),) if track.rtx_ssrc else ()
+    return MediaSection(
+        kind=track.kind,
+        port=9,
+        protocol="UDP/TLS/RTP/SAVPF",
+        formats=tuple(str(format_.payload_type) for format_ in formats),
+        mid=mid,
+        direction=Direction.SENDONLY if track.active else Direction.INACTIVE,
+        codecs=formats,
+        extensions=extension_maps((ids[0], ids[1], ids[2], ids[3], ids[4], ids[5]), track.kind),
+        msid=msid if track.active else "",
+        sources=sources,
+        groups=groups,
+        rtcp_mux=True,
+        rtcp_rsize=True,
+    )
+
+
+def token(text: str) -> str:
+    """Make text from outside harmless in an attribute: letters, digits, - and _, at most 64 of them."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in text[:64])
+    return kept or "-"
+
+
+def read_answer(text: str) -> SubscriberAnswer:
+    """Read a subscriber's answer; SdpError where it is none."""
+    answer = parse(text)
+    remote = remote_parameters(answer)
+    used = usable_sections(answer)
+    tracks: dict[Mid, AcceptedTrack] = {}
+    for section in answer.media:
+        if section.kind not in {"audio", "video"} or not section.mid:
+            continue
+        tracks[section.mid] = AcceptedTrack(section.mid, accepted=False)
+        receives = section.direction in {Direction.RECVONLY, Direction.SENDRECV}
+        if section not in used or not receives:
+            continue
+        for format_ in section.codecs:
+            codec = codec_of(format_)
+            if codec is not None:
+                rtx = section.rtx_of(format_.payload_type)
+                tracks[section.mid] = AcceptedTrack(
+                    section.mid,
+                    accepted=True,
+                    codec=codec,
+                    payload_type=format_.payload_type,
+                    rtx_payload_type=rtx.payload_type if rtx is not None else 0,
+                    extensions=extension_ids(section.extensions, section.kind),
+                )
+                break
+    return SubscriberAnswer(remote, tracks)
