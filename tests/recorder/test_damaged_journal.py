@@ -102,7 +102,7 @@ def block(payload: bytes, number: int = 0, *, flags: int = 0, length: int | None
 def test_a_lying_block_length_allocates_nothing_and_is_searched_past() -> None:
     lying = block(b"", length=MAX_BLOCK + 1)
     reader, records = read_all(bytes(header()) + lying + WHOLE[HEADER:])
-    assert records == RECORDS
+    assert [record.payload for record in records] == [record.payload for record in RECORDS]
     assert reader.ignored == len(lying)
     assert reader.damaged == 1
 
@@ -126,10 +126,8 @@ def test_sealed_blocks_are_passed_over_and_counted() -> None:
 
 def test_a_block_that_is_missing_without_a_trace_is_noticed() -> None:
     reader, records = read_all(WHOLE[: ENDS[0]] + WHOLE[ENDS[1] :])
-    assert (
-        records == [record for record in read_all(WHOLE)[1] if record.type is not RecordType.EVENT][1:]
-        or records
-    )
+    kept = [record for record in RECORDS if record.offset >= ENDS[1]]
+    assert [record.payload for record in records] == [record.payload for record in kept]
     assert reader.damaged == 1
     assert reader.truncated
 
