@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from .rtcp_header import RtcpError, build_packet
 
+#: The format of a generic NACK among transport feedback.
+GENERIC_NACK = 1
+
 _TRANSPORT = 205
 _PAYLOAD = 206
 _REMB = b"REMB"
@@ -23,7 +26,9 @@ class GenericNack:
 
     def __bytes__(self) -> bytes:
         """Build the packet: each pair names a number and a mask of the 16 that follow it."""
-        return _build(_TRANSPORT, 1, self.sender_ssrc, self.media_ssrc, b"".join(_pairs(self.lost)))
+        return _build(
+            _TRANSPORT, GENERIC_NACK, self.sender_ssrc, self.media_ssrc, b"".join(_pairs(self.lost))
+        )
 
     @classmethod
     def parse_body(cls, sender_ssrc: int, media_ssrc: int, rest: bytes) -> GenericNack:

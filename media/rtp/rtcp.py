@@ -10,7 +10,12 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .extended_report import ExtendedReport
+from .extended_report import (
+    DelaySinceLastReceiverReport,
+    ExtendedReport,
+    ReceiverReferenceTime,
+    UnknownBlock,
+)
 from .feedback import (
     FullIntraRequest,
     GenericNack,
@@ -21,6 +26,31 @@ from .feedback import (
     parse_feedback,
 )
 from .rtcp_header import RtcpError, build_packet
+
+__all__ = [
+    "CNAME",
+    "DelaySinceLastReceiverReport",
+    "ExtendedReport",
+    "FullIntraRequest",
+    "GenericNack",
+    "Goodbye",
+    "PictureLossIndication",
+    "ReceiverEstimate",
+    "ReceiverReferenceTime",
+    "ReceiverReport",
+    "ReportBlock",
+    "RtcpError",
+    "RtcpPacket",
+    "SenderReport",
+    "SourceDescription",
+    "TransportWideFeedback",
+    "UnknownBlock",
+    "UnknownFeedback",
+    "UnknownPacket",
+    "build_compound",
+    "parse_compound",
+    "split_compound",
+]
 
 SENDER_REPORT = 200
 RECEIVER_REPORT = 201
@@ -224,9 +254,14 @@ def parse_compound(data: bytes) -> list[RtcpPacket]:
 
     Reduced-size packets (RFC 5506) are as welcome as full compounds.
     """
+    return [_parse_packet(packet_type, count, body) for packet_type, count, body in split_compound(data)]
+
+
+def split_compound(data: bytes) -> list[tuple[int, int, bytes]]:
+    """Split a datagram into (packet type, count, body without padding), as `parse_compound` does first."""
     if len(data) > MAX_COMPOUND_LENGTH:
         raise RtcpError(f"A compound packet has at most 1,500 bytes, this one has {len(data)}.")
-    packets: list[RtcpPacket] = []
+    packets: list[tuple[int, int, bytes]] = []
     position = 0
     while position < len(data):
         if len(packets) == MAX_COMPOUND_PACKETS:
@@ -244,7 +279,7 @@ def parse_compound(data: bytes) -> list[RtcpPacket]:
             if not body or not 0 < body[-1] <= len(body):
                 raise RtcpError("An RTCP packet claims more padding than it has bytes.")
             body = body[: -body[-1]]
-        packets.append(_parse_packet(packet_type, first & 0x1F, body))
+        packets.append((packet_type, first & 0x1F, body))
     if not packets:
         raise RtcpError("A compound packet holds at least one packet.")
     return packets

@@ -1,0 +1,134 @@
+"""A producer's packets arrive: extended numbers, duplicates, losses, key frames, history."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..codecs import BY_CODEC
+from ..plane import TRANSIT_BUCKETS, Codec, Drop, ProducerSpec, ProducerStatistics
+from ..rtp.packet import RtpPacket
+from ..rtp.sequence import SequenceExtender
+from .history import HeldPacket, History
+from .nack import MissingPackets
+
+_NS = 1_000_000_000
+
+
+class Producer:
+    """Receive one stream."""
+
+    def __init__(self, spec: ProducerSpec) -> None:
+        """Begin a stream."""
+        self.spec = spec
+        self.history = History(spec.history)
+        self.missing = MissingPackets()
+        self.tapped = False
+        self.key_frame_wanted_at: int | None = None
+        self.nacks_sent = 0
+        self.transit = [0] * TRANSIT_BUCKETS
+        self._extender = SequenceExtender()
+        self._packets = self._bytes = self._recovered = self._duplicates = 0
+        self._first = 0
+        self._last_timestamp = self._last_arrival = 0
+        self._transit_time: int | None = None
+        self._jitter_16 = 0
+        self._key_frames = 0
+        self._key_timestamp: int | None = None
+
+    @property
+    def is_video(self) -> bool:
+        """Tell whether consumers must begin at a key frame."""
+        return self.spec.codec is not Codec.OPUS
+
+    @property
+    def highest(self) -> int:
+        """The newest extended sequence number; 0 before the first."""
+        return self._extender.highest or 0
+
+    def decapsulate(self, packet: RtpPacket) -> RtpPacket | Drop:
+        """Make the original of a packet from the RTX stream (RFC 4588, section 4)."""
+        if packet.payload_type != self.spec.rtx_payload_type:
+            return Drop.UNKNOWN_PAYLOAD_TYPE
+        if not packet.payload:
+            return Drop.PADDING
+        if len(packet.payload) < 2:
+            return Drop.MALFORMED
+        return replace(
+            packet,
+            payload_type=self.spec.payload_type,
+            sequence_number=int.from_bytes(packet.payload[:2], "big"),
+            ssrc=self.spec.ssrc,
+            payload=packet.payload[2:],
+            padding=0,
+        )
+
+    def receive(
+        self, packet: RtpPacket, data: bytes, arrival: int, now: int, *, repeat: bool
+    ) -> HeldPacket | Drop:
+        """Take a packet in: it goes into the history, or is dropped. `data` are its bytes."""
+        if packet.payload_type != self.spec.payload_type:
+            return Drop.UNKNOWN_PAYLOAD_TYPE
+        begins = self._extender.highest is None
+        highest = self.highest
+        sequence = self._extender.extend(packet.sequence_number)
+        if begins:
+            self._first = highest = sequence
+        if sequence <= highest - self.spec.history:
+            return Drop.TOO_OLD
+        if self.history.get(sequence) is not None:
+            self._duplicates += 1
+            return Drop.DUPLICATE
+        if self.missing.arrived(sequence, highest, now) or repeat:
+            self._recovered += 1
+        held = HeldPacket(
+            sequence=sequence,
+            arrival=arrival,
+            packet=packet,
+            data=data,
+            starts_key_frame=self.is_video and BY_CODEC[self.spec.codec].starts_key_frame(packet.payload),
+        )
+        self.history.put(held)
+        self._first = min(self._first, sequence)
+        self._packets += 1
+        self._bytes += len(data)
+        self._last_arrival = arrival
+        if sequence == self.highest:
+            self._last_timestamp = packet.timestamp
+        if not repeat:
+            self._measure_jitter(packet.timestamp, arrival)
+        return held
+
+    def notice_key_frame(self, held: HeldPacket) -> bool:
+        """Tell whether this packet begins a key frame that no packet before it began."""
+        if not held.starts_key_frame or held.packet.timestamp == self._key_timestamp:
+            return False
+        self._key_timestamp = held.packet.timestamp
+        self._key_frames += 1
+        return True
+
+    def statistics(self) -> ProducerStatistics:
+        """Read the counters."""
+        expected = self.highest - self._first + 1 if self._packets else 0
+        return ProducerStatistics(
+            packets=self._packets,
+            bytes=self._bytes,
+            first=self._first,
+            highest=self.highest,
+            lost=expected - self._packets,
+            recovered=self._recovered,
+            duplicates=self._duplicates,
+            jitter=self._jitter_16 // 16,
+            nacks_sent=self.nacks_sent,
+            key_frames=self._key_frames,
+            last_timestamp=self._last_timestamp,
+            last_arrival=self._last_arrival,
+            transit=tuple(self.transit),
+        )
+
+    def _measure_jitter(self, timestamp: int, arrival: int) -> None:
+        """Follow RFC 3550, appendix A.8, in its integer form."""
+        transit_time = arrival * self.spec.clock_rate // _NS - timestamp & 0xFFFFFFFF
+        if self._transit_time is not None:
+            change = (transit_time - self._transit_time + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
+            self._jitter_16 += abs(change) - (self._jitter_16 + 8 >> 4)
+        self._transit_time = transit_time
