@@ -236,14 +236,15 @@ def parse_anchor(value: object) -> Anchor:
 
 def parse_points(value: object, least: int, most: int) -> tuple[Point, ...]:
     """Parse a list of points."""
-    if type(value) is not list or not least <= len(value) <= most:
+    # a tuple is what to_json gave and no encoder has seen
+    if not isinstance(value, list | tuple) or not least <= len(value) <= most:
         raise bad("points", f"must be a list of {least} to {most} points")
     return tuple([parse_point(item) for item in value])
 
 
 def parse_point(value: object) -> Point:
     """Parse [x, y]."""
-    if type(value) is list and len(value) == 2:
+    if (type(value) is list or type(value) is tuple) and len(value) == 2:
         x, y = value
         # floats mostly; the comparison refuses NaN and infinities, type() refuses true and false
         if (

@@ -349,14 +349,13 @@ def _source(item: object) -> PublishedSource:
 
 
 def _barcode(identifier: int, body: dict[str, Any]) -> Barcode:
-    modulus = _integer(body, "modulus", 1, 65_536)
     return Barcode(
         identifier,
         _producer(body),
-        _integer(body, "frame", 0, modulus - 1),
+        _integer(body, "frame", 0, 65_535),
         _number(body, "time", 0, _TIME_LIMIT),
         _number(body, "interval_ms", 1, 60_000),
-        modulus,
+        _integer(body, "modulus", 1, 65_536),
     )
 
 
