@@ -1,0 +1,139 @@
+"""The description of a recording (PROTOCOL.md, section 8): what a replay needs beside the containers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from media.plane import Codec
+
+from ..journal import JsonObject
+from ..library import MEDIA_TYPES
+from .index import JournalIndex, Track
+
+#: Of one author's laser pointer at most so many positions a second are replayed.
+_POINTERS_A_SECOND = 30
+
+#: A hole: producer, at, seconds, packets.
+HoleOnTimeline = tuple[int, float, float, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One container, or a sentence why there is none. Times in seconds of the recording."""
+
+    track: Track
+    problem: str = ""
+    file: str = ""
+    codecs: str = ""
+    offset: float = 0.0
+    seconds: float = 0.0
+    first_rtp_timestamp: int = 0
+    width: int = 0
+    height: int = 0
+    audio: int | None = None
+    holes: list[HoleOnTimeline] = field(default_factory=list)
+
+    def with_sound(self, sound: Track, holes: list[HoleOnTimeline]) -> Camera:
+        """Return the same camera with a microphone in its file."""
+        return replace(self, audio=sound.producer, holes=[*self.holes, *holes])
+
+
+def describe(index: JournalIndex, cameras: list[Camera]) -> JsonObject:
+    """Build the description."""
+    header = index.header
+    return {
+        "recording": header.recording,
+        "room": header.room,
+        "started": header.started / 1e6,
+        "seconds": _seconds(index.last_time - header.started),
+        "state": "truncated" if index.truncated else "complete",
+        "participants": _participants(index),
+        "cameras": [_camera(camera) for camera in cameras if not camera.problem],
+        "operations": [
+            {"at": _at(index, time), **_pick(notice, "sequence", "author", "name", "colour", "operation")}
+            for time, notice in index.operations
+        ],
+        "pointers": _pointers(index),
+        "events": [{**event, "at": _at(index, time)} for time, event in index.events],
+        "gaps": _gaps(index, cameras),
+        "problems": [
+            {"producer": camera.track.producer, "message": camera.problem}
+            for camera in cameras
+            if camera.problem
+        ],
+        "ignored_bytes": index.ignored,
+    }
+
+
+def _camera(camera: Camera) -> JsonObject:
+    track = camera.track
+    media_type = MEDIA_TYPES[camera.file[camera.file.rindex(".") :]]
+    description: JsonObject = {
+        "producer": track.producer,
+        "participant": track.participant,
+        "source": track.source,
+        "label": track.label,
+        "codec": track.codec.name,
+        "file": camera.file,
+        "type": f'{media_type}; codecs="{camera.codecs}"',
+        "offset": round(camera.offset, 6),
+        "seconds": round(camera.seconds, 6),
+        "first_rtp_timestamp": camera.first_rtp_timestamp,
+        "clock_rate": track.clock_rate,
+    }
+    if track.codec is not Codec.OPUS:
+        description |= {"width": camera.width, "height": camera.height}
+    return description | {"audio": camera.audio}
+
+
+def _participants(index: JournalIndex) -> list[JsonObject]:
+    people: dict[str, JsonObject] = {}
+    for _, event in index.events:
+        participant = event.get("participant")
+        if event["kind"] == "participant_joined" and isinstance(participant, str):
+            people[participant] = _pick(event, "participant", "name", "role", "colour")
+    return list(people.values())
+
+
+def _pointers(index: JournalIndex) -> list[JsonObject]:
+    """Thin the pointers out; that one is gone (point null) is always kept."""
+    shortest = 1_000_000_000 // _POINTERS_A_SECOND
+    last: dict[str, int] = {}
+    kept: list[JsonObject] = []
+    for time, message in index.pointers:
+        author = message.get("author")
+        if message.get("type") != "pointer" or not isinstance(author, str):
+            continue
+        if message.get("point") is not None and 0 <= time - last.get(author, -shortest) < shortest:
+            continue
+        last[author] = time
+        kept.append({"at": _at(index, time), **_pick(message, "author", "anchor", "point")})
+    return kept
+
+
+def _gaps(index: JournalIndex, cameras: list[Camera]) -> list[JsonObject]:
+    """List what is missing; a gap of the disk's counts where no later packet shows it by its number."""
+    gaps: list[JsonObject] = [
+        {"producer": producer, "at": round(at, 6), "seconds": round(seconds, 6), "packets": packets}
+        for camera in cameras
+        for producer, at, seconds, packets in camera.holes
+    ]
+    for time, gap in index.gaps:
+        packets = index.packets.get(gap.producer)
+        if packets is None or not len(packets) or time > int(packets.arrivals.max()):
+            gaps.append(
+                {"producer": gap.producer, "at": _at(index, time), "seconds": 0.0, "packets": gap.packets}
+            )
+    return sorted(gaps, key=lambda gap: (float(str(gap["at"])), str(gap["producer"])))
+
+
+def _pick(source: JsonObject, *names: str) -> JsonObject:
+    return {name: source.get(name) for name in names}
+
+
+def _at(index: JournalIndex, time: int) -> float:
+    return _seconds(time - index.header.started)
+
+
+def _seconds(duration: int) -> float:
+    return round(duration / 1e9, 6)

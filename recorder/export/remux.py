@@ -1,0 +1,237 @@
+"""Makes the containers and the description of a recording from its journal, deterministically.
+
+Two passes: `index_journal` finds every packet's place, then each camera's packets are read from the file in
+their order. Sound goes into the file of its own sender's picture where there is one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from media.plane import Codec
+
+from ..journal import encode_json
+from ..library import DESCRIPTION, JOURNAL
+from .container import (
+    OPUS_RATE,
+    VIDEO_RATE,
+    ContainerError,
+    Written,
+    fill_silence,
+    suffix_for,
+    write_container,
+)
+from .description import Camera, describe
+from .frames import Frame, FrameReader
+from .index import JournalIndex, Packets, Track, index_journal
+from .timeline import Line, arrival_line, place, report_line
+
+#: Which of a sender's pictures takes its sound: the one that people watch.
+_SOUND_GOES_TO = ("field", "camera", "second", "screen")
+#: Sound that begins longer than this before the picture (seconds) gets a file of its own.
+_LONGEST_LEAD = 5.0
+
+
+def export(folder: Path, progress: Callable[[float], None] = lambda _: None) -> None:
+    """Make all files beside a journal. What existed is replaced. Raises JournalError, OSError."""
+    journal = folder / JOURNAL
+    index = index_journal(journal, lambda share: progress(share * 0.4))
+    total = sum(len(packets) for packets in index.packets.values()) or 1
+    done = 0
+
+    def read_packet(offset: int, length: int) -> bytes:
+        nonlocal done
+        done += 1
+        if done % 4096 == 0:
+            progress(0.4 + 0.6 * min(done / total, 1.0))
+        return os.pread(descriptor, length, offset)
+
+    descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        cameras = _Export(folder, index, read_packet).cameras()
+    finally:
+        os.close(descriptor)
+    part = folder / (DESCRIPTION + ".part")
+    part.write_bytes(encode_json(describe(index, cameras)))
+    part.replace(folder / DESCRIPTION)
+    progress(1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A track that has packets, and where its timestamps lie on the server's clock."""
+
+    track: Track
+    packets: Packets
+    line: Line
+
+    def begin(self) -> float:
+        return self.line.at(0)
+
+
+class _Export:
+    def __init__(self, folder: Path, index: JournalIndex, read: Callable[[int, int], bytes]) -> None:
+        self._folder = folder
+        self._index = index
+        self._read = read
+
+    def cameras(self) -> list[Camera]:
+        """Write every container, by producer; a sound without a picture stands for itself."""
+        tracks = {n: t for n, t in sorted(self._index.tracks.items()) if len(self._index.packets[n])}
+        sound_of = self._pair(tracks)
+        cameras = []
+        for number, track in tracks.items():
+            if track.codec is not Codec.OPUS:
+                cameras += self._video(track, tracks.get(sound_of.get(number, 0)))
+            elif number not in sound_of.values():
+                cameras.append(self._sound_alone(track))
+        return sorted(cameras, key=lambda camera: camera.track.producer)
+
+    def _pair(self, tracks: dict[int, Track]) -> dict[int, int]:
+        """Give each microphone to one picture of its participant: {picture: sound}."""
+        pairs: dict[int, int] = {}
+        for number, sound in tracks.items():
+            pictures = [
+                (_SOUND_GOES_TO.index(track.source), other)
+                for other, track in tracks.items()
+                if track.codec is not Codec.OPUS
+                and track.participant == sound.participant
+                and track.source in _SOUND_GOES_TO
+                and other not in pairs
+            ]
+            if sound.codec is Codec.OPUS and sound.source == "microphone" and pictures:
+                pairs[min(pictures)[1]] = number
+        return pairs
+
+    def _video(self, track: Track, sound: Track | None) -> list[Camera]:
+        video, audio = self._place(track, sound)
+        first = next(self._reader(video).frames(), None)
+        if first is None:
+            alone = [self._sound_alone(sound)] if sound is not None else []
+            return [Camera(track, problem="No key frame was received, so no picture can be shown."), *alone]
+        picture_begin = video.line.at(first.timestamp)
+        lead = (picture_begin - audio.begin()) / 1e9 if audio is not None else 0.0
+        if audio is not None and sound is not None and lead > _LONGEST_LEAD:
+            return [*self._video(track, None), self._sound_alone(sound)]
+        # time 0 of the file: the first picture, or the sound before it, on the picture's clock
+        zero = first.timestamp - max(0, round(lead * VIDEO_RATE))
+        path = self._folder / f"{track.producer}{suffix_for(track.codec)}"
+        reader = self._reader(video)
+        span = _Span()
+        frames = span.follow(_shifted(reader.frames(), zero))
+        ears = self._reader(audio) if audio is not None else None
+        sounds = None
+        if audio is not None and ears is not None:
+            sounds = _resampled(self._sounding(ears), audio.line, video.line.at(zero), video.line)
+        try:
+            written = write_container(path, (track.codec, frames), sounds)
+        except ContainerError as error:
+            alone = [self._sound_alone(sound)] if sound is not None else []
+            return [Camera(track, problem=str(error)), *alone]
+        camera = self._camera(video, reader, written, path, zero, span.seconds(VIDEO_RATE))
+        if audio is None or ears is None:
+            return [camera]
+        return [camera.with_sound(audio.track, self._holes(audio, ears))]
+
+    def _sound_alone(self, track: Track) -> Camera:
+        audio, _ = self._place(track, None)
+        ears = self._reader(audio)
+        span = _Span()
+        path = self._folder / f"{track.producer}{suffix_for(None)}"
+        try:
+            written = write_container(path, None, span.follow(self._sounding(ears)))
+        except ContainerError as error:
+            return Camera(track, problem=str(error))
+        return self._camera(audio, ears, written, path, 0, span.seconds(OPUS_RATE))
+
+    def _camera(
+        self, placed: _Placed, reader: FrameReader, written: Written, path: Path, zero: int, seconds: float
+    ) -> Camera:
+        return Camera(
+            placed.track,
+            file=path.name,
+            codecs=written.codecs,
+            offset=self._at(placed.line.at(zero)),
+            seconds=seconds,
+            first_rtp_timestamp=(placed.packets.first_timestamp + zero) % (1 << 32),
+            width=written.width,
+            height=written.height,
+            holes=self._holes(placed, reader),
+        )
+
+    def _holes(self, placed: _Placed, reader: FrameReader) -> list[tuple[int, float, float, int]]:
+        line = placed.line
+        return [
+            (
+                placed.track.producer,
+                self._at(line.at(h.start)),
+                (line.at(h.end) - line.at(h.start)) / 1e9,
+                h.packets,
+            )
+            for h in reader.holes
+        ]
+
+    def _at(self, instant: float) -> float:
+        return (instant - self._index.header.started) / 1e9
+
+    def _reader(self, placed: _Placed) -> FrameReader:
+        return FrameReader(placed.track, placed.packets, self._read)
+
+    @staticmethod
+    def _sounding(reader: FrameReader) -> Iterator[Frame]:
+        return fill_silence(reader.frames())
+
+    def _place(self, track: Track, sound: Track | None) -> tuple[_Placed, _Placed | None]:
+        lines = self._lines(track)
+        packets = self._index.packets
+        if sound is None:
+            return _Placed(track, packets[track.producer], lines[0]), None
+        video, audio = place(lines, self._lines(sound))
+        return (
+            _Placed(track, packets[track.producer], video),
+            _Placed(sound, packets[sound.producer], audio),
+        )
+
+    def _lines(self, track: Track) -> tuple[Line, Line | None]:
+        packets = self._index.packets[track.producer]
+        reports = self._index.reports.get(track.producer, [])
+        return arrival_line(packets, track.clock_rate), report_line(packets, reports, track.clock_rate)
+
+
+class _Span:
+    """How long a stream of frames lasts, the last one as long as the one before it."""
+
+    def __init__(self) -> None:
+        self._first = self._last = self._step = 0
+        self._any = False
+
+    def follow(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            if not self._any:
+                self._any, self._first, self._last = True, 0, frame.timestamp
+            if frame.timestamp > self._last:
+                self._step, self._last = frame.timestamp - self._last, frame.timestamp
+            yield frame
+
+    def seconds(self, rate: int) -> float:
+        return (self._last + self._step - self._first) / rate
+
+
+def _shifted(frames: Iterator[Frame], zero: int) -> Iterator[Frame]:
+    for frame in frames:
+        yield Frame(frame.timestamp - zero, frame.decoding - zero, frame.data, frame.key)
+
+
+def _resampled(frames: Iterator[Frame], line: Line, zero: float, video: Line) -> Iterator[Frame]:
+    """Lay sound on the picture's clock: 1/48,000 s of the file, from its time 0 on."""
+    # one second of the file is VIDEO_RATE ticks of the picture's clock, whatever that takes by NTP
+    second = video.ns_per_tick * VIDEO_RATE
+    begin = round((line.at(0) - zero) / second * OPUS_RATE)
+    pace = line.ns_per_tick / second * OPUS_RATE
+    for frame in frames:
+        timestamp = begin + round(frame.timestamp * pace)
+        if timestamp >= 0:
+            yield Frame(timestamp, timestamp, frame.data, True)
