@@ -1,0 +1,203 @@
+"""Ties a plane to the event loop: all transports of one UDP port, and what wakes them.
+
+The server has one with ICE-lite transports; our own clients have one each with an asking transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from pylibsrtp import Session
+
+from ..ids import TransportId
+from ..plane import Address, EventKind, Plane, PlaneEvent
+from ..sdp.parameters import SCTP_PORT, Setup, TransportParameters, host_candidates
+from .dtls import Certificate
+from .ice_client import IceClient
+from .ice_lite import IDLE_TIMEOUT, IceLite
+from .stun import peek_username
+from .transport import IceRole, Transport
+
+logger = logging.getLogger(__name__)
+
+#: Transports that may exist at once: two a participant, and those that are on their way out.
+MAX_TRANSPORTS = 1024
+
+
+class Endpoint:
+    """Owns the plane from now on: `close` closes it. To be made and used within a running event loop.
+
+    `advertised` are the addresses that peers are told (default: the plane's own). `on_event` gets the plane's
+    events that concern streams: UNKNOWN_SSRC, KEY_FRAME_WANTED, KEY_FRAME, and REMOVED last of all.
+    """
+
+    def __init__(
+        self,
+        plane: Plane,
+        *,
+        certificate: Certificate | None = None,
+        advertised: Sequence[Address] = (),
+        on_event: Callable[[PlaneEvent], None] | None = None,
+        idle_timeout: float = IDLE_TIMEOUT,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.plane = plane
+        self.certificate = certificate or Certificate()
+        self.now = now
+        self.on_event = on_event
+        self.strangers = 0
+        self._advertised = tuple(advertised) or (plane.address,)
+        self._idle_timeout = idle_timeout
+        self._transports: dict[TransportId, Transport] = {}
+        self._by_ufrag: dict[str, Transport] = {}
+        self._sessions: dict[TransportId, tuple[Session, Session]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._count = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(plane.fileno(), self._read)
+
+    def create(self, role: IceRole | str = IceRole.LITE) -> Transport:
+        """Make a transport; its `parameters` go into our description, its `start` takes the peer's.
+
+        RuntimeError when there are too many.
+        """
+        if self._closed or len(self._transports) >= MAX_TRANSPORTS:
+            raise RuntimeError("This endpoint takes no more transports.")
+        role = IceRole(role)
+        self._count += 1
+        # 64 and 128 bits of chance in ICE characters (RFC 8445, section 5.3, asks for 24 and 128)
+        ufrag, pwd = secrets.token_hex(8), secrets.token_hex(16)
+        usable = tuple(address for address in self._advertised if not _is_unspecified(address))
+        if role is IceRole.LITE and not usable:
+            raise RuntimeError(
+                "The plane listens on all addresses: `advertised` must say which peers can reach."
+            )
+        parameters = TransportParameters(
+            ufrag=ufrag,
+            pwd=pwd,
+            fingerprints=(self.certificate.fingerprint,),
+            candidates=host_candidates(usable),
+            setup=Setup.ACTPASS,
+            ice_lite=role is IceRole.LITE,
+            sctp_port=SCTP_PORT,
+        )
+        ice = (
+            IceLite(ufrag, pwd, idle_timeout=self._idle_timeout)
+            if role is IceRole.LITE
+            else IceClient(ufrag, pwd, secrets.token_bytes)
+        )
+        transport = Transport(TransportId(self._count), self, parameters, self.certificate, ice)
+        self._transports[transport.id] = transport
+        self._by_ufrag[ufrag] = transport
+        return transport
+
+    async def close(self) -> None:
+        """Close every transport, let the goodbyes out, and close the plane."""
+        if self._closed:
+            return
+        self._closed = True
+        for transport in list(self._transports.values()):
+            transport.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._loop.remove_reader(self.plane.fileno())
+        self.plane.close()
+        # the plane's thread is gone: nobody uses the sessions any more
+        self._sessions.clear()
+        self._transports.clear()
+        self._by_ufrag.clear()
+
+    def hold_sessions(self, transport: TransportId, sessions: tuple[Session, Session]) -> None:
+        """Keep the SRTP sessions until the plane has let go of them."""
+        self._sessions[transport] = sessions
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run in the background, kept from the garbage collector, with its failure logged."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("A transport's background work failed.", exc_info=error)
+
+    def _read(self) -> None:
+        for event in self.plane.events():
+            try:
+                self._dispatch(event)
+            except Exception:
+                # one peer's trouble is nobody else's
+                logger.exception("An event of kind %s could not be handled.", event.kind.name)
+        self.timer_changed()
+
+    def _dispatch(self, event: PlaneEvent) -> None:
+        transport = self._transports.get(event.transport)
+        match event.kind:
+            case EventKind.STUN:
+                self._dispatch_stun(event)
+            case EventKind.DTLS:
+                if transport is not None:
+                    transport.receive_dtls(event.data)
+            case EventKind.RTCP:
+                if transport is not None:
+                    transport.receive_rtcp(event.data, event.time)
+            case EventKind.REMOVED:
+                self._sessions.pop(event.transport, None)
+                removed = self._transports.pop(event.transport, None)
+                if removed is not None:
+                    self._by_ufrag.pop(removed.parameters.ufrag, None)
+                self._tell(event)
+            case _:
+                self._tell(event)
+
+    def _dispatch_stun(self, event: PlaneEvent) -> None:
+        if event.address is None:
+            return
+        username = peek_username(event.data)
+        if username:
+            transport = self._by_ufrag.get(username.partition(":")[0])
+            if transport is None:
+                self.strangers += 1
+            else:
+                transport.receive_stun(event.data, event.address, event.transport)
+            return
+        # not a request with a name: an answer to one of our own checks
+        for transport in list(self._transports.values()):
+            if transport.role is IceRole.CLIENT:
+                transport.receive_stun(event.data, event.address, event.transport)
+
+    def _tell(self, event: PlaneEvent) -> None:
+        if self.on_event is not None:
+            self.on_event(event)
+
+    def timer_changed(self) -> None:
+        """Set the one timer to the earliest that any transport wants."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        timers = [t for transport in self._transports.values() if (t := transport.get_timer()) is not None]
+        if timers and not self._closed:
+            self._timer = self._loop.call_later(max(0.0, min(timers) - self.now()), self._wake)
+
+    def _wake(self) -> None:
+        now = self.now()
+        for transport in list(self._transports.values()):
+            timer = transport.get_timer()
+            if timer is not None and timer <= now:
+                transport.handle_timer(now)
+        self.timer_changed()
+
+
+def _is_unspecified(address: Address) -> bool:
+    return ipaddress.ip_address(address[0]).is_unspecified
