@@ -28,7 +28,7 @@ setup(
                 "-Wextra",
                 "-Werror=implicit-function-declaration",
                 "-pthread",
-                *(["-O1", "-g", "-DKONSIL_DEBUG=1"] if DEBUG else ["-O3", "-g1"]),
+                *(["-O1", "-g", "-UNDEBUG", "-DKONSIL_DEBUG=1"] if DEBUG else ["-O3", "-g1"]),
             ],
             extra_link_args=["-pthread"],
         )

@@ -1,0 +1,59 @@
+"""What the plane refuses of its own caller: each a ValueError with a sentence."""
+
+from __future__ import annotations
+
+from .plane import Codec, ConsumerSpec, Extension, ExtensionIds, ProducerSpec
+
+#: What abs-send-time and transport-wide numbers would change in a repeat.
+_CHANGING = (Extension.ABS_SEND_TIME, Extension.TRANSPORT_WIDE)
+
+
+def check_producer(spec: ProducerSpec) -> None:
+    """Refuse a producer that cannot be received."""
+    _check_stream(spec.payload_type, spec.ssrc, spec.rtx_payload_type, spec.rtx_ssrc)
+    _check_extensions(spec.extensions)
+    if spec.producer <= 0 or spec.transport < 0:
+        raise ValueError("A producer has a positive identifier, and a transport or 0.")
+    if spec.clock_rate <= 0:
+        raise ValueError("A clock rate is positive.")
+    least = 1 if spec.codec is Codec.OPUS else 2048
+    if not least <= spec.history <= 1 << 15 or spec.history & spec.history - 1:
+        raise ValueError(
+            "A history holds a power of two of packets: 32,768 at most, for video 2,048 at least."
+        )
+
+
+def check_consumer(spec: ConsumerSpec) -> None:
+    """Refuse a consumer that cannot be sent."""
+    _check_stream(spec.payload_type, spec.ssrc, spec.rtx_payload_type, spec.rtx_ssrc)
+    _check_extensions(spec.extensions)
+    if spec.consumer <= 0:
+        raise ValueError("A consumer has a positive identifier.")
+    if len(spec.mid.encode()) > 16:
+        raise ValueError("A MID has at most 16 bytes.")
+    minimum, maximum = spec.playout_delay
+    if not 0 <= minimum <= maximum <= 40_950 or minimum % 10 or maximum % 10:
+        raise ValueError("A playout delay is 0 to 40,950 ms in steps of 10, the minimum first.")
+    if not spec.rtx_ssrc and any(spec.extensions[extension] for extension in _CHANGING):
+        raise ValueError(
+            "Without RTX a repeat must be bit-identical: no abs-send-time, no transport-wide number."
+        )
+
+
+def _check_stream(payload_type: int, ssrc: int, rtx_payload_type: int, rtx_ssrc: int) -> None:
+    for number in (payload_type, rtx_payload_type):
+        # 64-95 with the marker bit would look like RTCP (RFC 5761, section 4)
+        if not 0 <= number < 128 or 64 <= number < 96:
+            raise ValueError(f"The payload type {number} is not possible beside RTCP.")
+    if not 0 < ssrc < 1 << 32 or not 0 <= rtx_ssrc < 1 << 32:
+        raise ValueError("An SSRC has 32 bits, and 0 means none.")
+    if ssrc == rtx_ssrc:
+        raise ValueError("The RTX stream has an SSRC of its own.")
+
+
+def _check_extensions(ids: ExtensionIds) -> None:
+    used = [identifier for identifier in ids if identifier]
+    if len(ids) != len(Extension) or any(not 0 <= identifier < 15 for identifier in ids):
+        raise ValueError("Header extensions have ids of 1 to 14, or 0.")
+    if len(set(used)) != len(used):
+        raise ValueError("Two header extensions have the same id.")

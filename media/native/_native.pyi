@@ -1,0 +1,88 @@
+"""The face of the compiled extension. Only ``media.native`` calls it: it checks nothing but types."""
+
+from collections.abc import Sequence
+
+class _Transport: ...
+class _Producer: ...
+class _Consumer: ...
+
+_Ids = tuple[int, int, int, int, int, int]
+
+def set_srtp(protect: int, unprotect: int, protect_rtcp: int, unprotect_rtcp: int) -> None:
+    """Take the addresses of libsrtp's functions. Comes before any plane."""
+
+def protect(session: int, data: bytes) -> bytes:
+    """Call srtp_protect as the plane does; ValueError with its status."""
+
+def unprotect(session: int, data: bytes) -> bytes:
+    """Call srtp_unprotect as the plane does."""
+
+def protect_rtcp(session: int, data: bytes) -> bytes:
+    """Call srtp_protect_rtcp as the plane does."""
+
+def unprotect_rtcp(session: int, data: bytes) -> bytes:
+    """Call srtp_unprotect_rtcp as the plane does."""
+
+class Plane:
+    """The plane's thread, its socket and its rings; see media.plane.Plane for the methods."""
+
+    def __init__(self, host: str, port: int, buffer: int, tap_bytes: int, event_bytes: int) -> None: ...
+    def fileno(self) -> int: ...
+    def socket(self) -> tuple[str, int, int, int, bool, bool]:
+        """Tell (host, port, receive buffer, send buffer, real-time, GSO)."""
+
+    def add_transport(self, transport: int, /) -> _Transport: ...
+    def validate_address(self, transport: _Transport, host: str, port: int, selected: bool, /) -> None: ...
+    def set_keys(self, transport: _Transport, receive: int, send: int, /) -> None: ...
+    def remove_transport(self, transport: _Transport, /) -> None: ...
+    def add_producer(
+        self,
+        producer: int,
+        transport: _Transport | None,
+        codec: int,
+        clock_rate: int,
+        payload_type: int,
+        ssrc: int,
+        rtx_payload_type: int,
+        rtx_ssrc: int,
+        nack: bool,
+        history: int,
+        extensions: _Ids,
+        /,
+    ) -> _Producer: ...
+    def remove_producer(self, producer: _Producer, /) -> None: ...
+    def set_tap(self, producer: _Producer, enabled: bool, /) -> None: ...
+    def add_consumer(
+        self,
+        consumer: int,
+        producer: _Producer,
+        transport: _Transport,
+        payload_type: int,
+        ssrc: int,
+        rtx_payload_type: int,
+        rtx_ssrc: int,
+        mid: str,
+        extensions: _Ids,
+        min_delay: int,
+        max_delay: int,
+        /,
+    ) -> _Consumer: ...
+    def set_paused(self, consumer: _Consumer, paused: bool, /) -> None: ...
+    def remove_consumer(self, consumer: _Consumer, /) -> None: ...
+    def inject(self, producer: _Producer, packets: Sequence[bytes], time: int, /) -> None: ...
+    def send_datagram(self, host: str, port: int, data: bytes, /) -> None: ...
+    def send_to(self, transport: _Transport, data: bytes, /) -> None: ...
+    def send_rtcp(self, transport: _Transport, data: bytes, /) -> None: ...
+    def events(self, limit: int, /) -> list[tuple[int, int, tuple[str, int] | None, int, int, bytes]]: ...
+    def read_tap(self, limit: int, /) -> bytes: ...
+    def statistics(
+        self,
+    ) -> tuple[int, int, int, int, int, int, tuple[int, ...], tuple[int, ...], int, int]: ...
+    def producer_statistics(
+        self, producer: _Producer, /
+    ) -> tuple[int, int, int, int, int, int, int, int, int, int, int, int, tuple[int, ...]]: ...
+    def consumer_statistics(self, consumer: _Consumer, /) -> tuple[int, int, int, int, int]: ...
+    def live(self) -> tuple[int, int, int, int]:
+        """Tell how many (transports, producers, consumers, data blocks) are made and not freed."""
+
+    def close(self) -> None: ...

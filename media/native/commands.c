@@ -1,0 +1,121 @@
+/* What Python asks for, in its order: a ring that one side writes (the GIL serialises it) and the plane reads. */
+
+#include "plane.h"
+
+#define COMMANDS_A_TURN 256 /* packets get their turn between */
+
+bool commands_push(struct plane *plane, const struct command *command)
+{
+    uint64_t written = atomic_load_explicit(&plane->commands_written, memory_order_relaxed);
+    if (written - atomic_load_explicit(&plane->commands_read, memory_order_acquire) == COMMANDS)
+        return false;
+    plane->commands[written % COMMANDS] = *command;
+    atomic_store_explicit(&plane->commands_written, written + 1, memory_order_release);
+    wake(plane->command_event);
+    return true;
+}
+
+/* A burst of plain packets: each after its size, 16 bits. */
+static void inject(struct plane *plane, struct producer *producer, struct block *block, int64_t time)
+{
+    size_t at = 0;
+    while (at < block->size) {
+        uint16_t size = (uint16_t)(block->data[at] << 8 | block->data[at + 1]);
+        uint8_t *packet = block->data + at + 2;
+        ingress(plane, producer, packet, size, time, false);
+        at += 2u + size;
+    }
+    fan_out(plane);
+}
+
+static void send_datagram(struct plane *plane, const struct address *address, const struct block *block)
+{
+    struct sockaddr_storage name;
+    socklen_t size = address_to_socket(address, plane->family, &name);
+    if (size == 0)
+        drop(plane, DROP_SEND_FAILED);
+    else
+        send_now(plane, &name, size, block->data, block->size);
+}
+
+static void send_to(struct plane *plane, struct transport *transport, const struct block *block)
+{
+    if (transport->name_size == 0)
+        drop(plane, DROP_SEND_FAILED);
+    else
+        send_now(plane, &transport->name, transport->name_size, block->data, block->size);
+}
+
+static void set_paused(struct consumer *consumer, bool paused)
+{
+    if (paused)
+        consumer->state = CONSUMER_PAUSED;
+    else if (consumer->state == CONSUMER_PAUSED)
+        consumer->state = CONSUMER_AWAITING;
+}
+
+static void carry_out(struct plane *plane, struct command *command)
+{
+    struct transport *transport = command->subject;
+    switch (command->kind) {
+    case COMMAND_ADD_TRANSPORT:
+        add_transport(plane, transport);
+        break;
+    case COMMAND_VALIDATE_ADDRESS:
+        validate_address(plane, transport, &command->address, command->flag);
+        break;
+    case COMMAND_SET_KEYS:
+        transport->receive_session = command->receive_session;
+        transport->send_session = command->send_session;
+        break;
+    case COMMAND_REMOVE_TRANSPORT:
+        remove_transport(plane, transport);
+        break;
+    case COMMAND_ADD_PRODUCER:
+        add_producer(plane, command->subject);
+        break;
+    case COMMAND_REMOVE_PRODUCER:
+        remove_producer(plane, command->subject);
+        break;
+    case COMMAND_SET_TAP:
+        ((struct producer *)command->subject)->tapped = command->flag;
+        break;
+    case COMMAND_ADD_CONSUMER:
+        add_consumer(plane, command->subject);
+        break;
+    case COMMAND_SET_PAUSED:
+        set_paused(command->subject, command->flag);
+        break;
+    case COMMAND_REMOVE_CONSUMER:
+        remove_consumer(plane, command->subject);
+        break;
+    case COMMAND_INJECT:
+        inject(plane, command->subject, command->block, command->time);
+        break;
+    case COMMAND_SEND_DATAGRAM:
+        send_datagram(plane, &command->address, command->block);
+        break;
+    case COMMAND_SEND_TO:
+        send_to(plane, transport, command->block);
+        break;
+    case COMMAND_SEND_RTCP:
+        send_rtcp(plane, transport, command->block->data, command->block->size);
+        break;
+    case COMMAND_STOP:
+        plane->stopping = true;
+        break;
+    }
+    if (command->block != NULL)
+        retire(plane, command->block);
+}
+
+void commands_carry_out(struct plane *plane)
+{
+    uint64_t read = atomic_load_explicit(&plane->commands_read, memory_order_relaxed);
+    uint64_t written = atomic_load_explicit(&plane->commands_written, memory_order_acquire);
+    for (int i = 0; i < COMMANDS_A_TURN && read != written; i++) {
+        struct command command = plane->commands[read % COMMANDS];
+        atomic_store_explicit(&plane->commands_read, ++read, memory_order_release);
+        carry_out(plane, &command);
+    }
+}

@@ -1,0 +1,138 @@
+/* RTP headers: their parts (RFC 3550, section 5.1), and header extensions in and out (RFC 8285). */
+
+#include <string.h>
+
+#include "plane.h"
+
+#define ONE_BYTE_PROFILE 0xbede
+#define TWO_BYTE_PROFILE 0x1000 /* and 4 bits of the application's */
+
+static void note_extension(struct layout *layout, const uint8_t *ids, int id, size_t at, size_t length)
+{
+    /* of equal ids the first counts */
+    if (id == ids[EXTENSION_ABS_CAPTURE_TIME] && (length == 8 || length == 16) && layout->capture_time == 0) {
+        layout->capture_time = (uint16_t)at;
+        layout->capture_time_size = (uint8_t)length;
+    } else if (id == ids[EXTENSION_AUDIO_LEVEL] && length == 1 && layout->audio_level == 0) {
+        layout->audio_level = (uint16_t)at;
+    }
+}
+
+/* The extensions in [at, end); false when a length lies. */
+static bool parse_extensions(const uint8_t *data, size_t at, size_t end, bool one_byte, const uint8_t *ids,
+                             struct layout *layout)
+{
+    while (at < end) {
+        if (data[at] == 0) { /* padding between elements */
+            at++;
+            continue;
+        }
+        int id;
+        size_t length;
+        if (one_byte) {
+            id = data[at] >> 4;
+            length = (size_t)(data[at] & 15) + 1;
+            if (id == 15 || id == 0) /* reserved, or padding with a length: stop here (RFC 8285, section 4.2) */
+                return true;
+            at += 1;
+        } else {
+            if (end - at < 2)
+                return false;
+            id = data[at];
+            length = data[at + 1];
+            at += 2;
+        }
+        if (length > end - at)
+            return false;
+        if (ids != NULL && id != 0)
+            note_extension(layout, ids, id, at, length);
+        at += length;
+    }
+    return true;
+}
+
+bool parse_layout(const uint8_t *data, size_t size, const uint8_t *extension_ids, struct layout *layout)
+{
+    memset(layout, 0, sizeof *layout);
+    if (size < 12 || size > MAX_DATAGRAM || data[0] >> 6 != 2)
+        return false;
+    size_t at = 12 + 4 * (size_t)(data[0] & 15);
+    if (at > size)
+        return false;
+    if (data[0] & 0x10) {
+        if (size - at < 4)
+            return false;
+        uint16_t profile = read_16(data + at);
+        size_t length = 4 * (size_t)read_16(data + at + 2);
+        at += 4;
+        if (length > size - at)
+            return false;
+        bool one_byte = profile == ONE_BYTE_PROFILE;
+        if ((one_byte || (profile & 0xfff0) == TWO_BYTE_PROFILE) &&
+            !parse_extensions(data, at, at + length, one_byte, extension_ids, layout))
+            return false;
+        at += length;
+    }
+    if (data[0] & 0x20) {
+        layout->padding = size > at ? data[size - 1] : 0;
+        if (layout->padding == 0 || layout->padding > size - at)
+            return false;
+    }
+    layout->size = (uint16_t)size;
+    layout->payload = (uint16_t)at;
+    return true;
+}
+
+static uint8_t *put(uint8_t *at, int id, const void *value, size_t size)
+{
+    *at++ = (uint8_t)(id << 4 | (int)(size - 1));
+    memcpy(at, value, size);
+    return at + size;
+}
+
+int write_fixed_extensions(const uint8_t *ids, const char *mid, size_t mid_size, int min_delay, int max_delay,
+                           uint8_t *out)
+{
+    uint8_t *at = out;
+    if (ids[EXTENSION_MID] != 0 && mid_size > 0)
+        at = put(at, ids[EXTENSION_MID], mid, mid_size);
+    if (ids[EXTENSION_PLAYOUT_DELAY] != 0) {
+        /* 12 bits each, in steps of 10 ms */
+        uint32_t delay = (uint32_t)(min_delay / 10) << 12 | (uint32_t)(max_delay / 10);
+        uint8_t value[3] = {(uint8_t)(delay >> 16), (uint8_t)(delay >> 8), (uint8_t)delay};
+        at = put(at, ids[EXTENSION_PLAYOUT_DELAY], value, sizeof value);
+    }
+    return (int)(at - out);
+}
+
+/* Write the consumer's extension block in the one-byte form; return its size, 0 when there is none. */
+int write_extensions(struct consumer *consumer, const struct packet *packet, int64_t now, uint8_t *out)
+{
+    const uint8_t *ids = consumer->extension_ids;
+    uint8_t *at = out + 4;
+    memcpy(at, consumer->fixed_extensions, (size_t)consumer->fixed_size);
+    at += consumer->fixed_size;
+    if (ids[EXTENSION_ABS_SEND_TIME] != 0) {
+        /* 24 bits: seconds as 6.18 fixed point */
+        uint64_t time = (uint64_t)(now / SECOND) << 18 | ((uint64_t)(now % SECOND) << 18) / (uint64_t)SECOND;
+        uint8_t value[3] = {(uint8_t)(time >> 16), (uint8_t)(time >> 8), (uint8_t)time};
+        at = put(at, ids[EXTENSION_ABS_SEND_TIME], value, sizeof value);
+    }
+    if (ids[EXTENSION_TRANSPORT_WIDE] != 0) {
+        uint8_t value[2];
+        write_16(value, consumer->transport->wide_sequence++);
+        at = put(at, ids[EXTENSION_TRANSPORT_WIDE], value, sizeof value);
+    }
+    if (ids[EXTENSION_ABS_CAPTURE_TIME] != 0 && packet->layout.capture_time != 0)
+        at = put(at, ids[EXTENSION_ABS_CAPTURE_TIME], packet->data + packet->layout.capture_time,
+                 packet->layout.capture_time_size);
+    if (ids[EXTENSION_AUDIO_LEVEL] != 0 && packet->layout.audio_level != 0)
+        at = put(at, ids[EXTENSION_AUDIO_LEVEL], packet->data + packet->layout.audio_level, 1);
+    if (at == out + 4)
+        return 0;
+    while ((at - out) % 4 != 0)
+        *at++ = 0;
+    write_16(out, ONE_BYTE_PROFILE);
+    write_16(out + 2, (uint16_t)((at - out) / 4 - 1));
+    return (int)(at - out);
+}

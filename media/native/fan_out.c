@@ -1,0 +1,107 @@
+/* To each consumer its own: header rewritten, protected in place in the send buffer, queued. */
+
+#include <string.h>
+
+#include "plane.h"
+
+bool sendable(struct plane *plane, const struct transport *transport, int packets)
+{
+    if (transport->send_session != NULL && transport->name_size != 0)
+        return true;
+    count_up(&plane->drops[transport->send_session == NULL ? DROP_NO_KEYS : DROP_SEND_FAILED], (uint64_t)packets);
+    return false;
+}
+
+/* Write the packet as the consumer gets it, as RTX (RFC 4588) when `rtx`; return its size. */
+static int rewrite(struct plane *plane, struct consumer *consumer, const struct packet *packet, uint16_t sequence,
+                   bool rtx, uint8_t *out)
+{
+    int header = 12 + 4 * (packet->data[0] & 15); /* with contributing sources */
+    memcpy(out, packet->data, (size_t)header);
+    int size = header + write_extensions(consumer, packet, plane->sending_time, out + header);
+    out[0] = (uint8_t)((packet->data[0] & 0xef) | (size > header ? 0x10 : 0));
+    out[1] = (uint8_t)((packet->data[1] & 0x80) | (rtx ? consumer->rtx_payload_type : consumer->payload_type));
+    write_16(out + 2, rtx ? consumer->rtx_sequence : sequence);
+    write_32(out + 8, rtx ? consumer->rtx_ssrc : consumer->ssrc);
+    if (rtx) {
+        write_16(out + size, sequence);
+        size += 2;
+    }
+    size_t rest = (size_t)(packet->layout.size - packet->layout.payload);
+    if ((size_t)size + rest > MAX_DATAGRAM)
+        return 0;
+    memcpy(out + size, packet->data + packet->layout.payload, rest);
+    return size + (int)rest;
+}
+
+void forward(struct plane *plane, struct consumer *consumer, struct packet *packet, uint64_t out, bool again)
+{
+    bool rtx = again && consumer->rtx_ssrc != 0;
+    uint8_t *room = send_batch_room(plane);
+    int size = rewrite(plane, consumer, packet, (uint16_t)out, rtx, room);
+    if (size == 0) {
+        drop(plane, DROP_TOO_LARGE);
+        return;
+    }
+    if (srtp.protect(consumer->transport->send_session, room, &size) != SRTP_OK) {
+        drop(plane, DROP_PROTECT_FAILED);
+        return;
+    }
+    if (rtx)
+        consumer->rtx_sequence++;
+    if (size > MAX_DATAGRAM) {
+        drop(plane, DROP_TOO_LARGE);
+        return;
+    }
+    plane->queue[plane->queued++] = (struct outgoing){
+        .consumer = consumer,
+        .packet = packet,
+        .size = (uint16_t)size,
+        .octets = (uint16_t)(packet->layout.size - packet->layout.payload - packet->layout.padding),
+        .repeat = again};
+}
+
+static void fan_out_to(struct plane *plane, struct consumer *consumer, struct producer *producer)
+{
+    if (consumer->state == CONSUMER_PAUSED) {
+        count_up(&plane->drops[DROP_PAUSED], (uint64_t)producer->pending_count);
+        return;
+    }
+    if (!sendable(plane, consumer->transport, producer->pending_count))
+        return;
+    /* a consumer's packets stay together: they become one GSO message */
+    if (!send_batch_has_room(plane, producer->pending_count))
+        send_batch(plane);
+    bool video = producer->codec != CODEC_OPUS;
+    for (int i = 0; i < producer->pending_count; i++) {
+        struct packet *packet = producer->pending[i];
+        uint64_t out;
+        if (consumer->state == CONSUMER_AWAITING && (!video || packet->key_frame) &&
+            numbering_begin(consumer, packet->sequence))
+            consumer->state = CONSUMER_SENDING;
+        if (consumer->state == CONSUMER_AWAITING)
+            drop(plane, DROP_AWAITING_KEY_FRAME);
+        else if (!numbering_out(consumer, packet->sequence, &out))
+            drop(plane, video ? DROP_AWAITING_KEY_FRAME : DROP_TOO_OLD); /* late, from before the run began */
+        else
+            forward(plane, consumer, packet, out, false);
+    }
+}
+
+void fan_out(struct plane *plane)
+{
+    if (plane->pending == NULL)
+        return;
+    plane->sending_time = realtime_ns();
+    while (plane->pending != NULL) {
+        struct producer *producer = plane->pending;
+        plane->pending = producer->next_pending;
+        for (struct consumer *consumer = producer->consumers; consumer != NULL;
+             consumer = consumer->next_of_producer)
+            fan_out_to(plane, consumer, producer);
+        for (int i = 0; i < producer->pending_count; i++)
+            producer->pending[i]->pending = false;
+        producer->pending_count = 0;
+    }
+    send_batch(plane);
+}

@@ -1,0 +1,173 @@
+/* Transports, producers, consumers: made by Python, linked and unlinked here, freed by Python again. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plane.h"
+
+void *object_make(struct plane *plane, enum object_kind kind, size_t size)
+{
+    struct retired *object = calloc(1, size);
+    if (object != NULL) {
+        object->kind = (int)kind;
+        plane->live[kind]++;
+    }
+    return object;
+}
+
+void object_free(struct plane *plane, struct retired *object)
+{
+    plane->live[object->kind]--;
+    if (object->kind == OBJECT_PRODUCER)
+        free(((struct producer *)object)->history);
+    if (object->kind == OBJECT_CONSUMER)
+        free(((struct consumer *)object)->repeated);
+    free(object);
+}
+
+/* The plane is done with it. */
+void retire(struct plane *plane, void *object)
+{
+    struct retired *retired = object;
+    graveyard_push(&plane->graveyard, retired);
+    plane->events_written = plane->events_written || retired->kind == OBJECT_TRANSPORT;
+}
+
+void add_transport(struct plane *plane, struct transport *transport)
+{
+    transport->next = plane->transports;
+    plane->transports = transport;
+}
+
+void remove_transport(struct plane *plane, struct transport *transport)
+{
+    while (transport->consumers != NULL)
+        remove_consumer(plane, transport->consumers);
+    while (transport->producers != NULL)
+        remove_producer(plane, transport->producers);
+    for (int i = 0; i < transport->address_count; i++)
+        address_table_remove(&plane->addresses, &transport->addresses[i]);
+    struct transport **link = &plane->transports;
+    while (*link != transport)
+        link = &(*link)->next;
+    *link = transport->next;
+    retire(plane, transport);
+}
+
+static void forget_address(struct transport *transport, int index)
+{
+    if (transport->name_size != 0 && address_equal(&transport->selected, &transport->addresses[index]))
+        transport->name_size = 0;
+    transport->address_count--;
+    memmove(transport->addresses + index, transport->addresses + index + 1,
+            (size_t)(transport->address_count - index) * sizeof *transport->addresses);
+}
+
+static int find_address(const struct transport *transport, const struct address *address)
+{
+    int i = 0;
+    while (i < transport->address_count && !address_equal(&transport->addresses[i], address))
+        i++;
+    return i;
+}
+
+/* The oldest address, but not the one that is sent to. */
+static int oldest_address(const struct transport *transport)
+{
+    return transport->name_size != 0 && address_equal(&transport->selected, &transport->addresses[0]) ? 1 : 0;
+}
+
+void validate_address(struct plane *plane, struct transport *transport, const struct address *address, bool selected)
+{
+    struct transport *previous = address_table_find(&plane->addresses, address);
+    if (previous != NULL && previous != transport)
+        forget_address(previous, find_address(previous, address));
+    if (previous != transport) {
+        if (transport->address_count == MAX_ADDRESSES) {
+            int oldest = oldest_address(transport);
+            address_table_remove(&plane->addresses, &transport->addresses[oldest]);
+            forget_address(transport, oldest);
+        }
+        if (!address_table_put(&plane->addresses, address, transport))
+            return; /* cannot be: the table holds MAX_ADDRESSES of all transports that Python may add */
+        transport->addresses[transport->address_count++] = *address;
+    }
+    if (selected) {
+        transport->selected = *address;
+        transport->name_size = address_to_socket(address, plane->family, &transport->name);
+    }
+}
+
+static void add_stream(struct transport *transport, uint32_t ssrc, struct producer *producer)
+{
+    if (ssrc == 0 || transport->stream_count == MAX_STREAMS)
+        return;
+    /* the producer that came last has the SSRC */
+    for (int i = 0; i < transport->stream_count; i++) {
+        if (transport->stream_ssrcs[i] == ssrc) {
+            transport->stream_producers[i] = producer;
+            return;
+        }
+    }
+    transport->stream_ssrcs[transport->stream_count] = ssrc;
+    transport->stream_producers[transport->stream_count++] = producer;
+}
+
+void add_producer(struct plane *plane, struct producer *producer)
+{
+    struct transport *transport = producer->transport;
+    struct producer **list = transport != NULL ? &transport->producers : &plane->injected;
+    producer->next = *list;
+    *list = producer;
+    producer->key_frame_wanted = INT64_MIN / 2;
+    if (transport != NULL) {
+        add_stream(transport, producer->ssrc, producer);
+        add_stream(transport, producer->rtx_ssrc, producer);
+    }
+}
+
+void remove_producer(struct plane *plane, struct producer *producer)
+{
+    while (producer->consumers != NULL)
+        remove_consumer(plane, producer->consumers);
+    struct transport *transport = producer->transport;
+    struct producer **link = transport != NULL ? &transport->producers : &plane->injected;
+    while (*link != producer)
+        link = &(*link)->next;
+    *link = producer->next;
+    for (int i = 0; transport != NULL && i < transport->stream_count;) {
+        if (transport->stream_producers[i] == producer) {
+            transport->stream_count--;
+            transport->stream_ssrcs[i] = transport->stream_ssrcs[transport->stream_count];
+            transport->stream_producers[i] = transport->stream_producers[transport->stream_count];
+        } else {
+            i++;
+        }
+    }
+    retire(plane, producer);
+}
+
+void add_consumer(struct plane *plane, struct consumer *consumer)
+{
+    (void)plane;
+    consumer->next_of_producer = consumer->producer->consumers;
+    consumer->producer->consumers = consumer;
+    consumer->next_of_transport = consumer->transport->consumers;
+    consumer->transport->consumers = consumer;
+    consumer->state = CONSUMER_AWAITING;
+    consumer->repeats_left_at = INT64_MIN / 2;
+    consumer->rtx_sequence = 1;
+}
+
+void remove_consumer(struct plane *plane, struct consumer *consumer)
+{
+    struct consumer **link = &consumer->producer->consumers;
+    while (*link != consumer)
+        link = &(*link)->next_of_producer;
+    *link = consumer->next_of_producer;
+    link = &consumer->transport->consumers;
+    while (*link != consumer)
+        link = &(*link)->next_of_transport;
+    *link = consumer->next_of_transport;
+    retire(plane, consumer);
+}

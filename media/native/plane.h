@@ -1,0 +1,421 @@
+/* The packet plane: its nouns, and the stages that a packet passes, in the order of DESIGN.md, section 3.
+ *
+ *     receive_batch -> classify -> unprotect -> ingress (-> history, tap) -> fan_out -> protect -> send_batch
+ *
+ * Everything here belongs to the plane's one thread. Python hands objects in through the command ring, and
+ * gets them back through the graveyard to free them; in between it only reads counters.
+ */
+
+#ifndef KONSIL_PLANE_H
+#define KONSIL_PLANE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "addresses.h"
+#include "histogram.h"
+#include "ring.h"
+#include "srtp.h"
+
+#define MAX_DATAGRAM 1500
+#define RECEIVE_BATCH 64
+#define SEND_QUEUE 256 /* packets: about 300 KB, which stays in the second-level cache */
+#define SEND_ROOM 1600 /* a packet and what protecting adds */
+#define COMMANDS 4096
+#define MAX_ADDRESSES 8  /* a transport */
+#define MAX_STREAMS 128  /* SSRCs of producers, RTX too, a transport */
+#define MAX_ADMITTED 256 /* SSRCs that may make a stream in a transport's libsrtp session */
+#define MAX_MISSING 1024 /* packets that are asked for again, a producer */
+#define RUNS 8           /* stretches between pauses that a consumer remembers */
+#define MAX_FIXED_EXTENSIONS 24
+
+#define MILLISECOND 1000000LL
+#define SECOND 1000000000LL
+
+/* media.plane.Drop */
+enum drop {
+    DROP_EMPTY,
+    DROP_SHORT,
+    DROP_OVERSIZED,
+    DROP_UNKNOWN_PROTOCOL,
+    DROP_STRANGER,
+    DROP_NO_KEYS,
+    DROP_AUTHENTICATION,
+    DROP_REPLAYED,
+    DROP_MALFORMED,
+    DROP_UNKNOWN_SSRC,
+    DROP_DUPLICATE,
+    DROP_TOO_OLD,
+    DROP_PAUSED,
+    DROP_AWAITING_KEY_FRAME,
+    DROP_NOT_IN_HISTORY,
+    DROP_NACK_LIMIT,
+    DROP_PROTECT_FAILED,
+    DROP_TOO_LARGE,
+    DROP_SEND_FAILED,
+    DROP_EVENT_QUEUE_FULL,
+    DROP_TAP_FULL,
+    DROP_RATE_LIMIT,
+    DROP_PADDING,
+    DROP_UNKNOWN_PAYLOAD_TYPE,
+    DROP_RECEIVE_QUEUE,
+    DROPS
+};
+
+/* media.plane.EventKind */
+enum event_kind {
+    EVENT_STUN,
+    EVENT_DTLS,
+    EVENT_RTCP,
+    EVENT_UNKNOWN_SSRC,
+    EVENT_KEY_FRAME_WANTED,
+    EVENT_KEY_FRAME,
+    EVENT_REMOVED
+};
+
+/* media.plane.Codec */
+enum codec { CODEC_OPUS, CODEC_H264, CODEC_VP8, CODEC_VP9, CODEC_AV1, CODEC_H265, CODECS };
+
+/* media.plane.Extension */
+enum extension {
+    EXTENSION_MID,
+    EXTENSION_ABS_SEND_TIME,
+    EXTENSION_ABS_CAPTURE_TIME,
+    EXTENSION_AUDIO_LEVEL,
+    EXTENSION_TRANSPORT_WIDE,
+    EXTENSION_PLAYOUT_DELAY,
+    EXTENSIONS
+};
+
+/* What passes through the graveyard; each begins with struct retired. */
+enum object_kind { OBJECT_TRANSPORT, OBJECT_PRODUCER, OBJECT_CONSUMER, OBJECT_BLOCK, OBJECT_KINDS };
+
+/* Bytes that a command carries; for an injected burst: u16 size and packet, one after the other. */
+struct block {
+    struct retired retired;
+    size_t size;
+    uint8_t data[];
+};
+
+/* Where the parts of an RTP packet are: offsets into it. */
+struct layout {
+    uint16_t size, payload, padding;    /* `padding` bytes at the end are none of the payload */
+    uint16_t capture_time, audio_level; /* values of header extensions, 0: not there */
+    uint8_t capture_time_size;
+};
+
+/* One decrypted RTP packet of a producer, as its history holds it. */
+struct packet {
+    uint64_t sequence; /* extended to 64 bits */
+    int64_t arrival;   /* ns, CLOCK_REALTIME */
+    uint32_t timestamp;
+    struct layout layout;
+    bool held;      /* this slot has a packet */
+    bool pending;   /* received in this batch, not yet fanned out */
+    bool key_frame; /* a key frame starts in it */
+    uint8_t data[MAX_DATAGRAM];
+};
+
+/* A number that was skipped: asked for again until it comes or is given up. Times: monotonic ns. */
+struct missing {
+    uint64_t sequence;
+    int64_t noticed, due;
+    int asked;
+};
+
+struct producer {
+    struct retired retired;
+    uint64_t id;
+    struct transport *transport; /* NULL: injected */
+    struct producer *next;       /* of the transport; or of the injected ones */
+    struct consumer *consumers;
+    enum codec codec;
+    uint32_t clock_rate, ssrc, rtx_ssrc;
+    uint8_t payload_type, rtx_payload_type;
+    bool nack, tapped;
+    bool admitted, rtx_admitted; /* libsrtp has a stream for the SSRC */
+    uint8_t extension_ids[EXTENSIONS];
+
+    struct packet *history;
+    uint32_t mask; /* packets in the history less one */
+    struct packet *pending[RECEIVE_BATCH];
+    int pending_count;
+    struct producer *next_pending;
+
+    bool started, seen_transit, seen_key_frame;
+    uint32_t relative_transit, key_timestamp; /* RFC 3550 A.8's; of the newest key frame */
+    uint32_t jitter_16;                   /* RFC 3550 A.8: jitter * 16 */
+    int64_t key_frame_wanted;             /* monotonic ns of the newest such event */
+    struct missing missing[MAX_MISSING];  /* ascending */
+    int missing_count;
+
+    counter packets, bytes, first, highest, recovered, duplicates, jitter, nacks_sent, key_frames;
+    counter last_timestamp, last_arrival;
+    counter transit[TRANSIT_BUCKETS];
+};
+
+/* The producer's numbers [first_in, last_in] became the consumer's from first_out on. */
+struct run {
+    uint64_t first_in, last_in, first_out;
+};
+
+enum consumer_state { CONSUMER_PAUSED, CONSUMER_AWAITING, CONSUMER_SENDING };
+
+struct consumer {
+    struct retired retired;
+    uint64_t id;
+    struct producer *producer;
+    struct transport *transport;
+    struct consumer *next_of_producer, *next_of_transport;
+    uint32_t ssrc, rtx_ssrc;
+    uint8_t payload_type, rtx_payload_type;
+    uint8_t extension_ids[EXTENSIONS];
+    uint8_t fixed_extensions[MAX_FIXED_EXTENSIONS]; /* MID and playout delay, ready to send */
+    int fixed_size;
+
+    enum consumer_state state;
+    struct run runs[RUNS]; /* the newest is runs[(run_count - 1) % RUNS] */
+    uint64_t run_count;
+    uint32_t mask; /* of `repeated` */
+    uint16_t rtx_sequence;
+    uint32_t *repeated; /* ms of the newest repeat, by number sent; as many as the history */
+    int64_t repeats_left_at;
+    int repeats_left; /* a bucket of tokens */
+
+    counter packets, octets, retransmitted, last_timestamp, last_sent;
+};
+
+struct transport {
+    struct retired retired;
+    uint64_t id;
+    struct transport *next;
+    struct producer *producers;
+    struct consumer *consumers;
+    void *receive_session, *send_session; /* srtp_t; NULL before DTLS has finished */
+
+    struct address addresses[MAX_ADDRESSES]; /* oldest first */
+    int address_count;
+    struct address selected;
+    struct sockaddr_storage name; /* of the selected address */
+    socklen_t name_size;          /* 0: none selected */
+    uint16_t wide_sequence;
+
+    uint32_t stream_ssrcs[MAX_STREAMS];
+    struct producer *stream_producers[MAX_STREAMS];
+    int stream_count;
+    uint32_t admitted[MAX_ADMITTED];           /* authenticated SSRCs that no producer has */
+    int64_t admitted_reported[MAX_ADMITTED];   /* monotonic ns of its UNKNOWN_SSRC event */
+    int admitted_count;
+};
+
+enum command_kind {
+    COMMAND_ADD_TRANSPORT,
+    COMMAND_VALIDATE_ADDRESS,
+    COMMAND_SET_KEYS,
+    COMMAND_REMOVE_TRANSPORT,
+    COMMAND_ADD_PRODUCER,
+    COMMAND_REMOVE_PRODUCER,
+    COMMAND_SET_TAP,
+    COMMAND_ADD_CONSUMER,
+    COMMAND_SET_PAUSED,
+    COMMAND_REMOVE_CONSUMER,
+    COMMAND_INJECT,
+    COMMAND_SEND_DATAGRAM,
+    COMMAND_SEND_TO,
+    COMMAND_SEND_RTCP,
+    COMMAND_STOP
+};
+
+struct command {
+    enum command_kind kind;
+    bool flag; /* selected, enabled, paused */
+    void *subject;
+    struct block *block;
+    void *receive_session, *send_session;
+    struct address address;
+    int64_t time;
+};
+
+/* A packet that is protected and waits for send_batch. */
+struct outgoing {
+    struct consumer *consumer;
+    struct packet *packet;
+    uint16_t size, octets;
+    bool repeat;
+};
+
+struct receive_buffers; /* socket.c */
+struct send_buffers;
+
+struct plane {
+    int socket, family, command_event, event_event;
+    int receive_buffer, send_buffer;
+    bool realtime, gso, stopping, events_written;
+    pthread_t thread;
+    struct address address;
+    int64_t now; /* monotonic ns, at the beginning of this turn of the loop */
+
+    struct transport *transports;
+    struct producer *injected;
+    struct address_table addresses;
+    struct producer *pending; /* producers with packets to fan out */
+    int64_t nack_timer;       /* monotonic ns; INT64_MAX: nothing is missing */
+    int64_t sending_time;     /* realtime ns of this fan-out */
+    int64_t stun_window;
+    int stun_count;
+    uint32_t receive_overflow;
+
+    struct receive_buffers *receive;
+    struct send_buffers *send;
+    struct outgoing queue[SEND_QUEUE];
+    int queued;
+
+    struct command *commands;
+    _Atomic uint64_t commands_written, commands_read;
+    struct byte_ring events, tap;
+    _Atomic(struct retired *) graveyard;
+
+    int64_t live[OBJECT_KINDS]; /* objects made and not yet freed; Python's thread alone counts */
+
+    counter packets_in, bytes_in, packets_out, bytes_out, send_calls, datagrams_in;
+    counter drops[DROPS];
+    counter transit[TRANSIT_BUCKETS];
+};
+
+static inline void drop(struct plane *plane, enum drop reason)
+{
+    count_up(&plane->drops[reason], 1);
+}
+
+static inline uint16_t read_16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static inline uint32_t read_32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static inline void write_16(uint8_t *at, uint16_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+static inline void write_32(uint8_t *at, uint32_t value)
+{
+    write_16(at, (uint16_t)(value >> 16));
+    write_16(at + 2, (uint16_t)value);
+}
+
+static inline void write_64(uint8_t *at, uint64_t value)
+{
+    write_32(at, (uint32_t)(value >> 32));
+    write_32(at + 4, (uint32_t)value);
+}
+
+int64_t realtime_ns(void);
+int64_t monotonic_ns(void);
+
+/* plane.c: the thread */
+struct plane *plane_make(const struct address *address, int buffer, size_t tap_bytes, size_t event_bytes,
+                         const char **error);
+void plane_close(struct plane *plane); /* joins the thread; everything is in the graveyard afterwards */
+void plane_free(struct plane *plane);
+
+/* socket.c */
+bool socket_open(struct plane *plane, const struct address *address, int buffer, const char **error);
+void socket_close(struct plane *plane);
+void receive_batch(struct plane *plane);
+bool send_batch_has_room(struct plane *plane, int packets);
+uint8_t *send_batch_room(struct plane *plane); /* SEND_ROOM bytes for the next packet of the queue */
+void send_batch(struct plane *plane);
+void send_now(struct plane *plane, const struct sockaddr_storage *name, socklen_t size, const uint8_t *data,
+              size_t length);
+
+/* classify.c */
+void classify(struct plane *plane, uint8_t *data, size_t size, const struct address *address, int64_t time);
+
+/* unprotect.c */
+void unprotect_rtp(struct plane *plane, struct transport *transport, uint8_t *data, size_t size,
+                   const struct address *address, int64_t time);
+bool unprotect_rtcp(struct plane *plane, struct transport *transport, uint8_t *data, size_t *size);
+
+/* ingress.c */
+void ingress(struct plane *plane, struct producer *producer, uint8_t *data, size_t size, int64_t arrival,
+             bool rtx);
+uint64_t producer_lost(struct producer *producer);
+
+/* extensions.c */
+bool parse_layout(const uint8_t *data, size_t size, const uint8_t *extension_ids, struct layout *layout);
+int write_extensions(struct consumer *consumer, const struct packet *packet, int64_t now, uint8_t *out);
+int write_fixed_extensions(const uint8_t *ids, const char *mid, size_t mid_size, int min_delay, int max_delay,
+                           uint8_t *out);
+
+/* key_frame.c */
+bool starts_key_frame(enum codec codec, const uint8_t *payload, size_t size);
+
+/* missing.c: what a producer lost on its way to us */
+void missing_gap(struct plane *plane, struct producer *producer, uint64_t first, uint64_t end);
+void missing_hurry(struct plane *plane, struct producer *producer); /* after each new packet */
+bool missing_arrived(struct producer *producer, uint64_t sequence); /* whether it had been asked for */
+bool missing_waits(const struct producer *producer, uint64_t sequence);
+void missing_ask(struct plane *plane);
+
+/* fan_out.c */
+void fan_out(struct plane *plane); /* the packets of this batch; ends with send_batch */
+bool sendable(struct plane *plane, const struct transport *transport, int packets); /* else counts them */
+void forward(struct plane *plane, struct consumer *consumer, struct packet *packet, uint64_t out, bool again);
+
+/* numbering.c: a consumer's sequence numbers against its producer's */
+bool numbering_begin(struct consumer *consumer, uint64_t in); /* a run, without a gap after the last one */
+bool numbering_out(struct consumer *consumer, uint64_t in, uint64_t *out);
+bool numbering_in(const struct consumer *consumer, uint64_t out, uint64_t *in);
+uint64_t numbering_highest_out(const struct consumer *consumer); /* 0: nothing was sent */
+
+/* repeat.c: what consumers lost on its way to them */
+void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence);
+
+/* rtcp.c: from peers, and ours */
+void receive_rtcp(struct plane *plane, struct transport *transport, uint8_t *data, size_t size,
+                  const struct address *address, int64_t time);
+bool send_rtcp(struct plane *plane, struct transport *transport, const uint8_t *data, size_t size);
+
+/* events.c */
+void post_event(struct plane *plane, enum event_kind kind, const struct transport *transport,
+                const struct address *address, int64_t time, uint64_t subject, const uint8_t *data, size_t size);
+void tap(struct plane *plane, const struct producer *producer, const struct packet *packet);
+void wake(int event);
+
+/* Stands before the data of each event in the ring. */
+struct event_header {
+    uint32_t size; /* of the data that follows */
+    uint8_t kind;
+    bool has_address;
+    struct address address;
+    int64_t time;
+    uint64_t transport, subject;
+};
+
+/* objects.c */
+void *object_make(struct plane *plane, enum object_kind kind, size_t size); /* by Python; zeroed */
+void object_free(struct plane *plane, struct retired *object);              /* by Python */
+void retire(struct plane *plane, void *object);
+void add_transport(struct plane *plane, struct transport *transport);
+void remove_transport(struct plane *plane, struct transport *transport);
+void validate_address(struct plane *plane, struct transport *transport, const struct address *address,
+                      bool selected);
+void add_producer(struct plane *plane, struct producer *producer);
+void remove_producer(struct plane *plane, struct producer *producer);
+void add_consumer(struct plane *plane, struct consumer *consumer);
+void remove_consumer(struct plane *plane, struct consumer *consumer);
+
+/* commands.c */
+bool commands_push(struct plane *plane, const struct command *command); /* by Python; false when full */
+void commands_carry_out(struct plane *plane);
+
+#endif

@@ -1,0 +1,345 @@
+"""NativePlane: the plane's Python side. It checks arguments, keeps who is who, and hands commands to C."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pylibsrtp import Session
+
+from ..checks import check_consumer, check_producer
+from ..ids import ConsumerId, ProducerId, Ssrc, TransportId
+from ..plane import (
+    Address,
+    ConsumerSpec,
+    ConsumerStatistics,
+    EventKind,
+    PlaneEvent,
+    PlaneStatistics,
+    ProducerSpec,
+    ProducerStatistics,
+)
+from . import _native
+from .srtp import connect_libsrtp, session_pointer
+
+connect_libsrtp()
+
+# What the extension has room for (plane.h); the sums over a transport's life bound its libsrtp streams.
+MAX_TRANSPORTS = 4096
+MAX_PRODUCERS = 64
+MAX_CONSUMERS = 256
+MAX_SSRCS_EVER = 4096
+
+#: A rewritten packet may grow by 48 bytes: extensions and tag.
+MAX_INJECTED = 1452
+#: What SRTCP appends fits beside this.
+MAX_RTCP = 1452
+MAX_DATAGRAM = 1500
+
+_EVENTS_AT_ONCE = 1024
+
+
+@dataclass(slots=True)
+class _Transport:
+    handle: _native._Transport
+    sessions: tuple[Session, Session] | None = None
+    producers: set[ProducerId] = field(default_factory=set)
+    consumers: set[ConsumerId] = field(default_factory=set)
+    received_ssrcs: set[Ssrc] = field(default_factory=set)
+    used_ssrcs: set[Ssrc] = field(default_factory=set)
+    ssrcs_ever: int = 0
+
+
+@dataclass(slots=True)
+class _Producer:
+    handle: _native._Producer
+    spec: ProducerSpec
+    consumers: set[ConsumerId] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Consumer:
+    handle: _native._Consumer
+    spec: ConsumerSpec
+
+
+class NativePlane:
+    """Move packets as media.plane.Plane says, in a thread of its own."""
+
+    def __init__(
+        self,
+        address: Address = ("127.0.0.1", 0),
+        *,
+        buffer: int = 4 << 20,
+        tap_bytes: int = 16 << 20,
+        event_bytes: int = 4 << 20,
+    ) -> None:
+        """Bind `address` (port 0: any) and start the thread.
+
+        `buffer` bytes are asked for as socket buffers; `tap_bytes` and `event_bytes` (powers of two) are
+        what waits at most for Python. Raises OSError where the address cannot be bound.
+        """
+        for size in (tap_bytes, event_bytes):
+            if size < 1 << 12 or size & size - 1:
+                raise ValueError(f"A ring has a power of two of bytes, 4,096 at least, not {size}.")
+        self._native = _native.Plane(*address, buffer, tap_bytes, event_bytes)
+        self._transports: dict[TransportId, _Transport] = {}
+        self._producers: dict[ProducerId, _Producer] = {}
+        self._consumers: dict[ConsumerId, _Consumer] = {}
+        # SRTP sessions of removed transports, which the thread may still be using
+        self._leaving: dict[TransportId, tuple[Session, Session] | None] = {}
+        self._final: PlaneStatistics | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where the plane listens."""
+        return self._native.socket()[:2]
+
+    @property
+    def receive_buffer(self) -> int:
+        """Bytes of receive buffer that the kernel gave."""
+        return self._native.socket()[2]
+
+    @property
+    def send_buffer(self) -> int:
+        """Bytes of send buffer that the kernel gave."""
+        return self._native.socket()[3]
+
+    @property
+    def realtime(self) -> bool:
+        """Whether the thread got SCHED_RR."""
+        return self._native.socket()[4]
+
+    @property
+    def segmentation(self) -> bool:
+        """Whether the kernel cuts large sends into datagrams (UDP GSO)."""
+        return self._native.socket()[5]
+
+    def fileno(self) -> int:
+        """See media.plane.Plane."""
+        return self._native.fileno()
+
+    # -- transports
+
+    def add_transport(self, transport: TransportId) -> None:
+        """See media.plane.Plane."""
+        if transport <= 0 or transport in self._transports or transport in self._leaving:
+            raise ValueError(
+                f"Transport {transport} cannot be added: its identifier is in use or not positive."
+            )
+        if len(self._transports) + len(self._leaving) >= MAX_TRANSPORTS:
+            raise ValueError(f"A plane has at most {MAX_TRANSPORTS} transports.")
+        self._transports[transport] = _Transport(self._native.add_transport(transport))
+
+    def validate_address(self, transport: TransportId, address: Address, *, selected: bool) -> None:
+        """See media.plane.Plane."""
+        self._native.validate_address(self._transport(transport).handle, *address, selected)
+
+    def set_keys(self, transport: TransportId, receive: Session, send: Session) -> None:
+        """See media.plane.Plane."""
+        peer = self._transport(transport)
+        if peer.sessions is not None:
+            raise ValueError(f"Transport {transport} has its keys already.")
+        peer.sessions = (receive, send)
+        self._native.set_keys(peer.handle, session_pointer(receive), session_pointer(send))
+
+    def remove_transport(self, transport: TransportId) -> None:
+        """See media.plane.Plane."""
+        peer = self._transport(transport)
+        for consumer in peer.consumers:
+            spec = self._consumers.pop(consumer).spec
+            self._producers[spec.producer].consumers.discard(consumer)
+        for producer in peer.producers:
+            self._forget_producer(producer)
+        del self._transports[transport]
+        self._leaving[transport] = peer.sessions
+        self._native.remove_transport(peer.handle)
+
+    # -- producers and consumers
+
+    def add_producer(self, spec: ProducerSpec) -> None:
+        """See media.plane.Plane."""
+        check_producer(spec)
+        if spec.producer in self._producers:
+            raise ValueError(f"Producer {spec.producer} exists already.")
+        peer = None
+        ssrcs = {ssrc for ssrc in (spec.ssrc, spec.rtx_ssrc) if ssrc}
+        if spec.transport:
+            peer = self._transport(spec.transport)
+            if ssrcs & peer.received_ssrcs:
+                raise ValueError(f"Transport {spec.transport} has a producer with this SSRC already.")
+            if len(peer.producers) == MAX_PRODUCERS:
+                raise ValueError(f"A transport has at most {MAX_PRODUCERS} producers.")
+            self._count_ssrcs(peer, len(ssrcs))
+        handle = self._native.add_producer(
+            spec.producer,
+            peer.handle if peer is not None else None,
+            spec.codec,
+            spec.clock_rate,
+            spec.payload_type,
+            spec.ssrc,
+            spec.rtx_payload_type,
+            spec.rtx_ssrc,
+            spec.nack,
+            spec.history,
+            spec.extensions,
+        )
+        self._producers[spec.producer] = _Producer(handle, spec)
+        if peer is not None:
+            peer.producers.add(spec.producer)
+            peer.received_ssrcs |= ssrcs
+
+    def remove_producer(self, producer: ProducerId) -> None:
+        """See media.plane.Plane."""
+        removed = self._producer(producer)
+        if removed.spec.transport:
+            peer = self._transport(removed.spec.transport)
+            peer.producers.discard(producer)
+            peer.received_ssrcs -= {removed.spec.ssrc, removed.spec.rtx_ssrc}
+        self._forget_producer(producer)
+        self._native.remove_producer(removed.handle)
+
+    def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
+        """See media.plane.Plane."""
+        self._native.set_tap(self._producer(producer).handle, enabled)
+
+    def add_consumer(self, spec: ConsumerSpec) -> None:
+        """See media.plane.Plane."""
+        check_consumer(spec)
+        if spec.consumer in self._consumers:
+            raise ValueError(f"Consumer {spec.consumer} exists already.")
+        peer, producer = self._transport(spec.transport), self._producer(spec.producer)
+        ssrcs = {ssrc for ssrc in (spec.ssrc, spec.rtx_ssrc) if ssrc}
+        if ssrcs & peer.used_ssrcs:
+            raise ValueError(
+                f"Transport {spec.transport} was sent this SSRC before: no nonce may come twice."
+            )
+        if len(peer.consumers) == MAX_CONSUMERS:
+            raise ValueError(f"A transport has at most {MAX_CONSUMERS} consumers.")
+        self._count_ssrcs(peer, len(ssrcs))
+        handle = self._native.add_consumer(
+            spec.consumer,
+            producer.handle,
+            peer.handle,
+            spec.payload_type,
+            spec.ssrc,
+            spec.rtx_payload_type,
+            spec.rtx_ssrc,
+            spec.mid,
+            spec.extensions,
+            *spec.playout_delay,
+        )
+        self._consumers[spec.consumer] = _Consumer(handle, spec)
+        peer.consumers.add(spec.consumer)
+        peer.used_ssrcs |= ssrcs
+        producer.consumers.add(spec.consumer)
+
+    def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:
+        """See media.plane.Plane."""
+        self._native.set_paused(self._consumer(consumer).handle, paused)
+
+    def remove_consumer(self, consumer: ConsumerId) -> None:
+        """See media.plane.Plane."""
+        removed = self._consumer(consumer)
+        self._transport(removed.spec.transport).consumers.discard(consumer)
+        self._producer(removed.spec.producer).consumers.discard(consumer)
+        del self._consumers[consumer]
+        self._native.remove_consumer(removed.handle)
+
+    # -- bytes
+
+    def inject(self, producer: ProducerId, packets: Sequence[bytes], time: int) -> None:
+        """See media.plane.Plane."""
+        receiver = self._producer(producer)
+        if any(len(packet) > MAX_INJECTED for packet in packets):
+            raise ValueError(f"An injected packet has at most {MAX_INJECTED} bytes.")
+        self._native.inject(receiver.handle, packets, time)
+
+    def send_datagram(self, address: Address, data: bytes) -> None:
+        """See media.plane.Plane."""
+        if len(data) > MAX_DATAGRAM:
+            raise ValueError(f"A datagram has at most {MAX_DATAGRAM} bytes.")
+        self._native.send_datagram(*address, data)
+
+    def send_to(self, transport: TransportId, data: bytes) -> None:
+        """See media.plane.Plane."""
+        self._native.send_to(self._transport(transport).handle, data)
+
+    def send_rtcp(self, transport: TransportId, data: bytes) -> None:
+        """See media.plane.Plane."""
+        if not 8 <= len(data) <= MAX_RTCP:
+            raise ValueError(f"A compound RTCP packet has 8 to {MAX_RTCP} bytes.")
+        self._native.send_rtcp(self._transport(transport).handle, data)
+
+    def events(self) -> list[PlaneEvent]:
+        """See media.plane.Plane."""
+        events = []
+        for kind, transport, address, time, subject, data in self._native.events(_EVENTS_AT_ONCE):
+            if kind == EventKind.REMOVED:
+                self._leaving.pop(TransportId(transport), None)
+            events.append(PlaneEvent(EventKind(kind), TransportId(transport), address, time, subject, data))
+        return events
+
+    def read_tap(self, limit: int = 4 << 20) -> bytes:
+        """See media.plane.Plane."""
+        return self._native.read_tap(limit)
+
+    # -- the end
+
+    def statistics(self) -> PlaneStatistics:
+        """See media.plane.Plane."""
+        if self._final is not None:
+            return self._final
+        return PlaneStatistics(
+            *self._native.statistics(),
+            producers={
+                identifier: ProducerStatistics(*self._native.producer_statistics(producer.handle))
+                for identifier, producer in self._producers.items()
+            },
+            consumers={
+                identifier: ConsumerStatistics(*self._native.consumer_statistics(consumer.handle))
+                for identifier, consumer in self._consumers.items()
+            },
+        )
+
+    def live_objects(self) -> tuple[int, int, int, int]:
+        """Tell how many (transports, producers, consumers, data blocks) C holds; all 0 after `close`."""
+        return self._native.live()
+
+    def close(self) -> None:
+        """See media.plane.Plane. Closing twice does nothing."""
+        if self._final is not None:
+            return
+        self._final = self.statistics()
+        self._native.close()
+        self._transports.clear()
+        self._producers.clear()
+        self._consumers.clear()
+        self._leaving.clear()
+
+    # -- who is who
+
+    def _count_ssrcs(self, peer: _Transport, more: int) -> None:
+        if peer.ssrcs_ever + more > MAX_SSRCS_EVER:
+            raise ValueError(f"A transport has at most {MAX_SSRCS_EVER} SSRCs over its life: connect anew.")
+        peer.ssrcs_ever += more
+
+    def _forget_producer(self, producer: ProducerId) -> None:
+        for consumer in self._producers.pop(producer).consumers:
+            spec = self._consumers.pop(consumer).spec
+            self._transports[spec.transport].consumers.discard(consumer)
+
+    def _transport(self, transport: TransportId) -> _Transport:
+        if transport not in self._transports:
+            raise ValueError(f"There is no transport {transport}.")
+        return self._transports[transport]
+
+    def _producer(self, producer: ProducerId) -> _Producer:
+        if producer not in self._producers:
+            raise ValueError(f"There is no producer {producer}.")
+        return self._producers[producer]
+
+    def _consumer(self, consumer: ConsumerId) -> _Consumer:
+        if consumer not in self._consumers:
+            raise ValueError(f"There is no consumer {consumer}.")
+        return self._consumers[consumer]

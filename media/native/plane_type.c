@@ -1,0 +1,629 @@
+/* The plane's face towards Python: `_native.Plane`. Arguments are checked by media.native.plane, which keeps
+ * the capsules; here they become commands. Nothing here waits for the plane's thread but a full command ring. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "plane.h"
+#include "types.h"
+
+static const char *const CAPSULES[OBJECT_KINDS] = {"konsil.transport", "konsil.producer", "konsil.consumer",
+                                                   "konsil.block"};
+
+struct plane_object {
+    PyObject_HEAD
+    struct plane *plane;
+    bool closed;
+    uint64_t cpu_ns; /* of the thread that has ended */
+};
+
+static bool started(PyObject *object)
+{
+    if (((struct plane_object *)object)->plane == NULL)
+        PyErr_SetString(PyExc_ValueError, "the plane has not been started");
+    return ((struct plane_object *)object)->plane != NULL;
+}
+
+static bool running(struct plane_object *self)
+{
+    if (!started((PyObject *)self))
+        return false;
+    if (self->closed)
+        PyErr_SetString(PyExc_ValueError, "the plane is closed");
+    return !self->closed;
+}
+
+static void *object_of(PyObject *capsule, enum object_kind kind)
+{
+    return PyCapsule_GetPointer(capsule, CAPSULES[kind]);
+}
+
+static PyObject *push(struct plane_object *self, struct command command)
+{
+    /* the plane empties the ring within microseconds; it never waits for the GIL, so waiting with it is safe */
+    struct timespec moment = {0, 50000};
+    while (!commands_push(self->plane, &command))
+        nanosleep(&moment, NULL);
+    Py_RETURN_NONE;
+}
+
+static struct block *block_of(struct plane_object *self, const void *data, size_t size)
+{
+    struct block *block = object_make(self->plane, OBJECT_BLOCK, sizeof *block + size);
+    if (block == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    block->size = size;
+    if (data != NULL)
+        memcpy(block->data, data, size);
+    return block;
+}
+
+static int ids_of(PyObject *tuple, uint8_t *ids)
+{
+    int values[EXTENSIONS];
+    if (!PyArg_ParseTuple(tuple, "iiiiii", &values[0], &values[1], &values[2], &values[3], &values[4], &values[5]))
+        return -1;
+    for (int i = 0; i < EXTENSIONS; i++)
+        ids[i] = (uint8_t)values[i];
+    return 0;
+}
+
+static int plane_init(PyObject *object, PyObject *arguments, PyObject *keywords)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    static char *names[] = {"host", "port", "buffer", "tap_bytes", "event_bytes", NULL};
+    const char *host, *error;
+    unsigned short port;
+    int buffer;
+    Py_ssize_t tap_bytes, event_bytes;
+    struct address address;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "sHinn", names, &host, &port, &buffer, &tap_bytes,
+                                     &event_bytes))
+        return -1;
+    if (self->plane != NULL) {
+        PyErr_SetString(PyExc_ValueError, "the plane is running already");
+        return -1;
+    }
+    if (!address_from_text(&address, host, port)) {
+        PyErr_Format(PyExc_ValueError, "the host %s is not an address in numbers", host);
+        return -1;
+    }
+    if (srtp.protect == NULL) {
+        PyErr_SetString(PyExc_ValueError, "set_srtp comes first");
+        return -1;
+    }
+    self->plane = plane_make(&address, buffer, (size_t)tap_bytes, (size_t)event_bytes, &error);
+    if (self->plane == NULL) {
+        PyErr_Format(PyExc_OSError, "the plane cannot start: %s: %s", error, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+/* Free what the plane has given back. Append (REMOVED, transport, None, 0, 0, 0, b"") to `events` where given. */
+static int bury(struct plane_object *self, PyObject *events)
+{
+    int result = 0;
+    struct retired *next;
+    for (struct retired *object = graveyard_take(&self->plane->graveyard); object != NULL; object = next) {
+        next = object->next;
+        if (object->kind == OBJECT_TRANSPORT && events != NULL && result == 0) {
+            unsigned long long id = ((struct transport *)object)->id;
+            PyObject *event = Py_BuildValue("(iKOiiiy)", EVENT_REMOVED, id, Py_None, 0, 0, 0, "");
+            result = event == NULL ? -1 : PyList_Append(events, event);
+            Py_XDECREF(event);
+        }
+        object_free(self->plane, object);
+    }
+    return result;
+}
+
+static PyObject *plane_close_method(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct plane_object *self = (struct plane_object *)object;
+    if (self->plane != NULL && !self->closed) {
+        clockid_t clock;
+        struct timespec used;
+        if (pthread_getcpuclockid(self->plane->thread, &clock) == 0 && clock_gettime(clock, &used) == 0)
+            self->cpu_ns = (uint64_t)(used.tv_sec * SECOND + used.tv_nsec);
+        self->closed = true;
+        Py_BEGIN_ALLOW_THREADS
+        plane_close(self->plane);
+        Py_END_ALLOW_THREADS
+        bury(self, NULL);
+#ifdef KONSIL_DEBUG
+        for (int kind = 0; kind < OBJECT_KINDS; kind++)
+            assert(self->plane->live[kind] == 0);
+#endif
+    }
+    Py_RETURN_NONE;
+}
+
+static void plane_dealloc(PyObject *object)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    if (self->plane != NULL) {
+        Py_XDECREF(plane_close_method(object, NULL));
+        plane_free(self->plane);
+    }
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+static PyObject *add_transport_method(PyObject *object, PyObject *id)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    if (!running(self))
+        return NULL;
+    struct transport *transport = object_make(self->plane, OBJECT_TRANSPORT, sizeof *transport);
+    if (transport == NULL)
+        return PyErr_NoMemory();
+    transport->id = PyLong_AsUnsignedLongLong(id);
+    PyObject *capsule = PyErr_Occurred() ? NULL : PyCapsule_New(transport, CAPSULES[OBJECT_TRANSPORT], NULL);
+    if (capsule == NULL) {
+        object_free(self->plane, &transport->retired);
+        return NULL;
+    }
+    Py_DECREF(push(self, (struct command){.kind = COMMAND_ADD_TRANSPORT, .subject = transport}));
+    return capsule;
+}
+
+static PyObject *validate_address_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    const char *host;
+    unsigned short port;
+    int selected;
+    struct command command = {.kind = COMMAND_VALIDATE_ADDRESS};
+    if (!running(self) || !PyArg_ParseTuple(arguments, "OsHp", &capsule, &host, &port, &selected))
+        return NULL;
+    if ((command.subject = object_of(capsule, OBJECT_TRANSPORT)) == NULL)
+        return NULL;
+    if (!address_from_text(&command.address, host, port))
+        return PyErr_Format(PyExc_ValueError, "the host %s is not an address in numbers", host);
+    command.flag = selected != 0;
+    return push(self, command);
+}
+
+static PyObject *set_keys_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    unsigned long long receive, send;
+    struct command command = {.kind = COMMAND_SET_KEYS};
+    if (!running(self) || !PyArg_ParseTuple(arguments, "OKK", &capsule, &receive, &send))
+        return NULL;
+    if ((command.subject = object_of(capsule, OBJECT_TRANSPORT)) == NULL)
+        return NULL;
+    command.receive_session = (void *)(uintptr_t)receive;
+    command.send_session = (void *)(uintptr_t)send;
+    return push(self, command);
+}
+
+static PyObject *remove_one(PyObject *object, PyObject *capsule, enum object_kind kind, enum command_kind command)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    void *subject = running(self) ? object_of(capsule, kind) : NULL;
+    return subject == NULL ? NULL : push(self, (struct command){.kind = command, .subject = subject});
+}
+
+static PyObject *remove_transport_method(PyObject *object, PyObject *capsule)
+{
+    return remove_one(object, capsule, OBJECT_TRANSPORT, COMMAND_REMOVE_TRANSPORT);
+}
+
+static PyObject *remove_producer_method(PyObject *object, PyObject *capsule)
+{
+    return remove_one(object, capsule, OBJECT_PRODUCER, COMMAND_REMOVE_PRODUCER);
+}
+
+static PyObject *remove_consumer_method(PyObject *object, PyObject *capsule)
+{
+    return remove_one(object, capsule, OBJECT_CONSUMER, COMMAND_REMOVE_CONSUMER);
+}
+
+static PyObject *add_producer_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    unsigned long long id;
+    PyObject *transport, *ids;
+    unsigned codec, clock_rate, ssrc, rtx_ssrc, history;
+    unsigned char payload_type, rtx_payload_type;
+    int nack;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "KOIIBIBIpIO!", &id, &transport, &codec, &clock_rate,
+                                            &payload_type, &ssrc, &rtx_payload_type, &rtx_ssrc, &nack, &history,
+                                            &PyTuple_Type, &ids))
+        return NULL;
+    if (history < 1 || (history & (history - 1)) != 0 || codec >= CODECS || clock_rate == 0)
+        return PyErr_Format(PyExc_ValueError, "a producer of these numbers cannot be");
+    struct producer *producer = object_make(self->plane, OBJECT_PRODUCER, sizeof *producer);
+    if (producer == NULL)
+        return PyErr_NoMemory();
+    producer->id = id;
+    producer->transport = transport == Py_None ? NULL : object_of(transport, OBJECT_TRANSPORT);
+    producer->codec = (enum codec)codec;
+    producer->clock_rate = clock_rate;
+    producer->payload_type = payload_type;
+    producer->ssrc = ssrc;
+    producer->rtx_payload_type = rtx_payload_type;
+    producer->rtx_ssrc = rtx_ssrc;
+    producer->nack = nack != 0;
+    producer->mask = history - 1;
+    PyObject *capsule = NULL;
+    if (!PyErr_Occurred() && ids_of(ids, producer->extension_ids) == 0) {
+        producer->history = calloc(history, sizeof *producer->history);
+        capsule = producer->history != NULL ? PyCapsule_New(producer, CAPSULES[OBJECT_PRODUCER], NULL)
+                                            : PyErr_NoMemory();
+    }
+    if (capsule == NULL) {
+        object_free(self->plane, &producer->retired);
+        return NULL;
+    }
+    Py_DECREF(push(self, (struct command){.kind = COMMAND_ADD_PRODUCER, .subject = producer}));
+    return capsule;
+}
+
+static PyObject *add_consumer_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    unsigned long long id;
+    PyObject *producer, *transport, *ids;
+    unsigned char payload_type, rtx_payload_type;
+    unsigned ssrc, rtx_ssrc;
+    const char *mid;
+    Py_ssize_t mid_size;
+    int min_delay, max_delay;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "KOOBIBIs#O!ii", &id, &producer, &transport, &payload_type,
+                                            &ssrc, &rtx_payload_type, &rtx_ssrc, &mid, &mid_size, &PyTuple_Type,
+                                            &ids, &min_delay, &max_delay))
+        return NULL;
+    struct consumer *consumer = object_make(self->plane, OBJECT_CONSUMER, sizeof *consumer);
+    if (consumer == NULL)
+        return PyErr_NoMemory();
+    consumer->id = id;
+    consumer->producer = object_of(producer, OBJECT_PRODUCER);
+    consumer->transport = consumer->producer == NULL ? NULL : object_of(transport, OBJECT_TRANSPORT);
+    consumer->payload_type = payload_type;
+    consumer->ssrc = ssrc;
+    consumer->rtx_payload_type = rtx_payload_type;
+    consumer->rtx_ssrc = rtx_ssrc;
+    PyObject *capsule = NULL;
+    if (mid_size > 16) {
+        PyErr_SetString(PyExc_ValueError, "a MID has at most 16 bytes");
+    } else if (consumer->transport != NULL && ids_of(ids, consumer->extension_ids) == 0) {
+        consumer->fixed_size = write_fixed_extensions(consumer->extension_ids, mid, (size_t)mid_size, min_delay,
+                                                      max_delay, consumer->fixed_extensions);
+        consumer->mask = consumer->producer->mask;
+        consumer->repeated = calloc(consumer->mask + 1, sizeof *consumer->repeated);
+        capsule = consumer->repeated != NULL ? PyCapsule_New(consumer, CAPSULES[OBJECT_CONSUMER], NULL)
+                                             : PyErr_NoMemory();
+    }
+    if (capsule == NULL) {
+        object_free(self->plane, &consumer->retired);
+        return NULL;
+    }
+    Py_DECREF(push(self, (struct command){.kind = COMMAND_ADD_CONSUMER, .subject = consumer}));
+    return capsule;
+}
+
+static PyObject *set_flag(PyObject *object, PyObject *arguments, enum object_kind kind, enum command_kind command)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    int flag;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "Op", &capsule, &flag))
+        return NULL;
+    void *subject = object_of(capsule, kind);
+    if (subject == NULL)
+        return NULL;
+    return push(self, (struct command){.kind = command, .subject = subject, .flag = flag != 0});
+}
+
+static PyObject *set_tap_method(PyObject *object, PyObject *arguments)
+{
+    return set_flag(object, arguments, OBJECT_PRODUCER, COMMAND_SET_TAP);
+}
+
+static PyObject *set_paused_method(PyObject *object, PyObject *arguments)
+{
+    return set_flag(object, arguments, OBJECT_CONSUMER, COMMAND_SET_PAUSED);
+}
+
+static PyObject *inject_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule, *packets;
+    long long time;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "OOL", &capsule, &packets, &time))
+        return NULL;
+    struct producer *producer = object_of(capsule, OBJECT_PRODUCER);
+    PyObject *sequence = producer != NULL ? PySequence_Fast(packets, "packets must be a sequence") : NULL;
+    if (sequence == NULL)
+        return NULL;
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(sequence);
+    size_t total = 0;
+    struct block *block = NULL;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *packet = PySequence_Fast_GET_ITEM(sequence, i);
+        if (!PyBytes_Check(packet) || PyBytes_GET_SIZE(packet) > MAX_DATAGRAM) {
+            PyErr_SetString(PyExc_ValueError, "an injected packet is bytes, at most 1,452 of them");
+            goto done;
+        }
+        total += 2 + (size_t)PyBytes_GET_SIZE(packet);
+    }
+    if ((block = block_of(self, NULL, total)) == NULL)
+        goto done;
+    uint8_t *at = block->data;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *packet = PySequence_Fast_GET_ITEM(sequence, i);
+        size_t size = (size_t)PyBytes_GET_SIZE(packet);
+        write_16(at, (uint16_t)size);
+        memcpy(at + 2, PyBytes_AS_STRING(packet), size);
+        at += 2 + size;
+    }
+done:
+    Py_DECREF(sequence);
+    if (block == NULL)
+        return NULL;
+    return push(self, (struct command){.kind = COMMAND_INJECT, .subject = producer, .block = block, .time = time});
+}
+
+static PyObject *send_datagram_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    const char *host, *data;
+    Py_ssize_t size;
+    unsigned short port;
+    struct command command = {.kind = COMMAND_SEND_DATAGRAM};
+    if (!running(self) || !PyArg_ParseTuple(arguments, "sHy#", &host, &port, &data, &size))
+        return NULL;
+    if (!address_from_text(&command.address, host, port))
+        return PyErr_Format(PyExc_ValueError, "the host %s is not an address in numbers", host);
+    command.block = block_of(self, data, (size_t)size);
+    return command.block == NULL ? NULL : push(self, command);
+}
+
+static PyObject *send_to_transport(PyObject *object, PyObject *arguments, enum command_kind kind)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    const char *data;
+    Py_ssize_t size;
+    struct command command = {.kind = kind};
+    if (!running(self) || !PyArg_ParseTuple(arguments, "Oy#", &capsule, &data, &size))
+        return NULL;
+    if ((command.subject = object_of(capsule, OBJECT_TRANSPORT)) == NULL)
+        return NULL;
+    if (size > MAX_DATAGRAM)
+        return PyErr_Format(PyExc_ValueError, "a datagram has at most %d bytes", MAX_DATAGRAM);
+    command.block = block_of(self, data, (size_t)size);
+    return command.block == NULL ? NULL : push(self, command);
+}
+
+static PyObject *send_to_method(PyObject *object, PyObject *arguments)
+{
+    return send_to_transport(object, arguments, COMMAND_SEND_TO);
+}
+
+static PyObject *send_rtcp_method(PyObject *object, PyObject *arguments)
+{
+    return send_to_transport(object, arguments, COMMAND_SEND_RTCP);
+}
+
+/* (kind, transport, (host, port) or None, time, subject, data) */
+static PyObject *take_event(struct byte_ring *ring)
+{
+    struct event_header header;
+    byte_ring_peek(ring, 0, &header, sizeof header);
+    PyObject *data = PyBytes_FromStringAndSize(NULL, header.size);
+    if (data == NULL)
+        return NULL;
+    byte_ring_peek(ring, sizeof header, PyBytes_AS_STRING(data), header.size);
+    byte_ring_take(ring, sizeof header + header.size);
+    PyObject *address = Py_NewRef(Py_None);
+    if (header.has_address) {
+        char host[INET6_ADDRSTRLEN];
+        address_to_text(&header.address, host);
+        Py_SETREF(address, Py_BuildValue("(si)", host, (int)header.address.port));
+    }
+    if (address == NULL) {
+        Py_DECREF(data);
+        return NULL;
+    }
+    return Py_BuildValue("(iKNLKN)", (int)header.kind, (unsigned long long)header.transport, address,
+                         (long long)header.time, (unsigned long long)header.subject, data);
+}
+
+static PyObject *events_method(PyObject *object, PyObject *limit)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    long most = PyLong_AsLong(limit);
+    if (PyErr_Occurred() || !running(self))
+        return NULL;
+    /* the bell is silenced first: what is written from now on rings it again */
+    uint64_t rung;
+    ssize_t ignored = read(self->plane->event_event, &rung, sizeof rung);
+    (void)ignored;
+    PyObject *events = PyList_New(0);
+    if (events == NULL)
+        return NULL;
+    while (PyList_GET_SIZE(events) < most && byte_ring_used(&self->plane->events) > 0) {
+        PyObject *event = take_event(&self->plane->events);
+        if (event == NULL || PyList_Append(events, event) != 0) {
+            Py_XDECREF(event);
+            Py_DECREF(events);
+            return NULL;
+        }
+        Py_DECREF(event);
+    }
+    if (byte_ring_used(&self->plane->events) > 0)
+        wake(self->plane->event_event);
+    if (bury(self, events) != 0)
+        Py_CLEAR(events);
+    return events;
+}
+
+static PyObject *read_tap_method(PyObject *object, PyObject *limit)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    size_t most = PyLong_AsSize_t(limit);
+    if (PyErr_Occurred() || !running(self))
+        return NULL;
+    struct byte_ring *ring = &self->plane->tap;
+    size_t used = byte_ring_used(ring), whole = 0;
+    while (whole < used) {
+        uint8_t length[4];
+        byte_ring_peek(ring, whole, length, sizeof length);
+        size_t record = 4 + (size_t)read_32(length);
+        if (whole + record > most)
+            break;
+        whole += record;
+    }
+    PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)whole);
+    if (data != NULL) {
+        byte_ring_peek(ring, 0, PyBytes_AS_STRING(data), whole);
+        byte_ring_take(ring, whole);
+    }
+    return data;
+}
+
+static PyObject *counters_tuple(counter *counters, int count)
+{
+    PyObject *tuple = PyTuple_New(count);
+    for (int i = 0; tuple != NULL && i < count; i++) {
+        PyObject *value = PyLong_FromUnsignedLongLong(counted(&counters[i]));
+        if (value == NULL)
+            Py_CLEAR(tuple);
+        else
+            PyTuple_SET_ITEM(tuple, i, value);
+    }
+    return tuple;
+}
+
+/* The fields of media.plane.PlaneStatistics up to tap_backlog_bytes, in its order. */
+static PyObject *statistics_method(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    if (!started(object))
+        return NULL;
+    struct plane_object *self = (struct plane_object *)object;
+    struct plane *plane = self->plane;
+    clockid_t clock;
+    struct timespec used;
+    uint64_t cpu_ns = self->cpu_ns;
+    if (!self->closed && pthread_getcpuclockid(plane->thread, &clock) == 0 && clock_gettime(clock, &used) == 0)
+        cpu_ns = (uint64_t)(used.tv_sec * SECOND + used.tv_nsec);
+    return Py_BuildValue("(KKKKKKNNKn)", (unsigned long long)counted(&plane->packets_in),
+                         (unsigned long long)counted(&plane->bytes_in),
+                         (unsigned long long)counted(&plane->packets_out),
+                         (unsigned long long)counted(&plane->bytes_out),
+                         (unsigned long long)counted(&plane->send_calls),
+                         (unsigned long long)counted(&plane->datagrams_in), counters_tuple(plane->drops, DROPS),
+                         counters_tuple(plane->transit, TRANSIT_BUCKETS), (unsigned long long)cpu_ns,
+                         (Py_ssize_t)byte_ring_used(&plane->tap));
+}
+
+/* The fields of media.plane.ProducerStatistics, in its order. */
+static PyObject *producer_statistics_method(PyObject *Py_UNUSED(object), PyObject *capsule)
+{
+    struct producer *producer = object_of(capsule, OBJECT_PRODUCER);
+    if (producer == NULL)
+        return NULL;
+    counter *read[] = {&producer->packets,    &producer->bytes,          &producer->first,
+                       &producer->highest,    NULL,                      &producer->recovered,
+                       &producer->duplicates, &producer->jitter,         &producer->nacks_sent,
+                       &producer->key_frames, &producer->last_timestamp, &producer->last_arrival};
+    unsigned long long value[12];
+    for (int i = 0; i < 12; i++)
+        value[i] = read[i] != NULL ? counted(read[i]) : producer_lost(producer);
+    return Py_BuildValue("(KKKKKKKKKKKKN)", value[0], value[1], value[2], value[3], value[4], value[5], value[6],
+                         value[7], value[8], value[9], value[10], value[11],
+                         counters_tuple(producer->transit, TRANSIT_BUCKETS));
+}
+
+/* The fields of media.plane.ConsumerStatistics, in its order. */
+static PyObject *consumer_statistics_method(PyObject *Py_UNUSED(object), PyObject *capsule)
+{
+    struct consumer *consumer = object_of(capsule, OBJECT_CONSUMER);
+    if (consumer == NULL)
+        return NULL;
+    return Py_BuildValue("(KKKKK)", (unsigned long long)counted(&consumer->packets),
+                         (unsigned long long)counted(&consumer->octets),
+                         (unsigned long long)counted(&consumer->retransmitted),
+                         (unsigned long long)counted(&consumer->last_timestamp),
+                         (unsigned long long)counted(&consumer->last_sent));
+}
+
+static PyObject *live_method(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    if (!started(object))
+        return NULL;
+    int64_t *live = ((struct plane_object *)object)->plane->live;
+    return Py_BuildValue("(LLLL)", (long long)live[0], (long long)live[1], (long long)live[2], (long long)live[3]);
+}
+
+static PyObject *fileno_method(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    if (!started(object))
+        return NULL;
+    return PyLong_FromLong(((struct plane_object *)object)->plane->event_event);
+}
+
+/* (host, port, receive buffer, send buffer, real-time, GSO) */
+static PyObject *socket_method(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    if (!started(object))
+        return NULL;
+    struct plane *plane = ((struct plane_object *)object)->plane;
+    char host[INET6_ADDRSTRLEN];
+    address_to_text(&plane->address, host);
+    return Py_BuildValue("(siiiOO)", host, (int)plane->address.port, plane->receive_buffer, plane->send_buffer,
+                         plane->realtime ? Py_True : Py_False, plane->gso ? Py_True : Py_False);
+}
+
+static PyMethodDef methods[] = {
+    {"fileno", fileno_method, METH_NOARGS, NULL},
+    {"socket", socket_method, METH_NOARGS, NULL},
+    {"add_transport", add_transport_method, METH_O, NULL},
+    {"validate_address", validate_address_method, METH_VARARGS, NULL},
+    {"set_keys", set_keys_method, METH_VARARGS, NULL},
+    {"remove_transport", remove_transport_method, METH_O, NULL},
+    {"add_producer", add_producer_method, METH_VARARGS, NULL},
+    {"remove_producer", remove_producer_method, METH_O, NULL},
+    {"set_tap", set_tap_method, METH_VARARGS, NULL},
+    {"add_consumer", add_consumer_method, METH_VARARGS, NULL},
+    {"set_paused", set_paused_method, METH_VARARGS, NULL},
+    {"remove_consumer", remove_consumer_method, METH_O, NULL},
+    {"inject", inject_method, METH_VARARGS, NULL},
+    {"send_datagram", send_datagram_method, METH_VARARGS, NULL},
+    {"send_to", send_to_method, METH_VARARGS, NULL},
+    {"send_rtcp", send_rtcp_method, METH_VARARGS, NULL},
+    {"events", events_method, METH_O, NULL},
+    {"read_tap", read_tap_method, METH_O, NULL},
+    {"statistics", statistics_method, METH_NOARGS, NULL},
+    {"producer_statistics", producer_statistics_method, METH_O, NULL},
+    {"consumer_statistics", consumer_statistics_method, METH_O, NULL},
+    {"live", live_method, METH_NOARGS, NULL},
+    {"close", plane_close_method, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_init, plane_init}, {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, plane_dealloc},
+    {Py_tp_methods, methods}, {0, NULL},
+};
+
+PyType_Spec plane_spec = {
+    .name = "media.native._native.Plane",
+    .basicsize = sizeof(struct plane_object),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = slots,
+};

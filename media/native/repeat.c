@@ -1,0 +1,70 @@
+/* Answer a consumer's NACK from the history, without waiting for Python. */
+
+#include "plane.h"
+
+#define REPEAT_EVERY_MS 10
+#define KEY_FRAME_WANTED_EVERY (100 * MILLISECOND)
+/* Beyond one packet in 10 ms: a consumer that asks for everything gets twice a 4K stream, not more. */
+#define REPEATS_AT_ONCE 1024
+#define REPEATS_A_SECOND 4096
+
+/* Take a token, of which there are so many a second. */
+static bool may_repeat(struct plane *plane, struct consumer *consumer)
+{
+    int64_t elapsed = plane->now - consumer->repeats_left_at;
+    int64_t tokens = elapsed >= SECOND ? REPEATS_AT_ONCE : elapsed * REPEATS_A_SECOND / SECOND;
+    if (tokens > 0) {
+        consumer->repeats_left_at = plane->now;
+        tokens += consumer->repeats_left;
+        consumer->repeats_left = (int)(tokens < REPEATS_AT_ONCE ? tokens : REPEATS_AT_ONCE);
+    }
+    if (consumer->repeats_left == 0)
+        return false;
+    consumer->repeats_left--;
+    return true;
+}
+
+/* The history cannot help: only a key frame can. */
+static void want_key_frame(struct plane *plane, struct producer *producer)
+{
+    if (producer->codec == CODEC_OPUS || plane->now - producer->key_frame_wanted < KEY_FRAME_WANTED_EVERY)
+        return;
+    producer->key_frame_wanted = plane->now;
+    post_event(plane, EVENT_KEY_FRAME_WANTED, producer->transport, NULL, 0, producer->id, NULL, 0);
+}
+
+void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
+{
+    struct producer *producer = consumer->producer;
+    uint64_t highest = numbering_highest_out(consumer), in = 0;
+    int behind = (int16_t)((uint16_t)highest - sequence);
+    if (highest == 0 || behind < 0 || (uint64_t)behind >= highest) {
+        drop(plane, DROP_NOT_IN_HISTORY); /* was never sent */
+        return;
+    }
+    uint64_t out = highest - (uint64_t)behind;
+    struct packet *packet = NULL;
+    bool known = numbering_in(consumer, out, &in);
+    if (known)
+        packet = &producer->history[in & producer->mask];
+    if (packet == NULL || !packet->held || packet->sequence != in) {
+        drop(plane, DROP_NOT_IN_HISTORY);
+        /* what we ourselves have asked for may still come */
+        if (!known || !missing_waits(producer, in))
+            want_key_frame(plane, producer);
+        return;
+    }
+    uint32_t now = (uint32_t)(plane->now / MILLISECOND);
+    now += now == 0; /* 0 means never */
+    uint32_t *repeated = &consumer->repeated[out & consumer->mask];
+    if ((*repeated != 0 && now - *repeated < REPEAT_EVERY_MS) || !may_repeat(plane, consumer)) {
+        drop(plane, DROP_NACK_LIMIT);
+        return;
+    }
+    if (!sendable(plane, consumer->transport, 1))
+        return;
+    *repeated = now;
+    if (!send_batch_has_room(plane, 1))
+        send_batch(plane);
+    forward(plane, consumer, packet, out, true);
+}

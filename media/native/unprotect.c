@@ -1,0 +1,109 @@
+/* Decrypt once. libsrtp makes a stream for each SSRC that authenticates, and looks them up one by one: so only
+ * so many are admitted a transport. */
+
+#include "plane.h"
+
+#define UNKNOWN_SSRC_EVERY (100 * MILLISECOND)
+
+struct srtp_functions srtp;
+
+static enum drop reason(int status)
+{
+    switch (status) {
+    case SRTP_REPLAY_FAIL:
+    case SRTP_REPLAY_OLD:
+        return DROP_REPLAYED;
+    case SRTP_PARSE_ERROR:
+        return DROP_MALFORMED;
+    default:
+        return DROP_AUTHENTICATION;
+    }
+}
+
+/* The index of an SSRC that no producer has; `admitted_count` when it is new. */
+static int find_admitted(const struct transport *transport, uint32_t ssrc)
+{
+    int i = 0;
+    while (i < transport->admitted_count && transport->admitted[i] != ssrc)
+        i++;
+    return i;
+}
+
+static void admit(struct transport *transport, int index, uint32_t ssrc)
+{
+    if (index == transport->admitted_count) {
+        transport->admitted[index] = ssrc;
+        transport->admitted_reported[index] = INT64_MIN / 2;
+        transport->admitted_count++;
+    }
+}
+
+/* Tell Python of an SSRC without a producer: the header and its extensions say what it is. */
+static void report_unknown(struct plane *plane, struct transport *transport, int index, const uint8_t *data,
+                           size_t size, const struct address *address, int64_t time)
+{
+    struct layout layout;
+    if (!parse_layout(data, size, NULL, &layout)) {
+        drop(plane, DROP_MALFORMED);
+        return;
+    }
+    drop(plane, DROP_UNKNOWN_SSRC);
+    if (plane->now - transport->admitted_reported[index] < UNKNOWN_SSRC_EVERY)
+        return;
+    transport->admitted_reported[index] = plane->now;
+    post_event(plane, EVENT_UNKNOWN_SSRC, transport, address, time, read_32(data + 8), data, layout.payload);
+}
+
+void unprotect_rtp(struct plane *plane, struct transport *transport, uint8_t *data, size_t size,
+                   const struct address *address, int64_t time)
+{
+    uint32_t ssrc = read_32(data + 8);
+    struct producer *producer = NULL;
+    for (int i = 0; i < transport->stream_count; i++)
+        if (transport->stream_ssrcs[i] == ssrc)
+            producer = transport->stream_producers[i];
+    int admitted = -1;
+    if (producer == NULL) {
+        admitted = find_admitted(transport, ssrc);
+        if (admitted == MAX_ADMITTED) {
+            drop(plane, DROP_UNKNOWN_SSRC);
+            return;
+        }
+    }
+
+    int length = (int)size;
+    int status = srtp.unprotect(transport->receive_session, data, &length);
+    if (status != SRTP_OK) {
+        drop(plane, reason(status));
+        return;
+    }
+    if (producer == NULL) {
+        admit(transport, admitted, ssrc);
+        report_unknown(plane, transport, admitted, data, (size_t)length, address, time);
+        return;
+    }
+    ingress(plane, producer, data, (size_t)length, time, producer->rtx_ssrc == ssrc && producer->ssrc != ssrc);
+}
+
+bool unprotect_rtcp(struct plane *plane, struct transport *transport, uint8_t *data, size_t *size)
+{
+    uint32_t ssrc = read_32(data + 4);
+    bool known = false;
+    for (int i = 0; i < transport->stream_count && !known; i++)
+        known = transport->stream_ssrcs[i] == ssrc;
+    int admitted = known ? -1 : find_admitted(transport, ssrc);
+    if (admitted == MAX_ADMITTED) {
+        drop(plane, DROP_UNKNOWN_SSRC);
+        return false;
+    }
+    int length = (int)*size;
+    int status = srtp.unprotect_rtcp(transport->receive_session, data, &length);
+    if (status != SRTP_OK) {
+        drop(plane, reason(status));
+        return false;
+    }
+    if (!known)
+        admit(transport, admitted, ssrc);
+    *size = (size_t)length;
+    return true;
+}
