@@ -19,7 +19,8 @@ from .reports import SERVER_SSRC, ReceiverReportBuilder, SenderInstant, receiver
 from .rtp.feedback import FullIntraRequest, PictureLossIndication
 from .rtp.ntp import unix_from_ntp
 from .rtp.packet import RtpError, RtpPacket
-from .rtp.rtcp import ReceiverReport, RtcpError, SenderReport, build_compound, parse_compound
+from .rtp.rtcp import ReceiverReport, RtcpPacket, SenderReport, build_compound, parse_compound
+from .rtp.rtcp_header import RtcpError
 from .sdp.answer import OfferedTrack
 from .subscriber import Slot, Subscriber
 
@@ -169,6 +170,7 @@ class Router:
             rtx_ssrc=slot.rtx_ssrc if slot.rtx_payload_type else Ssrc(0),
             mid=slot.mid,
             extensions=slot.extensions,
+            playout_delay=slot.playout_delay,
         )
 
     def stop(self, consumers: Sequence[ConsumerId]) -> None:
@@ -302,7 +304,10 @@ class Router:
         """Send what is due: requests for key frames, and reports once a second."""
         for producer in self.producers.values():
             if producer.ssrc and producer.video and producer.key_frames.due(now):
-                request = [ReceiverReport(SERVER_SSRC), PictureLossIndication(SERVER_SSRC, producer.ssrc)]
+                request: list[RtcpPacket] = [
+                    ReceiverReport(SERVER_SSRC),
+                    PictureLossIndication(SERVER_SSRC, producer.ssrc),
+                ]
                 self._plane.send_rtcp(producer.transport, build_compound(request))
         if now >= self._next_report:
             self._next_report = now + REPORT_INTERVAL

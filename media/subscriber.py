@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
-from .plane import NO_EXTENSIONS, Codec, ExtensionIds
+from .plane import NO_EXTENSIONS, Codec, Extension, ExtensionIds
 
 #: Base of the SSRCs that we choose, away from the small numbers that browsers use for themselves.
 SSRC_BASE = 0x4B000000
@@ -31,6 +31,7 @@ class Slot:
     payload_type: int = 0
     rtx_payload_type: int = 0
     extensions: ExtensionIds = NO_EXTENSIONS
+    playout_delay: tuple[int, int] = (0, 0)
     loss: float = 0.0
 
     @property
@@ -42,6 +43,17 @@ class Slot:
     def rtx_ssrc(self) -> Ssrc:
         """The SSRC of its repeats (RFC 4588)."""
         return Ssrc(SSRC_BASE + 2 * self.consumer + 1)
+
+    def accept(self, payload_type: int, rtx_payload_type: int, extensions: ExtensionIds) -> None:
+        """Take over what the receiver agreed to.
+
+        Without RTX a repeated packet must be bit-identical, so nothing that changes with each sending is written.
+        """
+        self.payload_type, self.rtx_payload_type = payload_type, rtx_payload_type
+        ids = list(extensions)
+        if not rtx_payload_type:
+            ids[Extension.ABS_SEND_TIME] = ids[Extension.TRANSPORT_WIDE] = 0
+        self.extensions = (ids[0], ids[1], ids[2], ids[3], ids[4], ids[5])
 
 
 class Subscriber:

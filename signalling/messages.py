@@ -166,13 +166,21 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """Say goodbye: the place is not kept."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ephemeral:
     """A pointer or a stroke; `body` is for `annotation.ephemeral.parse_ephemeral`. It has no answer."""
 
     body: dict[str, Any]
 
 
-ClientMessage = (
+#: What is answered.
+Request = (
     Hello
     | Publish
     | Mute
@@ -185,8 +193,10 @@ ClientMessage = (
     | MarkRequest
     | MarksRequest
     | Record
-    | Ephemeral
+    | Leave
 )
+
+ClientMessage = Request | Ephemeral
 
 
 def parse_message(text: str | bytes) -> ClientMessage:
@@ -388,4 +398,5 @@ _PARSERS: dict[str, Callable[[int, dict[str, Any]], ClientMessage]] = {
     "mark": _mark,
     "marks": lambda identifier, body: MarksRequest(identifier, _integer(body, "after", 0, INTEGER_LIMIT)),
     "record": _record,
+    "leave": lambda identifier, _: Leave(identifier),
 }

@@ -1,0 +1,101 @@
+"""The HTTP application: which path leads where, and what every answer bears."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from . import recordings_http, whip
+from .metrics import Metrics
+from .service import Service
+from .sockets import serve_socket
+
+log = logging.getLogger(__name__)
+
+DIST = Path(__file__).parent.parent / "web_client" / "dist"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+#: Scripts and styles are files of ours; nothing is inline, nothing comes from elsewhere, no page frames ours.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; "
+        "style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ),
+    "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Server": "Konsil",
+}
+
+
+def canonical(raw_path: str) -> bool:
+    """Tell whether a request's path is written in the only way that we route.
+
+    Doubled slashes, dot segments and encoded ones can lead a guard and a handler to different places.
+    """
+    path = raw_path.partition("?")[0].lower()
+    doubtful = ("//", "/./", "/../", "%2e", "%2f", "%5c", "\\", "%00", "%0d", "%0a")
+    return not any(part in path for part in doubtful) and not path.endswith(("/.", "/.."))
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse odd paths; give every answer its headers and every error a code and a sentence."""
+    try:
+        if not canonical(request.raw_path):
+            raise web.HTTPNotFound(text="There is nothing here.")
+        response = await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        response = web.json_response(
+            {"code": error.reason.lower().replace(" ", "_"), "message": error.text}, status=error.status
+        )
+        for name in ("WWW-Authenticate", "Allow", "Accept-Post"):
+            if name in error.headers:
+                response.headers[name] = error.headers[name]
+    if not response.prepared:
+        response.headers.update(HEADERS)
+        response.headers["Konsil-Time"] = f"{time.time() * 1000:.3f}"
+    return response
+
+
+def build(service: Service) -> web.Application:
+    """Build the application over a service that has been started."""
+    metrics = Metrics(service.snapshot)
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        file = DIST / ("replay.html" if request.path == "/replay" else "index.html")
+        if not file.is_file():
+            raise web.HTTPServiceUnavailable(text="The web client is not built: run `make setup`.")
+        return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
+
+    async def health(_: web.Request) -> web.StreamResponse:
+        health = service.health()
+        return web.json_response(health, status=200 if health["status"] == "ok" else 503)
+
+    async def render_metrics(_: web.Request) -> web.StreamResponse:
+        return web.Response(
+            body=metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        )
+
+    async def socket(request: web.Request) -> web.StreamResponse:
+        return await serve_socket(request, service)
+
+    application = web.Application(middlewares=[guard], client_max_size=1 << 20)
+    application.router.add_get("/", page)
+    application.router.add_get("/replay", page)
+    application.router.add_get("/healthz", health)
+    application.router.add_get("/metrics", render_metrics)
+    application.router.add_get("/ws", socket)
+    whip.add_routes(application, service)
+    recordings_http.add_routes(application, service)
+    if (DIST / "assets").is_dir():
+        application.router.add_static("/assets", DIST / "assets")
+    return application

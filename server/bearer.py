@@ -1,0 +1,39 @@
+"""Who asks over HTTP: the signed link's token as a bearer (RFC 6750), never in a URL."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from signalling.permissions import Permission, may, refusal
+from signalling.tokens import Claims, TokenError, verify
+
+from .service import Service
+
+
+def token_of(request: web.Request) -> str:
+    """Read the bearer token. Raise 401 where there is none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise web.HTTPUnauthorized(
+            text="A bearer token is needed.", headers={"WWW-Authenticate": 'Bearer realm="konsil"'}
+        )
+    return token.strip()
+
+
+def claims_of(token: str, service: Service, room: str | None = None) -> Claims:
+    """Verify a token. Raise 401, or 403 when it is for another room."""
+    try:
+        claims = verify(service.secret, token, service.wall_clock())
+    except TokenError as error:
+        raise web.HTTPUnauthorized(
+            text=str(error), headers={"WWW-Authenticate": 'Bearer realm="konsil", error="invalid_token"'}
+        ) from None
+    if room is not None and claims.room != room:
+        raise web.HTTPForbidden(text="This link is for another room.")
+    return claims
+
+
+def demand(claims: Claims, permission: Permission) -> None:
+    """Raise 403, in a sentence, unless the role has the permission."""
+    if not may(claims.role, permission):
+        raise web.HTTPForbidden(text=refusal(claims.role, permission))

@@ -1,0 +1,432 @@
+"""One room, live: carries what the room's cores decide to sockets, transports and the recorder.
+
+It decides nothing: `signalling.room` knows who may come and who is told, `media.router` what is sent to whom,
+`annotation.document` what a mark does, `recorder.recording` what is kept. After each input `pump` takes their events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from annotation.document import Document
+from annotation.ephemeral import EphemeralMessage
+from annotation.operations import Add, Operation
+from media.ids import ProducerId, TransportId
+from media.plane import EventKind, PlaneEvent
+from media.router import Router, SenderReportReceived
+from media.sdp import OfferedTrack
+from recorder.journal import JournalHeader
+from recorder.library import recording_id
+from recorder.recording import RecordedProducer
+from recorder.writer import DiskError, check_free_space
+from signalling import messages, notices
+from signalling.messages import Hello, PublishedSource
+from signalling.permissions import permissions
+from signalling.room import (
+    ConnectionClosed,
+    Notice,
+    Participant,
+    ParticipantGone,
+    ParticipantId,
+    Producer,
+    Room,
+    RoomError,
+    RoomEvent,
+)
+from signalling.tokens import Claims
+
+from .member import Member
+from .room_recorder import RoomRecorder
+from .sockets import Socket
+
+if TYPE_CHECKING:
+    from .service import Service
+
+log = logging.getLogger(__name__)
+
+
+class Conductor:
+    """One room and everybody in it."""
+
+    def __init__(self, name: str, service: Service) -> None:
+        limits = service.config.rooms
+        self.service = service
+        self.room = Room(
+            name,
+            capacity=limits.participants,
+            experts=limits.experts,
+            away_seconds=limits.resume_seconds,
+        )
+        self.router = Router(service.plane, service.next_id, estimate=service.config.media.max_kbps * 1000)
+        self.document = Document()
+        self.members: dict[ParticipantId, Member] = {}
+        self.recorder: RoomRecorder | None = None
+        self.ephemeral_dropped = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._flush_due = False
+
+    # -- coming and going ----------------------------------------------------------------------------------------
+
+    def admit(self, claims: Claims, hello: Hello, socket: Socket) -> Member:
+        """Let a client in, or back in, and tell it all it needs. Raise RoomError."""
+        member: Member | None = None
+        if hello.session is not None:
+            resumed = self.room.resume(hello.session, claims.name, claims.role, claims.subject)
+            if resumed is not None:
+                member = self.members[resumed.participant]
+                self.pump()
+                member.attach(socket, resumed.connection)
+        if member is None:
+            member = self.join(claims)
+            member.attach(socket, member.connection)
+        after = hello.marks_after if hello.session == member.session else 0
+        socket.send(
+            notices.welcome(
+                hello.id,
+                participant=member.identifier,
+                session=member.session,
+                room=self.room.name,
+                now=self.service.wall_clock(),
+                permissions=permissions(member.role),
+                participants=[participant.to_json() for participant in self.room.participants],
+                producers=[producer.to_json() for producer in self.room.producers],
+                marks=self.document.after(after).to_json(),
+                recording=self.room.recording.to_json() if self.room.recording else None,
+            )
+        )
+        if member.watching is not None:
+            member.watching.resend()
+            member.watching.want(self._wanted_by(member))
+        self._tell_time(member)
+        self.pump()
+        return member
+
+    def join(self, claims: Claims, *, watching: bool = True) -> Member:
+        """Add a participant; without `watching` it is one who only sends (WHIP). Raise RoomError."""
+        identifier = ParticipantId(f"pt-{secrets.token_hex(4)}")
+        session = secrets.token_urlsafe(24)
+        participant = self.room.join(identifier, session, claims.name, claims.role, claims.subject)
+        member = self.members[identifier] = Member(self, participant, session, watching=watching)
+        self._record_event("participant_joined", participant)
+        return member
+
+    def lost(self, member: Member) -> None:
+        """Note that a member's socket broke."""
+        self.room.lost(member.identifier, member.connection, self.service.now())
+        self.pump()
+
+    def leave(self, member: Member) -> None:
+        """Let a member go who said so."""
+        self.room.leave(member.identifier, member.connection)
+        self.pump()
+
+    def close(self, code: str, sentence: str) -> None:
+        """End the room for everybody."""
+        self.room.close(code, sentence)
+        self.pump()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # -- media ---------------------------------------------------------------------------------------------------
+
+    def announce(
+        self,
+        member: Member,
+        tracks: Iterable[tuple[OfferedTrack, ProducerId]],
+        sources: Iterable[PublishedSource],
+    ) -> None:
+        """Make what a member publishes known, and end what it no longer does."""
+        named = {source.mid: source for source in sources}
+        current = {producer: track for track, producer in tracks}
+        mine = [p for p in self.room.producers if p.participant == member.identifier]
+        self.unpublish([ProducerId(p.producer) for p in mine if p.producer not in current])
+        known = {p.producer for p in mine}
+        for producer, track in current.items():
+            if producer in known:
+                continue
+            source = named.get(track.mid)
+            audio = track.kind == "audio"
+            entry = Producer(
+                producer=producer,
+                participant=member.identifier,
+                source=source.source if source else "microphone" if audio else "camera",
+                kind="audio" if audio else "video",
+                codec=track.codec.name,
+                label=source.label if source else "",
+            )
+            self.room.announce(entry)
+            if self.recorder is not None:
+                self.recorder.add_producer(self._recorded(entry), self.service.now())
+        self._rewatch_all()
+
+    def unpublish(self, producers: Sequence[ProducerId]) -> None:
+        """End producers."""
+        for producer in producers:
+            if self.recorder is not None:
+                # what the tap still holds of it belongs to the recording
+                self.service.archive.share_out()
+                self.recorder.remove_producer(producer, self.service.now())
+            self.router.unpublish(producer)
+            self.room.withdraw(producer)
+        if producers:
+            self._rewatch_all()
+
+    def publication_failed(self, member: Member) -> None:
+        """End what a member published over a transport that is dead; a WHIP publisher is gone with it."""
+        self.unpublish([ProducerId(p.producer) for p in self._producers_of(member.identifier)])
+        member.publication.close()
+        if member.socket is None and member.watching is None:
+            self.room.leave(member.identifier, member.connection)
+        self.pump()
+
+    def describe_producer(self, producer: ProducerId) -> tuple[str, str]:
+        """Name a producer's participant and source."""
+        entry = self.room.producer(producer)
+        return entry.participant, entry.source
+
+    def mute(self, member: Member, producer: int, *, muted: bool) -> None:
+        """Mute or unmute a producer. Raise RoomError."""
+        self.room.mute(member.identifier, producer, muted=muted)
+        if self.recorder is not None:
+            event: dict[str, object] = {"kind": "mute", "producer": producer, "muted": muted}
+            self.recorder.receive_event(event, self.service.now())
+
+    def barcode(self, message: messages.Barcode) -> None:
+        """Pass on when the frames of a picture with a barcode are sent."""
+        self._tell_all(
+            notices.barcode(
+                message.producer, message.frame, message.time, message.interval_ms, message.modulus
+            )
+        )
+
+    def concerns(self, event: PlaneEvent) -> bool:
+        """Tell whether an event is about one of this room's streams."""
+        if event.kind is EventKind.UNKNOWN_SSRC:
+            return any(p.transport == event.transport for p in self.router.producers.values())
+        return ProducerId(event.subject) in self.router.producers
+
+    def receive_plane_event(self, event: PlaneEvent) -> None:
+        """Take an event that concerns one of this room's streams."""
+        self.router.receive_event(event)
+        if event.kind is EventKind.KEY_FRAME and self.recorder is not None:
+            self.recorder.receive_key_frame(ProducerId(event.subject), self.service.now())
+        self.pump()
+
+    def receive_rtcp(self, transport: TransportId, data: bytes, time: int) -> None:
+        """Take a peer's decrypted control packets."""
+        self.router.receive_rtcp(transport, data, self.service.steady(), time)
+        self.pump()
+
+    def _producers_of(self, participant: ParticipantId) -> list[Producer]:
+        return [p for p in self.room.producers if p.participant == participant]
+
+    def _wanted_by(self, member: Member) -> list[ProducerId]:
+        return [ProducerId(p.producer) for p in self.room.producers if p.participant != member.identifier]
+
+    def _rewatch_all(self) -> None:
+        for member in self.members.values():
+            if member.watching is not None:
+                member.watching.want(self._wanted_by(member))
+
+    # -- marks ---------------------------------------------------------------------------------------------------
+
+    def apply(self, member: Member, operation: Operation) -> int:
+        """Decide an operation, tell everybody and the recorder; returns its number. Raise AnnotationError."""
+        participant = self.room.participant(member.identifier)
+        assert participant is not None, "only who is in the room is heard"
+        now = self.service.now()
+        entry = self.document.apply(operation, member.identifier, participant.name, participant.colour, now)
+        if isinstance(operation, Add):
+            for other in self.members.values():
+                other.lane.finish(member.identifier, operation.mark.mark)
+        notice = notices.operation(entry.to_json())
+        self._tell_all(notice)
+        if self.recorder is not None:
+            self.recorder.receive_operation(notice.body, now)
+        return entry.sequence
+
+    def relay(self, member: Member, message: EphemeralMessage) -> None:
+        """Offer a pointer or a stroke to everybody else's lane."""
+        now = self.service.now()
+        for other in self.members.values():
+            if other is not member:
+                other.lane.offer(message, now)
+        if self.recorder is not None:
+            self.recorder.receive_pointer(message.to_json(), now)
+        if not self._flush_due:
+            # once a turn of the loop: what arrives together leaves together
+            self._flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        for member in self.members.values():
+            member.flush_lane()
+
+    # -- recording -----------------------------------------------------------------------------------------------
+
+    async def record(self, member: Member, action: messages.Action) -> None:
+        """Start or stop the recording. Raise RoomError."""
+        if action == "stop":
+            by = self.room.participant(member.identifier)
+            self.room.recording_stopped()
+            await self.stop_recorder(by.name if by else "", "stopped")
+            return
+        if self.room.is_recording:
+            raise RoomError("already_recording", "This room is being recorded already.")
+        library = self.service.archive.library
+        now = self.service.now()
+        name = recording_id(int(now * 1e9), self.room.name, secrets.token_hex(2))
+        try:
+            library.root.mkdir(parents=True, exist_ok=True)
+            check_free_space(library.root, self.service.config.recordings.minimum_free_mb << 20)
+            recording = self.room.recording_started(name, member.identifier, now)
+            try:
+                self.recorder = RoomRecorder(
+                    JournalHeader(name, self.room.name, int(now * 1e9)),
+                    library.create(name),
+                    self.router,
+                    recording.by,
+                    now,
+                    self._recording_failed,
+                )
+            except DiskError:
+                self.room.recording_stopped()
+                raise
+        except DiskError as error:
+            raise RoomError("disk_full", str(error)) from None
+        self.service.archive.running[name] = self.recorder
+        self._record_present(now)
+
+    def _record_present(self, now: float) -> None:
+        """Write down what the room holds as the recording begins."""
+        assert self.recorder is not None
+        for participant in self.room.participants:
+            self._record_event("participant_joined", participant)
+        for entry in self.document.after(0).entries:
+            self.recorder.receive_operation(notices.operation(entry.to_json()).body, now)
+        for producer in self.room.producers:
+            self.recorder.add_producer(self._recorded(producer), now)
+
+    def _recorded(self, producer: Producer) -> RecordedProducer:
+        track = self.router.producers[ProducerId(producer.producer)].track
+        return RecordedProducer(
+            producer=ProducerId(producer.producer),
+            participant=producer.participant,
+            source=producer.source,
+            codec=track.codec,
+            label=producer.label,
+            clock_rate=track.clock_rate,
+            payload_type=track.payload_type,
+            fmtp=track.fmtp,
+            muted=producer.muted,
+        )
+
+    def _record_event(self, kind: str, participant: Participant) -> None:
+        if self.recorder is not None:
+            description = participant.to_json()
+            self.recorder.receive_event({"kind": kind, **description}, self.service.now())
+
+    def _recording_failed(self, sentence: str) -> None:
+        if self.room.is_recording:
+            self.room.recording_failed(sentence)
+        self.service.keep(self.stop_recorder("", "failed"))
+        self.pump()
+
+    async def stop_recorder(self, by: str, reason: str) -> None:
+        """End the journal, if there is one, and have its containers made."""
+        recorder = self.recorder
+        if recorder is None:
+            return
+        self.service.archive.share_out()
+        self.recorder = None
+        await recorder.stop(by, self.service.now(), reason)
+        self.service.archive.running.pop(recorder.name, None)
+        self.service.archive.export(recorder.name)
+
+    # -- events and time -----------------------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Carry out what the cores decided, then wait for the next timer."""
+        while (report := self.router.next_event()) is not None:
+            self._time_learnt(report)
+        while (event := self.room.next_event()) is not None:
+            self._room_event(event)
+        self._set_timer()
+
+    def _room_event(self, event: RoomEvent) -> None:
+        match event:
+            case Notice(message, to, but):
+                for member in self.members.values():
+                    if (to is None or member.identifier == to) and member.identifier != but:
+                        member.send(message)
+            case ConnectionClosed(identifier, connection, message):
+                closing = self.members.get(identifier)
+                if closing is not None and closing.connection == connection and closing.socket is not None:
+                    closing.socket.finish(message)
+                    closing.socket = None
+            case ParticipantGone(identifier):
+                self._gone(identifier)
+
+    def _gone(self, identifier: ParticipantId) -> None:
+        member = self.members.pop(identifier, None)
+        if member is None:
+            return
+        self.unpublish([ProducerId(p.producer) for p in self._producers_of(identifier)])
+        member.close()
+        if member.socket is not None:
+            member.socket.finish()
+        self.ephemeral_dropped += member.lane.counters.stale
+        for other in self.members.values():
+            other.lane.forget(identifier)
+        if self.recorder is not None:
+            gone: dict[str, object] = {"kind": "participant_left", "participant": identifier}
+            self.recorder.receive_event(gone, self.service.now())
+        if not self.members:
+            self.service.forget(self)
+
+    def _time_learnt(self, report: SenderReportReceived) -> None:
+        if self.recorder is not None:
+            self.recorder.receive_sender_report(report, self.service.now())
+        notice = self._clock_notice(report.producer)
+        if notice is not None:
+            self._tell_all(notice)
+
+    def _clock_notice(self, producer: ProducerId) -> notices.ServerMessage | None:
+        entry = self.router.producers.get(producer)
+        if entry is None or entry.instant is None or not entry.video:
+            return None
+        return notices.clock(
+            producer, entry.instant.rtp_timestamp, entry.instant.time / 1e9, entry.track.clock_rate
+        )
+
+    def _tell_time(self, member: Member) -> None:
+        for producer in self.router.producers:
+            notice = self._clock_notice(producer)
+            if notice is not None:
+                member.send(notice)
+
+    def _tell_all(self, message: notices.ServerMessage) -> None:
+        for member in self.members.values():
+            member.send(message)
+
+    def _set_timer(self) -> None:
+        timers = []
+        if (router := self.router.get_timer()) is not None:
+            timers.append(router)
+        if (room := self.room.get_timer()) is not None:
+            timers.append(room - self.service.now() + self.service.steady())
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if timers:
+            self._timer = asyncio.get_running_loop().call_at(min(timers), self._handle_timer)
+
+    def _handle_timer(self) -> None:
+        self.router.handle_timer(self.service.steady())
+        self.room.handle_timer(self.service.now())
+        self.pump()

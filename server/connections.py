@@ -1,0 +1,240 @@
+"""One participant's two media connections: what it publishes (it offers), what it is sent (the server offers)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
+from media.router import Router
+from media.sdp import (
+    Bitrates,
+    OfferedTrack,
+    PayloadTypes,
+    SubscribedTrack,
+    TransportParameters,
+    answer_publisher,
+    offer_subscriber,
+    parse,
+    read_answer,
+    remote_parameters,
+)
+from media.subscriber import Slot
+from media.transport.endpoint import Endpoint
+from media.transport.transport import Transport, TransportState
+from signalling import notices
+from signalling.notices import ServerMessage
+
+log = logging.getLogger(__name__)
+
+#: The data channel that carries the ephemeral lane.
+EPHEMERAL = "ephemeral"
+
+#: Takes a peer's decrypted control packets: its transport, the compound, when it came (Unix ns).
+RtcpHandler = Callable[[TransportId, bytes, int], None]
+
+#: Playout delay of the field in ms, (min, max): a small maximum turns the browser's low-latency renderer on.
+FIELD_PLAYOUT = (0, 300)
+
+
+class Publication:
+    """What a participant sends: one transport, its producers by media section."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        router: Router,
+        bitrates: Bitrates,
+        on_rtcp: RtcpHandler,
+        failed: Callable[[], None],
+    ) -> None:
+        """`failed` is called when the transport ends without our wish: whatever was published is gone."""
+        self._endpoint = endpoint
+        self._router = router
+        self._on_rtcp = on_rtcp
+        self._bitrates = bitrates
+        self._failed = failed
+        self._transport: Transport | None = None
+        self._remote: TransportParameters | None = None
+
+    def offer(self, sdp: str) -> tuple[str, list[tuple[OfferedTrack, ProducerId]]]:
+        """Take an offer; returns the answer and the tracks with their producers. Raise SdpError.
+
+        An offer with the same ICE credentials adds or drops sections; one with new credentials replaces the
+        connection.
+        """
+        offer = parse(sdp)
+        remote = remote_parameters(offer)
+        transport = self._transport
+        if transport is None or self._remote is None or not _same_peer(remote, self._remote):
+            transport = self._endpoint.create()
+        try:
+            answer, tracks = answer_publisher(
+                offer,
+                transport.parameters,
+                bitrates={section.mid: self._bitrates for section in offer.media},
+            )
+        except ValueError:
+            if transport is not self._transport:
+                transport.close()
+            raise
+        if transport is not self._transport:
+            self.close()
+            self._transport, self._remote = transport, remote
+            transport.callbacks.on_state = self._state_changed
+            transport.callbacks.on_rtcp = partial(self._on_rtcp, transport.id)
+            transport.start(remote)
+        producers = self._router.publish(transport.id, tracks)
+        return str(answer), list(zip(tracks, producers, strict=True))
+
+    def _state_changed(self, state: TransportState, reason: str) -> None:
+        if state in (TransportState.FAILED, TransportState.CLOSED) and self._transport is not None:
+            log.info("a publishing transport ended: %s", reason)
+            self._failed()
+
+    def close(self) -> None:
+        """Close the transport; its producers end."""
+        transport, self._transport, self._remote = self._transport, None, None
+        if transport is not None:
+            self._router.remove_transport(transport.id)
+            transport.close()
+
+
+def _same_peer(a: TransportParameters, b: TransportParameters) -> bool:
+    return (a.ufrag, a.pwd, a.fingerprints) == (b.ufrag, b.pwd, b.fingerprints)
+
+
+class Watching:
+    """What a participant is sent: one transport, offered anew whenever the room's producers change.
+
+    At most one offer is open. What changes meanwhile goes into the next one, and only what an answer's own offer
+    contained is started.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        router: Router,
+        send: Callable[[ServerMessage], None],
+        describe: Callable[[ProducerId], tuple[str, str]],
+        on_rtcp: RtcpHandler,
+        on_message: Callable[[str, str | bytes], None],
+    ) -> None:
+        """`describe` names a producer's stream (its participant) and source."""
+        self._on_rtcp = on_rtcp
+        self._on_message = on_message
+        self._endpoint = endpoint
+        self._router = router
+        self._send = send
+        self._describe = describe
+        self._revision = 0
+        self._wanted: list[ProducerId] = []
+        self._open: ServerMessage | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self.transport = self._endpoint.create()
+        self.transport.callbacks.on_rtcp = partial(self._on_rtcp, self.transport.id)
+        self.transport.callbacks.on_message = self._on_message
+        self.transport.open_channel(EPHEMERAL)
+        self._subscriber = self._router.watch(self.transport.id)
+        self._payload_types = PayloadTypes()
+        self._offered: list[tuple[Slot, ConsumerId]] = []
+        self._started = False
+        self._dirty = False
+
+    def want(self, producers: Iterable[ProducerId]) -> None:
+        """Send exactly these from now on; offers if that is a change."""
+        self._wanted = list(producers)
+        watched = self._subscriber.watched()
+        for producer in watched:
+            if producer not in self._wanted:
+                consumer = self._subscriber.release(producer)
+                if consumer is not None:
+                    self._router.stop([consumer])
+                self._dirty = True
+        for producer in self._wanted:
+            if producer not in watched:
+                track = self._router.producers[producer].track
+                slot = self._subscriber.assign(producer, track.codec, track.clock_rate, track.fmtp)
+                slot.playout_delay = FIELD_PLAYOUT if self._describe(producer)[1] == "field" else (0, 0)
+                self._dirty = True
+        self._offer_changes()
+
+    def _offer_changes(self) -> None:
+        if not self._dirty or self._open is not None:
+            return
+        self._dirty = False
+        self._revision += 1
+        self._offered = [(slot, slot.consumer) for slot in self._subscriber.slots if slot.producer]
+        description = offer_subscriber(
+            [self._section(slot) for slot in self._subscriber.slots],
+            self.transport.parameters,
+            self._revision,
+            self._payload_types,
+        )
+        consumers = [
+            {"mid": slot.mid, "producer": slot.producer, "consumer": consumer}
+            for slot, consumer in self._offered
+        ]
+        self._open = notices.offer(self._revision, str(description), consumers)
+        self._send(self._open)
+
+    def _section(self, slot: Slot) -> SubscribedTrack:
+        stream, source = self._describe(slot.producer) if slot.producer else ("", "")
+        return SubscribedTrack(
+            kind="video" if slot.video else "audio",
+            codec=slot.codec,
+            fmtp=slot.fmtp,
+            ssrc=slot.ssrc,
+            rtx_ssrc=slot.rtx_ssrc if slot.video else Ssrc(0),
+            cname=stream,
+            stream=stream,
+            label=f"{source}-{slot.producer}",
+            active=bool(slot.producer),
+        )
+
+    def answer(self, revision: int, sdp: str) -> list[ProducerId]:
+        """Take an answer and send what it took; returns the producers whose codec the browser refused.
+
+        An answer to an older offer has no effect. Raise SdpError.
+        """
+        if self._open is None or revision != self._revision:
+            return []
+        answer = read_answer(sdp)
+        if not self._started:
+            self.transport.start(answer.remote)
+            self._started = True
+        self._open = None
+        taken, refused = [], []
+        for slot, consumer in self._offered:
+            if slot.consumer != consumer or not slot.producer or slot.started:
+                continue
+            accepted = answer.tracks.get(slot.mid)
+            if accepted is None or not accepted.accepted or accepted.codec is not slot.codec:
+                refused.append(slot.producer)
+                continue
+            slot.accept(accepted.payload_type, accepted.rtx_payload_type, accepted.extensions)
+            taken.append(slot)
+        self._router.start(self.transport.id, taken)
+        self._offer_changes()
+        return refused
+
+    def resend(self) -> None:
+        """Repeat the open offer to a client that came back."""
+        if self._open is not None:
+            self._send(self._open)
+
+    def restart(self) -> None:
+        """Begin anew with a fresh transport: the client's receiving connection failed."""
+        self.close()
+        self._open = None
+        self._begin()
+        self._dirty = True
+        self.want(self._wanted)
+
+    def close(self) -> None:
+        """Stop sending and close the transport."""
+        self._router.remove_transport(self.transport.id)
+        self.transport.close()

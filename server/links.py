@@ -1,0 +1,50 @@
+"""Signed links for people and encoders."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from signalling.permissions import ROLES, Role
+from signalling.tokens import issue
+
+from .config import Config
+from .secret_file import load_secret
+
+#: Hours that a link from the command line is good for.
+HOURS = 12.0
+
+
+def link(config: Config, secret: bytes, *, room: str, name: str, role: Role, page: str = "") -> str:
+    """Make a link: the token stands in the fragment, which no browser sends and no server logs."""
+    token = issue(secret, room=room, name=name, role=role, expires=time.time() + HOURS * 3600)
+    return f"{config.public_url}/{page}#token={token}"
+
+
+def main(config: Config, arguments: list[str]) -> int:
+    """Print one link, or with --token the token for an encoder's WHIP settings."""
+    parser = argparse.ArgumentParser(prog="python -m server link", description="Sign a link into a room.")
+    parser.add_argument("--room", required=True)
+    parser.add_argument("--name", required=True, help="the person's name, as the others see it")
+    parser.add_argument("--role", required=True, choices=ROLES)
+    parser.add_argument("--hours", type=float, default=HOURS, help=f"how long it is good (default {HOURS:g})")
+    parser.add_argument("--replay", action="store_true", help="a link to the recordings")
+    parser.add_argument("--token", action="store_true", help="print the token alone")
+    options = parser.parse_args(arguments)
+    secret = load_secret(Path(config.secrets.file))
+    try:
+        token = issue(
+            secret,
+            room=options.room,
+            name=options.name,
+            role=options.role,
+            expires=time.time() + options.hours * 3600,
+        )
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    page = "replay" if options.replay else ""
+    print(token if options.token else f"{config.public_url}/{page}#token={token}")
+    return 0

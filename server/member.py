@@ -1,0 +1,222 @@
+"""One participant as the server serves it: its socket, its media connections, and what its messages do."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from annotation.channel import Channel
+from annotation.ephemeral import parse_ephemeral
+from annotation.operations import Add, AnnotationError, ClearField, ClearOwn, parse_operation
+from media.ids import ProducerId
+from media.sdp import Bitrates, SdpError
+from signalling import messages, notices
+from signalling.messages import ClientMessage
+from signalling.notices import ServerMessage
+from signalling.permissions import Permission, may
+from signalling.rate import TokenBucket
+from signalling.room import Participant, RoomError
+
+from .connections import EPHEMERAL, Publication, Watching
+from .sockets import BURST, RATE, Socket
+
+if TYPE_CHECKING:
+    from .conductor import Conductor
+
+log = logging.getLogger(__name__)
+
+#: Sources that only who may publish the field may name.
+FIELD_SOURCES = frozenset({"field"})
+
+
+class Member:
+    """A participant, from `hello` (or WHIP) until it is gone. Sockets come and go meanwhile."""
+
+    def __init__(
+        self, conductor: Conductor, participant: Participant, session: str, *, watching: bool
+    ) -> None:
+        self.conductor = conductor
+        self.identifier = participant.participant
+        self.role = participant.role
+        self.connection = participant.connection
+        self.session = session
+        self.socket: Socket | None = None
+        self.lane = Channel()
+        self._bucket = TokenBucket(RATE, BURST, conductor.service.now())
+        service, media = conductor.service, conductor.service.config.media
+        self.publication = Publication(
+            service.endpoint,
+            conductor.router,
+            Bitrates(media.start_kbps, min(500, media.start_kbps), media.max_kbps),
+            conductor.receive_rtcp,
+            lambda: conductor.publication_failed(self),
+        )
+        self.watching: Watching | None = None
+        if watching and may(self.role, "watch"):
+            self.watching = Watching(
+                service.endpoint,
+                conductor.router,
+                self.send,
+                conductor.describe_producer,
+                conductor.receive_rtcp,
+                self.receive_channel,
+            )
+
+    # -- sockets -------------------------------------------------------------------------------------------------
+
+    def attach(self, socket: Socket, connection: int) -> None:
+        """Speak through this socket from now on."""
+        self.socket, self.connection = socket, connection
+        socket.lane = self._take_lane
+
+    def _take_lane(self) -> list[str]:
+        return [message.text for message in self.lane.to_send(self.conductor.service.now())]
+
+    def disconnected(self, socket: Socket) -> None:
+        """Note that a socket ended."""
+        if self.socket is socket:
+            self.socket = None
+            self.conductor.lost(self)
+
+    def send(self, message: ServerMessage) -> None:
+        """Send to the participant, if it is connected."""
+        if self.socket is not None:
+            self.socket.send(message)
+
+    def flush_lane(self) -> None:
+        """Send what the ephemeral lane holds: over the data channel if it is open, else over the socket."""
+        transport = self.watching.transport if self.watching else None
+        if transport is not None and transport.channel_open(EPHEMERAL):
+            for message in self.lane.to_send(self.conductor.service.now()):
+                transport.send_message(EPHEMERAL, message.text)
+        elif self.socket is not None:
+            self.socket.nudge()
+
+    def close(self) -> None:
+        """Free the media connections."""
+        self.publication.close()
+        if self.watching is not None:
+            self.watching.close()
+
+    # -- messages ------------------------------------------------------------------------------------------------
+
+    async def receive(self, message: ClientMessage, socket: Socket) -> None:
+        """Carry a message out and answer it on the socket that it came by."""
+        if isinstance(message, messages.Ephemeral):
+            self.receive_ephemeral(message)
+            return
+        try:
+            answer = await self._carry_out(message)
+        except (RoomError, AnnotationError) as error:
+            answer = notices.error(message.id, error.code, str(error))
+        except SdpError as error:
+            answer = notices.error(message.id, "bad_sdp", str(error))
+        except RuntimeError as error:
+            log.error("a connection could not be made: %s", error)
+            answer = notices.error(message.id, "room_full", "The server takes no more connections.")
+        socket.send(answer)
+        self.conductor.pump()
+
+    async def _carry_out(self, message: messages.Request) -> ServerMessage:
+        conductor = self.conductor
+        match message:
+            case messages.Ping():
+                return notices.pong(message.id, message.time, conductor.service.wall_clock())
+            case messages.MarkRequest():
+                return self._mark(message)
+            case messages.MarksRequest():
+                return notices.reply(message.id, **conductor.document.after(message.after).to_json())
+            case messages.Publish():
+                return self._publish(message)
+            case messages.Answer():
+                return self._answer(message)
+            case messages.Rewatch():
+                self._demand("watch")
+                assert self.watching is not None
+                self.watching.restart()
+            case messages.Mute():
+                conductor.mute(self, message.producer, muted=message.muted)
+            case messages.Unpublish():
+                self._own(message.producer)
+                conductor.unpublish([ProducerId(message.producer)])
+            case messages.Pause():
+                self._pause(message)
+            case messages.Barcode():
+                self._own(message.producer)
+                conductor.barcode(message)
+            case messages.Record():
+                self._demand("record")
+                await conductor.record(self, message.action)
+            case messages.Leave():
+                conductor.leave(self)
+            case messages.Hello():
+                return notices.error(message.id, "out_of_order", "You have said hello already.")
+        return notices.reply(message.id)
+
+    def _demand(self, permission: Permission) -> None:
+        self.conductor.room.demand(self.identifier, permission)
+
+    def _own(self, producer: int) -> None:
+        if self.conductor.room.producer(producer).participant != self.identifier:
+            raise RoomError("not_permitted", "This is somebody else's picture or sound.")
+
+    def _mark(self, message: messages.MarkRequest) -> ServerMessage:
+        operation = parse_operation(message.operation)
+        match operation:
+            case ClearField():
+                self._demand("clear_field")
+            case ClearOwn():
+                self._demand("clear_own")
+            case _:
+                self._demand("mark")
+        if isinstance(operation, Add):
+            # a mark on a picture that nobody sends would never be drawn
+            self.conductor.room.producer(operation.mark.anchor.producer)
+        sequence = self.conductor.apply(self, operation)
+        return notices.reply(message.id, sequence=sequence)
+
+    def _publish(self, message: messages.Publish) -> ServerMessage:
+        self._demand("publish")
+        if any(source.source in FIELD_SOURCES for source in message.sources):
+            self._demand("publish_field")
+        sdp, tracks = self.publication.offer(message.sdp)
+        self.conductor.announce(self, tracks, message.sources)
+        producers = [{"mid": track.mid, "producer": producer} for track, producer in tracks]
+        return notices.reply(message.id, sdp=sdp, producers=producers)
+
+    def _answer(self, message: messages.Answer) -> ServerMessage:
+        self._demand("watch")
+        assert self.watching is not None
+        refused = self.watching.answer(message.revision, message.sdp)
+        if not refused:
+            return notices.reply(message.id)
+        return notices.reply(message.id, refused=refused)
+
+    def _pause(self, message: messages.Pause) -> None:
+        self.conductor.room.producer(message.producer)
+        if self.watching is not None:
+            self.conductor.router.pause(
+                self.watching.transport.id, ProducerId(message.producer), paused=message.paused
+            )
+
+    def receive_ephemeral(self, message: messages.Ephemeral) -> None:
+        """Pass a pointer or a stroke on; what is wrong or not permitted is dropped without an answer."""
+        if not may(self.role, "mark"):
+            return
+        try:
+            self.conductor.relay(
+                self, parse_ephemeral(message.body, self.identifier, self.conductor.service.now())
+            )
+        except AnnotationError:
+            return
+
+    def receive_channel(self, label: str, data: str | bytes) -> None:
+        """Take a message of the data channel: the ephemeral lane's other way in."""
+        if label != EPHEMERAL:
+            return
+        try:
+            message = messages.parse_message(data)
+        except messages.MessageError:
+            return
+        if isinstance(message, messages.Ephemeral) and self._bucket.take(self.conductor.service.now()):
+            self.receive_ephemeral(message)

@@ -1,0 +1,127 @@
+"""Recordings over HTTP: the list, a description, and the containers with ranges.
+
+A ``<video>`` element cannot bear a token, and a URL must not; so the page trades its token for a cookie that only
+this path sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import web
+
+from recorder.journal import JournalError
+from recorder.library import JOURNAL, RecordingSummary, UnknownRecording, read_header
+from signalling.tokens import Claims, issue
+
+from .bearer import claims_of, demand, token_of
+from .service import Service
+
+log = logging.getLogger(__name__)
+
+COOKIE = "konsil_replay"
+PATH = "/api/recordings"
+
+#: Seconds that the cookie lasts; the page renews it.
+LIFETIME = 3600
+
+
+def add_routes(application: web.Application, service: Service) -> None:
+    """Add ``/api/recordings`` and ``/api/replay``."""
+    replay = Recordings(service)
+    application.router.add_get(PATH, replay.list)
+    application.router.add_get(PATH + "/{recording}", replay.describe)
+    application.router.add_get(PATH + "/{recording}/{file}", replay.container)
+    application.router.add_post("/api/replay", replay.open)
+
+
+class Recordings:
+    """Serves the library to whoever may replay the room's recordings."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._library = service.archive.library
+
+    def _claims(self, request: web.Request) -> Claims:
+        token = request.cookies.get(COOKIE) if "Authorization" not in request.headers else None
+        claims = claims_of(token or token_of(request), self._service)
+        demand(claims, "replay")
+        return claims
+
+    async def list(self, request: web.Request) -> web.Response:
+        """List the recordings of the token's room, the newest first."""
+        claims = self._claims(request)
+        running = self._service.archive.running
+        found = await asyncio.to_thread(self._library.recordings, claims.room, set(running))
+        return web.json_response({"recordings": [self._summary(summary) for summary in found]})
+
+    def _summary(self, summary: RecordingSummary) -> dict[str, object]:
+        body: dict[str, object] = {
+            "recording": summary.recording,
+            "room": summary.room,
+            "started": summary.started / 1e6,
+            "seconds": round(summary.seconds, 3),
+            "state": summary.state,
+            "cameras": summary.cameras,
+            "marks": summary.marks,
+        }
+        progress = self._service.archive.progress.get(summary.recording)
+        if progress is not None:
+            body |= {"state": "preparing", "progress": round(progress, 3)}
+        return body
+
+    async def open(self, request: web.Request) -> web.Response:
+        """Trade the bearer for the cookie."""
+        claims = claims_of(token_of(request), self._service)
+        demand(claims, "replay")
+        expires = min(claims.expires, self._service.wall_clock() + LIFETIME)
+        token = issue(
+            self._service.secret, room=claims.room, name=claims.name, role=claims.role, expires=expires
+        )
+        response = web.Response(status=204)
+        response.set_cookie(
+            COOKIE,
+            token,
+            max_age=LIFETIME,
+            path=PATH,
+            httponly=True,
+            samesite="Strict",
+            secure=bool(self._service.config.http.certificate),
+        )
+        return response
+
+    async def describe(self, request: web.Request) -> web.Response:
+        """Describe a recording of the token's room (PROTOCOL.md, section 8)."""
+        recording = await self._check(request)
+        description = await asyncio.to_thread(self._library.description, recording)
+        if description is None:
+            raise web.HTTPConflict(text="This recording is still being prepared. Please wait a moment.")
+        return web.json_response(description, headers={"Cache-Control": "private, no-cache"})
+
+    async def container(self, request: web.Request) -> web.StreamResponse:
+        """Serve a camera's file; aiohttp answers ranges."""
+        recording = await self._check(request)
+        try:
+            path, media_type = await asyncio.to_thread(
+                self._library.container, recording, request.match_info["file"]
+            )
+        except UnknownRecording as error:
+            raise web.HTTPNotFound(text=str(error)) from None
+        headers = {"Content-Type": media_type, "Cache-Control": "private, max-age=3600"}
+        return web.FileResponse(path, headers=headers)
+
+    async def _check(self, request: web.Request) -> str:
+        """Return the recording's name if it is of the token's room; others do not exist."""
+        claims = self._claims(request)
+        name = request.match_info["recording"]
+        try:
+            room = await asyncio.to_thread(self._room_of, name)
+        except (UnknownRecording, JournalError) as error:
+            raise web.HTTPNotFound(text=str(error)) from None
+        if room != claims.room:
+            raise web.HTTPNotFound(text=f"There is no recording {name!r}.")
+        return name
+
+    def _room_of(self, recording: str) -> str:
+        return read_header(self._library.folder(recording) / JOURNAL).room

@@ -1,0 +1,125 @@
+"""A room's recorder: carries a Recording's bytes to the disk thread and its wishes to the router."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from media.ids import ProducerId
+from media.router import Router, SenderReportReceived
+from recorder.journal import JournalHeader
+from recorder.recording import KeyFrameWanted, RecordedProducer, Recording, TapWanted
+from recorder.writer import DiskWriter
+
+log = logging.getLogger(__name__)
+
+
+class RoomRecorder:
+    """One running recording. `now` is Unix seconds."""
+
+    def __init__(
+        self,
+        header: JournalHeader,
+        journal: Path,
+        router: Router,
+        by: str,
+        now: float,
+        failed: Callable[[str], None],
+    ) -> None:
+        """Begin to write; `failed` is called with a sentence when the disk refuses. Raise DiskError."""
+        loop = asyncio.get_running_loop()
+        self.name = header.recording
+        self.folder = journal.parent
+        self.producers: set[ProducerId] = set()
+        self._router = router
+        self._failed = failed
+        self._reported = 0
+
+        def on_progress() -> None:
+            loop.call_soon_threadsafe(self._progress)
+
+        self._writer = DiskWriter(journal, on_progress)
+        self._recording = Recording(header, by, now)
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that are not on the disk yet."""
+        return self._recording.backlog
+
+    def add_producer(self, producer: RecordedProducer, now: float) -> None:
+        """Record a track from now on."""
+        self.producers.add(producer.producer)
+        self._recording.add_producer(producer, now)
+        self.pump(now)
+
+    def remove_producer(self, producer: ProducerId, now: float) -> None:
+        """Note that a track is gone."""
+        self.producers.discard(producer)
+        self._recording.remove_producer(producer, now)
+        self.pump(now)
+
+    def receive_tap(self, data: bytes, now: float) -> None:
+        """Keep packets of this room."""
+        self._recording.receive_tap(data, now)
+        self.pump(now)
+
+    def receive_gap(self, packets: int, now: float) -> None:
+        """Note that the plane's tap was full and so many packets are missing."""
+        self._recording.receive_gap(0, packets, now)
+
+    def receive_sender_report(self, report: SenderReportReceived, now: float) -> None:
+        """Keep a publisher's time."""
+        self._recording.receive_sender_report(
+            report.producer, report.ntp_time, report.rtp_timestamp, report.arrival, now
+        )
+
+    def receive_key_frame(self, producer: ProducerId, now: float) -> None:
+        """Note that a key frame began."""
+        self._recording.receive_key_frame(producer, now)
+
+    def receive_operation(self, body: dict[str, object], now: float) -> None:
+        """Keep a decided operation on marks."""
+        self._recording.receive_operation(body, now)
+
+    def receive_pointer(self, body: dict[str, object], now: float) -> None:
+        """Keep a pointer or a stroke."""
+        self._recording.receive_pointer(body, now)
+
+    def receive_event(self, body: dict[str, object], now: float) -> None:
+        """Keep what happened in the room."""
+        self._recording.receive_event(body, now)
+
+    def pump(self, now: float) -> None:
+        """Write what is due and carry wishes out. Call it ten times a second."""
+        timer = self._recording.get_timer()
+        if timer is not None and timer <= now:
+            self._recording.handle_timer(now)
+        while (event := self._recording.next_event()) is not None:
+            self._carry_out(event)
+        self._writer.write(self._recording.bytes_to_write(now))
+
+    def _carry_out(self, event: TapWanted | KeyFrameWanted) -> None:
+        producer = self._router.producers.get(event.producer)
+        if producer is None:
+            return
+        if isinstance(event, TapWanted):
+            self._router.set_tap(event.producer, enabled=event.enabled)
+        else:
+            producer.key_frames.want()
+
+    def _progress(self) -> None:
+        written = self._writer.written
+        self._recording.receive_written(written - self._reported)
+        self._reported = written
+        if self._writer.failure is not None and not self._recording.stopped:
+            log.error("a recording broke off: %s", self._writer.failure)
+            self._failed(self._writer.failure)
+
+    async def stop(self, by: str, now: float, reason: str = "stopped") -> None:
+        """End the journal and wait until it is on the disk."""
+        self._recording.stop(by, now, reason)
+        self.pump(now)
+        self._writer.close()
+        await asyncio.to_thread(self._writer.join, 30.0)

@@ -1,0 +1,69 @@
+"""Run the server until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import ssl
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from .application import build
+from .config import Config
+from .service import Service
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def serving(config: Config) -> AsyncIterator[tuple[Service, int]]:
+    """Serve while the context lasts; gives the service and the TCP port. Raise OSError, ValueError."""
+    service = Service(config)
+    await service.start()
+    runner = web.AppRunner(build(service), access_log=None, shutdown_timeout=3.0)
+    await runner.setup()
+    try:
+        context = None
+        if config.http.certificate:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(config.http.certificate, config.http.private_key or None)
+        site = web.TCPSite(runner, config.http.host, config.http.port, ssl_context=context)
+        await site.start()
+        assert site._server is not None
+        port = int(site._server.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
+        # what lives as long as the server need not be looked at by every collection
+        gc.collect()
+        gc.freeze()
+        yield service, port
+    finally:
+        await service.close()
+        await runner.cleanup()
+
+
+async def until_stopped() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stopped.set)
+    await stopped.wait()
+
+
+async def serve(config: Config) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    async with serving(config) as (_, port):
+        log.info("Konsil serves on port %d; Ctrl-C stops it", port)
+        await until_stopped()
+        log.info("stopping")
+
+
+def set_up_logging(level: int = logging.INFO) -> None:
+    """Log to standard error. aiohttp's and aiortc's own chatter stays out."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    for name in ("aiohttp", "aioice", "aiortc", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("media.transport").setLevel(logging.WARNING)

@@ -1,0 +1,195 @@
+"""The server without its HTTP face: the plane, the rooms, the archive, and the clocks that they share."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from media.native import NativePlane
+from media.plane import Address, Plane, PlaneEvent
+from media.transport.endpoint import Endpoint
+from recorder.library import Library
+from signalling import notices
+from signalling.messages import Hello
+from signalling.room import RoomError
+from signalling.tokens import Claims
+
+from .archive import Archive
+from .conductor import Conductor
+from .config import Config
+from .member import Member
+from .metrics import Snapshot, quantile
+from .secret_file import load_secret
+from .sockets import Socket
+
+log = logging.getLogger(__name__)
+
+#: Socket buffer that is asked for; with less, a burst of several 4K frames is lost before it is read.
+BUFFER = 4 << 20
+
+
+class Service:
+    """Everything that lives as long as the server. To be made within a running event loop."""
+
+    def __init__(self, config: Config) -> None:
+        """Read the secret and open the media port. Raise OSError or ValueError with a sentence."""
+        self.config = config
+        self.secret = load_secret(Path(config.secrets.file))
+        self.plane: Plane = NativePlane((config.media.host, config.media.port))
+        self.endpoint = Endpoint(
+            self.plane,
+            advertised=[_address(text, self.plane.address[1]) for text in config.media.advertised],
+            on_event=self._plane_event,
+        )
+        self._started_wall = time.time() - time.monotonic()
+        self._identifiers = itertools.count(1)
+        self.rooms: dict[str, Conductor] = {}
+        self.archive = Archive(self.plane, Library(Path(config.recordings.folder)), self.now)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ephemeral_dropped = 0
+        self.stopping = False
+
+    # -- clocks --------------------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Unix seconds that never step: what the rooms' time-outs and the recordings run on."""
+        return self._started_wall + time.monotonic()
+
+    def steady(self) -> float:
+        """Seconds of the event loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    def wall_clock(self) -> float:
+        """Unix seconds as the system has them now, the clock that the kernel stamps packets with."""
+        return time.time()
+
+    def next_id(self) -> int:
+        """Count identifiers up."""
+        return next(self._identifiers)
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin the archive's errands, and say what the system gave."""
+        await self.archive.start()
+        plane = self.plane
+        host, port = plane.address
+        log.info("media on UDP %s:%d", host, port)
+        buffers = min(plane.receive_buffer, plane.send_buffer)
+        log.info(
+            "socket buffers: receive %.1f MB, send %.1f MB%s",
+            plane.receive_buffer / 1e6,
+            plane.send_buffer / 1e6,
+            "" if buffers >= BUFFER else "; bursts of 4K want 4 MB: sysctl net.core.rmem_max, wmem_max",
+        )
+        log.info(
+            "the packet plane %s", "runs in a real-time class" if plane.realtime else "got no real-time class"
+        )
+
+    async def close(self) -> None:
+        """Stop in the order of docs/closing.md."""
+        self.stopping = True
+        recorders = [conductor.stop_recorder("", "server_stopping") for conductor in self.rooms.values()]
+        for conductor in list(self.rooms.values()):
+            conductor.close("server_stopping", "The server is being restarted. Please wait.")
+        await asyncio.gather(*recorders, *self._tasks, return_exceptions=True)
+        await self.archive.close()
+        await self.endpoint.close()
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run in the background."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- rooms ---------------------------------------------------------------------------------------------------
+
+    def room(self, name: str) -> Conductor:
+        """Find a room, or open it."""
+        conductor = self.rooms.get(name)
+        if conductor is None:
+            conductor = self.rooms[name] = Conductor(name, self)
+            log.info("room opened; %d are open", len(self.rooms))
+        return conductor
+
+    def forget(self, conductor: Conductor) -> None:
+        """Let go of a room whose last participant left; its recording ends."""
+        if self.rooms.get(conductor.room.name) is conductor:
+            del self.rooms[conductor.room.name]
+            self._ephemeral_dropped += conductor.ephemeral_dropped
+            if not self.stopping:
+                self.keep(conductor.stop_recorder("", "room_ended"))
+
+    def admit(self, claims: Claims, hello: Hello, socket: Socket) -> Member | None:
+        """Let a client into its room, or say on its socket why not."""
+        if self.stopping:
+            socket.finish(notices.closed("server_stopping", "The server is being restarted. Please wait."))
+            return None
+        conductor = self.room(claims.room)
+        try:
+            return conductor.admit(claims, hello, socket)
+        except RoomError as error:
+            socket.finish(notices.closed(error.code, str(error)))
+        except RuntimeError as error:
+            log.error("nobody more can be admitted: %s", error)
+            socket.finish(notices.closed("room_full", "The server is full. Please try again later."))
+        return None
+
+    def _plane_event(self, event: PlaneEvent) -> None:
+        for conductor in self.rooms.values():
+            if conductor.concerns(event):
+                conductor.receive_plane_event(event)
+                return
+
+    # -- what is measured ----------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Count for /metrics."""
+        roles = Counter(p.role for conductor in self.rooms.values() for p in conductor.room.participants)
+        stale = sum(
+            member.lane.counters.stale
+            for conductor in self.rooms.values()
+            for member in conductor.members.values()
+        )
+        running = self.archive.running.values()
+        return Snapshot(
+            shards=[self.plane.statistics()],
+            rooms=len(self.rooms),
+            participants={str(role): count for role, count in roles.items()},
+            recordings=len(running),
+            backlog_bytes=sum(recorder.backlog for recorder in running),
+            ephemeral_dropped=self._ephemeral_dropped
+            + stale
+            + sum(conductor.ephemeral_dropped for conductor in self.rooms.values()),
+        )
+
+    def health(self) -> dict[str, object]:
+        """Say whether all is well, for a load balancer and for whoever is on duty."""
+        statistics = self.plane.statistics()
+        p99 = quantile(statistics.transit, 0.99)
+        return {
+            "status": "stopping" if self.stopping else "ok",
+            "rooms": len(self.rooms),
+            "recordings": len(self.archive.running),
+            "transit_p99_ms": None if p99 is None else round(p99 * 1000, 3),
+            "receive_buffer": self.plane.receive_buffer,
+            "send_buffer": self.plane.send_buffer,
+            "realtime": self.plane.realtime,
+        }
+
+
+def _address(text: str, port: int) -> Address:
+    """Read host, host:port or [IPv6]:port."""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        return host, int(rest.removeprefix(":") or port)
+    if text.count(":") == 1:
+        host, _, rest = text.partition(":")
+        return host, int(rest)
+    return text, port
