@@ -17,6 +17,7 @@ from types import TracebackType
 
 import av
 from av.packet import Packet
+from av.stream import Stream
 
 from media.codecs import opus
 from media.plane import Codec
@@ -31,8 +32,6 @@ _SILENCE = bytes([0xF8, 0xFF, 0xFE])
 _SILENCE_DURATION = 960
 #: A longer silence than this is left as a jump in time (in packets of 20 ms: four hours).
 _MOST_SILENCE = 720_000
-
-_Packet = Packet[av.stream.Stream]
 
 _IVF = {Codec.VP8: b"VP80", Codec.VP9: b"VP90", Codec.AV1: b"AV01"}
 _RAW = {Codec.H264: "h264", Codec.H265: "hevc"}
@@ -101,7 +100,7 @@ class _Muxer:
             str(path), "w", format=container, options=options, container_options={"fflags": "+bitexact"}
         )
         try:
-            self._packets: list[Iterator[tuple[float, _Packet]]] = []
+            self._packets: list[Iterator[tuple[float, Packet[Stream]]]] = []
             if video is not None:
                 self._packets.append(self._add_video(*video))
             if audio is not None:
@@ -122,7 +121,7 @@ class _Muxer:
         for _, packet in merge(*self._packets, key=lambda item: item[0]):
             self._output.mux(packet)
 
-    def _add_video(self, codec: Codec, frames: Iterator[Frame]) -> Iterator[tuple[float, _Packet]]:
+    def _add_video(self, codec: Codec, frames: Iterator[Frame]) -> Iterator[tuple[float, Packet[Stream]]]:
         first = next(frames, None)
         if first is None:
             raise ContainerError("The track has no key frame.")
@@ -130,7 +129,7 @@ class _Muxer:
         stream = self._add_stream(_video_template(codec, first.data), codec is Codec.H265, VIDEO_RATE)
         return _packets_of(stream, first, frames, VIDEO_RATE, 0)
 
-    def _add_audio(self, frames: Iterator[Frame]) -> Iterator[tuple[float, _Packet]]:
+    def _add_audio(self, frames: Iterator[Frame]) -> Iterator[tuple[float, Packet[Stream]]]:
         first = next(frames, None)
         if first is None:
             raise ContainerError("The track has no sound.")
@@ -138,9 +137,9 @@ class _Muxer:
         stream = self._add_stream(io.BytesIO(_ogg_opus(2)), False, OPUS_RATE)
         return _packets_of(stream, first, frames, OPUS_RATE, _SILENCE_DURATION)
 
-    def _add_stream(self, template: io.BytesIO, hvc1: bool, rate: int) -> av.stream.Stream:
+    def _add_stream(self, template: io.BytesIO, hvc1: bool, rate: int) -> Stream:
         with av.open(template) as source:
-            stream = self._output.add_stream_from_template(source.streams[0])
+            stream: Stream = self._output.add_stream_from_template(source.streams[0], opaque=True)
         if hvc1:
             stream.codec_context.codec_tag = "hvc1"  # Safari plays no hev1
         stream.time_base = Fraction(1, rate)
@@ -148,8 +147,8 @@ class _Muxer:
 
 
 def _packets_of(
-    stream: av.stream.Stream, first: Frame, frames: Iterator[Frame], rate: int, duration: int
-) -> Iterator[tuple[float, _Packet]]:
+    stream: Stream, first: Frame, frames: Iterator[Frame], rate: int, duration: int
+) -> Iterator[tuple[float, Packet[Stream]]]:
     frame: Frame | None = first
     while frame is not None:
         packet = Packet(frame.data)

@@ -28,7 +28,7 @@ _ENCODERS = {
     Codec.H265: ("libx265", {"preset": "ultrafast", "tune": "zerolatency", "x265-params": "log-level=none"}),
     Codec.VP8: ("libvpx", {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}),
     Codec.VP9: ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}),
-    Codec.AV1: ("libsvtav1", {"preset": "12", "svtav1-params": "pred-struct=1:rc=0"}),
+    Codec.AV1: ("libsvtav1", {"preset": "12", "svtav1-params": "pred-struct=1:rc=2"}),
 }
 
 
@@ -130,7 +130,7 @@ def _av1_payloads(data: bytes) -> list[bytes]:
         if head >> 3 & 0x0F != 2:
             obus.append(bytes([head & ~0x02]) + data[position : position + size])
         position += size
-    payloads = []
+    payloads: list[bytes] = []
     new_sequence = obus[0][0] >> 3 & 0x0F == 1
     for obu in obus:
         pieces = _pieces(obu)
