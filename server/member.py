@@ -105,6 +105,11 @@ class Member:
         if isinstance(message, messages.Ephemeral):
             self.receive_ephemeral(message)
             return
+        if isinstance(message, messages.Leave):
+            # the answer goes first: leaving closes the socket
+            socket.send(notices.reply(message.id))
+            self.conductor.leave(self)
+            return
         try:
             answer = await self._carry_out(message)
         except (RoomError, AnnotationError) as error:
@@ -147,8 +152,6 @@ class Member:
             case messages.Record():
                 self._demand("record")
                 await conductor.record(self, message.action)
-            case messages.Leave():
-                conductor.leave(self)
             case messages.Hello():
                 return notices.error(message.id, "out_of_order", "You have said hello already.")
         return notices.reply(message.id)

@@ -29,7 +29,7 @@ MARK = {
 }
 REQUESTS = {
     *("hello", "publish", "mute", "unpublish", "answer", "rewatch", "pause", "ping", "barcode"),
-    *("mark", "marks", "pointer", "stroke", "record"),
+    *("mark", "marks", "pointer", "stroke", "record", "leave"),
 }
 NOTICES = {
     *("welcome", "reply", "error", "closed", "pong", "offer", "participant", "participant_left", "producer"),
