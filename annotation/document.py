@@ -130,6 +130,10 @@ class Document:
         """List the visible marks, the oldest first."""
         return _marks(self._log)
 
+    def visible_entries(self) -> tuple[Entry, ...]:
+        """List the adds of the visible marks: whose they are, in which colour, since when."""
+        return tuple(self._log.visible.values())
+
     def after(self, sequence: int) -> Tail:
         """Give what a client that stands at `sequence` lacks.
 
@@ -176,6 +180,10 @@ class Replica:
     def visible(self) -> tuple[Mark, ...]:
         """List the visible marks, the oldest first."""
         return _marks(self._log)
+
+    def visible_entries(self) -> tuple[Entry, ...]:
+        """List the adds of the visible marks: whose they are, in which colour, since when."""
+        return tuple(self._log.visible.values())
 
     def receive(self, entry: Entry) -> bool:
         """Take the next entry; one known already changes nothing. Return False at a gap: it is not taken."""

@@ -1,0 +1,204 @@
+"""Any interleaving, loss, duplication and reconnection ends in the same marks everywhere.
+
+The judge is a third way of counting: all entries ever decided, added up by the words of PROTOCOL.md.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from annotation.document import Document, Replica, Tail, parse_tail
+from annotation.operations import (
+    Add,
+    AnnotationError,
+    ClearField,
+    ClearOwn,
+    Entry,
+    Mark,
+    Operation,
+    Redo,
+    Undo,
+    parse_entry,
+)
+
+from .helpers import add, apply
+
+AUTHORS = ("a", "b", "surgeon")
+KINDS: dict[str, Operation] = {
+    "undo": Undo(),
+    "redo": Redo(),
+    "clear_own": ClearOwn(),
+    "clear_field": ClearField(),
+}
+
+
+def judged(entries: list[Entry]) -> tuple[Mark, ...]:
+    """Add all entries up: visible is what is neither undone nor cleared by a later clear that stands."""
+    undone: set[int] = set()
+    for entry in entries:
+        match entry.operation:
+            case Undo(target):
+                assert target is not None
+                undone.add(target)
+            case Redo(target):
+                assert target is not None
+                undone.remove(target)
+    standing = [entry for entry in entries if entry.sequence not in undone]
+    return tuple(
+        entry.operation.mark
+        for entry in standing
+        if isinstance(entry.operation, Add)
+        and not any(
+            isinstance(clear.operation, ClearField)
+            or (isinstance(clear.operation, ClearOwn) and clear.author == entry.author)
+            for clear in standing
+            if clear.sequence > entry.sequence
+        )
+    )
+
+
+def undoable(entries: list[Entry], author: str) -> int | None:
+    """Find the author's newest operation that stands and is not covered by a clear_field that stands."""
+    undone: set[int | None] = set()
+    for entry in entries:
+        match entry.operation:
+            case Undo(target):
+                undone.add(target)
+            case Redo(target):
+                undone.remove(target)
+    newest = None
+    for entry in entries:
+        if entry.sequence in undone or isinstance(entry.operation, Undo | Redo):
+            continue
+        if entry.author == author:
+            newest = entry.sequence
+        elif isinstance(entry.operation, ClearField):
+            newest = None
+    return newest
+
+
+class Client:
+    """A client whose connection carries whole JSON in order, until it breaks and loses what was on its way."""
+
+    def __init__(self) -> None:
+        self.replica = Replica()
+        self.line: list[str] = []
+
+    def send(self, message: Entry | Tail) -> None:
+        self.line.append(json.dumps(message.to_json()))
+
+    def read(self, document: Document, count: int) -> None:
+        for _ in range(min(count, len(self.line))):
+            body: Any = json.loads(self.line.pop(0))
+            if "operations" in body:
+                taken = self.replica.load(parse_tail(body))
+            else:
+                taken = self.replica.receive(parse_entry(body))
+            if not taken:
+                self.send(document.after(self.replica.sequence))
+
+    def reconnect(self, document: Document) -> None:
+        self.line.clear()
+        self.send(document.after(self.replica.sequence))
+
+    def settle(self, document: Document) -> None:
+        self.send(document.after(self.replica.sequence))
+        for _ in range(20):
+            self.read(document, 1_000)
+        assert not self.line
+
+
+steps = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from(AUTHORS)),
+    st.tuples(st.sampled_from(["add", *sorted(KINDS)]), st.sampled_from(AUTHORS)),
+    st.tuples(st.just("undo"), st.just("a")),
+    st.tuples(st.just("read"), st.integers(0, 2), st.integers(1, 5)),
+    st.tuples(st.just("reconnect"), st.integers(0, 2)),
+    st.tuples(st.just("lose"), st.integers(0, 2)),
+    st.tuples(st.just("repeat"), st.integers(0, 2)),
+    st.tuples(st.just("ask"), st.integers(0, 2), st.integers(0, 60)),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(0, 60).flatmap(lambda size: st.lists(steps, min_size=size, max_size=size)),
+    st.sampled_from([3, 6, 10_000]),
+    st.sampled_from([1, 4, 1_000]),
+    st.sampled_from([3, 10_000]),
+)
+def test_everybody_ends_with_the_same_marks(
+    script: list[tuple[Any, ...]], held: int, recent: int, held_by_clients: int
+) -> None:
+    document = Document(held_limit=held, recent_limit=recent)
+    clients = [Client() for _ in range(3)]
+    clients[2].replica = Replica(held_limit=max(held, held_by_clients))
+    entries: list[Entry] = []
+    for step in script:
+        match step:
+            case ("read", number, count):
+                clients[number].read(document, count)
+            case ("reconnect", number):
+                clients[number].reconnect(document)
+            case ("lose", number):
+                # no connection loses from its middle; a client notices even that
+                del clients[number].line[:1]
+            case ("repeat", number):
+                clients[number].line += clients[number].line[:1]
+            case ("ask", number, after):
+                clients[number].send(document.after(after))
+            case (kind, author):
+                operation = add(f"m-{len(entries)}") if kind == "add" else KINDS[kind]
+                expected = undoable(entries, author)
+                try:
+                    entry = apply(document, author, operation)
+                except AnnotationError:
+                    assert kind == "redo" or (kind == "undo" and (expected is None or held < 10_000))
+                    continue
+                assert kind != "undo" or entry.operation == Undo(expected)
+                entries.append(entry)
+                for client in clients:
+                    client.send(entry)
+        assert document.visible() == judged(entries)
+        assert document.held <= max(held, len(document.visible()))
+    for client in clients:
+        client.settle(document)
+        assert client.replica.visible() == document.visible()
+        assert client.replica.sequence == document.sequence
+    late = Replica(held_limit=held)
+    assert late.load(document.after(0))
+    assert late.visible() == document.visible()
+    assert late.visible_entries() == document.visible_entries()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["add", *KINDS]), st.sampled_from(AUTHORS)), max_size=40), st.data()
+)
+def test_at_every_number_a_copy_shows_what_the_server_showed(
+    script: list[tuple[str, str]], data: st.DataObject
+) -> None:
+    document = Document(recent_limit=10)
+    shown = [document.visible()]
+    tails = [document.after(0)]
+    entries: list[Entry] = []
+    for kind, author in script:
+        operation = add(f"m-{len(entries)}") if kind == "add" else KINDS[kind]
+        try:
+            entries.append(apply(document, author, operation))
+        except AnnotationError:
+            continue
+        shown.append(document.visible())
+        tails.append(document.after(0))
+    # join at any number, then follow entry by entry
+    start = data.draw(st.integers(0, len(entries)))
+    replica = Replica()
+    assert replica.load(tails[start])
+    for number in range(start, len(entries) + 1):
+        assert (replica.sequence, replica.visible()) == (number, shown[number])
+        if number < len(entries):
+            assert replica.receive(entries[number])
