@@ -79,7 +79,11 @@ def answer_publisher(
         if section in used and section.kind == "application" and data_mid is None:
             data_mid = section.mid
             answered = replace(
-                answered, port=9, sctp_port=SCTP_PORT, max_message_size=MAX_MESSAGE_SIZE, rtcp_mux=False
+                answered,
+                port=9,
+                direction=Direction.SENDRECV,
+                sctp_port=SCTP_PORT,
+                max_message_size=MAX_MESSAGE_SIZE,
             )
         elif section in used and section.kind in {"audio", "video"}:
             chosen = _choose(section, prefer)

@@ -95,7 +95,15 @@ def answer_subscriber(
         if section not in used:
             media.append(bare)
         elif section.kind == "application":
-            media.append(replace(bare, port=9, sctp_port=SCTP_PORT, max_message_size=MAX_MESSAGE_SIZE))
+            media.append(
+                replace(
+                    bare,
+                    port=9,
+                    direction=Direction.SENDRECV,
+                    sctp_port=SCTP_PORT,
+                    max_message_size=MAX_MESSAGE_SIZE,
+                )
+            )
         else:
             active = section.direction.sends
             media.append(

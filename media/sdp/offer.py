@@ -30,6 +30,9 @@ from .session import Direction, Format, MediaSection, SessionDescription, Source
 #: The mid of the section with the data channels.
 DATA_MID = Mid("data")
 
+#: The profile that RFC 7742 makes every browser decode; the level is no bound where asymmetry is allowed.
+CONSTRAINED_BASELINE = "42e01f"
+
 #: Payload type and that of its retransmissions, for the first fmtp of each codec.
 PREFERRED: dict[Codec, tuple[int, int]] = {
     Codec.OPUS: (111, 0),
@@ -161,7 +164,9 @@ def _media_section(
     feedback = video_feedback(transport_wide=transport_wide)
     if track.kind == "audio":
         feedback = ("nack", "transport-cc") if transport_wide else ("nack",)
-    formats = media_formats(track.codec, track.fmtp, payload_types.of(track.codec, track.fmtp), feedback)
+    formats: tuple[Format, ...] = ()
+    for fmtp in _receivable_as(track):
+        formats += media_formats(track.codec, fmtp, payload_types.of(track.codec, fmtp), feedback)
     msid = f"{token(track.stream)} {token(track.label)}"
     sources: tuple[Source, ...] = ()
     groups: tuple[SourceGroup, ...] = ()
@@ -184,6 +189,19 @@ def _media_section(
         rtcp_mux=True,
         rtcp_rsize=True,
     )
+
+
+def _receivable_as(track: SubscribedTrack) -> list[str]:
+    """Give the fmtps under which a subscriber may take the stream, the true one first.
+
+    Browsers without an H.264 decoder in hardware accept Constrained Baseline only, but decode what the stream's
+    own parameter sets say. Encoders beside browsers send Main or High.
+    """
+    if track.codec is not Codec.H264:
+        return [track.fmtp]
+    profile = Format(0, "", 0, fmtp=track.fmtp).parameters.get("profile-level-id", "").lower()
+    baseline = profile[:2] == "42" or not profile
+    return [track.fmtp] if baseline else [track.fmtp, f"profile-level-id={CONSTRAINED_BASELINE}"]
 
 
 def token(text: str) -> str:

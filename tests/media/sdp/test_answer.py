@@ -1,0 +1,151 @@
+"""Answering what a publisher offers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from media.plane import Codec, Extension
+from media.sdp import (
+    Bitrates,
+    Direction,
+    SdpError,
+    Setup,
+    TransportParameters,
+    answer_publisher,
+    parse,
+    remote_parameters,
+)
+
+from .conftest import vector
+
+
+def test_each_section_is_answered_with_one_codec(chromium_offer: str, local: TransportParameters) -> None:
+    offer = parse(chromium_offer)
+    answer, tracks = answer_publisher(offer, local)
+    audio, video = tracks
+    assert (audio.codec, audio.payload_type, audio.rtx_payload_type) == (Codec.OPUS, 111, 0)
+    # Chromium's first codec is VP8
+    assert (video.codec, video.payload_type, video.rtx_payload_type) == (Codec.VP8, 96, 97)
+    fid = offer.media[1].groups[0].ssrcs
+    assert (video.ssrc, video.rtx_ssrc) == fid
+    assert audio.ssrc == offer.media[0].sources[0].ssrc
+    assert audio.cname == video.cname == offer.media[0].sources[0].cname
+    assert video.feedback == ("nack", "nack pli", "ccm fir", "goog-remb")
+    assert [section.formats for section in answer.media[:2]] == [("111",), ("96", "97")]
+    assert [section.direction for section in answer.media[:2]] == [Direction.RECVONLY] * 2
+    assert all(section.setup is Setup.PASSIVE and section.port == 9 for section in answer.media)
+    assert all(section.ufrag == local.ufrag and section.candidates for section in answer.media)
+    assert all(section.rtcp_mux for section in answer.media[:2])
+    assert answer.media[2].sctp_port == 5000
+    assert answer.bundle == offer.bundle
+    assert answer.ice_lite
+    assert "transport-cc" not in str(answer)
+    assert parse(str(answer)) == answer
+
+
+def test_known_extensions_keep_the_offers_ids(chromium_offer: str, local: TransportParameters) -> None:
+    answer, (audio, video) = answer_publisher(parse(chromium_offer), local)
+    assert audio.extensions[Extension.AUDIO_LEVEL] == 1
+    assert video.extensions[Extension.MID] == 4
+    # the page of the vector asked for it for video only
+    assert video.extensions[Extension.ABS_CAPTURE_TIME] == 12
+    assert audio.extensions[Extension.ABS_CAPTURE_TIME] == 0
+    assert video.extensions[Extension.TRANSPORT_WIDE] == 0
+    assert {mapping.id for mapping in answer.media[1].extensions} == set(video.extensions) - {0}
+
+
+def test_a_preferred_codec_is_taken_before_the_offers_first(
+    chromium_offer: str, local: TransportParameters
+) -> None:
+    _, tracks = answer_publisher(parse(chromium_offer), local, prefer=[Codec.H265, Codec.H264])
+    assert tracks[1].codec is Codec.H264
+    assert "packetization-mode=1" in tracks[1].fmtp
+
+
+def test_the_encoder_is_seeded(chromium_offer: str, local: TransportParameters) -> None:
+    answer, _ = answer_publisher(
+        parse(chromium_offer), local, bitrates={"1": Bitrates(20000, 4000, 60000)}, prefer=[Codec.H264]
+    )
+    fmtp = answer.media[1].codecs[0].fmtp
+    assert fmtp.startswith("level-asymmetry-allowed=1;")
+    assert fmtp.endswith("x-google-start-bitrate=20000;x-google-min-bitrate=4000;x-google-max-bitrate=60000")
+    assert "x-google" not in answer.media[0].codecs[0].fmtp
+    default, _ = answer_publisher(parse(chromium_offer), local)
+    assert default.media[1].codecs[0].parameters["x-google-start-bitrate"] == "6000"
+
+
+def test_h264_without_packetization_mode_1_is_not_taken(
+    chromium_offer: str, local: TransportParameters
+) -> None:
+    offer = chromium_offer.replace("packetization-mode=1", "packetization-mode=0")
+    _, tracks = answer_publisher(parse(offer), local, prefer=[Codec.H264])
+    assert tracks[1].codec is Codec.VP8
+
+
+def test_simulcast_is_answered_with_one_stream(local: TransportParameters) -> None:
+    offer = parse(vector("chromium_simulcast_offer.sdp"))
+    assert offer.media[1].rids
+    assert offer.media[1].simulcast.startswith("send ")
+    answer, tracks = answer_publisher(offer, local)
+    assert "simulcast" not in str(answer)
+    assert "a=rid" not in str(answer)
+    # a simulcast offer announces no SSRC: the plane finds it
+    assert tracks[1].ssrc == 0
+
+
+def test_a_section_without_a_codec_of_ours_is_rejected(
+    chromium_offer: str, local: TransportParameters
+) -> None:
+    offer = re.sub(r"a=rtpmap:(\d+) opus/48000/2", r"a=rtpmap:\1 speex/16000", chromium_offer)
+    answer, tracks = answer_publisher(parse(offer), local)
+    assert [track.kind for track in tracks] == ["video"]
+    assert answer.media[0].rejected
+    assert answer.bundle == ("1", "2")
+    assert len(answer.media) == 3
+
+
+def test_a_stopped_section_stays_rejected(chromium_offer: str, local: TransportParameters) -> None:
+    offer = chromium_offer.replace("m=video 9", "m=video 0").replace("BUNDLE 0 1 2", "BUNDLE 0 2")
+    answer, tracks = answer_publisher(parse(offer), local)
+    assert [track.mid for track in tracks] == ["0"]
+    assert answer.media[1].rejected
+    assert answer.media[1].mid == "1"
+
+
+def test_a_bundle_only_section_is_used_in_spite_of_port_0(
+    chromium_offer: str, local: TransportParameters
+) -> None:
+    offer = chromium_offer.replace("m=video 9", "m=video 0").replace("a=mid:1", "a=mid:1\r\na=bundle-only")
+    _, tracks = answer_publisher(parse(offer), local)
+    assert [track.mid for track in tracks] == ["0", "1"]
+
+
+@pytest.mark.parametrize("direction", ["recvonly", "inactive"])
+def test_what_is_not_sent_is_no_track(
+    chromium_offer: str, local: TransportParameters, direction: str
+) -> None:
+    answer, tracks = answer_publisher(parse(chromium_offer.replace("a=sendonly", f"a={direction}")), local)
+    assert tracks == []
+    assert [section.direction for section in answer.media[:2]] == [Direction.INACTIVE] * 2
+    assert not answer.media[0].rejected
+
+
+def test_a_passive_offer_is_answered_active(chromium_offer: str, local: TransportParameters) -> None:
+    offer = parse(chromium_offer.replace("setup:actpass", "setup:passive"))
+    answer, _ = answer_publisher(offer, local)
+    assert {section.setup for section in answer.media} == {Setup.ACTIVE}
+    assert remote_parameters(offer).setup is Setup.PASSIVE
+
+
+def test_a_section_outside_the_bundle_is_rejected(chromium_offer: str, local: TransportParameters) -> None:
+    offer = parse(chromium_offer.replace("BUNDLE 0 1 2", "BUNDLE 1 2"))
+    answer, tracks = answer_publisher(offer, local)
+    assert [track.mid for track in tracks] == ["1"]
+    assert answer.media[0].rejected
+
+
+def test_an_offer_of_nothing_usable_is_an_error(local: TransportParameters) -> None:
+    with pytest.raises(SdpError, match="no section that can be used"):
+        answer_publisher(parse("v=0\r\nm=audio 0 UDP/TLS/RTP/SAVPF 0\r\n"), local)
