@@ -119,8 +119,9 @@ def _gaps(index: JournalIndex, cameras: list[Camera]) -> list[JsonObject]:
         for producer, at, seconds, packets in camera.holes
     ]
     for time, gap in index.gaps:
-        packets = index.packets.get(gap.producer)
-        if packets is None or not len(packets) or time > int(packets.arrivals.max()):
+        concerned = [gap.producer] if gap.producer else list(index.packets)
+        newest = [int(index.packets[n].arrivals.max()) for n in concerned if len(index.packets.get(n, ()))]
+        if time > max(newest, default=0):
             gaps.append(
                 {"producer": gap.producer, "at": _at(index, time), "seconds": 0.0, "packets": gap.packets}
             )
