@@ -1,0 +1,212 @@
+"""The disk thread: real files, a real full disk, a real kill."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from recorder.journal import RecordType, tap_packets
+from recorder.writer import DiskError, DiskWriter, check_free_space
+from tests.helpers.journals import read_all
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20.0
+
+
+def finish(writer: DiskWriter) -> None:
+    writer.close()
+    assert writer.join(PATIENCE)
+
+
+def test_everything_is_written_in_order_and_synced(tmp_path: Path) -> None:
+    synced: list[int] = []
+    writer = DiskWriter(tmp_path / "journal.kjr", sync=synced.append)
+    expected = b""
+    for number in range(200):
+        data = bytes([number]) * (number * 37 % 5000)
+        writer.write(data)
+        expected += data
+    finish(writer)
+    assert (tmp_path / "journal.kjr").read_bytes() == expected
+    assert writer.written == writer.synced == len(expected)
+    assert writer.backlog == 0
+    assert writer.failure is None
+    assert synced
+
+
+def test_progress_is_reported(tmp_path: Path) -> None:
+    reported = threading.Event()
+    writer = DiskWriter(tmp_path / "journal.kjr", reported.set)
+    writer.write(b"block")
+    assert reported.wait(PATIENCE)
+    finish(writer)
+
+
+def test_an_existing_journal_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "journal.kjr").write_bytes(b"precious")
+    with pytest.raises(DiskError, match=r"\.$"):
+        DiskWriter(tmp_path / "journal.kjr")
+    assert (tmp_path / "journal.kjr").read_bytes() == b"precious"
+
+
+def test_a_folder_that_is_missing_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DiskError, match="does not exist"):
+        DiskWriter(tmp_path / "nowhere" / "journal.kjr")
+
+
+def test_a_disk_that_never_ends_a_sync_holds_nobody_up(tmp_path: Path) -> None:
+    stuck, release = threading.Event(), threading.Event()
+
+    def sync(_: int) -> None:
+        stuck.set()
+        release.wait(PATIENCE)
+
+    writer = DiskWriter(tmp_path / "journal.kjr", capacity=1000, sync=sync)
+    writer.write(b"x" * 500)
+    assert stuck.wait(PATIENCE)  # a second later
+    writer.write(b"y" * 1000)  # queued, not waited for
+    assert writer.backlog == 1000
+    writer.write(b"z")
+    assert writer.failure == "The disk for recordings is too slow."
+    assert writer.backlog == 0
+    release.set()
+    finish(writer)
+
+
+def test_an_error_of_the_disk_ends_writing_with_a_sentence(tmp_path: Path) -> None:
+    def sync(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    failed = threading.Event()
+    writer = DiskWriter(tmp_path / "journal.kjr", lambda: failed.set() if writer.failure else None, sync=sync)
+    writer.write(b"block")
+    assert failed.wait(PATIENCE)
+    assert writer.failure == "The disk for recordings reports an error."
+    writer.write(b"later")  # dropped, as a recording may not know yet
+    assert writer.backlog == 0
+    assert writer.join(PATIENCE)
+
+
+def test_a_full_device_ends_writing_with_a_sentence(tmp_path: Path) -> None:
+    # /dev/full refuses every write with ENOSPC; the file is swapped in below the open descriptor
+    failed = threading.Event()
+    writer = DiskWriter(tmp_path / "journal.kjr", lambda: failed.set() if writer.failure else None)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, writer._file)
+    os.close(full)
+    writer.write(b"block")
+    assert failed.wait(PATIENCE)
+    assert writer.failure == "The disk for recordings is full."
+    assert writer.join(PATIENCE)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from recorder.writer import DiskWriter
+from tests.helpers.journals import STARTED, header, rtp, tap_record
+from recorder.journal import JournalWriter
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+journal = JournalWriter(header())
+writer = DiskWriter(Path(sys.argv[1]))
+number = 0
+while writer.failure is None and number < 1_000_000:
+    journal.receive_packets(tap_record(7, 1, number, rtp(number, number, bytes(1000))), STARTED + number)
+    writer.write(journal.blocks_to_write(STARTED + number + 0.6))
+    number += 1
+writer.close()
+assert writer.join(20)
+print(writer.failure)
+"""
+
+
+def test_a_real_file_that_may_not_grow_leaves_a_readable_journal(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.kjr"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(journal)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.strip() == "The recording's file has reached the size that the system allows."
+    assert journal.stat().st_size == 100_000
+    reader, records = read_all(journal.read_bytes())
+    assert reader.truncated
+    assert len(records) > 80
+    assert reader.ignored < 2000
+
+
+KILLED = """
+import sys, threading, time
+from pathlib import Path
+from recorder.writer import DiskWriter
+from recorder.recording import Recording
+from tests.helpers.journals import header, rtp, tap_record
+from tests.helpers.journal_media import camera
+
+def now():
+    return time.clock_gettime(time.CLOCK_REALTIME)
+
+recording = Recording(header(), "Dr. Li Wei", now())
+recording.add_producer(camera(7), now())
+writer = DiskWriter(Path(sys.argv[1]))
+pause = threading.Event()
+number = 0
+while True:
+    arrival = time.clock_gettime_ns(time.CLOCK_REALTIME)
+    recording.receive_tap(tap_record(7, arrival, 65536 + number, rtp(number, number, bytes(900))), now())
+    writer.write(recording.bytes_to_write(now()))
+    sys.stdout.write(f"{arrival}\\n")
+    sys.stdout.flush()
+    number += 1
+    pause.wait(0.01)
+"""
+
+
+def test_after_a_kill_at_most_the_last_second_is_missing(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.kjr"
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(journal)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    arrivals: list[int] = []
+    try:
+        while len(arrivals) < 200:
+            ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
+            assert ready, "the writer said nothing"
+            arrivals.append(int(process.stdout.readline()))
+    finally:
+        process.send_signal(signal.SIGKILL)
+        rest, _ = process.communicate(timeout=PATIENCE)
+    arrivals += [int(line) for line in rest.splitlines()]
+    reader, records = read_all(journal.read_bytes())
+    assert reader.truncated
+    kept = [
+        arrival
+        for record in records
+        if record.type is RecordType.PACKETS
+        for _, arrival, *_ in tap_packets(record.payload)
+    ]
+    assert kept == arrivals[: len(kept)]
+    assert kept, "nothing was kept"
+    assert arrivals[-1] - kept[-1] < 1_000_000_000
+
+
+def test_a_recording_is_not_begun_on_a_nearly_full_disk(tmp_path: Path) -> None:
+    assert check_free_space(tmp_path, 1) > 0
+    with pytest.raises(DiskError, match=r"GiB left, .* GiB are needed\.$"):
+        check_free_space(tmp_path, 1 << 60)
+    with pytest.raises(DiskError, match="does not exist"):
+        check_free_space(tmp_path / "nowhere")
