@@ -111,7 +111,7 @@ class Member:
             self.conductor.leave(self)
             return
         try:
-            answer = await self._carry_out(message)
+            answer = await self.carry_out(message)
         except (RoomError, AnnotationError) as error:
             answer = notices.error(message.id, error.code, str(error))
         except SdpError as error:
@@ -122,7 +122,8 @@ class Member:
         socket.send(answer)
         self.conductor.pump()
 
-    async def _carry_out(self, message: messages.Request) -> ServerMessage:
+    async def carry_out(self, message: messages.Request) -> ServerMessage:
+        """Do what a request asks; returns the answer. Raise RoomError, AnnotationError, SdpError."""
         conductor = self.conductor
         match message:
             case messages.Ping():
