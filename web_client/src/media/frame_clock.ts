@@ -1,0 +1,136 @@
+/**
+ * How old is the picture on the glass, and does it still move?
+ *
+ * One for each video producer. `handleFrame` is called for each frame that the browser presents; the age is
+ * the server's time now less the time at which that frame was captured: "measured" where the picture bears a
+ * barcode, else "estimated" from the producer's sender reports. All times in ms; `now` is the page's clock.
+ */
+import type { Barcode, Clock } from '../signalling/protocol';
+import { sendingTime } from './barcode';
+import { rtpDifference } from './rtp';
+
+/** Without a new frame for so long, the picture is called frozen. */
+export const FROZEN_MS = 1000;
+/** Ages are smoothed over this time: a figure that flickers is not read. */
+const SMOOTHING_MS = 1000;
+/** A barcode reading counts for so long; then the estimate takes over. */
+const READING_MS = 3000;
+/** From here on the wait for the next frame counts into the age. A source of 5 frames a second stays below. */
+const STALLED_MS = 300;
+
+export interface PresentedFrame {
+  rtpTimestamp: number | null;
+  width: number;
+  height: number;
+  /** When it is shown, by the page's clock. */
+  shownAt: number;
+}
+
+export interface Age {
+  milliseconds: number;
+  source: 'measured' | 'estimated';
+}
+
+interface Sample {
+  at: number;
+  age: number;
+}
+
+export class FrameClock {
+  #clock: Clock | null = null;
+  #barcode: Barcode | null = null;
+  #estimates: Sample[] = [];
+  #readings: Sample[] = [];
+  #latest: PresentedFrame | null = null;
+  #latestAt: number | null = null;
+  #waitingSince: number | null = null;
+  frames = 0;
+
+  /** The newest frame that was presented. */
+  get latest(): PresentedFrame | null {
+    return this.#latest;
+  }
+
+  /** Whether reading the picture for a barcode is worth the while. */
+  get expectsBarcode(): boolean {
+    return this.#barcode !== null;
+  }
+
+  handleClock(clock: Clock): void {
+    this.#clock = clock;
+  }
+
+  handleBarcode(barcode: Barcode): void {
+    this.#barcode = barcode;
+  }
+
+  handleFrame(frame: PresentedFrame, serverNow: number | null, now: number): void {
+    this.#latest = frame;
+    this.#latestAt = now;
+    this.frames += 1;
+    if (frame.rtpTimestamp === null || serverNow === null) return;
+    const captured = this.captureTime(frame.rtpTimestamp);
+    if (captured === null) return;
+    this.#add(this.#estimates, { at: now, age: serverNow + (frame.shownAt - now) - captured }, now, SMOOTHING_MS);
+  }
+
+  /** A barcode was read off the picture shown at `now`. */
+  handleReading(frame: number, serverNow: number, now: number): void {
+    if (this.#barcode === null) return;
+    const sent = sendingTime(this.#barcode, frame, serverNow);
+    if (sent !== null) this.#add(this.#readings, { at: now, age: serverNow - sent }, now, READING_MS);
+  }
+
+  /** The page was hidden and presented nothing: begin to wait anew. */
+  handleVisible(now: number): void {
+    if (this.#latestAt !== null) this.#latestAt = now;
+    this.#estimates = [];
+    this.#readings = [];
+  }
+
+  /** When the frame with this RTP timestamp was captured, by the server's clock; null before a `clock`. */
+  captureTime(rtpTimestamp: number): number | null {
+    const clock = this.#clock;
+    if (clock === null || !(clock.clock_rate > 0)) return null;
+    return clock.time + (rtpDifference(rtpTimestamp, clock.rtp_timestamp) * 1000) / clock.clock_rate;
+  }
+
+  /** The picture's age; null while nothing is known about it. */
+  age(now: number): Age | null {
+    const stalled = this.#stalled(now);
+    const reading = median(this.#readings.filter((sample) => now - sample.at <= READING_MS + stalled));
+    if (reading !== null) return { milliseconds: reading + stalled, source: 'measured' };
+    const estimate = median(this.#estimates.filter((sample) => now - sample.at <= SMOOTHING_MS + stalled));
+    return estimate === null ? null : { milliseconds: estimate + stalled, source: 'estimated' };
+  }
+
+  /** For how long no new frame has come, ms, if that is too long: 0 while the picture lives. */
+  frozenFor(now: number): number {
+    if (this.#latestAt === null) return 0;
+    const silence = now - this.#latestAt;
+    return silence >= FROZEN_MS ? silence : 0;
+  }
+
+  /** For how long the first frame has been awaited, ms; 0 once it is there. */
+  awaitedFor(now: number): number {
+    if (this.#latestAt !== null) return 0;
+    this.#waitingSince ??= now;
+    return now - this.#waitingSince;
+  }
+
+  #stalled(now: number): number {
+    const silence = this.#latestAt === null ? 0 : now - this.#latestAt;
+    return silence > STALLED_MS ? silence : 0;
+  }
+
+  #add(samples: Sample[], sample: Sample, now: number, window: number): void {
+    samples.push(sample);
+    while (samples[0] !== undefined && now - samples[0].at > window) samples.shift();
+  }
+}
+
+function median(samples: Sample[]): number | null {
+  if (samples.length === 0) return null;
+  const ages = samples.map((sample) => sample.age).sort((a, b) => a - b);
+  return ages[ages.length >> 1] ?? null;
+}

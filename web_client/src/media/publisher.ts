@@ -1,0 +1,265 @@
+/**
+ * What this participant sends: one connection on which the page offers (PROTOCOL.md §2).
+ *
+ * Each source has one section for the life of the connection; a source that is not sent has a section without
+ * direction. One negotiation at a time: what changes meanwhile goes into the next one.
+ */
+import { Emitter } from '../emitter';
+import type { ProducerId, PublishedSource, Reply, Source } from '../signalling/protocol';
+import type { Timers } from '../timers';
+import { CAMERA_BITRATE, FIELD_BITRATE, seedStartBitrate } from './bitrate';
+import { SenderFrames } from './sender_frames';
+import type { EncodedFrameReport } from './sender_frames_worker';
+
+export type SentSource = Extract<Source, 'microphone' | 'camera' | 'field'>;
+
+interface PublisherEvents {
+  /** To be sent as `publish`; then `handleReply` or `handleRefusal`. */
+  offer: { sdp: string; sources: PublishedSource[] };
+  /** The set of producers, or whether they are being sent, has changed. */
+  changed: undefined;
+  /** The connection broke and cannot heal: `restart` when the server can be reached. */
+  failed: undefined;
+}
+
+interface Sent {
+  track: MediaStreamTrack;
+  label: string;
+  transceiver: RTCRtpTransceiver | null;
+  producer: ProducerId | null;
+}
+
+/** An ICE connection heals at once or not at all. */
+const HEALING_MS = 4000;
+const ABS_CAPTURE_TIME = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time';
+
+export class Publisher extends Emitter<PublisherEvents> {
+  readonly #sent = new Map<SentSource, Sent>();
+  readonly #idle = new Map<SentSource, RTCRtpTransceiver>();
+  #connection: RTCPeerConnection | null = null;
+  #negotiating = false;
+  #changedMeanwhile = false;
+  #cancelHealing: () => void = () => undefined;
+  /** Names one's own frames of the field; empty where the browser has no encoded transforms. */
+  #fieldFrames = new SenderFrames();
+
+  constructor(
+    private readonly options: {
+      connect: () => RTCPeerConnection;
+      timers: Timers;
+      /** Starts `sender_frames_worker.ts`; null where the browser has no RTCRtpScriptTransform. */
+      startFrameWorker: (() => Worker) | null;
+    },
+  ) {
+    super();
+  }
+
+  get fieldFrames(): SenderFrames {
+    return this.#fieldFrames;
+  }
+
+  get connectionState(): RTCPeerConnectionState | 'none' {
+    return this.#connection?.connectionState ?? 'none';
+  }
+
+  producerOf(source: SentSource): ProducerId | null {
+    return this.#sent.get(source)?.producer ?? null;
+  }
+
+  trackOf(source: SentSource): MediaStreamTrack | null {
+    return this.#sent.get(source)?.track ?? null;
+  }
+
+  sourceOf(producer: ProducerId): SentSource | null {
+    for (const [source, sent] of this.#sent) if (sent.producer === producer) return source;
+    return null;
+  }
+
+  /** Send a track as this source; a source that is sent already changes its picture without negotiation. */
+  send(source: SentSource, track: MediaStreamTrack, label: string): void {
+    const hint = contentHint(source, track);
+    if (hint !== null) track.contentHint = hint;
+    const sent = this.#sent.get(source);
+    if (sent !== undefined && sent.label === label) {
+      sent.track = track;
+      void sent.transceiver?.sender.replaceTrack(track);
+      this.emit('changed', undefined);
+      return;
+    }
+    this.#sent.set(source, { track, label, transceiver: sent?.transceiver ?? null, producer: sent?.producer ?? null });
+    this.#negotiate();
+  }
+
+  /** Withhold the picture (a camera whose light is off), or send it again. */
+  async withhold(source: SentSource, track: MediaStreamTrack | null): Promise<void> {
+    const sent = this.#sent.get(source);
+    if (sent === undefined) return;
+    if (track !== null) sent.track = track;
+    await sent.transceiver?.sender.replaceTrack(track);
+    this.emit('changed', undefined);
+  }
+
+  /** Send this source no longer. */
+  stop(source: SentSource): void {
+    const sent = this.#sent.get(source);
+    if (sent === undefined) return;
+    this.#sent.delete(source);
+    if (sent.transceiver !== null) {
+      void sent.transceiver.sender.replaceTrack(null);
+      sent.transceiver.direction = 'inactive';
+      this.#idle.set(source, sent.transceiver);
+    }
+    this.#negotiate();
+    this.emit('changed', undefined);
+  }
+
+  /** Publish everything anew on a new connection: after a failure, or as a new participant. */
+  restart(): void {
+    this.#discard();
+    if (this.#sent.size > 0) this.#negotiate();
+  }
+
+  close(): void {
+    this.#discard();
+    this.#sent.clear();
+  }
+
+  /** The server's `reply` to `publish`. */
+  async handleReply(reply: Reply): Promise<void> {
+    const connection = this.#connection;
+    if (connection === null || reply.sdp === undefined) return;
+    const fieldMid = this.#sent.get('field')?.transceiver?.mid;
+    const sdp = typeof fieldMid === 'string' ? seedStartBitrate(reply.sdp, fieldMid) : reply.sdp;
+    await connection.setRemoteDescription({ type: 'answer', sdp });
+    if (connection !== this.#connection) return;
+    for (const sent of this.#sent.values()) {
+      const mid = sent.transceiver?.mid;
+      sent.producer = reply.producers?.find((producer) => producer.mid === mid)?.producer ?? null;
+    }
+    this.#negotiating = false;
+    this.emit('changed', undefined);
+    if (this.#changedMeanwhile) this.#negotiate();
+  }
+
+  /** `publish` was refused or its answer never came; the next change tries on a new connection. */
+  handleRefusal(): void {
+    this.#discard();
+    this.emit('changed', undefined);
+  }
+
+  #negotiate(): void {
+    if (this.#negotiating) {
+      this.#changedMeanwhile = true;
+      return;
+    }
+    this.#negotiating = true;
+    this.#changedMeanwhile = false;
+    // a microtask later: what is sent in one go makes one offer
+    const connection = (this.#connection ??= this.#connect());
+    void Promise.resolve()
+      .then(() => this.#offer(connection))
+      .catch(() => this.handleRefusal());
+  }
+
+  async #offer(connection: RTCPeerConnection): Promise<void> {
+    if (connection !== this.#connection) return;
+    for (const [source, sent] of this.#sent) sent.transceiver ??= this.#addSection(connection, source, sent.track);
+    const sections = [...this.#sent].map(([source, sent]) => ({ source, label: sent.label, at: sent.transceiver }));
+    await connection.setLocalDescription(await connection.createOffer());
+    if (connection !== this.#connection) return;
+    const sources = sections.map(({ source, label, at }) => ({ mid: at?.mid ?? '', source, label }));
+    // no candidates: the server is ICE-lite and learns the page's address from its checks
+    this.emit('offer', { sdp: connection.localDescription?.sdp ?? '', sources });
+  }
+
+  #addSection(connection: RTCPeerConnection, source: SentSource, track: MediaStreamTrack): RTCRtpTransceiver {
+    const idle = this.#idle.get(source);
+    if (idle !== undefined) {
+      this.#idle.delete(source);
+      void idle.sender.replaceTrack(track);
+      idle.direction = 'sendonly';
+      return idle;
+    }
+    const maxBitrate = { microphone: 64_000, camera: CAMERA_BITRATE, field: FIELD_BITRATE }[source];
+    const transceiver = connection.addTransceiver(track, { direction: 'sendonly', sendEncodings: [{ maxBitrate }] });
+    negotiateCaptureTime(transceiver);
+    if (source === 'field') {
+      preferH264(transceiver);
+      this.#watchEncodedFrames(transceiver.sender);
+    }
+    return transceiver;
+  }
+
+  #watchEncodedFrames(sender: RTCRtpSender): void {
+    const frames = (this.#fieldFrames = new SenderFrames());
+    const worker = this.options.startFrameWorker?.();
+    if (worker === undefined) return;
+    worker.addEventListener('message', (event: MessageEvent<EncodedFrameReport>) => {
+      frames.handleEncoded(event.data.rtpTimestamp, event.data.at - performance.timeOrigin);
+    });
+    sender.transform = new RTCRtpScriptTransform(worker);
+  }
+
+  #connect(): RTCPeerConnection {
+    const connection = this.options.connect();
+    connection.addEventListener('connectionstatechange', () => {
+      if (connection !== this.#connection) return;
+      this.#cancelHealing();
+      const state = connection.connectionState;
+      if (state === 'failed') this.emit('failed', undefined);
+      if (state === 'disconnected') {
+        this.#cancelHealing = this.options.timers.after(HEALING_MS, () => this.emit('failed', undefined));
+      }
+      this.emit('changed', undefined);
+    });
+    return connection;
+  }
+
+  #discard(): void {
+    this.#cancelHealing();
+    this.#connection?.close();
+    this.#connection = null;
+    this.#negotiating = false;
+    this.#changedMeanwhile = false;
+    this.#idle.clear();
+    for (const sent of this.#sent.values()) {
+      sent.transceiver = null;
+      sent.producer = null;
+    }
+  }
+}
+
+/**
+ * Moving pictures keep their rhythm and give up sharpness when the network is short (latency hurts more than
+ * lost detail); a shared screen keeps its letters legible.
+ */
+function contentHint(source: SentSource, track: MediaStreamTrack): string | null {
+  if (track.kind !== 'video') return null;
+  const isScreen = 'displaySurface' in track.getSettings();
+  return source === 'field' && isScreen ? 'detail' : 'motion';
+}
+
+interface HeaderExtensionCapability {
+  uri: string;
+  direction: string;
+}
+
+/** Chromium sends the capture time only where it is asked to. */
+function negotiateCaptureTime(transceiver: RTCRtpTransceiver): void {
+  const extended = transceiver as RTCRtpTransceiver & {
+    getHeaderExtensionsToNegotiate?: () => HeaderExtensionCapability[];
+    setHeaderExtensionsToNegotiate?: (extensions: HeaderExtensionCapability[]) => void;
+  };
+  const extensions = extended.getHeaderExtensionsToNegotiate?.();
+  if (extensions === undefined || extended.setHeaderExtensionsToNegotiate === undefined) return;
+  for (const extension of extensions) if (extension.uri === ABS_CAPTURE_TIME) extension.direction = 'sendrecv';
+  extended.setHeaderExtensionsToNegotiate(extensions);
+}
+
+/** H.264 first: the cheapest to encode at 4K, and what replays everywhere. */
+function preferH264(transceiver: RTCRtpTransceiver): void {
+  const codecs = RTCRtpSender.getCapabilities('video')?.codecs;
+  if (codecs === undefined || transceiver.setCodecPreferences === undefined) return;
+  const rank = (codec: RTCRtpCodec): number => (codec.mimeType.toLowerCase() === 'video/h264' ? 0 : 1);
+  transceiver.setCodecPreferences([...codecs].sort((a, b) => rank(a) - rank(b)));
+}

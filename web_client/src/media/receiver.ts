@@ -1,0 +1,125 @@
+/**
+ * What this participant is sent: one connection on which the server offers (PROTOCOL.md §3), and the data
+ * channel `ephemeral` on it.
+ */
+import { Emitter } from '../emitter';
+import type { Offer, ProducerId } from '../signalling/protocol';
+import type { Timers } from '../timers';
+
+interface ReceiverEvents {
+  /** To be sent as `answer`. */
+  answer: { revision: number; sdp: string };
+  tracks: ReadonlyMap<ProducerId, MediaStreamTrack>;
+  /** One text message of the ephemeral lane. */
+  ephemeral: string;
+  /** The connection broke and cannot heal: ask for a new one by `rewatch`. */
+  failed: undefined;
+  state: RTCPeerConnectionState;
+}
+
+/** An ICE connection heals at once or not at all. */
+const HEALING_MS = 4000;
+
+export class Receiver extends Emitter<ReceiverEvents> {
+  #connection: RTCPeerConnection | null = null;
+  #credentials = '';
+  #channel: RTCDataChannel | null = null;
+  #tracks = new Map<ProducerId, MediaStreamTrack>();
+  #cancelHealing: () => void = () => undefined;
+  /** Offers are carried out one after the other. */
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly options: {
+      connect: () => RTCPeerConnection;
+      timers: Timers;
+      /** Whether a producer is the operating field, whose newest frame counts more than an even rhythm. */
+      isField: (producer: ProducerId) => boolean;
+    },
+  ) {
+    super();
+  }
+
+  get tracks(): ReadonlyMap<ProducerId, MediaStreamTrack> {
+    return this.#tracks;
+  }
+
+  handleOffer(offer: Offer): Promise<void> {
+    this.#queue = this.#queue.then(() => this.#answer(offer)).catch(() => this.#fail());
+    return this.#queue;
+  }
+
+  /** Send on the data channel; false where it is not open. */
+  sendEphemeral(text: string): boolean {
+    if (this.#channel?.readyState !== 'open') return false;
+    this.#channel.send(text);
+    return true;
+  }
+
+  /** Forget the connection: the server is about to offer a new one. */
+  reset(): void {
+    this.#cancelHealing();
+    this.#connection?.close();
+    this.#connection = null;
+    this.#credentials = '';
+    this.#channel = null;
+    this.#tracks = new Map();
+    this.emit('tracks', this.#tracks);
+  }
+
+  async #answer(offer: Offer): Promise<void> {
+    const credentials = /^a=ice-ufrag:(\S+)/m.exec(offer.sdp)?.[1] ?? '';
+    if (this.#connection !== null && credentials !== this.#credentials) this.reset();
+    const connection = (this.#connection ??= this.#connect());
+    this.#credentials = credentials;
+    await connection.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
+    await connection.setLocalDescription(await connection.createAnswer());
+    if (connection !== this.#connection) return;
+    this.#takeTracks(connection, offer);
+    this.emit('answer', { revision: offer.revision, sdp: connection.localDescription?.sdp ?? '' });
+  }
+
+  #takeTracks(connection: RTCPeerConnection, offer: Offer): void {
+    const receivers = new Map(connection.getTransceivers().map((at) => [at.mid, at.receiver]));
+    const tracks = new Map<ProducerId, MediaStreamTrack>();
+    for (const { mid, producer } of offer.consumers) {
+      const receiver = receivers.get(mid);
+      if (receiver === undefined) continue;
+      tracks.set(producer, receiver.track);
+      if (this.options.isField(producer)) hurry(receiver);
+    }
+    this.#tracks = tracks;
+    this.emit('tracks', tracks);
+  }
+
+  #connect(): RTCPeerConnection {
+    const connection = this.options.connect();
+    connection.addEventListener('connectionstatechange', () => {
+      if (connection !== this.#connection) return;
+      this.#cancelHealing();
+      const state = connection.connectionState;
+      if (state === 'failed') this.#fail();
+      if (state === 'disconnected') this.#cancelHealing = this.options.timers.after(HEALING_MS, () => this.#fail());
+      this.emit('state', state);
+    });
+    connection.addEventListener('datachannel', ({ channel }) => {
+      if (channel.label !== 'ephemeral') return;
+      this.#channel = channel;
+      channel.addEventListener('message', (event: MessageEvent<unknown>) => {
+        if (typeof event.data === 'string') this.emit('ephemeral', event.data);
+      });
+    });
+    return connection;
+  }
+
+  #fail(): void {
+    this.#cancelHealing();
+    this.emit('failed', undefined);
+  }
+}
+
+/** Ask for no more buffering than decoding needs: under the standard's name and under Chromium's old one. */
+function hurry(receiver: RTCRtpReceiver): void {
+  if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
+  if ('playoutDelayHint' in receiver) receiver.playoutDelayHint = 0;
+}

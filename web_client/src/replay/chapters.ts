@@ -1,0 +1,63 @@
+/** The events of a recording that one may want to jump to, in order. */
+import type { Key } from '../words/en';
+import { isKey, type Values } from '../words/words';
+import type { Description } from './description';
+
+/** Missing packets nearer than this to each other are one place. */
+const GAP_APART_S = 2;
+
+export interface Chapter {
+  at: number;
+  kind: 'mark' | 'clear' | 'room' | 'gap';
+  colour: string;
+  words: { key: Key; values: Values } | null;
+  /** Where there are no words for it: the server's name of the event. */
+  plain: string;
+}
+
+/** `say` puts roles, sources and shapes into the language of the page. */
+export function chaptersOf(description: Description, say: (key: Key) => string): Chapter[] {
+  const people = new Map(description.participants.map((person) => [person.participant, person]));
+  const cameras = new Map(description.cameras.map((camera) => [camera.producer, camera]));
+  const chapters: Chapter[] = [];
+
+  for (const { at, name, colour, operation } of description.operations) {
+    if (operation.kind === 'add') {
+      const { shape, text } = operation.mark;
+      const words: Chapter['words'] =
+        shape === 'text'
+          ? { key: 'chapter_text', values: { name, text } }
+          : { key: 'chapter_mark', values: { name, shape: say(`tool_${shape}`) } };
+      chapters.push({ at, kind: 'mark', colour, words, plain: '' });
+    } else if (operation.kind === 'clear_own' || operation.kind === 'clear_field') {
+      chapters.push({ at, kind: 'clear', colour, words: { key: `chapter_${operation.kind}`, values: { name } }, plain: '' });
+    }
+  }
+
+  for (const { at, kind, participant, producer } of description.events) {
+    const camera = producer === undefined ? undefined : cameras.get(producer);
+    const person = people.get(participant ?? camera?.participant ?? '');
+    const key = `chapter_${kind}`;
+    const source = camera === undefined ? '' : say(`source_${camera.source}`);
+    const words = isKey(key) ? { key, values: { name: person?.name ?? '', source } } : null;
+    chapters.push({ at, kind: 'room', colour: person?.colour ?? '', words, plain: kind.replaceAll('_', ' ') });
+  }
+
+  for (const gap of mergedGaps(description)) {
+    chapters.push({ at: gap.at, kind: 'gap', colour: '', words: { key: 'chapter_gap', values: { count: gap.packets } }, plain: '' });
+  }
+  return chapters.sort((a, b) => a.at - b.at);
+}
+
+/** Places at which packets are missing. */
+export function mergedGaps(description: Description): { at: number; packets: number }[] {
+  const merged: { at: number; until: number; packets: number }[] = [];
+  for (const { at, packets } of [...description.gaps].sort((a, b) => a.at - b.at)) {
+    const last = merged.at(-1);
+    if (last !== undefined && at - last.until < GAP_APART_S) {
+      last.until = at;
+      last.packets += packets;
+    } else merged.push({ at, until: at, packets });
+  }
+  return merged;
+}

@@ -1,0 +1,60 @@
+/** A recording's description (PROTOCOL.md §8), as the server gives it. */
+import type { Anchor, LoggedOperation, ParticipantId, Point, ProducerId, Source } from '../signalling/protocol';
+
+export interface RecordingSummary {
+  recording: string;
+  room: string;
+  started: number;
+  seconds: number;
+  state: 'recording' | 'complete' | 'truncated';
+  cameras: number;
+  marks: number;
+}
+
+export interface Camera {
+  producer: ProducerId;
+  participant: ParticipantId;
+  source: Source;
+  label: string;
+  codec: string;
+  file: string;
+  type: string;
+  offset: number;
+  seconds: number;
+  first_rtp_timestamp: number;
+  clock_rate: number;
+  width: number;
+  height: number;
+  audio: ProducerId | null;
+}
+
+/** `at` is seconds after the recording's start, here and below. */
+export type RecordedOperation = Omit<LoggedOperation, 'time'> & { at: number };
+
+export interface RecordedPointer {
+  at: number;
+  author: ParticipantId;
+  anchor: Anchor | null;
+  point: Point | null;
+}
+
+export interface RoomEvent {
+  at: number;
+  kind: string;
+  participant?: ParticipantId;
+  producer?: ProducerId;
+}
+
+export interface Description {
+  recording: string;
+  room: string;
+  started: number;
+  seconds: number;
+  state: 'recording' | 'complete' | 'truncated';
+  participants: { participant: ParticipantId; name: string; role: string; colour: string }[];
+  cameras: Camera[];
+  operations: RecordedOperation[];
+  pointers: RecordedPointer[];
+  events: RoomEvent[];
+  gaps: { producer: ProducerId; at: number; packets: number }[];
+}

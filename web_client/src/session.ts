@@ -1,0 +1,311 @@
+/**
+ * One participant's stay in a room: joins the managers, which know nothing of each other.
+ *
+ *   Connection ─welcome, notices─▶ Room, Replica, EphemeralLane, Receiver, FrameClocks
+ *   Tools, Publisher, Receiver ─what they say─▶ Connection (and the data channel `ephemeral`)
+ *
+ * No page in here: the user interface listens to `changed` and reads.
+ */
+import { Replica } from './annotation/document';
+import { EphemeralLane } from './annotation/ephemeral';
+import { Tools, type OutgoingEphemeral } from './annotation/tools';
+import { Emitter } from './emitter';
+import { FrameClock } from './media/frame_clock';
+import type { Publisher } from './media/publisher';
+import type { Receiver } from './media/receiver';
+import { ServerClock } from './signalling/clock';
+import { Connection, type ConnectionState, type OpenSocket } from './signalling/connection';
+import {
+  RequestError,
+  parseMessage,
+  type EphemeralMessage,
+  type Mark,
+  type Notice,
+  type Operation,
+  type Participant,
+  type ProducerId,
+  type Request,
+  type Welcome,
+} from './signalling/protocol';
+import { Room } from './signalling/room';
+import type { Timers } from './timers';
+
+export type Announcement =
+  | { kind: 'joined' | 'left' | 'timed_out'; participant: Participant }
+  | { kind: 'recording_started' | 'recording_stopped' | 'recording_failed'; by: string }
+  | { kind: 'mark_refused' | 'request_refused'; code: string; message: string }
+  | { kind: 'resumed' | 'rejoined' };
+
+interface SessionEvents {
+  connection: { state: ConnectionState; code: string; message: string };
+  room: undefined;
+  marks: undefined;
+  tracks: undefined;
+  media: undefined;
+  announcement: Announcement;
+}
+
+/** A failed media connection is asked for again at this pace, while the server can be reached. */
+const REWATCH_MS = 3000;
+
+export class Session extends Emitter<SessionEvents> {
+  readonly connection: Connection;
+  readonly room = new Room();
+  readonly replica = new Replica();
+  readonly ephemeral = new EphemeralLane();
+  readonly tools = new Tools('0');
+  readonly clock = new ServerClock();
+  readonly receiver: Receiver;
+  readonly publisher: Publisher;
+  readonly #frames = new Map<ProducerId, FrameClock>();
+  readonly #timers: Timers;
+  #count = 0;
+  #receiverFailed = false;
+  #publisherFailed = false;
+  #askingForMarks = false;
+  #cancelRetry: () => void = () => undefined;
+
+  constructor(options: { open: OpenSocket; token: string; timers: Timers; receiver: Receiver; publisher: Publisher }) {
+    super();
+    this.#timers = options.timers;
+    this.receiver = options.receiver;
+    this.publisher = options.publisher;
+    const { open, token, timers } = options;
+    this.connection = new Connection({ open, token, timers, marksAfter: () => this.replica.sequence });
+    this.#listenToConnection();
+    this.#listenToMedia();
+    this.#listenToMarks();
+  }
+
+  get self(): Participant | null {
+    return this.room.self === null ? null : (this.room.participants.get(this.room.self) ?? null);
+  }
+
+  start(): void {
+    this.connection.start();
+  }
+
+  leave(): void {
+    this.#cancelRetry();
+    this.connection.close();
+    this.receiver.reset();
+    this.publisher.close();
+  }
+
+  /** The clock of one producer's pictures, made at the first use. */
+  frames(producer: ProducerId): FrameClock {
+    const known = this.#frames.get(producer) ?? new FrameClock();
+    this.#frames.set(producer, known);
+    return known;
+  }
+
+  serverNow(): number | null {
+    return this.clock.serverTime(this.#timers.now());
+  }
+
+  /** Carry out an operation that needs no showing beforehand: undo, redo, a clear. */
+  operate(operation: Operation): void {
+    void this.#tell({ type: 'mark', operation });
+  }
+
+  setRecording(action: 'start' | 'stop'): void {
+    void this.#tell({ type: 'record', action });
+  }
+
+  setMuted(producer: ProducerId, muted: boolean): void {
+    void this.#tell({ type: 'mute', producer, muted });
+  }
+
+  /** Ask for something; a refusal is announced, not thrown. */
+  async #tell(request: Request): Promise<boolean> {
+    try {
+      await this.connection.request(request);
+      return true;
+    } catch (error) {
+      this.#announceRefusal('request_refused', error);
+      return false;
+    }
+  }
+
+  #announceRefusal(kind: 'mark_refused' | 'request_refused', error: unknown): void {
+    if (!(error instanceof RequestError)) throw error;
+    this.emit('announcement', { kind, code: error.code, message: error.message });
+  }
+
+  #listenToConnection(): void {
+    this.connection.on('state', (state) => {
+      this.emit('connection', state);
+      if (state.state === 'closed') {
+        this.#cancelRetry();
+        this.receiver.reset();
+        this.publisher.close();
+      }
+    });
+    this.connection.on('welcome', ({ welcome, resumed }) => this.#handleWelcome(welcome, resumed));
+    this.connection.on('notice', (notice) => this.#handleNotice(notice));
+    this.connection.on('pong', ({ sentAt, serverTime }) => {
+      this.clock.handlePong(sentAt, serverTime, this.#timers.now());
+    });
+    this.room.on('changed', () => this.emit('room', undefined));
+    this.room.on('joined', (participant) => this.emit('announcement', { kind: 'joined', participant }));
+    this.room.on('left', ({ participant, reason }) => {
+      this.ephemeral.handleLeft(participant.participant);
+      this.emit('announcement', { kind: reason === 'timeout' ? 'timed_out' : 'left', participant });
+    });
+    this.room.on('recording', (recording) => {
+      const kind = recording === null ? 'recording_stopped' : `recording_${STARTED[recording.state]}` as const;
+      this.emit('announcement', { kind, by: recording?.by ?? '' });
+    });
+    this.room.on('producer_removed', (producer) => this.#frames.delete(producer));
+  }
+
+  #handleWelcome(welcome: Welcome, resumed: boolean): void {
+    const before = this.room.self;
+    this.clock.handleWelcome(welcome.time, this.#timers.now());
+    if (!resumed) {
+      this.replica.reset();
+      this.receiver.reset();
+      // the part after `pt-`, and a random one: the same person may have the page open twice in a day
+      this.tools.setPrefix(`${welcome.self.replace(/[^A-Za-z0-9]/g, '').slice(-8)}-${randomPart()}`);
+    }
+    this.room.handleWelcome(welcome);
+    this.replica.handleSnapshot(welcome.marks);
+    if (resumed) {
+      // what was under way when the connection broke: `duplicate_mark` will say if it had arrived
+      for (const mark of this.replica.pending) void this.#add(mark);
+      this.#healMedia();
+    } else if (before !== null) this.publisher.restart();
+    if (before !== null) this.emit('announcement', { kind: resumed ? 'resumed' : 'rejoined' });
+  }
+
+  #handleNotice(notice: Notice): void {
+    switch (notice.type) {
+      case 'offer':
+        void this.receiver.handleOffer(notice);
+        break;
+      case 'clock':
+        this.frames(notice.producer).handleClock(notice);
+        break;
+      case 'barcode':
+        this.frames(notice.producer).handleBarcode(notice);
+        break;
+      case 'pointer':
+      case 'stroke':
+        this.ephemeral.handleMessage(notice, this.#timers.now());
+        this.emit('marks', undefined);
+        break;
+      case 'operation':
+        if (notice.operation.kind === 'add') this.ephemeral.handleMark(notice.operation.mark.mark);
+        this.replica.handleOperation(notice);
+        break;
+      default:
+        this.room.handleNotice(notice);
+    }
+  }
+
+  #listenToMedia(): void {
+    this.receiver.on('answer', ({ revision, sdp }) => void this.#tell({ type: 'answer', revision, sdp }));
+    this.receiver.on('tracks', () => this.emit('tracks', undefined));
+    this.receiver.on('state', () => this.emit('media', undefined));
+    this.receiver.on('failed', () => {
+      this.#receiverFailed = true;
+      this.#healMedia();
+    });
+    this.receiver.on('ephemeral', (text) => {
+      const message = parseMessage(text);
+      if (message?.type === 'pointer' || message?.type === 'stroke') this.#handleNotice(message);
+    });
+    this.publisher.on('offer', ({ sdp, sources }) => void this.#publish({ type: 'publish', sdp, sources }));
+    this.publisher.on('changed', () => this.emit('media', undefined));
+    this.publisher.on('failed', () => {
+      this.#publisherFailed = true;
+      this.#healMedia();
+    });
+  }
+
+  async #publish(request: Request): Promise<void> {
+    try {
+      await this.publisher.handleReply(await this.connection.request(request));
+    } catch (error) {
+      this.publisher.handleRefusal();
+      if (error instanceof RequestError && error.code === 'disconnected') this.#publisherFailed = true;
+      else if (error instanceof RequestError) this.#announceRefusal('request_refused', error);
+      // the browser itself could not take the server's answer
+      else this.emit('announcement', { kind: 'request_refused', code: 'bad_sdp', message: String(error) });
+    }
+  }
+
+  /** Renew what failed, as soon as the server can be reached. */
+  #healMedia(): void {
+    if (this.connection.state !== 'connected') return;
+    this.#cancelRetry();
+    if (this.#publisherFailed) {
+      this.#publisherFailed = false;
+      this.publisher.restart();
+    }
+    if (this.#receiverFailed) {
+      this.#receiverFailed = false;
+      this.receiver.reset();
+      void this.#tell({ type: 'rewatch' }).then((asked) => {
+        if (asked) return;
+        this.#receiverFailed = true;
+        this.#cancelRetry = this.#timers.after(REWATCH_MS, () => this.#healMedia());
+      });
+    }
+  }
+
+  #listenToMarks(): void {
+    this.replica.on('changed', () => this.emit('marks', undefined));
+    this.replica.on('gap', ({ after }) => void this.#askForMarks(after));
+    this.tools.on('mark', (mark) => void this.#add(mark));
+    this.tools.on('ephemeral', (message) => this.#sendEphemeral(message));
+    this.tools.on('changed', () => this.emit('marks', undefined));
+  }
+
+  async #askForMarks(after: number): Promise<void> {
+    if (this.#askingForMarks) return;
+    this.#askingForMarks = true;
+    try {
+      const { sequence, operations, after: from } = await this.connection.request({ type: 'marks', after });
+      this.#askingForMarks = false;
+      if (sequence === undefined || operations === undefined) return;
+      this.replica.handleSnapshot({ sequence, operations, ...(from === undefined ? {} : { after: from }) });
+    } catch (error) {
+      this.#askingForMarks = false;
+      // after a break the welcome brings what is lacking
+      if (!(error instanceof RequestError && error.code === 'disconnected')) {
+        this.#announceRefusal('request_refused', error);
+      }
+    }
+  }
+
+  async #add(mark: Mark): Promise<void> {
+    const self = this.self;
+    if (self === null) return;
+    if (!this.replica.pending.some((pending) => pending.mark === mark.mark)) {
+      this.replica.addPending(mark, self.participant, self.name, self.colour);
+    }
+    try {
+      await this.connection.request({ type: 'mark', operation: { kind: 'add', mark } });
+    } catch (error) {
+      const code = error instanceof RequestError ? error.code : '';
+      if (code === 'disconnected') return;
+      this.replica.removePending(mark.mark);
+      if (code !== 'duplicate_mark') this.#announceRefusal('mark_refused', error);
+    }
+  }
+
+  #sendEphemeral(message: OutgoingEphemeral): void {
+    const sent = this.serverNow();
+    if (sent === null) return;
+    this.#count += 1;
+    const stamped: EphemeralMessage = { ...message, sent, n: this.#count };
+    if (!this.receiver.sendEphemeral(JSON.stringify(stamped))) this.connection.sendEphemeral(stamped);
+  }
+}
+
+const STARTED = { recording: 'started', failed: 'failed' } as const;
+
+function randomPart(): string {
+  return crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? '0';
+}

@@ -1,0 +1,225 @@
+/**
+ * The signalling connection: hello, requests and their answers, pings, and coming back after a break.
+ *
+ * The socket and the clock are arguments, so that a test is the network. States:
+ *
+ *   connecting ──welcome──▶ connected ──socket breaks──▶ reconnecting ──welcome──▶ connected
+ *       └──────────── `closed` that no retry can mend (expired, removed, …) ──▶ closed
+ */
+import { Emitter } from '../emitter';
+import type { Timers } from '../timers';
+import {
+  PROTOCOL_VERSION,
+  RequestError,
+  parseMessage,
+  type EphemeralMessage,
+  type Notice,
+  type Reply,
+  type Request,
+  type Welcome,
+} from './protocol';
+
+export interface Socket {
+  send(text: string): void;
+  /** `leaving`: with code 1000, for good; any other end is a break that may be resumed. */
+  close(leaving: boolean): void;
+}
+
+export interface SocketHandlers {
+  handleOpen(): void;
+  handleText(text: string): void;
+  handleClose(): void;
+}
+
+export type OpenSocket = (handlers: SocketHandlers) => Socket;
+export type ConnectionState = 'connecting' | 'connected' | 'reconnecting' | 'closed';
+
+interface ConnectionEvents {
+  state: { state: ConnectionState; code: string; message: string };
+  /** `resumed`: identity, media connections and marks are still those of before. */
+  welcome: { welcome: Welcome; resumed: boolean };
+  notice: Notice;
+  pong: { sentAt: number; serverTime: number };
+}
+
+/** Waits between attempts, ms: a wireless hand-over takes under a second, a restart of the server a few. */
+const BACKOFF_MS = [200, 400, 800, 1500, 3000, 5000];
+/** A few quick pings at first, for the clock; then only to notice that the network died in silence. */
+const QUICK_PINGS = 6;
+const QUICK_PING_MS = 150;
+const PING_MS = 2000;
+const SILENCE_MS = 7000;
+/** The server closes after 10 s without hello; a socket that takes longer to welcome is given up. */
+const HELLO_MS = 10_000;
+/** Codes of `closed` that another attempt may mend. */
+const RETRIED = new Set(['server_stopping', 'hello_timeout']);
+
+interface Waiting {
+  resolve(reply: Reply): void;
+  reject(error: RequestError): void;
+}
+
+export class Connection extends Emitter<ConnectionEvents> {
+  #state: ConnectionState = 'connecting';
+  #socket: Socket | null = null;
+  #attempt = 0;
+  /** Counts sockets: what a given-up socket still says is not heard. */
+  #generation = 0;
+  #nextId = 1;
+  #helloId = 0;
+  #session: string | null = null;
+  #self: string | null = null;
+  #lastHeard = 0;
+  #pings = 0;
+  #cancelTimer: () => void = () => undefined;
+  readonly #waiting = new Map<number, Waiting>();
+
+  constructor(
+    private readonly options: {
+      open: OpenSocket;
+      token: string;
+      timers: Timers;
+      /** The highest sequence of the mark log that is held, for `marks_after`. */
+      marksAfter: () => number;
+    },
+  ) {
+    super();
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  start(): void {
+    this.#open();
+  }
+
+  /** Leave for good. */
+  close(): void {
+    this.#end('left', '');
+  }
+
+  /** Ask the server; rejects with RequestError (code `disconnected` when the connection breaks meanwhile). */
+  request(request: Request): Promise<Reply> {
+    const socket = this.#socket;
+    if (this.#state !== 'connected' || socket === null) {
+      return Promise.reject(new RequestError('disconnected', 'Not connected.'));
+    }
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      socket.send(JSON.stringify({ ...request, id }));
+    });
+  }
+
+  /** Send what wants no answer; dropped while there is no connection. */
+  sendEphemeral(message: EphemeralMessage): void {
+    if (this.#state === 'connected') this.#socket?.send(JSON.stringify(message));
+  }
+
+  #open(): void {
+    const generation = ++this.#generation;
+    const current = (): boolean => generation === this.#generation;
+    const socket = this.options.open({
+      handleOpen: () => current() && this.#sayHello(),
+      handleText: (text) => current() && this.#handleText(text),
+      handleClose: () => current() && this.#handleBreak(),
+    });
+    if (!current()) return;
+    this.#socket = socket;
+    this.#schedule(HELLO_MS, () => this.#handleBreak());
+  }
+
+  #sayHello(): void {
+    this.#helloId = this.#nextId++;
+    const hello = { type: 'hello', id: this.#helloId, version: PROTOCOL_VERSION, token: this.options.token };
+    const resume = this.#session === null ? {} : { session: this.#session, marks_after: this.options.marksAfter() };
+    this.#socket?.send(JSON.stringify({ ...hello, ...resume }));
+  }
+
+  #handleText(text: string): void {
+    const message = parseMessage(text);
+    this.#lastHeard = this.options.timers.now();
+    if (message === null) return;
+    switch (message.type) {
+      case 'welcome':
+        this.#handleWelcome(message);
+        break;
+      case 'reply':
+        this.#waiting.get(message.id)?.resolve(message);
+        this.#waiting.delete(message.id);
+        break;
+      case 'pong':
+        this.emit('pong', { sentAt: message.time, serverTime: message.server_time });
+        break;
+      case 'error':
+        if (message.id === undefined || message.id === null) break;
+        if (message.id === this.#helloId) return this.#end(message.code, message.message);
+        this.#waiting.get(message.id)?.reject(new RequestError(message.code, message.message));
+        this.#waiting.delete(message.id);
+        break;
+      case 'closed':
+        if (RETRIED.has(message.code)) this.#handleBreak();
+        else this.#end(message.code, message.message);
+        break;
+      default:
+        this.emit('notice', message);
+    }
+  }
+
+  #handleWelcome(welcome: Welcome): void {
+    const resumed = this.#self === welcome.self;
+    this.#self = welcome.self;
+    this.#session = welcome.session;
+    this.#attempt = 0;
+    this.#pings = 0;
+    this.#setState('connected');
+    this.emit('welcome', { welcome, resumed });
+    this.#ping();
+  }
+
+  #ping(): void {
+    const now = this.options.timers.now();
+    if (now - this.#lastHeard > SILENCE_MS) return this.#handleBreak();
+    this.#socket?.send(JSON.stringify({ type: 'ping', id: this.#nextId++, time: now }));
+    this.#pings += 1;
+    this.#schedule(this.#pings < QUICK_PINGS ? QUICK_PING_MS : PING_MS, () => this.#ping());
+  }
+
+  #handleBreak(): void {
+    if (this.#state === 'closed') return;
+    this.#drop('disconnected', 'The connection broke.');
+    const wait = BACKOFF_MS[Math.min(this.#attempt, BACKOFF_MS.length - 1)] ?? 5000;
+    this.#attempt += 1;
+    this.#schedule(wait, () => this.#open());
+    this.#setState(this.#session === null ? 'connecting' : 'reconnecting', 'server_away');
+  }
+
+  #end(code: string, message: string): void {
+    if (this.#state === 'closed') return;
+    this.#drop(code, message);
+    this.#setState('closed', code, message);
+  }
+
+  /** Let go of the socket and of everyone who waits for an answer. */
+  #drop(code: string, message: string): void {
+    this.#generation += 1;
+    this.#cancelTimer();
+    this.#socket?.close(code === 'left');
+    this.#socket = null;
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(new RequestError(code, message));
+  }
+
+  #schedule(milliseconds: number, call: () => void): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.options.timers.after(milliseconds, call);
+  }
+
+  #setState(state: ConnectionState, code = '', message = ''): void {
+    if (state === this.#state && code === '') return;
+    this.#state = state;
+    this.emit('state', { state, code, message });
+  }
+}

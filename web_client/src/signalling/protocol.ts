@@ -1,0 +1,246 @@
+/** The messages of `signalling/PROTOCOL.md`, version 1: what goes over the wire, field by field. */
+
+export const PROTOCOL_VERSION = 1;
+export const SUB_PROTOCOL = 'konsil.1';
+
+export type ParticipantId = string;
+export type ProducerId = number;
+export type Role = 'surgeon' | 'expert' | 'trainee' | 'observer' | 'chair';
+export type Permission =
+  | 'publish'
+  | 'publish_field'
+  | 'watch'
+  | 'mark'
+  | 'clear_own'
+  | 'clear_field'
+  | 'record'
+  | 'replay'
+  | 'moderate';
+export type Source = 'field' | 'camera' | 'microphone' | 'screen' | 'second';
+
+export interface Participant {
+  participant: ParticipantId;
+  name: string;
+  role: Role;
+  state: 'connected' | 'away';
+  colour: string;
+}
+
+export interface Producer {
+  producer: ProducerId;
+  participant: ParticipantId;
+  source: Source;
+  kind: 'audio' | 'video';
+  codec: string;
+  label: string;
+  muted: boolean;
+}
+
+export interface Recording {
+  recording: string;
+  state: 'recording' | 'failed';
+  since: number;
+  by: string;
+  reason?: string;
+}
+
+export interface Anchor {
+  producer: ProducerId;
+  rtp_timestamp: number;
+}
+
+/** Fractions of the video frame: x to the right, y down. */
+export type Point = [number, number];
+export type Shape = 'freehand' | 'arrow' | 'ellipse' | 'text';
+
+export interface Mark {
+  mark: string;
+  shape: Shape;
+  anchor: Anchor;
+  points: Point[];
+  /** Of the line, as a fraction of the frame's height. */
+  width: number;
+  text: string;
+}
+
+export type Operation =
+  | { kind: 'add'; mark: Mark }
+  | { kind: 'undo'; target?: number }
+  | { kind: 'redo'; target?: number }
+  | { kind: 'clear_own' }
+  | { kind: 'clear_field' };
+
+/** An operation that the server has put into the room's one order. */
+export interface LoggedOperation {
+  sequence: number;
+  time: number;
+  author: ParticipantId;
+  name: string;
+  colour: string;
+  operation: Operation;
+}
+
+export interface MarksSnapshot {
+  /** 0: these are the marks from the beginning, and replace what is held. */
+  after?: number;
+  sequence: number;
+  operations: LoggedOperation[];
+}
+
+export interface Welcome {
+  type: 'welcome';
+  id: number;
+  version: number;
+  self: ParticipantId;
+  session: string;
+  room: string;
+  time: number;
+  permissions: Permission[];
+  participants: Participant[];
+  producers: Producer[];
+  marks: MarksSnapshot;
+  recording: Recording | null;
+}
+
+export interface Offer {
+  type: 'offer';
+  revision: number;
+  sdp: string;
+  consumers: { mid: string; producer: ProducerId; consumer: number }[];
+}
+
+export interface Clock {
+  type: 'clock';
+  producer: ProducerId;
+  rtp_timestamp: number;
+  time: number;
+  clock_rate: number;
+  source: string;
+}
+
+export interface Barcode {
+  type: 'barcode';
+  producer: ProducerId;
+  frame: number;
+  time: number;
+  interval_ms: number;
+  modulus: number;
+}
+
+export interface PointerMessage {
+  type: 'pointer';
+  anchor: Anchor | null;
+  point: Point | null;
+  sent: number;
+  n: number;
+}
+
+export interface StrokeMessage {
+  type: 'stroke';
+  mark: string;
+  shape: Exclude<Shape, 'text'>;
+  anchor: Anchor;
+  from: number;
+  points: Point[];
+  width: number;
+  sent: number;
+  n: number;
+}
+
+export type EphemeralMessage = PointerMessage | StrokeMessage;
+/** As it comes from the server: the author is added. */
+export type ReceivedEphemeral = EphemeralMessage & { author: ParticipantId };
+
+export type LeaveReason = 'left' | 'timeout' | 'removed' | 'room_ended';
+
+export type Notice =
+  | Offer
+  | Clock
+  | Barcode
+  | ReceivedEphemeral
+  | ({ type: 'operation' } & LoggedOperation)
+  | { type: 'participant'; participant: Participant }
+  | { type: 'participant_left'; participant: ParticipantId; reason: LeaveReason }
+  | { type: 'producer'; producer: Producer }
+  | { type: 'producer_removed'; producer: ProducerId }
+  | { type: 'recording'; recording: Recording | null };
+
+export interface Pong {
+  type: 'pong';
+  id: number;
+  time: number;
+  server_time: number;
+}
+
+export interface Reply {
+  type: 'reply';
+  id: number;
+  sdp?: string;
+  producers?: { mid: string; producer: ProducerId }[];
+  after?: number;
+  sequence?: number;
+  operations?: LoggedOperation[];
+}
+
+export interface ErrorMessage {
+  type: 'error';
+  /** Null: the request could not be read. */
+  id?: number | null;
+  code: string;
+  message: string;
+}
+
+export interface Closed {
+  type: 'closed';
+  code: string;
+  message: string;
+}
+
+export type ServerMessage = Welcome | Pong | Reply | ErrorMessage | Closed | Notice;
+
+export interface PublishedSource {
+  mid: string;
+  source: Source;
+  label: string;
+}
+
+/** What is asked of the server; `Connection.request` adds the `id`. */
+export type Request =
+  | { type: 'publish'; sdp: string; sources: PublishedSource[] }
+  | { type: 'mute'; producer: ProducerId; muted: boolean }
+  | { type: 'unpublish'; producer: ProducerId }
+  | { type: 'answer'; revision: number; sdp: string }
+  | { type: 'rewatch' }
+  | { type: 'pause'; producer: ProducerId; paused: boolean }
+  | { type: 'mark'; operation: Operation }
+  | { type: 'marks'; after: number }
+  | { type: 'record'; action: 'start' | 'stop' };
+
+const KNOWN = new Set<string>([
+  'welcome', 'pong', 'reply', 'error', 'closed', 'offer', 'clock', 'barcode', 'pointer', 'stroke', 'operation',
+  'participant', 'participant_left', 'producer', 'producer_removed', 'recording',
+]);
+
+/** Read one text frame. Null for what this version does not know: a newer server may say more. */
+export function parseMessage(text: string): ServerMessage | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null || !('type' in value)) return null;
+  const { type } = value;
+  return typeof type === 'string' && KNOWN.has(type) ? (value as ServerMessage) : null;
+}
+
+/** The server said no to a request, with a stable code and a sentence. */
+export class RequestError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'RequestError';
+  }
+}

@@ -1,0 +1,330 @@
+/** The live page's state as the components see it: follows a Session, adds what only the page knows. */
+import { Publisher, type SentSource } from '../media/publisher';
+import { captureFailure, openCamera, openFieldDevice, openScreen } from '../media/devices';
+import { Receiver } from '../media/receiver';
+import { openBrowserSocket } from '../signalling/browser_socket';
+import type { ConnectionState } from '../signalling/connection';
+import type { Participant, Permission, Producer, ProducerId, Recording } from '../signalling/protocol';
+import { Session, type Announcement } from '../session';
+import { pageTimers } from '../timers';
+import { sayCode, t } from '../words/language.svelte';
+import type { Drawing } from './Overlay.svelte';
+import { LiveOverlay } from './live_overlay';
+
+export interface Toast {
+  id: number;
+  tone: 'plain' | 'alarm';
+  text: string;
+}
+
+export interface ConnectionView {
+  state: ConnectionState;
+  code: string;
+  message: string;
+}
+
+export interface Capture {
+  camera: MediaStreamTrack | null;
+  microphone: MediaStreamTrack | null;
+  cameraDevice: string | null;
+}
+
+const TOAST_MS = 6000;
+const MAX_TOASTS = 4;
+
+export class Live {
+  connection = $state.raw<ConnectionView>({ state: 'connecting', code: '', message: '' });
+  /** Whether the room has been seen: until then the joining page stays. */
+  entered = $state(false);
+  self = $state.raw<Participant | null>(null);
+  roomName = $state('');
+  participants = $state.raw<Participant[]>([]);
+  producers = $state.raw<Producer[]>([]);
+  recording = $state.raw<Recording | null>(null);
+  tracks = $state.raw<ReadonlyMap<ProducerId, MediaStreamTrack>>(new Map());
+  microphoneOn = $state(false);
+  cameraOn = $state(false);
+  fieldOn = $state(false);
+  receiving = $state<RTCPeerConnectionState | 'none'>('none');
+  publishing = $state<RTCPeerConnectionState | 'none'>('none');
+  pinned = $state<ProducerId | null>(null);
+  toasts = $state.raw<Toast[]>([]);
+  soundBlocked = $state(false);
+  readonly session: Session;
+  readonly overlay: LiveOverlay;
+  #permissions = $state.raw<ReadonlySet<Permission>>(new Set());
+  #capture: Capture;
+  #toastCount = 0;
+  #cameraBusy = false;
+
+  constructor(token: string, capture: Capture) {
+    this.#capture = capture;
+    const connect = (): RTCPeerConnection => new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    const isField = (producer: ProducerId): boolean => this.session.room.producers.get(producer)?.source === 'field';
+    this.session = new Session({
+      open: openBrowserSocket,
+      token,
+      timers: pageTimers,
+      receiver: new Receiver({ connect, timers: pageTimers, isField }),
+      publisher: new Publisher({ connect, timers: pageTimers, startFrameWorker: frameWorkerStarter() }),
+    });
+    this.overlay = new LiveOverlay(this.session);
+    this.#listen();
+    this.session.start();
+  }
+
+  may(permission: Permission): boolean {
+    return this.#permissions.has(permission);
+  }
+
+  /** All pictures, one's own too, in the order in which they were first sent. */
+  get pictures(): Producer[] {
+    return this.producers.filter((producer) => producer.kind === 'video');
+  }
+
+  /** What is shown large: what was pinned, else the field, else the first picture of another. */
+  get main(): Producer | null {
+    const pictures = this.pictures;
+    const own = this.self?.participant;
+    return (
+      pictures.find((picture) => picture.producer === this.pinned) ??
+      pictures.find((picture) => picture.source === 'field') ??
+      pictures.find((picture) => picture.participant !== own) ??
+      pictures[0] ??
+      null
+    );
+  }
+
+  participantOf(producer: Producer): Participant | null {
+    return this.participants.find((participant) => participant.participant === producer.participant) ?? null;
+  }
+
+  trackOf(producer: Producer): MediaStreamTrack | null {
+    if (producer.participant !== this.self?.participant) return this.tracks.get(producer.producer) ?? null;
+    const source = this.session.publisher.sourceOf(producer.producer);
+    return source === null ? null : this.session.publisher.trackOf(source);
+  }
+
+  /** How the pen works on a picture; null where the role does not draw. */
+  drawingOn(producer: ProducerId): Drawing | null {
+    if (!this.may('mark')) return null;
+    const frames = this.session.frames(producer);
+    return {
+      tools: this.session.tools,
+      anchor: () => {
+        const rtpTimestamp = frames.latest?.rtpTimestamp ?? null;
+        return rtpTimestamp === null ? null : { producer, rtp_timestamp: rtpTimestamp };
+      },
+      permit: () => {
+        if (this.connection.state !== 'connected') return this.#refuse(t('draw_disconnected'));
+        if ((frames.latest?.rtpTimestamp ?? null) === null) return this.#refuse(t('draw_no_frame'));
+        if (frames.frozenFor(performance.now()) > 0) return this.#refuse(t('draw_frozen'));
+        return true;
+      },
+    };
+  }
+
+  toggleMicrophone(): void {
+    const { publisher } = this.session;
+    const track = publisher.trackOf('microphone');
+    if (track === null) return;
+    track.enabled = !track.enabled;
+    this.microphoneOn = track.enabled;
+    this.#tellMuted('microphone', !track.enabled);
+  }
+
+  /** Off also turns the camera's light off; on opens it again. */
+  async toggleCamera(): Promise<void> {
+    const { publisher } = this.session;
+    const track = publisher.trackOf('camera');
+    if (this.#cameraBusy || !this.may('publish')) return;
+    this.#cameraBusy = true;
+    try {
+      if (track !== null && track.readyState === 'live') {
+        track.stop();
+        await publisher.withhold('camera', null);
+        this.#tellMuted('camera', true);
+      } else {
+        const fresh = await openCamera(this.#capture.cameraDevice);
+        this.#watchEnd('camera', fresh);
+        if (track === null) publisher.send('camera', fresh, this.self?.name ?? '');
+        else {
+          await publisher.withhold('camera', fresh);
+          this.#tellMuted('camera', false);
+        }
+      }
+    } catch (error) {
+      this.toast('alarm', t(`capture_${captureFailure(error)}`));
+    } finally {
+      this.#cameraBusy = false;
+      this.#readMedia();
+    }
+  }
+
+  /** Share a device (its id) or a screen (null) as the operating field. */
+  async shareField(device: string | null): Promise<void> {
+    try {
+      const track = device === null ? await openScreen() : await openFieldDevice(device);
+      this.#watchEnd('field', track);
+      this.session.publisher.trackOf('field')?.stop();
+      this.session.publisher.send('field', track, t('source_field'));
+    } catch (error) {
+      this.toast('alarm', t(`capture_${captureFailure(error)}`));
+    }
+    this.#readMedia();
+  }
+
+  stopField(): void {
+    this.session.publisher.trackOf('field')?.stop();
+    this.session.publisher.stop('field');
+    this.#readMedia();
+  }
+
+  pin(producer: ProducerId | null): void {
+    this.pinned = producer;
+  }
+
+  pinNext(): void {
+    const pictures = this.pictures;
+    const at = pictures.findIndex((picture) => picture.producer === this.main?.producer);
+    this.pinned = pictures[(at + 1) % Math.max(1, pictures.length)]?.producer ?? null;
+  }
+
+  toggleRecording(): void {
+    if (this.may('record')) this.session.setRecording(this.recording?.state === 'recording' ? 'stop' : 'start');
+  }
+
+  leave(): void {
+    this.session.leave();
+    this.#stopCapture();
+  }
+
+  toast(tone: Toast['tone'], text: string): void {
+    if (this.toasts.some((toast) => toast.text === text)) return;
+    const id = ++this.#toastCount;
+    this.toasts = [...this.toasts, { id, tone, text }].slice(-MAX_TOASTS);
+    setTimeout(() => (this.toasts = this.toasts.filter((toast) => toast.id !== id)), TOAST_MS);
+  }
+
+  #refuse(reason: string): false {
+    this.toast('alarm', reason);
+    return false;
+  }
+
+  #listen(): void {
+    const { session } = this;
+    session.on('connection', (view) => {
+      this.connection = view;
+      if (view.state === 'closed') this.#stopCapture();
+    });
+    session.on('room', () => this.#readRoom());
+    session.on('tracks', () => (this.tracks = new Map(session.receiver.tracks)));
+    session.on('media', () => this.#readMedia());
+    session.on('announcement', (announcement) => this.#announce(announcement));
+    session.receiver.on('state', (state) => (this.receiving = state));
+    navigator.mediaDevices?.addEventListener('devicechange', () => this.#readMedia());
+  }
+
+  #readRoom(): void {
+    const { room } = this.session;
+    this.roomName = room.name;
+    this.self = this.session.self;
+    this.participants = [...room.participants.values()];
+    this.producers = [...room.producers.values()];
+    this.recording = room.recording;
+    this.#permissions = new Set(room.permissions);
+    if (!this.entered && this.self !== null) {
+      this.entered = true;
+      this.#publishCapture(this.self.name);
+    }
+    this.#obeyMute();
+    if (this.pinned !== null && !room.producers.has(this.pinned)) this.pinned = null;
+  }
+
+  #publishCapture(name: string): void {
+    if (!this.may('publish')) return this.#stopCapture();
+    const { camera, microphone } = this.#capture;
+    if (microphone !== null) this.session.publisher.send('microphone', microphone, '');
+    if (camera !== null) {
+      this.#watchEnd('camera', camera);
+      this.session.publisher.send('camera', camera, name);
+    }
+    this.#readMedia();
+  }
+
+  #readMedia(): void {
+    const { publisher } = this.session;
+    this.microphoneOn = publisher.trackOf('microphone')?.enabled ?? false;
+    this.cameraOn = publisher.trackOf('camera')?.readyState === 'live';
+    this.fieldOn = publisher.trackOf('field') !== null;
+    this.publishing = publisher.connectionState;
+    // one's own tracks may have changed under known producers
+    this.producers = [...this.session.room.producers.values()];
+  }
+
+  /** The chair has muted one of ours: what is no longer passed on must not look switched on. */
+  #obeyMute(): void {
+    const { publisher, room } = this.session;
+    const producer = publisher.producerOf('microphone');
+    const track = publisher.trackOf('microphone');
+    if (producer === null || track === null || !track.enabled || !room.producers.get(producer)?.muted) return;
+    if (this.#unmuting) return;
+    track.enabled = false;
+    this.microphoneOn = false;
+    this.toast('alarm', t('said_muted_by_other'));
+  }
+
+  /** Between asking for one's own unmuting and hearing of it, the room still says muted. */
+  #unmuting = false;
+
+  #tellMuted(source: SentSource, muted: boolean): void {
+    const producer = this.session.publisher.producerOf(source);
+    if (producer === null) return;
+    if (source === 'microphone' && !muted) {
+      this.#unmuting = true;
+      setTimeout(() => (this.#unmuting = false), 2000);
+    }
+    this.session.setMuted(producer, muted);
+  }
+
+  #watchEnd(source: 'camera' | 'field', track: MediaStreamTrack): void {
+    track.addEventListener('ended', () => {
+      if (this.session.publisher.trackOf(source) !== track) return;
+      this.toast('alarm', t(`said_${source}_ended`));
+      if (source === 'field') this.session.publisher.stop('field');
+      else this.#tellMuted('camera', true);
+      this.#readMedia();
+    });
+  }
+
+  #stopCapture(): void {
+    for (const source of ['microphone', 'camera', 'field'] as const) this.session.publisher.trackOf(source)?.stop();
+    this.#capture.camera?.stop();
+    this.#capture.microphone?.stop();
+  }
+
+  #announce(announcement: Announcement): void {
+    switch (announcement.kind) {
+      case 'joined':
+      case 'left':
+      case 'timed_out':
+        return this.toast('plain', t(`said_${announcement.kind}`, { name: announcement.participant.name }));
+      case 'recording_started':
+      case 'recording_stopped':
+        return this.toast('plain', t(`said_${announcement.kind}`, { name: announcement.by }));
+      case 'recording_failed':
+        return this.toast('alarm', `${t('said_recording_failed')}. ${this.recording?.reason ?? ''}`);
+      case 'mark_refused':
+        return this.toast('alarm', t('said_mark_refused', { reason: sayCode('error', announcement.code, announcement.message) }));
+      case 'request_refused':
+        return this.toast('alarm', sayCode('error', announcement.code, announcement.message));
+      default:
+        return this.toast('plain', t(`said_${announcement.kind}`));
+    }
+  }
+}
+
+function frameWorkerStarter(): (() => Worker) | null {
+  if (!('RTCRtpScriptTransform' in globalThis)) return null;
+  return () => new Worker(new URL('../media/sender_frames_worker.ts', import.meta.url), { type: 'module' });
+}

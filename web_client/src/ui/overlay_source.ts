@@ -1,0 +1,24 @@
+/** What an overlay draws, from the live room or from a recording. */
+import type { PaintedMark, PaintedPointer } from '../annotation/paint';
+import type { ParticipantId, ProducerId } from '../signalling/protocol';
+
+export interface OverlayMark extends Omit<PaintedMark, 'named'> {
+  author: ParticipantId;
+  /** In progress, or not yet numbered by the server: drawn, but not counted as a mark. */
+  draft: boolean;
+}
+
+export interface OverlaySource {
+  marks(producer: ProducerId, now: number): OverlayMark[];
+  pointers(producer: ProducerId, now: number): PaintedPointer[];
+  onChanged(listener: () => void): () => void;
+}
+
+export interface DrawnMark {
+  mark: string;
+  rtp_timestamp: number;
+  stale: boolean;
+}
+
+/** What each overlay drew last, by producer: `window.konsil.marksDrawnOn` reads it. */
+export const drawn = new Map<ProducerId, DrawnMark[]>();

@@ -1,0 +1,97 @@
+/**
+ * `window.konsil`: what a test (or a curious engineer) may read of the page. Read-only; nothing can be done by it.
+ *
+ *   state                  'joining' | 'connected' | 'reconnecting' | 'closed'
+ *   self, room             the participant's identity and the room's name, null before the welcome
+ *   participants, producers, recording, permissions   as the server said
+ *   frames                 by producer: {rtpTimestamp, frames, age, source, frozen, width, height}; age in ms or null
+ *   marks                  visible marks: {mark, anchor, author, sequence}; sequence null: not yet confirmed
+ *   marksDrawnOn(producer) what that picture's overlay drew last: {mark, rtp_timestamp, stale}
+ *   roundTrip, receiving, publishing
+ */
+import type { Live } from './live.svelte';
+import { drawn, type DrawnMark } from './overlay_source';
+
+export interface KonsilProbe {
+  readonly [key: string]: unknown;
+  marksDrawnOn(producer: number): DrawnMark[];
+}
+
+declare global {
+  interface Window {
+    konsil?: KonsilProbe;
+  }
+}
+
+export function publishProbe(probe: KonsilProbe): void {
+  Object.defineProperty(window, 'konsil', { value: Object.freeze(probe), configurable: true, writable: false });
+}
+
+export function liveProbe(live: Live): KonsilProbe {
+  const { session } = live;
+  const copy = <Value>(value: Value): Value => structuredClone(value);
+  return {
+    get state() {
+      const { state } = session.connection;
+      return state === 'connecting' ? 'joining' : state;
+    },
+    get self() {
+      return session.room.self;
+    },
+    get room() {
+      return session.room.self === null ? null : session.room.name;
+    },
+    get participants() {
+      return copy([...session.room.participants.values()]);
+    },
+    get producers() {
+      return copy([...session.room.producers.values()]);
+    },
+    get recording() {
+      return copy(session.room.recording);
+    },
+    get permissions() {
+      return [...session.room.permissions];
+    },
+    get frames() {
+      const now = performance.now();
+      const pictures = [...session.room.producers.values()].filter((producer) => producer.kind === 'video');
+      return Object.fromEntries(
+        pictures.map(({ producer }) => {
+          const clock = session.frames(producer);
+          const age = clock.age(now);
+          return [
+            producer,
+            {
+              rtpTimestamp: clock.latest?.rtpTimestamp ?? null,
+              frames: clock.frames,
+              age: age?.milliseconds ?? null,
+              source: age?.source ?? null,
+              frozen: clock.frozenFor(now) > 0,
+              width: clock.latest?.width ?? 0,
+              height: clock.latest?.height ?? 0,
+            },
+          ];
+        }),
+      );
+    },
+    get marks() {
+      return session.replica.visible.map(({ mark, author, sequence }) => ({
+        mark: mark.mark,
+        anchor: copy(mark.anchor),
+        author,
+        sequence,
+      }));
+    },
+    get roundTrip() {
+      return session.clock.roundTrip;
+    },
+    get receiving() {
+      return live.receiving;
+    },
+    get publishing() {
+      return live.publishing;
+    },
+    marksDrawnOn: (producer) => copy(drawn.get(producer) ?? []),
+  };
+}

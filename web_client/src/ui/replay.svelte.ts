@@ -1,0 +1,155 @@
+/** One open recording as the components see it: its videos, the position that they follow, and what is shown. */
+import type { Camera, Description } from '../replay/description';
+import { Playhead, SPEEDS, type VideoReport } from '../replay/playhead';
+import { Timeline, rtpTimestampAt } from '../replay/timeline';
+import type { ParticipantId } from '../signalling/protocol';
+import { ReplayOverlay } from './replay_overlay';
+
+/** Until the first frames have been seen: 30 a second. */
+const USUAL_FRAME_S = 1 / 30;
+
+export class Replay {
+  position = $state(0);
+  playing = $state(false);
+  speed = $state(1);
+  sound = $state(true);
+  main = $state(0);
+  /** Cameras that have a picture at this position, and those that the browser cannot play. */
+  visible = $state.raw<readonly boolean[]>([]);
+  unplayable = $state.raw<readonly boolean[]>([]);
+  hidden = $state.raw<ReadonlySet<ParticipantId>>(new Set());
+  readonly cameras: readonly Camera[];
+  readonly overlay: ReplayOverlay;
+  readonly #playhead: Playhead;
+  readonly #elements: (HTMLMediaElement | null)[];
+  #mediaTime = 0;
+  #frameInterval = USUAL_FRAME_S;
+  #shown = '';
+
+  constructor(readonly description: Description) {
+    this.cameras = description.cameras;
+    this.#elements = this.cameras.map(() => null);
+    this.unplayable = this.cameras.map(() => false);
+    const pictures = this.cameras.filter((camera) => camera.source !== 'microphone');
+    const first = pictures.find((camera) => camera.source === 'field') ?? pictures[0];
+    this.main = first === undefined ? -1 : this.cameras.indexOf(first);
+    this.#playhead = new Playhead(description.seconds, this.cameras, this.main);
+    this.overlay = new ReplayOverlay(new Timeline(description), description);
+  }
+
+  /** The RTP timestamp of the frame that the main video shows. */
+  get rtpTimestamp(): number | null {
+    const camera = this.cameras[this.main];
+    return camera === undefined || !this.visible[this.main] ? null : rtpTimestampAt(camera, this.#mediaTime);
+  }
+
+  attach(index: number, element: HTMLMediaElement): () => void {
+    this.#elements[index] = element;
+    const fail = (): void => {
+      this.unplayable = this.unplayable.map((was, at) => was || at === index);
+    };
+    element.addEventListener('error', fail);
+    element.preservesPitch = true;
+    const stopWatching = element instanceof HTMLVideoElement ? this.#watchFrames(index, element) : () => undefined;
+    this.#playhead.seek(this.#playhead.position);
+    return () => {
+      stopWatching();
+      element.removeEventListener('error', fail);
+      this.#elements[index] = null;
+    };
+  }
+
+  /** To be called for every frame of the screen. */
+  tick(now: number): void {
+    const playhead = this.#playhead;
+    const reports = this.#elements.map((element): VideoReport => ({
+      currentTime: element?.currentTime ?? 0,
+      ready: element !== null && element.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !element.seeking,
+    }));
+    const commands = playhead.handleTick(reports, now);
+    commands.forEach((command, index) => {
+      const element = this.#elements[index];
+      if (!element) return;
+      if (command.seek !== null && Math.abs(element.currentTime - command.seek) > 0.0005) element.currentTime = command.seek;
+      if (element.playbackRate !== command.rate) element.playbackRate = command.rate;
+      if (command.play && element.paused) void element.play().catch(() => undefined);
+      if (!command.play && !element.paused) element.pause();
+    });
+    this.position = playhead.position;
+    this.playing = playhead.playing;
+    const shown = commands.map((command) => command.visible);
+    if (shown.join() !== this.#shown) {
+      this.#shown = shown.join();
+      this.visible = shown;
+    }
+    // where the main camera has no picture the marks follow the position alone
+    if (shown[this.main] !== true) this.overlay.show(playhead.position);
+  }
+
+  toggle(): void {
+    if (this.#playhead.playing) this.#playhead.pause();
+    else this.#playhead.play();
+  }
+
+  seek(position: number): void {
+    this.#playhead.seek(position);
+  }
+
+  jump(seconds: number): void {
+    this.#playhead.seek(this.#playhead.position + seconds);
+  }
+
+  /** One frame of the main camera on or back: to the middle of it, whatever rounding the container has. */
+  step(direction: 1 | -1): void {
+    const camera = this.cameras[this.main];
+    this.#playhead.pause();
+    if (camera === undefined) return;
+    this.#playhead.seek(camera.offset + this.#mediaTime + (direction + 0.5) * this.#frameInterval);
+  }
+
+  setSpeed(speed: number): void {
+    this.speed = this.#playhead.speed = speed;
+  }
+
+  /** The next slower or faster speed. */
+  shiftSpeed(by: 1 | -1): void {
+    const at = SPEEDS.findIndex((speed) => speed === this.speed);
+    this.setSpeed(SPEEDS[at + by] ?? this.speed);
+  }
+
+  setMain(index: number): void {
+    this.main = index;
+    this.#playhead.setMain(index);
+    this.#frameInterval = USUAL_FRAME_S;
+    this.#playhead.seek(this.#playhead.position);
+  }
+
+  nextMain(): void {
+    for (let step = 1; step <= this.cameras.length; step += 1) {
+      const index = (this.main + step) % this.cameras.length;
+      if (this.cameras[index]?.source !== 'microphone') return this.setMain(index);
+    }
+  }
+
+  setHidden(author: ParticipantId, hidden: boolean): void {
+    this.overlay.setHidden(author, hidden);
+    this.hidden = new Set(this.overlay.hidden);
+  }
+
+  #watchFrames(index: number, video: HTMLVideoElement): () => void {
+    let handle = 0;
+    let before: number | null = null;
+    const handleFrame = (_now: number, { mediaTime }: VideoFrameCallbackMetadata): void => {
+      handle = video.requestVideoFrameCallback(handleFrame);
+      if (index !== this.main) return;
+      const step = before === null ? 0 : mediaTime - before;
+      // frames are left out at high speed: the shortest step is the true one
+      if (step > 0.004 && step < 0.25) this.#frameInterval = Math.min(this.#frameInterval, step);
+      before = mediaTime;
+      this.#mediaTime = mediaTime;
+      this.overlay.show((this.cameras[index]?.offset ?? 0) + mediaTime);
+    };
+    handle = video.requestVideoFrameCallback(handleFrame);
+    return () => video.cancelVideoFrameCallback(handle);
+  }
+}
