@@ -41,6 +41,11 @@ class Producer:
         return self.spec.codec is not Codec.OPUS
 
     @property
+    def asks(self) -> bool:
+        """Tell whether there is somebody to ask for lost packets, who would answer."""
+        return self.spec.nack and self.spec.transport != 0
+
+    @property
     def highest(self) -> int:
         """The newest extended sequence number; 0 before the first."""
         return self._extender.highest or 0
@@ -78,7 +83,8 @@ class Producer:
         if self.history.get(sequence) is not None:
             self._duplicates += 1
             return Drop.DUPLICATE
-        if self.missing.arrived(sequence, highest, now) or repeat:
+        asked = self.asks and self.missing.arrived(sequence, highest, now)
+        if asked or repeat:
             self._recovered += 1
         held = HeldPacket(
             sequence=sequence,

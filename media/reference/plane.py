@@ -311,6 +311,11 @@ class ReferencePlane:
             else:
                 self._receive_rtcp(peer, compound, address, time)
             return
+        try:
+            measure_header(data)
+        except RtpError:
+            self._drop(Drop.MALFORMED)
+            return
         packet = srtp.unprotect(peer.receive, data)
         if isinstance(packet, Drop):
             self._drop(packet)
@@ -424,15 +429,12 @@ class ReferencePlane:
 
     def _ask_for_missing(self) -> None:
         for producer in self._producers.values():
-            peer = self._transports.get(producer.spec.transport)
-            if peer is None or not producer.spec.nack:
-                continue
             lost = producer.missing.take_due(self._now)
             if not lost:
                 continue
             nack = GenericNack(OWN_SSRC, producer.spec.ssrc, tuple(number & 0xFFFF for number in lost))
             producer.nacks_sent += len(lost)
-            self.send_rtcp(peer.id, build_compound([ReceiverReport(OWN_SSRC), nack]))
+            self.send_rtcp(producer.spec.transport, build_compound([ReceiverReport(OWN_SSRC), nack]))
 
     # -- small things
 

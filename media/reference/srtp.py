@@ -15,12 +15,9 @@ from ..plane import Drop
 #: The longest authentication tag and master key identifier, and SRTCP's index (srtp.h).
 _TRAILER = 16 + 128 + 4
 
-#: srtp_err_status_t; what is not here says that the packet is not what its sender protected.
-_REASONS = {
-    lib.srtp_err_status_replay_fail: Drop.REPLAYED,
-    lib.srtp_err_status_replay_old: Drop.REPLAYED,
-    lib.srtp_err_status_parse_err: Drop.MALFORMED,
-}
+#: srtp_err_status_t (srtp.h): replay_fail, replay_old. Any other says that the packet is not what its sender
+#: protected.
+_REASONS = {9: Drop.REPLAYED, 10: Drop.REPLAYED}
 
 
 def protect(session: Session, packet: bytes) -> bytes | Drop:

@@ -1,0 +1,8 @@
+"""Tests of the media plane."""
+
+import pytest
+
+# test classes that are inherited from: their asserts explain themselves too
+pytest.register_assert_rewrite(
+    "tests.media.plane_behaviour", "tests.helpers.rtp_harness", "tests.helpers.rtp_peer"
+)
