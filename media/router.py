@@ -46,6 +46,7 @@ class Producer:
     key_frames: KeyFrameRequests = field(default_factory=KeyFrameRequests)
     reports: ReceiverReportBuilder = field(default_factory=ReceiverReportBuilder)
     instant: SenderInstant | None = None
+    tapped: bool = False
 
     @property
     def video(self) -> bool:
@@ -87,7 +88,7 @@ class Router:
         """Receive what a transport offers, in the order of the tracks.
 
         A track that was offered before (same section, same stream) keeps its producer; what is no longer offered
-        ends.
+        ends. Raise ValueError when the plane cannot tell the streams apart; what came before it stays.
         """
         known = {p.track: p.producer for p in self.producers.values() if p.transport == transport}
         for track, producer in known.items():
@@ -98,9 +99,9 @@ class Router:
 
     def _add(self, transport: TransportId, track: OfferedTrack) -> ProducerId:
         producer = Producer(ProducerId(self._next_id()), transport, track, track.ssrc)
-        self.producers[producer.producer] = producer
         if track.ssrc:
             self._receive(producer)
+        self.producers[producer.producer] = producer
         return producer.producer
 
     def _receive(self, producer: Producer) -> None:
@@ -120,6 +121,8 @@ class Router:
                 extensions=track.extensions,
             )
         )
+        if producer.tapped:
+            self._plane.set_tap(producer.producer, enabled=True)
 
     def unpublish(self, producer: ProducerId) -> None:
         """Stop receiving a producer and sending it to anybody."""
@@ -134,6 +137,7 @@ class Router:
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
         """Copy a producer to the recorder, from a key frame on, or stop."""
         entry = self.producers[producer]
+        entry.tapped = enabled
         if entry.ssrc:
             self._plane.set_tap(producer, enabled=enabled)
             if enabled and entry.video:

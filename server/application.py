@@ -60,6 +60,13 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         for name in ("WWW-Authenticate", "Allow", "Accept-Post"):
             if name in error.headers:
                 response.headers[name] = error.headers[name]
+    except Exception:
+        # aiohttp would write the peer's address into the log
+        log.exception("a request could not be answered")
+        response = web.json_response(
+            {"code": "internal_server_error", "message": "The server made a mistake; it is in its log."},
+            status=500,
+        )
     if not response.prepared:
         response.headers.update(HEADERS)
         response.headers["Konsil-Time"] = f"{time.time() * 1000:.3f}"

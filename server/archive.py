@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from media.plane import Drop, Plane
-from recorder.library import Library
+from recorder.library import Library, UnknownRecording
 from recorder.tap import share_out
 
 from .room_recorder import RoomRecorder
@@ -81,6 +81,9 @@ class Archive:
             name = await self._exports.get()
             try:
                 await self._export(name)
+            except (OSError, UnknownRecording) as error:
+                # the next one may do better: this errand never ends
+                log.error("the containers of a recording could not be made: %s", type(error).__name__)
             finally:
                 self.progress.pop(name, None)
 

@@ -110,7 +110,16 @@ class Conductor:
         identifier = ParticipantId(f"pt-{secrets.token_hex(4)}")
         session = secrets.token_urlsafe(24)
         participant = self.room.join(identifier, session, claims.name, claims.role, claims.subject)
-        member = self.members[identifier] = Member(self, participant, session, watching=watching)
+        try:
+            member = Member(self, participant, session, watching=watching)
+        except RuntimeError:
+            # without a transport nobody stays, not even as a name in the list
+            self.room.leave(identifier, participant.connection)
+            self.pump()
+            if not self.members:
+                self.service.forget(self)
+            raise
+        self.members[identifier] = member
         self._record_event("participant_joined", participant)
         return member
 

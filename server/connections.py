@@ -12,6 +12,7 @@ from media.sdp import (
     Bitrates,
     OfferedTrack,
     PayloadTypes,
+    SdpError,
     SubscribedTrack,
     TransportParameters,
     answer_publisher,
@@ -85,7 +86,12 @@ class Publication:
             transport.callbacks.on_state = self._state_changed
             transport.callbacks.on_rtcp = partial(self._on_rtcp, transport.id)
             transport.start(remote)
-        producers = self._router.publish(transport.id, tracks)
+        try:
+            producers = self._router.publish(transport.id, tracks)
+        except ValueError as error:
+            # the plane holds more than the description's grammar: one SSRC names one stream, above all
+            self._failed()
+            raise SdpError(f"The offer's streams cannot be received: {error}") from None
         return str(answer), list(zip(tracks, producers, strict=True))
 
     def _state_changed(self, state: TransportState, reason: str) -> None:
@@ -135,6 +141,7 @@ class Watching:
 
     def _begin(self) -> None:
         self.transport = self._endpoint.create()
+        self.transport.callbacks.on_state = self._state_changed
         self.transport.callbacks.on_rtcp = partial(self._on_rtcp, self.transport.id)
         self.transport.callbacks.on_message = self._on_message
         self.transport.open_channel(EPHEMERAL)
@@ -145,21 +152,26 @@ class Watching:
         self._dirty = False
 
     def want(self, producers: Iterable[ProducerId]) -> None:
-        """Send exactly these from now on; offers if that is a change."""
-        self._wanted = list(producers)
+        """Send exactly these from now on; offers if that is a change.
+
+        While the transport is dead they are only remembered: the client asks for a new one.
+        """
+        wanted = list(producers)
+        self._dirty |= wanted != self._wanted
+        self._wanted = wanted
+        if self.transport.ended:
+            return
         watched = self._subscriber.watched()
         for producer in watched:
             if producer not in self._wanted:
                 consumer = self._subscriber.release(producer)
                 if consumer is not None:
                     self._router.stop([consumer])
-                self._dirty = True
         for producer in self._wanted:
             if producer not in watched:
                 track = self._router.producers[producer].track
                 slot = self._subscriber.assign(producer, track.codec, track.clock_rate, track.fmtp)
                 slot.playout_delay = FIELD_PLAYOUT if self._describe(producer)[1] == "field" else (0, 0)
-                self._dirty = True
         self._offer_changes()
 
     def _offer_changes(self) -> None:
@@ -220,6 +232,13 @@ class Watching:
         self._router.start(self.transport.id, taken)
         self._offer_changes()
         return refused
+
+    def _state_changed(self, state: TransportState, reason: str) -> None:
+        if state in (TransportState.FAILED, TransportState.CLOSED):
+            log.info("a receiving transport ended: %s", reason)
+            # the plane lets go of its consumers, so nobody may name them any more
+            self._router.remove_transport(self.transport.id)
+            self._open = None
 
     def resend(self) -> None:
         """Repeat the open offer to a client that came back."""

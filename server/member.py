@@ -72,11 +72,14 @@ class Member:
     def _take_lane(self) -> list[str]:
         return [message.text for message in self.lane.to_send(self.conductor.service.now())]
 
-    def disconnected(self, socket: Socket) -> None:
-        """Note that a socket ended."""
+    def disconnected(self, socket: Socket, *, leaving: bool = False) -> None:
+        """Note that a socket ended; `leaving`: with the code of who does not come back."""
         if self.socket is socket:
             self.socket = None
-            self.conductor.lost(self)
+            if leaving:
+                self.conductor.leave(self)
+            else:
+                self.conductor.lost(self)
 
     def send(self, message: ServerMessage) -> None:
         """Send to the participant, if it is connected."""

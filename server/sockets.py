@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from signalling import notices
 from signalling.messages import Ephemeral, Hello, MessageError, parse_message
@@ -53,6 +53,11 @@ class Socket:
         self._closing = False
         #: Gives what the ephemeral lane holds, asked only when nothing else waits: so it never grows stale here.
         self.lane: Callable[[], list[str]] = list
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing more is sent, and so nothing more is to be heard."""
+        return self._closing
 
     def nudge(self) -> None:
         """Say that the lane has something."""
@@ -129,7 +134,7 @@ async def serve_socket(request: web.Request, service: Service) -> web.StreamResp
             await _listen(response, socket, member)
     finally:
         if member is not None:
-            member.disconnected(socket)
+            member.disconnected(socket, leaving=response.close_code == WSCloseCode.OK)
         socket.finish()
         await asyncio.wait({writer}, timeout=5)
         writer.cancel()
@@ -143,6 +148,8 @@ async def _greet(response: web.WebSocketResponse, socket: Socket, service: Servi
     except TimeoutError:
         socket.finish(notices.closed("hello_timeout", "No hello came within 10 seconds."))
         return None
+    if frame.type is WSMsgType.BINARY:
+        socket.finish(notices.closed("not_json", "Messages are text frames."))
     if frame.type is not WSMsgType.TEXT:
         return None
     try:
@@ -169,18 +176,23 @@ async def _listen(response: web.WebSocketResponse, socket: Socket, member: Membe
     loop = asyncio.get_running_loop()
     bucket = TokenBucket(RATE, BURST, loop.time())
     async for frame in response:
-        if frame.type is WSMsgType.BINARY:
-            socket.send(notices.error(None, "not_json", "Messages are text frames."))
+        if socket.closing:
+            # taken over, gone or too slow: what still arrives speaks for nobody
+            return
+        if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             continue
-        if frame.type is not WSMsgType.TEXT:
-            continue
+        # what is wrong counts too
+        allowed = bucket.take(loop.time())
         try:
+            if frame.type is WSMsgType.BINARY:
+                raise MessageError("not_json", "Messages are text frames.")
             message = parse_message(frame.data)
-            if not bucket.take(loop.time()):
-                if not isinstance(message, Ephemeral):
-                    socket.send(notices.error(message.id, "too_fast", "More than 200 messages a second."))
-                continue
+            if allowed:
+                await member.receive(message, socket)
+            elif not isinstance(message, Ephemeral):
+                socket.send(notices.error(message.id, "too_fast", "More than 200 messages a second."))
         except MessageError as error:
             socket.send(notices.error(error.id, error.code, str(error)))
-            continue
-        await member.receive(message, socket)
+        if not allowed:
+            # the others go first
+            await asyncio.sleep(0)
