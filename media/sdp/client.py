@@ -9,7 +9,7 @@ from ..ids import Mid, Ssrc
 from ..plane import Codec, Extension, ExtensionIds
 from .bundle import describe
 from .formats import OUR_EXTENSION_IDS, codec_of, extension_ids, extension_maps
-from .offer import media_formats, token
+from .offer import data_section, media_formats, token
 from .parameters import MAX_MESSAGE_SIZE, SCTP_PORT, Setup, TransportParameters
 from .remote import usable_sections
 from .session import Direction, MediaSection, SessionDescription, Source, SourceGroup
@@ -49,10 +49,14 @@ class ReceivedTrack:
 
 
 def offer_publisher(
-    tracks: Sequence[PublishedTrack], local: TransportParameters, revision: int = 1
+    tracks: Sequence[PublishedTrack],
+    local: TransportParameters,
+    revision: int = 1,
+    *,
+    data_channel: bool = False,
 ) -> SessionDescription:
     """Offer tracks, sendonly. Extension ids are OUR_EXTENSION_IDS; the answer says which are taken."""
-    media = []
+    media = [data_section()] if data_channel else []
     for track in tracks:
         feedback = ("nack", "nack pli", "ccm fir") if track.kind == "video" else ("nack",)
         numbers = (track.payload_type, track.rtx_payload_type)

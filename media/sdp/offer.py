@@ -119,13 +119,14 @@ def offer_subscriber(
     `data_channel` must be the same in every revision. `transport_wide` offers transport-wide feedback beside
     REMB.
     """
-    media = [_data_section()] if data_channel else []
+    media = [data_section()] if data_channel else []
     for index, track in enumerate(sections):
         media.append(_media_section(Mid(str(index)), track, payload_types, transport_wide))
     return describe(media, local, revision)
 
 
-def _data_section() -> MediaSection:
+def data_section() -> MediaSection:
+    """Describe the section of the data channels."""
     return MediaSection(
         "application",
         9,

@@ -217,8 +217,7 @@ class Transport:
             self._pump_ice(TransportId(0))
 
     def _pump_ice(self, known_as: TransportId) -> None:
-        for data, address in self._ice.datagrams_to_send():
-            self._host.plane.send_datagram(address, data)
+        # validated before it is answered: a ClientHello may follow the answer at once
         while (event := self._ice.next_event()) is not None and not self.ended:
             match event:
                 case IceFailed(reason):
@@ -226,6 +225,8 @@ class Transport:
                 case AddressValidated(address, selected):
                     if known_as != self.id or self._validated.get(address) != selected:
                         self._validate(address, selected)
+        for data, address in self._ice.datagrams_to_send():
+            self._host.plane.send_datagram(address, data)
 
     def _validate(self, address: Address, selected: bool) -> None:
         if selected:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pylibsrtp
 from pylibsrtp import Session
@@ -49,6 +49,7 @@ class UdpPlane:
         self.producers: list[ProducerSpec] = []
         self.consumers: list[ConsumerSpec] = []
         self.sent_sizes: list[int] = []
+        self.on_keys: Callable[[TransportId], None] = lambda transport: None
         self.closed = False
         name = self._socket.getsockname()
         self.address: Address = (name[0], name[1])
@@ -72,6 +73,7 @@ class UdpPlane:
         if transport not in self.transports:
             raise ValueError("unknown transport")
         self.keys[transport] = (receive, send)
+        self.on_keys(transport)
 
     def remove_transport(self, transport: TransportId) -> None:
         self.transports.remove(transport)

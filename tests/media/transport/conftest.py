@@ -32,3 +32,9 @@ async def make_endpoint() -> AsyncIterator[MakeEndpoint]:
     yield make
     for endpoint in endpoints:
         await endpoint.close()
+
+
+def plane_of(endpoint: Endpoint) -> UdpPlane:
+    """Reach the plane of an endpoint that `make_endpoint` made."""
+    assert isinstance(endpoint.plane, UdpPlane)
+    return endpoint.plane

@@ -6,19 +6,13 @@ import struct
 
 from aiortc import RTCDataChannel, RTCPeerConnection
 
-from media.ids import Ssrc
+from media.ids import Mid, Ssrc
 from media.plane import Codec, EventKind, PlaneEvent
 from media.sdp import PayloadTypes, SubscribedTrack, offer_subscriber, read_answer
-from media.transport import Endpoint, TransportState
+from media.transport import TransportState
 from tests.helpers.udp_peers import Heard, publish, publishing_peer, subscribe, until
-from tests.helpers.udp_plane import UdpPlane
 
-from .conftest import MakeEndpoint
-
-
-def plane_of(endpoint: Endpoint) -> UdpPlane:
-    assert isinstance(endpoint.plane, UdpPlane)
-    return endpoint.plane
+from .conftest import MakeEndpoint, plane_of
 
 
 async def test_publisher_connects_sends_media_and_talks(make_endpoint: MakeEndpoint) -> None:
@@ -37,7 +31,7 @@ async def test_publisher_connects_sends_media_and_talks(make_endpoint: MakeEndpo
         assert [track.codec for track in tracks] == [Codec.OPUS, Codec.VP8]
         # aiortc offers AEAD_AES_256_GCM first: the server's order decides
         assert transport.srtp_profile == "SRTP_AEAD_AES_128_GCM"
-        await until(lambda: transport.channel_open("chat"))
+        await until(lambda: transport.channel_open("chat") and channel.readyState == "open")
         channel.send("from the peer")
         assert transport.send_message("chat", "from us")
         await until(lambda: received and heard.messages)
@@ -78,7 +72,7 @@ async def test_subscriber_connects_receives_media_and_talks(make_endpoint: MakeE
         answer = read_answer(await subscribe(peer, str(offer)))
         transport.start(answer.remote)
         assert {mid: track.accepted for mid, track in answer.tracks.items()} == {"0": True, "1": True}
-        assert answer.tracks[video_mid := next(iter(answer.tracks))].payload_type == 96, video_mid
+        assert answer.tracks[Mid("0")].payload_type == 96
         await until(lambda: transport.channel_open("ephemeral") and channels)
         assert not channels[0].ordered
         assert channels[0].maxRetransmits == 0
