@@ -42,7 +42,7 @@ class Encoded:
 
 @functools.cache
 def encode(
-    codec: Codec, count: int = 20, key_every: int = 10, flash_at: int = -1, b_frames: int = 0
+    codec: Codec, count: int = 20, key_every: int = 10, flash_at: int = -1, b_frames: int = 0, slices: int = 1
 ) -> tuple[Encoded, ...]:
     """Encode moving noise of 320 × 240; the picture `flash_at` is white, all others are dark."""
     name, options = _ENCODERS[codec]
@@ -55,6 +55,8 @@ def encode(
         context.options = {"preset": "ultrafast", "bf": str(b_frames), "b-adapt": "0", "forced-idr": "1"}
     else:
         context.options = options
+    if slices > 1:
+        context.options = options | {"x264-params": f"slices={slices}"}
     noise = np.random.default_rng(1).integers(0, 60, (240, 320 + count * 4, 3), np.uint8)
     encoded = []
     for number in range(count):
@@ -151,11 +153,14 @@ class Sent:
     timestamp: int
     payload: bytes
     marker: bool
+    payload_type: int = 96
 
     def tap(self) -> bytes:
         """Build its tap record."""
         arrival = STARTED_NS + round(self.at * 1e9)
-        packet = rtp(self.sequence, self.timestamp, self.payload, marker=self.marker)
+        packet = rtp(
+            self.sequence, self.timestamp, self.payload, marker=self.marker, payload_type=self.payload_type
+        )
         return tap_record(self.producer, arrival, 65536 + self.sequence, packet)
 
 
