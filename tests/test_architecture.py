@@ -1,0 +1,121 @@
+"""The plan of the house (docs/architecture.md) against the imports: who may import whom, and what has one home."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("annotation", "loadtests", "media", "recorder", "server", "signalling")
+
+#: Which other top-level folders each may import.
+MAY_IMPORT: dict[str, set[str]] = {
+    "annotation": set(),
+    "media": set(),
+    "signalling": set(),
+    "recorder": {"annotation", "media"},
+    "server": {"annotation", "media", "recorder", "signalling"},
+    "loadtests": {"annotation", "media", "signalling"},
+}
+
+#: The one home of each heavy dependency (or the two, where DESIGN says so): paths that begin so.
+HOMES: dict[str, tuple[str, ...]] = {
+    "aiortc": ("media/transport/",),
+    "aioice": ("media/transport/",),
+    "OpenSSL": ("media/transport/",),
+    "pylibsrtp": ("media/", "loadtests/"),
+    "av": ("recorder/export/", "server/publisher/", "server/demo/"),
+    "cv2": ("recorder/export/", "server/demo/"),
+    "numpy": ("recorder/export/", "server/demo/", "loadtests/"),
+    "aiohttp": ("server/",),
+    "prometheus_client": ("server/",),
+    "websockets": ("loadtests/", "server/publisher/", "server/demo/"),
+    "jwt": ("signalling/tokens.py",),
+}
+
+#: What would make the core depend on when and where it runs.
+EFFECTS = frozenset({"asyncio", "multiprocessing", "random", "secrets", "select", "socket", "subprocess"})
+EFFECTS |= {"threading", "time"}
+
+CORE = ("annotation/", "media/", "recorder/", "signalling/")
+
+#: The shell's rooms within the core's folders: DTLS and SCTP, the disk thread, the plane of C, worker processes.
+SHELL = ("media/transport/", "recorder/writer.py", "media/native/", "recorder/export/")
+
+
+def sources(*folders: str) -> list[str]:
+    """List the Python files below these folders, relative to the root."""
+    return sorted(
+        path.relative_to(ROOT).as_posix()
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        if "node_modules" not in path.parts
+    )
+
+
+def imports(path: str) -> Iterator[tuple[str, int]]:
+    """Yield the absolute imports of a file, with their level (0: absolute)."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"), path)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, 0
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "", node.level
+
+
+def absolute(path: str) -> set[str]:
+    """Name the top-level packages that a file imports absolutely."""
+    return {name.partition(".")[0] for name, level in imports(path) if level == 0}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_imports_only_whom_it_may(folder: str) -> None:
+    found = {
+        (path, other)
+        for path in sources(folder)
+        for other in absolute(path) & {*FOLDERS, "tests", "web_client"}
+    }
+    assert {(path, other) for path, other in found if other not in MAY_IMPORT[folder]} == set()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_relative_imports_stay_within_their_folder(folder: str) -> None:
+    for path in sources(folder):
+        depth = path.count("/")
+        assert all(level <= depth for _, level in imports(path)), path
+
+
+@pytest.mark.parametrize("package", HOMES)
+def test_a_heavy_dependency_has_one_home(package: str) -> None:
+    users = [path for path in sources(*FOLDERS) if package in absolute(path)]
+    assert [path for path in users if not path.startswith(HOMES[package])] == []
+
+
+def test_each_home_is_lived_in() -> None:
+    everything = set[str]().union(*(absolute(path) for path in sources(*FOLDERS)))
+    # aioice is aiortc's own, and stays so
+    assert set(HOMES) - everything <= {"aioice"}
+
+
+def test_the_core_has_no_clock_no_socket_and_no_chance() -> None:
+    found = {
+        path: absolute(path) & EFFECTS
+        for path in sources(*(folder.rstrip("/") for folder in CORE))
+        if not path.startswith(SHELL) and absolute(path) & EFFECTS
+    }
+    assert found == {}
+
+
+def test_no_module_bears_the_name_of_a_standard_one() -> None:
+    # a module that is run, or whose folder is the working one, would stand before the standard one
+    names = {Path(path).stem for path in sources(*FOLDERS)} | set(FOLDERS)
+    assert names & sys.stdlib_module_names == set()
+
+
+def test_no_file_of_the_core_is_longer_than_a_person_reads() -> None:
+    long = {path for path in sources(*FOLDERS) if len((ROOT / path).read_text().splitlines()) > 600}
+    assert long == set()
