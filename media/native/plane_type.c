@@ -116,7 +116,7 @@ static int bury(struct plane_object *self, PyObject *events)
         next = object->next;
         if (object->kind == OBJECT_TRANSPORT && events != NULL && result == 0) {
             unsigned long long id = ((struct transport *)object)->id;
-            PyObject *event = Py_BuildValue("(iKOiiiy)", EVENT_REMOVED, id, Py_None, 0, 0, 0, "");
+            PyObject *event = Py_BuildValue("(iKOLKy)", EVENT_REMOVED, id, Py_None, 0LL, 0ULL, "");
             result = event == NULL ? -1 : PyList_Append(events, event);
             Py_XDECREF(event);
         }
