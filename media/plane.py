@@ -87,9 +87,9 @@ class EventKind(IntEnum):
     STUN = 0  # data: the datagram; transport is 0 from an address not (yet) validated
     DTLS = 1  # data: the datagram, from a validated address of this transport
     RTCP = 2  # data: the compound packet, decrypted. NACKs in it are answered already
-    UNKNOWN_SSRC = 3  # data: header and extensions of the decrypted packet; at most 1 an SSRC in 100 ms
+    UNKNOWN_SSRC = 3  # subject: the SSRC; data: header and extensions, decrypted; at most 1 an SSRC in 100 ms
     KEY_FRAME_WANTED = 4  # subject: a producer whose consumer lost what the history no longer holds
-    KEY_FRAME = 5  # subject: the producer; data: RTP timestamp, 4 bytes big-endian: a key frame began
+    KEY_FRAME = 5  # subject: the producer; data: RTP timestamp, 4 bytes big-endian: a newer key frame began
     REMOVED = 6  # the transport is out of the plane's hands: its SRTP sessions may be freed
 
 
@@ -238,7 +238,11 @@ class Plane(Protocol):
         """
 
     def set_keys(self, transport: TransportId, receive: Session, send: Session) -> None:
-        """Hand the SRTP sessions over. The plane alone uses them until the REMOVED event."""
+        """Hand the SRTP sessions over. The plane alone uses them until the REMOVED event.
+
+        A repeat may be as old as the history: both need a `window_size` of 2,048 and more, and `send` needs
+        `allow_repeat_tx` for consumers without RTX.
+        """
 
     def remove_transport(self, transport: TransportId) -> None:
         """Forget the peer, its producers and its consumers (and all consumers of those producers)."""

@@ -74,6 +74,8 @@ class Consumer:
         if self._state is State.AWAITING:
             if self._video and not held.starts_key_frame:
                 return Drop.AWAITING_KEY_FRAME
+            if self._runs and held.sequence <= self._runs[-1].last_in:
+                return Drop.TOO_OLD
             self._state = State.SENDING
             first_out = self._runs[-1].last_out + 1 if self._runs else 1
             self._runs.append(Run(held.sequence, held.sequence, first_out))

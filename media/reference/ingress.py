@@ -54,7 +54,7 @@ class Producer:
         """Make the original of a packet from the RTX stream (RFC 4588, section 4)."""
         if packet.payload_type != self.spec.rtx_payload_type:
             return Drop.UNKNOWN_PAYLOAD_TYPE
-        if not packet.payload:
+        if not packet.payload and packet.padding:
             return Drop.PADDING
         if len(packet.payload) < 2:
             return Drop.MALFORMED
@@ -78,7 +78,7 @@ class Producer:
         sequence = self._extender.extend(packet.sequence_number)
         if begins:
             self._first = highest = sequence
-        if sequence <= highest - self.spec.history:
+        if sequence <= highest - self.spec.history or sequence < 0:
             return Drop.TOO_OLD
         if self.history.get(sequence) is not None:
             self._duplicates += 1
@@ -105,9 +105,13 @@ class Producer:
         return held
 
     def notice_key_frame(self, held: HeldPacket) -> bool:
-        """Tell whether this packet begins a key frame that no packet before it began."""
-        if not held.starts_key_frame or held.packet.timestamp == self._key_timestamp:
+        """Tell whether this packet begins a key frame newer than the last one."""
+        if not held.starts_key_frame:
             return False
+        if self._key_timestamp is not None:
+            newer = held.packet.timestamp - self._key_timestamp & 0xFFFFFFFF
+            if not 0 < newer < 1 << 31:
+                return False
         self._key_timestamp = held.packet.timestamp
         self._key_frames += 1
         return True

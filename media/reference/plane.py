@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from pylibsrtp import Session
 
+from ..checks import check_consumer, check_producer
 from ..ids import ConsumerId, ProducerId, Ssrc, TransportId
 from ..plane import (
     TRANSIT_BUCKETS,
@@ -31,7 +32,6 @@ from ..rtp.feedback import GENERIC_NACK, GenericNack, parse_feedback
 from ..rtp.packet import RtpError, RtpPacket, measure_header
 from ..rtp.rtcp import TRANSPORT_FEEDBACK, ReceiverReport, RtcpError, build_compound, split_compound
 from . import srtp
-from .checks import check_consumer, check_producer
 from .classify import MAX_DATAGRAM, Kind, classify, header_length
 from .fan_out import Consumer
 from .histogram import bucket_of
@@ -282,12 +282,13 @@ class ReferencePlane:
 
     def _receive_datagram(self, data: bytes, address: Address, time: int) -> None:
         kind = classify(data)
-        if isinstance(kind, Drop):
-            self._drop(kind)
-            return
         peer = self._book.find(address)
-        if peer is None and kind is not Kind.STUN:
+        if kind in (Drop.EMPTY, Drop.OVERSIZED):
+            self._drop(kind)
+        elif peer is None and kind is not Kind.STUN:
             self._drop(Drop.STRANGER)
+        elif isinstance(kind, Drop):
+            self._drop(kind)
         elif len(data) < header_length(kind, data[0]):
             self._drop(Drop.SHORT)
         elif kind is Kind.STUN:
@@ -394,15 +395,15 @@ class ReferencePlane:
 
     def _receive_rtcp(self, peer: Transport, compound: bytes, address: Address, time: int) -> None:
         try:
-            nacks = [
-                parse_feedback(packet_type, fmt, body)
-                for packet_type, fmt, body in split_compound(compound)
-                if packet_type == TRANSPORT_FEEDBACK and fmt == GENERIC_NACK
-            ]
+            packets = split_compound(compound)
         except RtcpError:
             self._drop(Drop.MALFORMED)
             return
-        for nack in nacks:
+        for packet_type, fmt, body in packets:
+            # a NACK of nothing is not the plane's to judge
+            if packet_type != TRANSPORT_FEEDBACK or fmt != GENERIC_NACK or len(body) < 12:
+                continue
+            nack = parse_feedback(packet_type, fmt, body)
             assert isinstance(nack, GenericNack)
             consumer = peer.consumers.get(Ssrc(nack.media_ssrc))
             if consumer is not None:
@@ -461,9 +462,8 @@ class ReferencePlane:
 
     def _may_ask(self) -> bool:
         """Let STUN from addresses not validated pass, up to its rate."""
-        second = self._now // (1000 * _MS)
-        if second != self._stun_window:
-            self._stun_window, self._stun_count = second, 0
+        if self._now - self._stun_window >= 1000 * _MS:
+            self._stun_window, self._stun_count = self._now, 0
         self._stun_count += 1
         if self._stun_count <= MAX_STUN_RATE:
             return True
@@ -477,7 +477,7 @@ class ReferencePlane:
             return
         peer.reported[ssrc] = self._now
         header = packet[: measure_header(packet)[1]]
-        self._event(PlaneEvent(EventKind.UNKNOWN_SSRC, peer.id, address, time, 0, header))
+        self._event(PlaneEvent(EventKind.UNKNOWN_SSRC, peer.id, address, time, ssrc, header))
 
     def _want_key_frame(self, producer: Producer) -> None:
         last = producer.key_frame_wanted_at

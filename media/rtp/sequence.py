@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-#: The first packet of a stream gets this plus its sequence number, so that what was sent before it still
-#: has a positive number.
-FIRST_CYCLE = 1 << 16
-
 
 def difference(newer: int, older: int) -> int:
     """Subtract two 16-bit sequence numbers the short way round: -32,768 to 32,767."""
@@ -18,7 +14,10 @@ def extend(sequence_number: int, near: int) -> int:
 
 
 class SequenceExtender:
-    """Extend the sequence numbers of one stream; `highest` is the highest so far, None before the first."""
+    """Extend the sequence numbers of one stream; `highest` is the highest so far, None before the first.
+
+    The first packet keeps its own number. What was sent before it and comes later may get a negative one.
+    """
 
     __slots__ = ("highest",)
 
@@ -29,7 +28,7 @@ class SequenceExtender:
     def extend(self, sequence_number: int) -> int:
         """Extend the number of an arriving packet and move `highest` up; late packets stay below it."""
         if self.highest is None:
-            self.highest = FIRST_CYCLE + sequence_number
+            self.highest = sequence_number
             return self.highest
         extended = extend(sequence_number, self.highest)
         self.highest = max(self.highest, extended)

@@ -99,8 +99,8 @@ class Losses:
         stream.send_rtx(b"\x03", 3)
         after = stream.send()
         assert view.payloads[1:] == [after.payload]
-        assert harness.drops(Drop.PADDING) == 2
-        assert harness.drops(Drop.MALFORMED) == 1
+        assert harness.drops(Drop.PADDING) == 1
+        assert harness.drops(Drop.MALFORMED) == 2
 
     def test_rtx_of_what_is_there_is_a_duplicate(self, harness: PlaneHarness) -> None:
         stream = Stream(harness)

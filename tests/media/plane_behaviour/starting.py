@@ -33,12 +33,12 @@ class Starting:
 
     def test_a_key_frame_is_told_once(self, harness: PlaneHarness) -> None:
         stream = Stream(harness, codec=Codec.H264)
-        stream.send(b"\x67\x42", timestamp=777)
-        stream.send(b"\x65\x88", timestamp=777)
-        stream.send(b"\x41\x9a")
+        stream.send(b"\x67\x42", timestamp=0xFFFFFFFF)
         stream.send(b"\x65\x88", timestamp=0xFFFFFFFF)
+        stream.send(b"\x41\x9a")
+        stream.send(b"\x65\x88", timestamp=777)
         events = harness.events(EventKind.KEY_FRAME)
-        assert [event.data for event in events] == [b"\0\0\x03\x09", b"\xff\xff\xff\xff"]
+        assert [event.data for event in events] == [b"\xff\xff\xff\xff", b"\0\0\x03\x09"]
         assert {(event.subject, event.transport) for event in events} == {
             (stream.spec.producer, stream.peer.transport)
         }
