@@ -57,19 +57,31 @@ class Certificate:
         return Fingerprint("sha-256", value)
 
 
+def split_records(datagram: bytes) -> list[bytes]:
+    """Give the whole DTLS records (RFC 6347, section 4.1) that a datagram begins with.
+
+    aiortc reads one record for each datagram it is given, and what it leaves would pile up in OpenSSL.
+    """
+    records: list[bytes] = []
+    at = 0
+    while at + _RECORD_HEADER <= len(datagram):
+        end = at + _RECORD_HEADER + int.from_bytes(datagram[at + 11 : at + 13], "big")
+        if end > len(datagram):
+            break
+        records.append(datagram[at:end])
+        at = end
+    return records
+
+
 def split_flight(flight: bytes, limit: int = MAX_DATAGRAM) -> list[bytes]:
-    """Cut what OpenSSL wrote between DTLS records (RFC 6347, section 4.1) into datagrams within the limit."""
+    """Cut what OpenSSL wrote between records into datagrams within the limit."""
     datagrams: list[bytes] = []
     current = b""
-    at = 0
-    while at < len(flight):
-        size = _RECORD_HEADER + int.from_bytes(flight[at + 11 : at + 13], "big")
-        record = flight[at : at + size]
+    for record in split_records(flight):
         if current and len(current) + len(record) > limit:
             datagrams.append(current)
             current = b""
         current += record
-        at += size
     if current:
         datagrams.append(current)
     return datagrams

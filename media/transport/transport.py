@@ -27,7 +27,7 @@ from pylibsrtp import Session
 from ..ids import TransportId
 from ..plane import Address, Plane
 from ..sdp.parameters import Candidate, Setup, TransportParameters
-from .dtls import Certificate, Dtls, DtlsError
+from .dtls import Certificate, Dtls, DtlsError, split_records
 from .ice_client import IceClient
 from .ice_lite import AddressValidated, IceFailed, IceLite
 from .path import Path
@@ -171,7 +171,8 @@ class Transport:
 
     def receive_dtls(self, data: bytes) -> None:
         """Take a DTLS datagram from a validated address."""
-        self._path.feed(data)
+        for record in split_records(data):
+            self._path.feed(record)
 
     def receive_rtcp(self, data: bytes, time: int) -> None:
         """Take a decrypted compound packet; `time` in ns."""
@@ -263,6 +264,8 @@ class Transport:
                 self._channels.open(label)
 
     def _take_keys(self, receive: Session, send: Session, profile: str) -> None:
+        if self.ended:  # a cancelled handshake may still come to its end; the plane has forgotten us
+            return
         self.srtp_profile = profile
         self._host.hold_sessions(self.id, (receive, send))
         self._host.plane.set_keys(self.id, receive, send)

@@ -16,8 +16,9 @@ from pylibsrtp import Session
 import media.transport.dtls
 from media.sdp import Fingerprint
 from media.transport import Certificate
-from media.transport.dtls import SRTP_PROFILES, Dtls, DtlsError, split_flight
+from media.transport.dtls import SRTP_PROFILES, Dtls, DtlsError, split_flight, split_records
 from media.transport.path import MAX_DATAGRAM, MAX_RECEIVED, QUEUE, Path
+from tests.helpers.udp_peers import until
 
 RTP = bytes.fromhex("80600001000000000000000a") + b"payload"
 
@@ -199,6 +200,39 @@ def test_flights_are_cut_between_records_only() -> None:
     assert [len(data) for data in datagrams] == [13 + 500 + 13 + 600, 13 + 100 + 13 + 1000]
     assert split_flight(b"") == []
     assert split_flight(record(2000)) == [record(2000)]
+
+
+def test_a_datagram_is_read_up_to_its_first_lie() -> None:
+    first, second = record(5), record(0)
+    assert split_records(first + second) == [first, second]
+    assert split_records(first + second[:-1]) == [first]
+    assert split_records(first + record(100)[:50]) == [first]
+    assert split_records(b"") == []
+
+
+class Receiver:
+    def __init__(self) -> None:
+        self.data: list[bytes] = []
+
+    async def _handle_data(self, data: bytes) -> None:
+        self.data.append(data)
+
+
+async def test_all_records_of_a_datagram_are_read_at_once() -> None:
+    server, client = pair()
+    await handshake(server, client)
+    receiver = Receiver()
+    server.dtls.transport._register_data_receiver(receiver)
+    client.other = None
+    client.sent.clear()
+    messages = [f"message {number}".encode() for number in range(20)]
+    for message in messages:
+        await client.dtls.transport._send_data(message)
+    for part in split_records(b"".join(client.sent)):
+        server.path.feed(part)
+    await until(lambda: len(receiver.data) == len(messages))
+    assert receiver.data == messages
+    await stop(server, client)
 
 
 async def test_the_path_is_bounded_and_hands_on_nothing_empty() -> None:
