@@ -1,0 +1,107 @@
+"""Real Chromium, headless, with fake devices, and the words that the tests use for its pages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+#: The binary behind Debian's wrapper script; elsewhere whatever Chrome or Playwright's own build there is.
+DEBIAN = Path("/usr/lib/chromium/chromium")
+
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--allow-loopback-in-peer-connection",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+#: Milliseconds that a page may take for a step: decoding in software shares two cores with everything else.
+PATIENCE = 30_000
+
+DESKTOP = (1440, 900)
+TABLET = (1024, 768)
+
+#: Where screenshots are kept.
+SCREENSHOTS = Path("build/screenshots")
+
+
+def executable() -> str | None:
+    """Find the browser; None lets Playwright take its own."""
+    if DEBIAN.is_file():
+        return str(DEBIAN)
+    return shutil.which("google-chrome")
+
+
+@contextlib.asynccontextmanager
+async def browser(*more: str) -> AsyncIterator[Browser]:
+    """Start a browser."""
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(
+            executable_path=executable(), args=[*FLAGS, *more], headless=True
+        )
+        try:
+            yield started
+        finally:
+            await started.close()
+
+
+async def person(
+    running: Browser, link: str, size: tuple[int, int] = DESKTOP, language: str = "en-GB"
+) -> Page:
+    """Open a link as one person: a context of its own, errors kept in `page.errors`."""
+    context: BrowserContext = await running.new_context(
+        viewport={"width": size[0], "height": size[1]}, locale=language, permissions=["camera", "microphone"]
+    )
+    page = await context.new_page()
+    page.set_default_timeout(PATIENCE)
+    await page.goto(link)
+    return page
+
+
+async def join(page: Page, *, media: bool) -> None:
+    """Press the button of the join page, and wait for the room."""
+    await page.get_by_test_id("join" if media else "join-without").click()
+    await until(page, "k.state === 'connected'")
+
+
+async def probe(page: Page, expression: str) -> Any:
+    """Evaluate an expression over `window.konsil`, called k."""
+    return await page.evaluate(f"(() => {{ const k = window.konsil; return {expression}; }})()")
+
+
+async def until(page: Page, condition: str) -> Any:
+    """Wait until a condition over `window.konsil`, called k, holds; returns its value.
+
+    Playwright's own wait_for_function evaluates text in the page, which our content security policy forbids.
+    """
+    script = f"""new Promise(done => {{
+        const timer = setInterval(() => {{
+            const k = window.konsil;
+            const value = k && ({condition});
+            if (value) {{ clearInterval(timer); done(value); }}
+        }}, 50);
+    }})"""
+    try:
+        return await asyncio.wait_for(page.evaluate(script), PATIENCE / 1000)
+    except TimeoutError:
+        state = await page.evaluate("JSON.stringify(window.konsil ?? null)")
+        raise AssertionError(f"in vain waited for: {condition}; the page says {state}") from None
+
+
+async def picture(page: Page, name: str) -> None:
+    """Keep a screenshot (Playwright makes the folder)."""
+    await page.screenshot(path=SCREENSHOTS / f"{name}.png")
