@@ -121,8 +121,12 @@ class Stroke:
 EphemeralMessage = Pointer | Stroke
 
 
+# json.dumps would make one at each call
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def _encode(message: EphemeralMessage) -> str:
-    text = json.dumps(message.to_json(), separators=(",", ":"), ensure_ascii=False)
+    text = _ENCODER.encode(message.to_json())
     object.__setattr__(message, "_text", text)
     return text
 

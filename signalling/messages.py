@@ -221,9 +221,9 @@ def parse_message(text: str | bytes) -> ClientMessage:
 
 # from bytes to an object
 
-# strings end at their quote or, unterminated, with the text: so that no quote is ever tried twice
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
-_INNERMOST = re.compile(r"[\[{][^\[\]{}]*[\]}]")
+# all but the brackets: strings, and what is neither string nor bracket. A string ends at its quote or,
+# unterminated, with the text, so that no quote is ever tried twice
+_NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[^"\[\]{}]+', re.DOTALL)
 
 
 def _load(text: str | bytes) -> dict[str, Any]:
@@ -238,30 +238,52 @@ def _load(text: str | bytes) -> dict[str, Any]:
         raise MessageError("not_json", "The message is not UTF-8.") from None
     if size > MESSAGE_LIMIT:
         raise MessageError("too_large", f"A message has at most {MESSAGE_LIMIT} bytes.")
-    # json would recurse as deep as the text says; few brackets cannot be deep
-    if text.count("[") + text.count("{") > NESTING_LIMIT and _is_deep(text):
-        raise MessageError("bad_message", f"A message is nested at most {NESTING_LIMIT} deep.")
+    # json recurses as deep as the text says, so many brackets are looked at before, and some after
+    brackets = text.count("[") + text.count("{")
+    if brackets > _HARMLESS_BRACKETS and _is_deep(text):
+        raise MessageError("bad_message", _TOO_DEEP)
     try:
-        body = json.loads(text, parse_constant=_refuse_constant)
+        body = _DECODER.decode(text)
     except ValueError:
         raise MessageError("not_json", "The message is not JSON.") from None
     if type(body) is not dict:
         raise MessageError("bad_message", "A message is a JSON object.")
+    if NESTING_LIMIT < brackets <= _HARMLESS_BRACKETS and _has_levels(body, NESTING_LIMIT + 1):
+        raise MessageError("bad_message", _TOO_DEEP)
     return body
 
 
+#: So deep json may recurse, from wherever it is called: Python's limit is 1,000.
+_HARMLESS_BRACKETS = 200
+_TOO_DEEP = f"A message is nested at most {NESTING_LIMIT} deep."
+
+
+def _has_levels(value: list[Any] | dict[str, Any], levels: int) -> bool:
+    if levels == 1:
+        return True
+    for item in value.values() if type(value) is dict else value:
+        if (type(item) is list or type(item) is dict) and _has_levels(item, levels - 1):
+            return True
+    return False
+
+
 def _is_deep(text: str) -> bool:
-    text = _STRING.sub("", text)
+    brackets = _NO_BRACKETS.sub("", text).replace("{", "[").replace("}", "]")
     for _ in range(NESTING_LIMIT):
-        text, found = _INNERMOST.subn("", text)
-        if not found:
-            # what is left never closes: harmless if json meets its end soon
-            return text.count("[") + text.count("{") > NESTING_LIMIT
-    return "[" in text or "{" in text
+        inside = brackets.replace("[]", "")  # takes the innermost level away
+        if len(inside) == len(brackets):
+            # what is left never closes: harmless if json soon meets the end
+            return inside.count("[") > NESTING_LIMIT
+        brackets = inside
+    return "[" in brackets
 
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(name)  # NaN and Infinity are Python's, not JSON's
+
+
+# json.loads would make one at each call that is not quite plain
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 # fields

@@ -14,6 +14,9 @@ from .messages import VERSION
 
 Json = Mapping[str, Any]
 
+# json.dumps would make one at each call
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 
 class ServerMessage:
     """One JSON object for clients: `body` as plain values (not to be changed), `text` as sent."""
@@ -28,7 +31,7 @@ class ServerMessage:
     def text(self) -> str:
         """Encode at the first use. A NaN in it is our fault and raises ValueError."""
         if self._text is None:
-            self._text = json.dumps(self.body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            self._text = _ENCODER.encode(self.body)
         return self._text
 
     def __repr__(self) -> str:

@@ -1,6 +1,18 @@
-"""How often a client may speak."""
+"""How often, and how much, a client may speak."""
 
 from __future__ import annotations
+
+from typing import Final
+
+
+#: Messages a second on average, and at once (PROTOCOL.md, "Limits").
+MESSAGE_RATE: Final = 200
+MESSAGE_BURST: Final = 400
+
+
+def message_cost(text: str | bytes) -> int:
+    """Count a message once, and once more for each 8 KiB: the largest takes 5 ms and more to read."""
+    return 1 + len(text) // 8192
 
 
 class TokenBucket:
@@ -16,13 +28,13 @@ class TokenBucket:
         self._tokens = burst
         self._filled = now
 
-    def take(self, now: float) -> bool:
-        """Take one token if there is one. A clock that steps back gives none and takes none."""
+    def take(self, now: float, cost: float = 1) -> bool:
+        """Take `cost` tokens if there are so many. A clock that steps back gives none and takes none."""
         elapsed = now - self._filled
         if elapsed > 0:
             self._tokens = min(self._burst, self._tokens + elapsed * self._rate)
         self._filled = now
-        if self._tokens < 1:
+        if self._tokens < cost:
             return False
-        self._tokens -= 1
+        self._tokens -= cost
         return True

@@ -124,7 +124,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.integers(0, 60).flatmap(lambda size: st.lists(steps, min_size=size, max_size=size)),
     st.sampled_from([3, 6, 10_000]),

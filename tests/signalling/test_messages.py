@@ -203,13 +203,22 @@ def test_size_is_counted_in_bytes(filler: str) -> None:
     assert refused(fits + " ").code == refused((fits + " ").encode()).code == "too_large"
 
 
-def nested(depth: int) -> str:
-    return '{"type":"rewatch","id":1,"x":' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
+def nested(depth: int, flat: int) -> str:
+    return (
+        '{"type":"rewatch","id":1,"x":'
+        + "[" * (depth - 1)
+        + "]" * (depth - 1)
+        + ',"y":['
+        + "{}," * flat
+        + "0]}"
+    )
 
 
-def test_nesting_is_limited_to_eight() -> None:
-    assert parse_message(nested(8)) == Rewatch(1)
-    assert refused(nested(9)).code == "bad_message"
+@pytest.mark.parametrize("flat", [0, 50, 180, 200, 1000])
+def test_nesting_is_limited_to_eight(flat: int) -> None:
+    assert parse_message(nested(8, flat)) == Rewatch(1)
+    for depth in (9, 10, 100, 190, 250):
+        assert "nested" in str(refused(nested(depth, flat)))
 
 
 def test_many_brackets_are_not_deep() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalling.rate import TokenBucket
+from signalling.messages import MESSAGE_LIMIT
+from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket, message_cost
 
 
 def test_a_burst_passes_and_then_the_rate() -> None:
@@ -26,6 +27,14 @@ def test_a_clock_that_steps_back_neither_gives_nor_blocks() -> None:
     assert bucket.take(100.0)
     assert not bucket.take(50.0)
     assert bucket.take(50.1)
+
+
+def test_large_messages_count_for_more() -> None:
+    assert message_cost("x" * 300) == 1
+    bucket = TokenBucket(MESSAGE_RATE, MESSAGE_BURST, now=0.0)
+    largest = message_cost(b"x" * MESSAGE_LIMIT)
+    assert sum(bucket.take(0.0, largest) for _ in range(100)) == 12
+    assert bucket.take(0.0)
 
 
 @given(st.lists(st.floats(0, 10), max_size=200))
