@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-
 #: Messages a second on average, and at once (PROTOCOL.md, "Limits").
 MESSAGE_RATE: Final = 200
 MESSAGE_BURST: Final = 400
