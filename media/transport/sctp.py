@@ -1,7 +1,7 @@
 """Data channels (RFC 8831, RFC 8832) by aiortc's RTCSctpTransport, guarded.
 
 Private names used, each with a contract test: `_handle_data`, `_send_chunk`, `_receive_data_chunk`,
-`_data_channel_receive`, `_data_channels`, `_sack_misordered`, `_advertised_rwnd`.
+`_data_channel_receive`, `_data_channels`, `_inbound_streams`, `_sack_misordered`, `_advertised_rwnd`.
 """
 
 from __future__ import annotations
