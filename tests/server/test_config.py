@@ -44,7 +44,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         "PATH": "/bin",
     }
     config = load_text(tmp_path, '[http]\nport = 9000\nhost = "0.0.0.0"\n', environment)
-    assert (config.http.port, config.http.host) == (9001, "0.0.0.0")  # noqa: S104
+    assert (config.http.port, config.http.host) == (9001, "0.0.0.0")
     assert config.media.advertised == ("10.0.0.2", "10.0.0.3")
     assert config.rooms.resume_seconds == 2.5
 
