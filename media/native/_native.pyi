@@ -8,6 +8,19 @@ class _Consumer: ...
 
 _Ids = tuple[int, int, int, int, int, int]
 
+def bare_send(
+    addresses: Sequence[tuple[str, int]], sizes: Sequence[int], bursts: int, buffer: int, /
+) -> tuple[int, int]:
+    """Send bursts of datagrams of these sizes to each address, and tell (datagrams, CPU ns).
+
+    The batches and GSO groups are the plane's; nothing is received, copied or encrypted.
+    """
+
+class _Drain: ...
+
+def bare_drain(descriptors: Sequence[int], /) -> _Drain:
+    """Read and forget what comes to these sockets, in a thread, for as long as the result lives."""
+
 def set_srtp(protect: int, unprotect: int, protect_rtcp: int, unprotect_rtcp: int) -> None:
     """Take the addresses of libsrtp's functions. Comes before any plane."""
 
@@ -85,4 +98,39 @@ class Plane:
     def live(self) -> tuple[int, int, int, int]:
         """Tell how many (transports, producers, consumers, data blocks) are made and not freed."""
 
+    def close(self) -> None: ...
+
+class Probe:
+    """The probe's two threads and its sockets; see media.native.probe."""
+
+    def __init__(self) -> None: ...
+    def fileno(self) -> int: ...
+    def open(self, host: str, /) -> tuple[int, int]: ...
+    def send(self, socket: int, host: str, port: int, data: bytes, /) -> None: ...
+    def set_keys(
+        self, socket: int, receive: int, send: int, host: str, port: int, capture_time_id: int, /
+    ) -> None: ...
+    def send_rtcp(self, socket: int, data: bytes, /) -> None: ...
+    def start_sending(
+        self,
+        socket: int,
+        ssrc: int,
+        payload_type: int,
+        clock_rate: int,
+        mid_id: int,
+        mid: str,
+        capture_time_id: int,
+        frames: list[list[bytes]],
+        fps: float,
+        bursts: int,
+        offset: float,
+        /,
+    ) -> int: ...
+    def stop_sending(self, stream: int, /) -> None: ...
+    def key_frame(self, stream: int, /) -> None: ...
+    def sending(self, stream: int, /) -> tuple[int, int, int, int, int, int]: ...
+    def events(self) -> list[tuple[int, int, tuple[str, int] | None, int, int, bytes]]: ...
+    def statistics(
+        self, socket: int, /
+    ) -> tuple[list[tuple[int, int, int, int, int, int, int]], int, int, int, tuple[int, ...]]: ...
     def close(self) -> None: ...

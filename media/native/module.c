@@ -62,6 +62,8 @@ static PyObject *unprotect_rtcp(PyObject *Py_UNUSED(module), PyObject *arguments
 }
 
 static PyMethodDef methods[] = {
+    {"bare_send", bare_send, METH_VARARGS, NULL},
+    {"bare_drain", bare_drain, METH_O, NULL},
     {"set_srtp", set_srtp, METH_VARARGS, NULL},
     {"protect", protect, METH_VARARGS, NULL},
     {"unprotect", unprotect, METH_VARARGS, NULL},
@@ -85,7 +87,8 @@ PyMODINIT_FUNC PyInit__native(void)
 {
     histogram_start();
     PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && add_type(module, "Plane", &plane_spec) != 0)
+    if (module != NULL &&
+        (add_type(module, "Plane", &plane_spec) != 0 || add_type(module, "Probe", &probe_spec) != 0))
         Py_CLEAR(module);
     return module;
 }

@@ -22,7 +22,7 @@
 
 #define MAX_DATAGRAM 1500
 #define RECEIVE_BATCH 64
-#define SEND_QUEUE 256 /* packets: about 300 KB, which stays in the second-level cache */
+#define SEND_QUEUE 128 /* packets: 200 KB, which stay in the second-level cache */
 #define SEND_ROOM 1600 /* a packet and what protecting adds */
 #define COMMANDS 4096
 #define MAX_ADDRESSES 8  /* a transport */

@@ -419,8 +419,7 @@ static PyObject *send_rtcp_method(PyObject *object, PyObject *arguments)
     return send_to_transport(object, arguments, COMMAND_SEND_RTCP);
 }
 
-/* (kind, transport, (host, port) or None, time, subject, data) */
-static PyObject *take_event(struct byte_ring *ring)
+PyObject *take_event(struct byte_ring *ring)
 {
     struct event_header header;
     byte_ring_peek(ring, 0, &header, sizeof header);

@@ -2,7 +2,6 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
-#include <netinet/udp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +9,10 @@
 #include <unistd.h>
 
 #include "plane.h"
+#include "segments.h"
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#define MAX_SEGMENTS 64       /* the kernel's UDP_MAX_SEGMENTS of old */
-#define MAX_GSO_BYTES 65000   /* below what an IP packet holds */
-#define RECEIVE_ROOM 2048     /* more than MAX_DATAGRAM, so that a longer datagram shows */
-#define SEND_PATIENCE 20      /* times 1 ms that a full send buffer is waited for, a batch */
+#define RECEIVE_ROOM 2048 /* more than MAX_DATAGRAM, so that a longer datagram shows */
+#define SEND_PATIENCE 20  /* times 1 ms that a full send buffer is waited for, a batch */
 
 struct receive_buffers {
     struct mmsghdr messages[RECEIVE_BATCH];
@@ -30,7 +25,7 @@ struct receive_buffers {
 struct send_buffers {
     struct mmsghdr messages[SEND_QUEUE];
     struct iovec vectors[SEND_QUEUE];
-    _Alignas(8) uint8_t controls[SEND_QUEUE][CMSG_SPACE(sizeof(uint16_t))];
+    struct segment_control controls[SEND_QUEUE];
     uint8_t data[SEND_QUEUE][SEND_ROOM];
 };
 
@@ -212,41 +207,17 @@ static void send_singly(struct plane *plane, const struct msghdr *message, bool 
     }
 }
 
-/* Group the queue into messages: packets for the same address, one behind the other, of the same size (the
- * last may be shorter) become one message that the kernel cuts up again. */
+/* Turn the queue into messages: what goes to one address together, as few of them as may be. */
 static int group(struct plane *plane)
 {
     struct send_buffers *buffers = plane->send;
     int messages = 0;
-    for (int i = 0; i < plane->queued;) {
-        struct transport *transport = plane->queue[i].consumer->transport;
-        uint16_t size = plane->queue[i].size;
-        size_t total = 0;
-        int end = i;
-        while (end < plane->queued && plane->queue[end].consumer->transport == transport &&
-               plane->queue[end].size <= size && total + plane->queue[end].size <= MAX_GSO_BYTES &&
-               end - i < (plane->gso ? MAX_SEGMENTS : 1)) {
+    for (int first = 0, end; first < plane->queued; first = end) {
+        struct transport *transport = plane->queue[first].consumer->transport;
+        for (end = first; end < plane->queued && plane->queue[end].consumer->transport == transport; end++)
             buffers->vectors[end] = (struct iovec){buffers->data[end], plane->queue[end].size};
-            total += plane->queue[end].size;
-            if (plane->queue[end++].size < size)
-                break;
-        }
-        struct msghdr *header = &buffers->messages[messages].msg_hdr;
-        *header = (struct msghdr){.msg_name = &transport->name,
-                                  .msg_namelen = transport->name_size,
-                                  .msg_iov = &buffers->vectors[i],
-                                  .msg_iovlen = (size_t)(end - i)};
-        if (end - i > 1) {
-            header->msg_control = buffers->controls[messages];
-            header->msg_controllen = sizeof buffers->controls[messages];
-            struct cmsghdr *control = CMSG_FIRSTHDR(header);
-            control->cmsg_level = SOL_UDP;
-            control->cmsg_type = UDP_SEGMENT;
-            control->cmsg_len = CMSG_LEN(sizeof size);
-            memcpy(CMSG_DATA(control), &size, sizeof size);
-        }
-        messages++;
-        i = end;
+        messages += segment(&buffers->vectors[first], end - first, plane->gso, &transport->name,
+                            transport->name_size, &buffers->messages[messages], &buffers->controls[messages]);
     }
     return messages;
 }

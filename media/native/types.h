@@ -5,6 +5,14 @@
 
 #include <Python.h>
 
-extern PyType_Spec plane_spec;
+extern PyType_Spec plane_spec, probe_spec;
+
+/* plane_type.c: take (kind, transport, (host, port) or None, time, subject, data) out of a ring of events */
+struct byte_ring;
+PyObject *take_event(struct byte_ring *ring);
+
+/* bare.c: bare_send(addresses, sizes, bursts, rooms) -> (packets, CPU ns) */
+PyObject *bare_send(PyObject *module, PyObject *arguments);
+PyObject *bare_drain(PyObject *module, PyObject *descriptors);
 
 #endif

@@ -38,6 +38,14 @@ KEY_FRAME = b"\x10\x00\x00\x00\x9d\x01\x2a"
 DELTA_FRAME = b"\x10\x01\x00\x00"
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Look every millisecond until the condition holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for did not come"
+        select.select([], [], [], 0.001)
+
+
 def make_sessions(profile: int, mine: int, theirs: int) -> tuple[Session, Session]:
     """Make (receive, send) of one side, whose keys are filled with the bytes `mine` and `theirs`."""
     sessions = []
@@ -125,7 +133,7 @@ class Peer:
         return [self.receive_session.unprotect(self.receive_raw()) for _ in range(count)]
 
     def receive_rtcp(self) -> bytes:
-        return self.receive_session.unprotect_rtcp(self.receive_raw())
+        return bytes(self.receive_session.unprotect_rtcp(self.receive_raw()))
 
     def has_received(self) -> bool:
         return bool(select.select([self.socket], [], [], 0)[0])
@@ -134,8 +142,8 @@ class Peer:
 class Room:
     """A plane with one publisher (transport 1) and as many subscribers as are asked for."""
 
-    def __init__(self, subscribers: int = 1, profile: int = GCM_128, **options: int) -> None:
-        self.plane = NativePlane(**options)
+    def __init__(self, subscribers: int = 1, profile: int = GCM_128, tap_bytes: int = 1 << 24) -> None:
+        self.plane = NativePlane(tap_bytes=tap_bytes)
         self.publisher = Peer(self.plane, 1, profile)
         self.subscribers = [Peer(self.plane, 2 + i, profile) for i in range(subscribers)]
         self.collected: list[PlaneEvent] = []
@@ -226,9 +234,9 @@ class Room:
 
 
 @contextmanager
-def room(subscribers: int = 1, profile: int = GCM_128, **options: int) -> Iterator[Room]:
+def room(subscribers: int = 1, profile: int = GCM_128, tap_bytes: int = 1 << 24) -> Iterator[Room]:
     """Open a room, and close it: nothing that C made may be left."""
-    opened = Room(subscribers, profile, **options)
+    opened = Room(subscribers, profile, tap_bytes)
     try:
         yield opened
     finally:

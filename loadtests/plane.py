@@ -1,0 +1,217 @@
+"""The plane against the kernel: packets per CPU second, beside the same sends without a plane.
+
+One publisher sends SRTP (AES-128-GCM) in bursts of one 4K frame each; the plane decrypts, rewrites, encrypts
+for each of the consumers and sends. CPU time is that of the plane's thread alone. The limit is a loop of
+sendmmsg with UDP GSO in the same batches to the same kind of sockets, in the same run.
+
+On loopback the receiver's share of the kernel's work is charged to the sender. Nobody reads the receiving
+sockets, in both measurements: their buffers are full, and the kernel drops what arrives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pylibsrtp import Policy, Session
+
+from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
+from media.native import NativePlane, _native
+from media.plane import Address, Codec, ConsumerSpec, ProducerSpec
+
+#: A 4K stream of 20 Mbit/s at 60 frames a second: 35 packets a frame, the last one short.
+PAYLOAD = 1188
+LAST_PAYLOAD = 640
+BURST = 35
+TAG = 16
+
+_UDP_SEGMENT = 103  # linux/udp.h
+_PROFILE = Policy.SRTP_PROFILE_AEAD_AES_128_GCM
+_SOCKET_BUFFER = 4 << 20
+
+# bursts of the plane, then the same of the kernel alone, and so on
+_TURN = 40
+
+# the plane may be this many packets behind: what its receive buffer holds, with a margin
+_WINDOW = 700
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneResult:
+    """What was measured. `ratio` is the plane's packets per CPU second over the kernel's alone."""
+
+    packets_per_cpu_s: int
+    limit_packets_per_cpu_s: int
+    ratio: float
+    packets: int
+    lost: int
+    consumers: int
+    packet_bytes: int
+    packets_per_send_call: float
+    transit_p50_ms: float
+    transit_p99_ms: float
+    realtime: bool
+    segmentation: bool
+    receivers: str = "loopback sockets that nobody reads, in both measurements"
+
+
+def measure(consumers: int, bursts: int) -> PlaneResult:
+    """Measure both in turns, so that a busy machine disturbs them alike."""
+    with _receivers(consumers) as addresses:
+        feed = _Feed(addresses, bursts)
+        limit_packets = limit_ns = 0
+        sizes = [PAYLOAD + 12 + TAG] * (BURST - 1) + [LAST_PAYLOAD + 12 + TAG]
+        _native.bare_send(addresses, sizes, 20, _SOCKET_BUFFER)  # fill the receivers' buffers
+        for first in range(0, bursts, _TURN):
+            feed.run(first, first + _TURN)
+            packets, used = feed.run_beside(
+                lambda: _native.bare_send(addresses, sizes, 2 * _TURN, _SOCKET_BUFFER)
+            )
+            limit_packets += packets
+            limit_ns += used
+        statistics = feed.plane.statistics()
+        realtime, segmentation = feed.plane.realtime, feed.plane.segmentation
+        feed.close()
+    per_second = statistics.packets_out / (statistics.cpu_ns / 1e9)
+    limit = limit_packets / (limit_ns / 1e9)
+    return PlaneResult(
+        packets_per_cpu_s=round(per_second),
+        limit_packets_per_cpu_s=round(limit),
+        ratio=round(per_second / limit, 3),
+        packets=statistics.packets_out,
+        lost=bursts * BURST * consumers - statistics.packets_out,
+        consumers=consumers,
+        packet_bytes=sizes[0],
+        packets_per_send_call=round(statistics.packets_out / statistics.send_calls, 1),
+        transit_p50_ms=_percentile(statistics.transit, 0.5),
+        transit_p99_ms=_percentile(statistics.transit, 0.99),
+        realtime=realtime,
+        segmentation=segmentation,
+    )
+
+
+class _Feed:
+    """A plane with its consumers, and a publisher whose packets are protected before the clock starts."""
+
+    def __init__(self, receivers: list[Address], bursts: int) -> None:
+        self.plane = NativePlane()
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._nowhere = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._nowhere.bind(("127.0.0.1", 0))
+        self._sent = 0
+        publisher = TransportId(1)
+        send = self._connect(publisher, self._socket.getsockname())
+        producer = ProducerId(1)
+        self.plane.add_producer(ProducerSpec(producer, publisher, Codec.VP8, 90_000, 96, Ssrc(1)))
+        for i, address in enumerate(receivers):
+            transport = TransportId(2 + i)
+            self._connect(transport, address)
+            self.plane.add_consumer(ConsumerSpec(ConsumerId(1 + i), producer, transport, 96, Ssrc(100 + i)))
+        self._packets = [[send.protect(packet) for packet in _burst(number)] for number in range(bursts)]
+
+    def _connect(self, transport: TransportId, address: Address) -> Session:
+        key = bytes([transport]) * 28
+        self.plane.add_transport(transport)
+        self.plane.validate_address(transport, address, selected=True)
+        incoming = Policy(key, Policy.SSRC_ANY_INBOUND, 0, _PROFILE)
+        outgoing = Policy(key[::-1], Policy.SSRC_ANY_OUTBOUND, 0, _PROFILE)
+        outgoing.allow_repeat_tx = True
+        incoming.window_size, outgoing.window_size = 2048, 128
+        self.plane.set_keys(transport, Session(incoming), Session(outgoing))
+        return Session(Policy(key, Policy.SSRC_ANY_OUTBOUND, 0, _PROFILE))
+
+    def run(self, first: int, end: int) -> None:
+        """Send bursts as fast as the plane takes them, and wait until it is through."""
+        address = self.plane.address
+        for burst in self._packets[first:end]:
+            while self._sent - self.plane.statistics().datagrams_in > _WINDOW:
+                time.sleep(0.0002)  # noqa: TID251 - back pressure of a load generator
+            self._send(burst, address)
+            self._sent += len(burst)
+        deadline = time.monotonic() + 5
+        while self.plane.statistics().datagrams_in < self._sent and time.monotonic() < deadline:
+            time.sleep(0.001)  # noqa: TID251
+
+    def run_beside(self, function: Callable[[], tuple[int, int]]) -> tuple[int, int]:
+        """Call a function in a thread while the feeding goes on to nowhere: the other core is as busy."""
+        with ThreadPoolExecutor(1) as executor:
+            result = executor.submit(function)
+            while not result.done():
+                self._send(self._packets[0], self._nowhere.getsockname())
+        return result.result()
+
+    def _send(self, burst: list[bytes], address: Address) -> None:
+        """Send a frame in one call, cut up by the kernel: its packets arrive one behind the other."""
+        segment = struct.pack("=H", len(burst[0]))
+        self._socket.sendmsg(burst, [(socket.IPPROTO_UDP, _UDP_SEGMENT, segment)], 0, address)
+
+    def close(self) -> None:
+        """Stop the plane."""
+        self.plane.close()
+        self._nowhere.close()
+        self._socket.close()
+
+
+def _burst(number: int) -> Iterator[bytes]:
+    """One frame: VP8, the first one a key frame."""
+    for i in range(BURST):
+        last = i == BURST - 1
+        header = struct.pack(
+            "!BBHII", 0x80, last << 7 | 96, (number * BURST + i) & 0xFFFF, number * 1500 & 0xFFFFFFFF, 1
+        )
+        start = b"\x10" + (b"\x00" if number == 0 else b"\x01") if i == 0 else b"\x00\x00"
+        yield header + start + bytes((LAST_PAYLOAD if last else PAYLOAD) - len(start))
+
+
+@contextmanager
+def _receivers(count: int) -> Iterator[list[Address]]:
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    for opened in sockets:
+        opened.bind(("127.0.0.1", 0))
+    drain = _native.bare_drain([opened.fileno() for opened in sockets])
+    yield [opened.getsockname() for opened in sockets]
+    del drain
+    for opened in sockets:
+        opened.close()
+
+
+def _percentile(buckets: tuple[int, ...], fraction: float) -> float:
+    """The upper bound, in ms, of the bucket that holds this fraction of a transit histogram."""
+    wanted = fraction * sum(buckets)
+    for i, number in enumerate(buckets):
+        wanted -= number
+        if wanted <= 0:
+            return round(0.01 * 10 ** ((i + 1) / 20), 3)
+    return 0.0
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, print a table, write JSON where asked."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests plane", description=__doc__)
+    parser.add_argument("--consumers", type=int, default=15)
+    parser.add_argument("--bursts", type=int, default=800, help="frames of 35 packets (default: 800)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args(arguments)
+    result = measure(options.consumers, options.bursts)
+    text = f"""\
+One publisher to {result.consumers} consumers, AES-128-GCM, {result.packet_bytes}-byte packets, bursts of {BURST}
+  plane    {result.packets_per_cpu_s:>12,} packets per CPU second ({result.packets:,} packets, {result.lost:,} lost)
+  kernel   {result.limit_packets_per_cpu_s:>12,} packets per CPU second (sendmmsg + GSO alone)
+  ratio    {result.ratio:>12.2f}
+  transit  {result.transit_p50_ms:>8.2f} ms p50 {result.transit_p99_ms:>8.2f} ms p99, fed as fast as it takes
+  {result.packets_per_send_call} packets per send call; real-time {result.realtime}; GSO {result.segmentation}
+  receivers: {result.receivers}"""
+    print(text)
+    if options.json is not None:
+        options.json.write_text(json.dumps({**asdict(result), "python": sys.version.split()[0]}, indent=1) + "\n")
+    return 0
