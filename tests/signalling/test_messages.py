@@ -15,6 +15,7 @@ from signalling.messages import (
     Barcode,
     Ephemeral,
     Hello,
+    Leave,
     MarkRequest,
     MarksRequest,
     MessageError,
@@ -44,6 +45,7 @@ VALID: dict[str, dict[str, Any]] = {
     "mark": {"operation": {"kind": "undo"}},
     "marks": {"after": 0},
     "record": {"action": "start"},
+    "leave": {},
 }
 
 
@@ -73,6 +75,7 @@ def refused(text: str | bytes) -> MessageError:
         ("mark", MarkRequest(1, {"kind": "undo"})),
         ("marks", MarksRequest(1, 0)),
         ("record", Record(1, "start")),
+        ("leave", Leave(1)),
     ],
 )
 def test_every_request_is_parsed(kind: str, parsed: object) -> None:
