@@ -127,7 +127,7 @@ class _Muxer:
             raise ContainerError("The track has no key frame.")
         self.first_picture = first.data
         stream = self._add_stream(_video_template(codec, first.data), codec is Codec.H265, VIDEO_RATE)
-        return _packets_of(stream, first, frames, VIDEO_RATE, 0)
+        return _packets_of(stream, first, frames, VIDEO_RATE)
 
     def _add_audio(self, frames: Iterator[Frame]) -> Iterator[tuple[float, Packet[Stream]]]:
         first = next(frames, None)
@@ -135,7 +135,7 @@ class _Muxer:
             raise ContainerError("The track has no sound.")
         # the decoder gives two channels from either kind of packet
         stream = self._add_stream(io.BytesIO(_ogg_opus(2)), False, OPUS_RATE)
-        return _packets_of(stream, first, frames, OPUS_RATE, _SILENCE_DURATION)
+        return _packets_of(stream, first, frames, OPUS_RATE)
 
     def _add_stream(self, template: io.BytesIO, hvc1: bool, rate: int) -> Stream:
         with av.open(template) as source:
@@ -147,19 +147,25 @@ class _Muxer:
 
 
 def _packets_of(
-    stream: Stream, first: Frame, frames: Iterator[Frame], rate: int, duration: int
+    stream: Stream, first: Frame, frames: Iterator[Frame], rate: int
 ) -> Iterator[tuple[float, Packet[Stream]]]:
+    """Make the muxer's packets; each lasts until the next, the last one as long as the one before it.
+
+    FFmpeg would guess a length from the template, and players leave out a last frame of length 0.
+    """
     frame: Frame | None = first
+    duration = rate // 50
     while frame is not None:
+        following = next(frames, None)
+        if following is not None:
+            duration = following.decoding - frame.decoding
         packet = Packet(frame.data)
         packet.stream = stream
         packet.time_base = Fraction(1, rate)
-        packet.pts, packet.dts = frame.timestamp, frame.decoding
+        packet.pts, packet.dts, packet.duration = frame.timestamp, frame.decoding, duration
         packet.is_keyframe = frame.key
-        if duration:
-            packet.duration = duration
         yield frame.decoding / rate, packet
-        frame = next(frames, None)
+        frame = following
 
 
 def fill_silence(frames: Iterator[Frame]) -> Iterator[Frame]:

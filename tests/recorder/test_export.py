@@ -219,7 +219,7 @@ def test_the_file_begins_at_the_first_key_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8, Codec.VP9])
 def test_a_frame_cut_by_the_end_is_left_out(tmp_path: Path, codec: Codec) -> None:
-    sent = video(7, codec, encode(codec))
+    sent = video(7, codec, encode(codec, 20, 1))  # all key frames, so none is small
     assert not sent[-2].marker, "the last frame has several packets"
     (entry,) = simple(tmp_path, sent[:-1], codec)["cameras"]
     assert len(times(tmp_path / entry["file"])) == 19
@@ -260,6 +260,8 @@ def test_variable_frame_rates_keep_their_times(tmp_path: Path) -> None:
     (entry,) = simple(tmp_path, video(7, Codec.H264, encode(Codec.H264), times=ticks))["cameras"]
     assert times(tmp_path / "7.mp4") == ticks
     assert entry["seconds"] == pytest.approx((ticks[-1] + 777) / 90_000, abs=1e-5)
+    with av.open(str(tmp_path / "7.mp4")) as container:
+        assert container.streams.video[0].duration == ticks[-1] + 777
 
 
 def test_pictures_out_of_order_get_decoding_times(tmp_path: Path) -> None:
