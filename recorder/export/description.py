@@ -76,7 +76,7 @@ def _camera(camera: Camera) -> JsonObject:
         "codec": track.codec.name,
         "file": camera.file,
         "type": f'{media_type}; codecs="{camera.codecs}"',
-        "offset": round(camera.offset, 6),
+        "offset": round(camera.offset, 6) + 0.0,  # never -0.0
         "seconds": round(camera.seconds, 6),
         "first_rtp_timestamp": camera.first_rtp_timestamp,
         "clock_rate": track.clock_rate,
