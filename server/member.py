@@ -14,11 +14,11 @@ from signalling import messages, notices
 from signalling.messages import ClientMessage
 from signalling.notices import ServerMessage
 from signalling.permissions import Permission, may
-from signalling.rate import TokenBucket
+from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket
 from signalling.room import Participant, RoomError
 
 from .connections import EPHEMERAL, Publication, Watching
-from .sockets import BURST, RATE, Socket
+from .sockets import Socket
 
 if TYPE_CHECKING:
     from .conductor import Conductor
@@ -42,7 +42,7 @@ class Member:
         self.session = session
         self.socket: Socket | None = None
         self.lane = Channel()
-        self._bucket = TokenBucket(RATE, BURST, conductor.service.now())
+        self._bucket = TokenBucket(MESSAGE_RATE, MESSAGE_BURST, conductor.service.now())
         service, media = conductor.service, conductor.service.config.media
         self.publication = Publication(
             service.endpoint,

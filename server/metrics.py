@@ -11,9 +11,6 @@ from prometheus_client.metrics_core import Metric
 
 from media.plane import TRANSIT_BUCKETS, Drop, PlaneStatistics
 
-#: Every fourth of the plane's buckets is exposed, five a decade.
-EXPOSED_EVERY = 4
-
 COUNTERS = (
     ("konsil_packets_in", "RTP packets received and authenticated.", "packets_in"),
     ("konsil_packets_out", "RTP packets sent, repeats included.", "packets_out"),
@@ -122,8 +119,8 @@ def _transit(shards: Sequence[PlaneStatistics]) -> Iterator[Metric]:
         running = 0
         for index, count in enumerate(shard.transit):
             running += count
-            if (index + 1) % EXPOSED_EVERY == 0 and index + 1 < TRANSIT_BUCKETS:
-                buckets.append((f"{bucket_bound(index):.3g}", running))
+            if index + 1 < TRANSIT_BUCKETS:
+                buckets.append((f"{bucket_bound(index):.6g}", running))
         buckets.append(("+Inf", running))
         # taken from the buckets' geometric middles, good to 6 %
         total = sum(count * bucket_bound(index) * 0.944 for index, count in enumerate(shard.transit))

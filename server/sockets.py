@@ -14,7 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from signalling import notices
 from signalling.messages import Ephemeral, Hello, MessageError, parse_message
 from signalling.notices import ServerMessage
-from signalling.rate import TokenBucket
+from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket, message_cost
 from signalling.tokens import TokenError, verify
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ HELLO_TIMEOUT = 10.0
 
 #: Frames above this are refused by closing; up to it the sender gets a sentence (PROTOCOL.md, limits).
 FRAME_LIMIT = 1 << 20
-
-#: Messages a second, and at once.
-RATE, BURST = 200.0, 400.0
 
 #: Characters waiting for one client. Two welcomes with a full log of marks fit; whoever is further behind is cut
 #: off, reconnects and asks for what is missing.
@@ -174,7 +171,7 @@ async def _greet(response: web.WebSocketResponse, socket: Socket, service: Servi
 async def _listen(response: web.WebSocketResponse, socket: Socket, member: Member) -> None:
     """Hand each message to the member until the socket ends."""
     loop = asyncio.get_running_loop()
-    bucket = TokenBucket(RATE, BURST, loop.time())
+    bucket = TokenBucket(MESSAGE_RATE, MESSAGE_BURST, loop.time())
     async for frame in response:
         if socket.closing:
             # taken over, gone or too slow: what still arrives speaks for nobody
@@ -182,7 +179,7 @@ async def _listen(response: web.WebSocketResponse, socket: Socket, member: Membe
         if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             continue
         # what is wrong counts too
-        allowed = bucket.take(loop.time())
+        allowed = bucket.take(loop.time(), message_cost(frame.data))
         try:
             if frame.type is WSMsgType.BINARY:
                 raise MessageError("not_json", "Messages are text frames.")
