@@ -34,9 +34,10 @@ def starts_key_frame(payload: bytes) -> bool:
         return kind in (IDR, SPS)
     position = 1
     while position + 2 < len(payload):
-        if payload[position + 2] & 0x1F in (IDR, SPS):
+        length = int.from_bytes(payload[position : position + 2], "big")
+        if length and payload[position + 2] & 0x1F in (IDR, SPS):
             return True
-        position += 2 + int.from_bytes(payload[position : position + 2], "big")
+        position += 2 + length
     return False
 
 

@@ -35,9 +35,10 @@ def starts_key_frame(payload: bytes) -> bool:
         return kind in _KEY
     position = 2
     while position + 3 < len(payload):
-        if payload[position + 2] >> 1 & 0x3F in _KEY:
+        length = int.from_bytes(payload[position : position + 2], "big")
+        if length and payload[position + 2] >> 1 & 0x3F in _KEY:
             return True
-        position += 2 + int.from_bytes(payload[position : position + 2], "big")
+        position += 2 + length
     return False
 
 
