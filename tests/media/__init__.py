@@ -3,6 +3,4 @@
 import pytest
 
 # test classes that are inherited from: their asserts explain themselves too
-pytest.register_assert_rewrite(
-    "tests.media.plane_behaviour", "tests.helpers.rtp_harness", "tests.helpers.rtp_peer"
-)
+pytest.register_assert_rewrite("tests.media.plane_behaviour")
