@@ -28,7 +28,8 @@ void post_event(struct plane *plane, enum event_kind kind, const struct transpor
         return;
     }
     byte_ring_put(&plane->events, &header, sizeof header);
-    byte_ring_put(&plane->events, data, size);
+    if (size > 0)
+        byte_ring_put(&plane->events, data, size);
     byte_ring_publish(&plane->events);
     plane->events_written = true; /* one wake-up a turn of the loop */
 }

@@ -43,7 +43,13 @@ void forward(struct plane *plane, struct consumer *consumer, struct packet *pack
         drop(plane, DROP_TOO_LARGE);
         return;
     }
-    if (srtp.protect(consumer->transport->send_session, room, &size) != SRTP_OK) {
+    int status = srtp.protect(consumer->transport->send_session, room, &size);
+    if (status == SRTP_REPLAY_OLD && !rtx && consumer->rtx_ssrc != 0) {
+        /* recovered so late that SRTP's window has passed its number: in the RTX stream it has a new one */
+        forward(plane, consumer, packet, out, true);
+        return;
+    }
+    if (status != SRTP_OK) {
         drop(plane, DROP_PROTECT_FAILED);
         return;
     }

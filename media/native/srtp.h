@@ -21,6 +21,5 @@ extern struct srtp_functions srtp;
 #define SRTP_OK 0
 #define SRTP_REPLAY_FAIL 9
 #define SRTP_REPLAY_OLD 10
-#define SRTP_PARSE_ERROR 21
 
 #endif

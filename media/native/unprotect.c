@@ -13,8 +13,6 @@ static enum drop reason(int status)
     case SRTP_REPLAY_FAIL:
     case SRTP_REPLAY_OLD:
         return DROP_REPLAYED;
-    case SRTP_PARSE_ERROR:
-        return DROP_MALFORMED;
     default:
         return DROP_AUTHENTICATION;
     }
@@ -57,6 +55,11 @@ static void report_unknown(struct plane *plane, struct transport *transport, int
 void unprotect_rtp(struct plane *plane, struct transport *transport, uint8_t *data, size_t size,
                    const struct address *address, int64_t time)
 {
+    size_t sources_end = 12 + 4 * (size_t)(data[0] & 15); /* classify has seen that so much is there */
+    if (data[0] & 0x10 && sources_end + 4 + 4 * (size_t)read_16(data + sources_end + 2) > size) {
+        drop(plane, DROP_MALFORMED); /* its tag would be sought elsewhere */
+        return;
+    }
     uint32_t ssrc = read_32(data + 8);
     struct producer *producer = NULL;
     for (int i = 0; i < transport->stream_count; i++)

@@ -202,6 +202,8 @@ class Room:
             assert time.monotonic() < deadline, "the plane did not do what it must"
             select.select([self.plane], [], [], 0.002)
             self.collected += self.plane.events()
+        while events := self.plane.events():
+            self.collected += events
 
     def drops(self, reason: Drop) -> int:
         return self.plane.statistics().drops[reason]
