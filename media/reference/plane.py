@@ -10,23 +10,17 @@ It is never the plane of a running server.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
-from pylibsrtp import Session
-
-from ..checks import check_consumer, check_producer
-from ..ids import ConsumerId, ProducerId, Ssrc, TransportId
+from ..ids import ProducerId, Ssrc, TransportId
 from ..plane import (
     TRANSIT_BUCKETS,
     Address,
-    ConsumerSpec,
     Drop,
     EventKind,
     Extension,
     PlaneEvent,
     PlaneStatistics,
-    ProducerSpec,
 )
 from ..rtp.feedback import GENERIC_NACK, GenericNack, parse_feedback
 from ..rtp.packet import RtpError, RtpPacket, measure_header
@@ -37,7 +31,9 @@ from .fan_out import Consumer
 from .histogram import bucket_of
 from .history import HeldPacket
 from .ingress import Producer
-from .peers import AddressBook, Transport
+from .members import Members
+from .peers import Transport
+from .queues import EventQueue, Tap
 
 _MS = 1_000_000
 
@@ -57,7 +53,7 @@ MAX_REPORTED = 256
 OWN_SSRC = 1
 
 
-class ReferencePlane:
+class ReferencePlane(Members):
     """Move packets as media.plane.Plane says, in memory."""
 
     realtime = False
@@ -68,18 +64,12 @@ class ReferencePlane:
         self, address: Address = ("127.0.0.1", 0), *, events: int = 65_536, tap_bytes: int = 64 << 20
     ) -> None:
         """Begin with nobody; `events` and `tap_bytes` are what waits at most for Python."""
+        super().__init__()
         self._address = address
         self._now = 0
-        self._transports: dict[TransportId, Transport] = {}
-        self._book = AddressBook()
-        self._producers: dict[ProducerId, Producer] = {}
-        self._consumers: dict[ConsumerId, Consumer] = {}
         self._outgoing: list[tuple[Address, bytes]] = []
-        self._events: deque[PlaneEvent] = deque()
-        self._event_capacity = events
-        self._tap: deque[bytes] = deque()
-        self._tap_bytes = 0
-        self._tap_capacity = tap_bytes
+        self._events = EventQueue(events, self._drop)
+        self._tap = Tap(tap_bytes, self._drop)
         self._stun_window = 0
         self._stun_count = 0
         self._drops = [0] * len(Drop)
@@ -123,94 +113,12 @@ class ReferencePlane:
         self._now = now
         self._ask_for_missing()
 
-    # -- commands
-
-    def add_transport(self, transport: TransportId) -> None:
-        """See media.plane.Plane."""
-        if transport <= 0 or transport in self._transports:
-            raise ValueError(
-                f"Transport {transport} cannot be added: its identifier is in use or not positive."
-            )
-        self._transports[transport] = Transport(transport)
-
-    def validate_address(self, transport: TransportId, address: Address, *, selected: bool) -> None:
-        """See media.plane.Plane."""
-        self._book.validate(self._transport(transport), address, selected=selected)
-
-    def set_keys(self, transport: TransportId, receive: Session, send: Session) -> None:
-        """See media.plane.Plane."""
-        peer = self._transport(transport)
-        if peer.receive is not None:
-            raise ValueError(f"Transport {transport} has its keys already.")
-        peer.receive, peer.send = receive, send
+    # -- commands, beside those of Members
 
     def remove_transport(self, transport: TransportId) -> None:
         """See media.plane.Plane."""
-        peer = self._transport(transport)
-        for producer in list(peer.producers.values()):
-            if producer.spec.producer in self._producers:
-                self.remove_producer(producer.spec.producer)
-        for consumer in list(peer.consumers.values()):
-            if consumer.spec.consumer in self._consumers:
-                self.remove_consumer(consumer.spec.consumer)
-        self._book.forget(peer)
-        del self._transports[transport]
-        # sessions wait for this event: it is never dropped
-        self._events.append(PlaneEvent(EventKind.REMOVED, transport, None, self._now, 0, b""))
-
-    def add_producer(self, spec: ProducerSpec) -> None:
-        """See media.plane.Plane."""
-        check_producer(spec)
-        if spec.producer in self._producers:
-            raise ValueError(f"Producer {spec.producer} exists already.")
-        producer = Producer(spec)
-        if spec.transport:
-            streams = self._transport(spec.transport).producers
-            ssrcs = [ssrc for ssrc in (spec.ssrc, spec.rtx_ssrc) if ssrc]
-            if any(ssrc in streams for ssrc in ssrcs):
-                raise ValueError(f"Transport {spec.transport} has a producer with this SSRC already.")
-            streams.update(dict.fromkeys(ssrcs, producer))
-        self._producers[spec.producer] = producer
-
-    def remove_producer(self, producer: ProducerId) -> None:
-        """See media.plane.Plane."""
-        removed = self._producer(producer)
-        for consumer in [c for c in self._consumers.values() if c.spec.producer == producer]:
-            self.remove_consumer(consumer.spec.consumer)
-        if removed.spec.transport:
-            streams = self._transport(removed.spec.transport).producers
-            for ssrc in (removed.spec.ssrc, removed.spec.rtx_ssrc):
-                streams.pop(ssrc, None)
-        del self._producers[producer]
-
-    def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
-        """See media.plane.Plane."""
-        self._producer(producer).tapped = enabled
-
-    def add_consumer(self, spec: ConsumerSpec) -> None:
-        """See media.plane.Plane."""
-        check_consumer(spec)
-        if spec.consumer in self._consumers:
-            raise ValueError(f"Consumer {spec.consumer} exists already.")
-        peer, producer = self._transport(spec.transport), self._producer(spec.producer)
-        ssrcs = [ssrc for ssrc in (spec.ssrc, spec.rtx_ssrc) if ssrc]
-        if any(ssrc in peer.used_ssrcs for ssrc in ssrcs):
-            raise ValueError(
-                f"Transport {spec.transport} was sent this SSRC before: no nonce may come twice."
-            )
-        consumer = Consumer(spec, video=producer.is_video)
-        self._consumers[spec.consumer] = peer.consumers[spec.ssrc] = consumer
-        peer.used_ssrcs.update(ssrcs)
-
-    def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:
-        """See media.plane.Plane."""
-        self._consumer(consumer).set_paused(paused)
-
-    def remove_consumer(self, consumer: ConsumerId) -> None:
-        """See media.plane.Plane."""
-        removed = self._consumer(consumer)
-        del self._transport(removed.spec.transport).consumers[removed.spec.ssrc]
-        del self._consumers[consumer]
+        super().remove_transport(transport)
+        self._events.put(PlaneEvent(EventKind.REMOVED, transport, None, self._now, 0, b""))
 
     def inject(self, producer: ProducerId, packets: Sequence[bytes], time: int) -> None:
         """See media.plane.Plane."""
@@ -243,17 +151,11 @@ class ReferencePlane:
 
     def events(self) -> list[PlaneEvent]:
         """See media.plane.Plane."""
-        return [self._events.popleft() for _ in range(min(len(self._events), 1024))]
+        return self._events.take()
 
     def read_tap(self, limit: int = 4 << 20) -> bytes:
         """See media.plane.Plane."""
-        records = []
-        while self._tap and len(self._tap[0]) <= limit:
-            record = self._tap.popleft()
-            limit -= len(record)
-            self._tap_bytes -= len(record)
-            records.append(record)
-        return b"".join(records)
+        return self._tap.take(limit)
 
     def statistics(self) -> PlaneStatistics:
         """See media.plane.Plane."""
@@ -267,7 +169,7 @@ class ReferencePlane:
             drops=tuple(self._drops),
             transit=tuple(self._transit),
             cpu_ns=0,
-            tap_backlog_bytes=self._tap_bytes,
+            tap_backlog_bytes=self._tap.backlog,
             producers={identifier: producer.statistics() for identifier, producer in self._producers.items()},
             consumers={identifier: consumer.statistics() for identifier, consumer in self._consumers.items()},
         )
@@ -294,13 +196,13 @@ class ReferencePlane:
         elif kind is Kind.STUN:
             if peer is not None or self._may_ask():
                 transport = peer.id if peer is not None else TransportId(0)
-                self._event(PlaneEvent(EventKind.STUN, transport, address, time, 0, data))
+                self._events.put(PlaneEvent(EventKind.STUN, transport, address, time, 0, data))
         elif peer is not None:
             self._receive_from(peer, kind, data, address, time)
 
     def _receive_from(self, peer: Transport, kind: Kind, data: bytes, address: Address, time: int) -> None:
         if kind is Kind.DTLS:
-            self._event(PlaneEvent(EventKind.DTLS, peer.id, address, time, 0, data))
+            self._events.put(PlaneEvent(EventKind.DTLS, peer.id, address, time, 0, data))
             return
         if peer.receive is None:
             self._drop(Drop.NO_KEYS)
@@ -349,7 +251,7 @@ class ReferencePlane:
             timestamp = packet.timestamp.to_bytes(4, "big")
             self._producer_event(EventKind.KEY_FRAME, producer, time, timestamp)
         if producer.tapped:
-            self._write_tap(producer, held)
+            self._tap.put(producer.spec.producer, held)
         self._fan_out(producer, held)
 
     def _fan_out(self, producer: Producer, held: HeldPacket) -> None:
@@ -409,7 +311,7 @@ class ReferencePlane:
             if consumer is not None:
                 for number in nack.lost:
                     self._repeat(consumer, number)
-        self._event(PlaneEvent(EventKind.RTCP, peer.id, address, time, 0, compound))
+        self._events.put(PlaneEvent(EventKind.RTCP, peer.id, address, time, 0, compound))
 
     def _repeat(self, consumer: Consumer, sequence_number: int) -> None:
         producer = self._producer(consumer.spec.producer)
@@ -450,15 +352,9 @@ class ReferencePlane:
     def _drop(self, reason: Drop) -> None:
         self._drops[reason] += 1
 
-    def _event(self, event: PlaneEvent) -> None:
-        if len(self._events) < self._event_capacity:
-            self._events.append(event)
-        else:
-            self._drop(Drop.EVENT_QUEUE_FULL)
-
     def _producer_event(self, kind: EventKind, producer: Producer, time: int, data: bytes) -> None:
         spec = producer.spec
-        self._event(PlaneEvent(kind, spec.transport, None, time, spec.producer, data))
+        self._events.put(PlaneEvent(kind, spec.transport, None, time, spec.producer, data))
 
     def _may_ask(self) -> bool:
         """Let STUN from addresses not validated pass, up to its rate."""
@@ -477,7 +373,7 @@ class ReferencePlane:
             return
         peer.reported[ssrc] = self._now
         header = packet[: measure_header(packet)[1]]
-        self._event(PlaneEvent(EventKind.UNKNOWN_SSRC, peer.id, address, time, ssrc, header))
+        self._events.put(PlaneEvent(EventKind.UNKNOWN_SSRC, peer.id, address, time, ssrc, header))
 
     def _want_key_frame(self, producer: Producer) -> None:
         last = producer.key_frame_wanted_at
@@ -485,32 +381,3 @@ class ReferencePlane:
             return
         producer.key_frame_wanted_at = self._now
         self._producer_event(EventKind.KEY_FRAME_WANTED, producer, self._now, b"")
-
-    def _write_tap(self, producer: Producer, held: HeldPacket) -> None:
-        content = (
-            producer.spec.producer.to_bytes(4, "big")
-            + held.arrival.to_bytes(8, "big")
-            + held.sequence.to_bytes(8, "big")
-            + held.data
-        )
-        record = len(content).to_bytes(4, "big") + content
-        if self._tap_bytes + len(record) > self._tap_capacity:
-            self._drop(Drop.TAP_FULL)
-            return
-        self._tap.append(record)
-        self._tap_bytes += len(record)
-
-    def _transport(self, transport: TransportId) -> Transport:
-        if transport not in self._transports:
-            raise ValueError(f"There is no transport {transport}.")
-        return self._transports[transport]
-
-    def _producer(self, producer: ProducerId) -> Producer:
-        if producer not in self._producers:
-            raise ValueError(f"There is no producer {producer}.")
-        return self._producers[producer]
-
-    def _consumer(self, consumer: ConsumerId) -> Consumer:
-        if consumer not in self._consumers:
-            raise ValueError(f"There is no consumer {consumer}.")
-        return self._consumers[consumer]
