@@ -55,7 +55,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400:
             raise
         response = web.json_response(
-            {"code": error.reason.lower().replace(" ", "_"), "message": error.text}, status=error.status
+            {"code": error.reason.lower().replace(" ", "_"), "message": _sentence(error)}, status=error.status
         )
         for name in ("WWW-Authenticate", "Allow", "Accept-Post"):
             if name in error.headers:
@@ -71,6 +71,12 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response.headers.update(HEADERS)
         response.headers["Konsil-Time"] = f"{time.time() * 1000:.3f}"
     return response
+
+
+def _sentence(error: web.HTTPException) -> str:
+    # what aiohttp says itself is a number and a word
+    own = error.text is None or error.text.startswith(f"{error.status}: ")
+    return f"{error.reason}: this address offers nothing of the kind." if own else error.text or ""
 
 
 def build(service: Service) -> web.Application:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiortc import RTCSessionDescription
-from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
+from aiortc.mediastreams import VideoStreamTrack
 
 from loadtests.caller import Caller, Refused, calling
 from media.transport.transport import TransportState
@@ -18,22 +18,13 @@ from tests.helpers.peer import Publisher, Watcher, connection
 from tests.helpers.served import Served, served
 from tests.helpers.udp_peers import until
 
+from .offers import good_offer
+
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Served]:
     async with served(tmp_path) as server:
         yield server
-
-
-async def good_offer() -> str:
-    """An offer of aiortc, with picture and sound."""
-    peer = connection()
-    peer.addTrack(VideoStreamTrack())
-    peer.addTrack(AudioStreamTrack())
-    await peer.setLocalDescription(await peer.createOffer())
-    sdp = str(peer.localDescription.sdp)
-    await peer.close()
-    return sdp
 
 
 def without(sdp: str, pattern: str) -> str:

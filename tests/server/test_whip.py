@@ -1,0 +1,185 @@
+"""WHIP: an encoder that knows nothing of us publishes with one POST and ends with one DELETE.
+
+The encoder is FFmpeg's own, by PyAV: its ICE, DTLS and SRTP share no line with ours or with aiortc's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from loadtests.caller import Caller
+from server.config import RoomsConfig
+from tests.helpers.peer import Watcher
+from tests.helpers.served import Answered, Served, served
+
+from .offers import good_offer
+
+ROOT = Path(__file__).parent.parent.parent
+
+SDP = {"Content-Type": "application/sdp"}
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def encoding(url: str, token: str, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Publish by FFmpeg's WHIP muxer; closing the process's standard input ends it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.helpers.whip_encoder", url, str(folder),
+        cwd=ROOT, stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdin is not None
+    process.stdin.write(f"{token}\n".encode())
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def test_a_foreign_encoder_is_seen_and_its_end_too(running: Served, tmp_path: Path) -> None:
+    token = running.token("surgeon", "Endoscope")
+    async with (
+        Caller(running.url, running.token("trainee")) as trainee,
+        encoding(f"{running.url}/whip/ward", token, tmp_path) as encoder,
+    ):
+        watcher = Watcher(trainee)
+        try:
+            publisher = (await trainee.notice("participant"))["participant"]
+            assert (publisher["name"], publisher["role"]) == ("Endoscope", "surgeon")
+            producer = (await trainee.notice("producer"))["producer"]
+            assert producer["participant"] == publisher["participant"]
+            assert (producer["source"], producer["codec"], producer["kind"]) == ("field", "H264", "video")
+            await watcher.serve_offers(until=1)
+            frames = await asyncio.wait_for(watcher.frames("video", 5), 20)
+            assert (frames[0].width, frames[0].height) == (320, 240)
+            assert len({frame.pts for frame in frames}) == 5
+            # the muxer ends with a DELETE
+            assert encoder.stdin is not None
+            encoder.stdin.close()
+            assert (await trainee.notice("producer_removed"))["producer"] == producer["producer"]
+            assert (await trainee.notice("participant_left"))["reason"] == "left"
+            assert await asyncio.wait_for(encoder.wait(), 20) == 0
+        finally:
+            await watcher.close()
+
+
+async def create(server: Served, target: str = "/whip/ward") -> Answered:
+    return await server.ask("POST", target, server.bearer("surgeon") | SDP, (await good_offer()).encode())
+
+
+async def test_the_answer_names_the_session(running: Served) -> None:
+    answer = await create(running)
+    assert answer.status == 201
+    assert answer.headers["content-type"].startswith("application/sdp")
+    assert answer.body.startswith(b"v=0\r\n")
+    assert b"a=recvonly" in answer.body
+    assert re.fullmatch(r"/whip/ward/[A-Za-z0-9_-]{32}", answer.headers["location"])
+    # 24 bytes of chance, anew each time
+    again = await create(running)
+    assert again.headers["location"] != answer.headers["location"]
+
+
+async def test_who_deletes_a_session_ends_it(running: Served) -> None:
+    async with Caller(running.url, running.token("trainee")) as trainee:
+        location = (await create(running)).headers["location"]
+        producers = [(await trainee.notice("producer"))["producer"] for _ in range(2)]
+        assert {p["source"] for p in producers} == {"field", "microphone"}
+        assert (await running.ask("DELETE", location)).status == 401
+        assert (await running.ask("DELETE", location, running.bearer("surgeon", "other"))).status == 403
+        assert (await running.ask("DELETE", location[:-1] + "-", running.bearer("surgeon"))).status == 404
+        assert (await running.ask("DELETE", location, running.bearer("surgeon"))).status == 200
+        for _ in producers:
+            await trainee.notice("producer_removed")
+        assert (await trainee.notice("participant_left"))["reason"] == "left"
+        assert (await running.ask("DELETE", location, running.bearer("surgeon"))).status == 404
+
+
+@pytest.mark.parametrize(
+    ("target", "role", "content_type", "body", "status"),
+    [
+        ("/whip/ward", "surgeon", "application/sdp", b"v=0\r\n", 400),
+        ("/whip/ward", "surgeon", "application/sdp", b"", 400),
+        ("/whip/ward", "surgeon", "application/sdp", b"\xff\xfe" * 100, 400),
+        ("/whip/ward", "surgeon", "application/sdp", b"v" * 200_000, 400),
+        ("/whip/ward?source=nose", "surgeon", "application/sdp", b"v=0\r\n", 400),
+        ("/whip/ward?label=%0d%0a", "surgeon", "application/sdp", b"v=0\r\n", 400),
+        ("/whip/ward", "expert", "application/sdp", b"v=0\r\n", 403),
+        ("/whip/ward?source=camera", "trainee", "application/sdp", b"v=0\r\n", 403),
+        ("/whip/other", "surgeon", "application/sdp", b"v=0\r\n", 403),
+        ("/whip/.ward", "surgeon", "application/sdp", b"v=0\r\n", 404),
+        ("/whip/", "surgeon", "application/sdp", b"v=0\r\n", 404),
+        ("/whip/ward", "surgeon", "application/json", b"{}", 415),
+        ("/whip/ward", "surgeon", "text/plain", b"v=0\r\n", 415),
+    ],
+)
+async def test_what_is_refused_opens_nothing(
+    running: Served, target: str, role: str, content_type: str, body: bytes, status: int
+) -> None:
+    headers = {"Authorization": f"Bearer {running.token(role)}", "Content-Type": content_type}  # type: ignore[arg-type]
+    answer = await running.ask("POST", target, headers, body)
+    assert answer.status == status
+    assert answer.json()["message"].endswith(".")
+    assert not running.service.rooms
+
+
+async def test_a_full_room_takes_no_encoder(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path, rooms=RoomsConfig(participants=2)) as server,
+        Caller(server.url, server.token("expert")),
+        Caller(server.url, server.token("expert", "Dr. B")),
+    ):
+        assert (await create(server)).status == 503
+
+
+async def test_a_server_that_stops_takes_no_encoder(running: Served) -> None:
+    running.service.stopping = True
+    assert (await create(running)).status == 503
+
+
+async def test_an_expert_may_show_a_second_source(running: Served) -> None:
+    async with Caller(running.url, running.token("trainee")) as trainee:
+        answer = await running.ask(
+            "POST",
+            "/whip/ward?source=second&label=Ultrasound",
+            running.bearer("expert") | SDP,
+            (await good_offer()).encode(),
+        )
+        assert answer.status == 201
+        shown = [(await trainee.notice("producer"))["producer"] for _ in range(2)]
+        assert {(p["source"], p["label"]) for p in shown} == {
+            ("second", "Ultrasound"),
+            ("microphone", "Ultrasound"),
+        }
+
+
+async def test_an_encoder_tells_the_frames_of_its_barcode(running: Served) -> None:
+    async with Caller(running.url, running.token("trainee")) as trainee:
+        location = (await create(running)).headers["location"]
+        video = next(
+            p["producer"]
+            for p in [(await trainee.notice("producer"))["producer"] for _ in range(2)]
+            if p["kind"] == "video"
+        )
+        told = {"frame": 4711, "time": 1795305600000.0, "interval_ms": 33.333, "modulus": 300}
+        headers = running.bearer("surgeon") | {"Content-Type": "application/json"}
+        answer = await running.ask("POST", location + "/barcode", headers, json.dumps(told).encode())
+        assert answer.status == 204
+        assert await trainee.notice("barcode") == {"type": "barcode", "producer": video, **told}
+        for wrong in (b"", b"[]", b"{}", b'{"frame":-1}', json.dumps(told | {"time": "now"}).encode()):
+            answer = await running.ask("POST", location + "/barcode", headers, wrong or b" ")
+            assert answer.status == 400
+        assert (await running.ask("POST", location + "/barcode", {}, b"{}")).status == 401
