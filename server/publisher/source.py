@@ -153,7 +153,7 @@ class Source:
     def _place(self, raw: int | None, time_base: Fraction, duration: Fraction) -> Fraction:
         if raw is None:
             # a bare bitstream: its rate is all that is known
-            rate = self._video.average_rate or self._video.guessed_rate
+            rate = self._video.guessed_rate or self._video.average_rate
             return self._timeline.place_next(1 / Fraction(rate) if rate else None)
         try:
             return self._timeline.place_picture(raw * time_base, duration)
