@@ -32,7 +32,7 @@ export function isInside(x: number, y: number, box: Box): boolean {
 }
 
 /** Letters of a text mark are this many line widths high. */
-export const TEXT_HEIGHT_IN_WIDTHS = 8;
+export const TEXT_HEIGHT_IN_WIDTHS = 6;
 
 /** The distance in pixels of `at` (pixels in the box) from the line of a mark. */
 export function distanceToMark(mark: Mark, at: Point, box: Size): number {

@@ -91,7 +91,8 @@ function paintFreehand(
 }
 
 function outline(points: Point[], width: number): Path2D {
-  const edge = getStroke(points, { size: width * 1.5, thinning: 0.35, smoothing: 0.55, streamline: 0.35 });
+  // no streamlining: the line lies where the pen was, not where it looks smoother
+  const edge = getStroke(points, { size: width * 1.5, thinning: 0.35, smoothing: 0.5, streamline: 0, last: true });
   const path = new Path2D();
   const first = edge[0];
   if (first === undefined) return path;

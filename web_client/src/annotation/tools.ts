@@ -20,7 +20,8 @@ const OVERLAP = 8;
 const MIN_STEP = 0.00007;
 /** A shape smaller than this is a slip of the hand. */
 const MIN_SHAPE = 0.006;
-export const LINE_WIDTH = 0.004;
+/** Of the frame's height: 4 px on a laptop, 13 at 4K. */
+export const LINE_WIDTH = 0.006;
 
 /** What distributes over the union, so that each message keeps its own fields. */
 type Unstamped<Message> = Message extends EphemeralMessage ? Omit<Message, 'sent' | 'n'> : never;

@@ -6,6 +6,9 @@ import type { Description } from './description';
 /** Missing packets nearer than this to each other are one place. */
 const GAP_APART_S = 2;
 
+/** The state at the start is written within this time. */
+const BEGINNING_S = 0.05;
+
 export interface Chapter {
   at: number;
   kind: 'mark' | 'clear' | 'room' | 'gap';
@@ -34,13 +37,17 @@ export function chaptersOf(description: Description, say: (key: Key) => string):
     }
   }
 
-  for (const { at, kind, participant, producer } of description.events) {
-    const camera = producer === undefined ? undefined : cameras.get(producer);
-    const person = people.get(participant ?? camera?.participant ?? '');
+  for (const event of description.events) {
+    // who and what was there at the beginning is no event
+    if (event.at < BEGINNING_S && (event.kind === 'participant_joined' || event.kind === 'producer_added')) continue;
+    const camera = event.producer === undefined ? undefined : cameras.get(event.producer);
+    const person = people.get(event.participant ?? camera?.participant ?? '');
+    const kind = event.kind === 'mute' && event.muted === false ? 'unmute' : event.kind;
     const key = `chapter_${kind}`;
-    const source = camera === undefined ? '' : say(`source_${camera.source}`);
-    const words = isKey(key) ? { key, values: { name: person?.name ?? '', source } } : null;
-    chapters.push({ at, kind: 'room', colour: person?.colour ?? '', words, plain: kind.replaceAll('_', ' ') });
+    const source = event.source ?? camera?.source;
+    const values = { name: event.name ?? person?.name ?? '', source: source === undefined ? '' : say(`source_${source}`) };
+    const words = isKey(key) ? { key, values } : null;
+    chapters.push({ at: event.at, kind: 'room', colour: person?.colour ?? '', words, plain: kind.replaceAll('_', ' ') });
   }
 
   for (const gap of mergedGaps(description)) {

@@ -42,7 +42,10 @@ export interface RoomEvent {
   at: number;
   kind: string;
   participant?: ParticipantId;
+  name?: string;
   producer?: ProducerId;
+  source?: Source;
+  muted?: boolean;
 }
 
 export interface Description {

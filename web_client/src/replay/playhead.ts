@@ -11,6 +11,8 @@ import type { Camera } from './description';
 const TOLERANCE_S = 0.04;
 const JUMP_S = 0.5;
 const CORRECTION = 0.05;
+/** A camera's first and last frame stand so long before and after it: tracks of one moment differ by less. */
+const EDGE_S = 0.25;
 export const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4] as const;
 
 export interface VideoReport {
@@ -87,18 +89,21 @@ export class Playhead {
   }
 
   #command(camera: Camera, report: VideoReport | undefined, index: number, jumped: boolean): Command {
-    const wanted = this.position - camera.offset;
-    const visible = covers(camera, this.position);
-    if (!visible || report === undefined) return { seek: null, play: false, rate: this.speed, visible };
+    const wanted = Math.min(camera.seconds, Math.max(0, this.position - camera.offset));
+    const command = {
+      seek: jumped ? wanted : null,
+      play: this.playing && covers(camera, this.position),
+      rate: this.speed,
+      visible: covers(camera, this.position, EDGE_S),
+    };
+    if (jumped || !command.visible || index === this.main || report?.ready !== true) return command;
     const ahead = report.currentTime - wanted;
-    if (jumped) return { seek: wanted, play: this.playing, rate: this.speed, visible };
-    if (index === this.main || !report.ready) return { seek: null, play: this.playing, rate: this.speed, visible };
-    if (Math.abs(ahead) > (this.playing ? JUMP_S : TOLERANCE_S)) return { seek: wanted, play: this.playing, rate: this.speed, visible };
-    const correction = Math.abs(ahead) <= TOLERANCE_S ? 0 : ahead > 0 ? -CORRECTION : CORRECTION;
-    return { seek: null, play: this.playing, rate: this.speed * (1 + correction), visible };
+    if (Math.abs(ahead) <= TOLERANCE_S) return command;
+    if (Math.abs(ahead) > JUMP_S || !this.playing) return { ...command, seek: wanted };
+    return { ...command, rate: this.speed * (ahead > 0 ? 1 - CORRECTION : 1 + CORRECTION) };
   }
 }
 
-function covers(camera: Camera, position: number): boolean {
-  return position >= camera.offset && position < camera.offset + camera.seconds;
+function covers(camera: Camera, position: number, edge = 0): boolean {
+  return position >= camera.offset - edge && position < camera.offset + camera.seconds + edge;
 }

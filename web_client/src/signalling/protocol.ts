@@ -211,6 +211,7 @@ export type Request =
   | { type: 'unpublish'; producer: ProducerId }
   | { type: 'answer'; revision: number; sdp: string }
   | { type: 'rewatch' }
+  | { type: 'leave' }
   | { type: 'pause'; producer: ProducerId; paused: boolean }
   | { type: 'mark'; operation: Operation }
   | { type: 'marks'; after: number }

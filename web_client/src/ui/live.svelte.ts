@@ -8,8 +8,8 @@ import type { Participant, Permission, Producer, ProducerId, Recording } from '.
 import { Session, type Announcement } from '../session';
 import { pageTimers } from '../timers';
 import { sayCode, t } from '../words/language.svelte';
-import type { Drawing } from './Overlay.svelte';
 import { LiveOverlay } from './live_overlay';
+import type { Drawing } from './overlay_source';
 
 export interface Toast {
   id: number;
@@ -42,6 +42,9 @@ export class Live {
   producers = $state.raw<Producer[]>([]);
   recording = $state.raw<Recording | null>(null);
   tracks = $state.raw<ReadonlyMap<ProducerId, MediaStreamTrack>>(new Map());
+  /** What one sends oneself, by the producer that it has become. */
+  #ownTracks = $state.raw<ReadonlyMap<ProducerId, MediaStreamTrack>>(new Map());
+  hasMicrophone = $state(false);
   microphoneOn = $state(false);
   cameraOn = $state(false);
   fieldOn = $state(false);
@@ -100,9 +103,7 @@ export class Live {
   }
 
   trackOf(producer: Producer): MediaStreamTrack | null {
-    if (producer.participant !== this.self?.participant) return this.tracks.get(producer.producer) ?? null;
-    const source = this.session.publisher.sourceOf(producer.producer);
-    return source === null ? null : this.session.publisher.trackOf(source);
+    return this.#ownTracks.get(producer.producer) ?? this.tracks.get(producer.producer) ?? null;
   }
 
   /** How the pen works on a picture; null where the role does not draw. */
@@ -254,12 +255,17 @@ export class Live {
 
   #readMedia(): void {
     const { publisher } = this.session;
+    const own = new Map<ProducerId, MediaStreamTrack>();
+    for (const source of ['microphone', 'camera', 'field'] as const) {
+      const [producer, track] = [publisher.producerOf(source), publisher.trackOf(source)];
+      if (producer !== null && track !== null) own.set(producer, track);
+    }
+    this.#ownTracks = own;
+    this.hasMicrophone = publisher.trackOf('microphone') !== null;
     this.microphoneOn = publisher.trackOf('microphone')?.enabled ?? false;
     this.cameraOn = publisher.trackOf('camera')?.readyState === 'live';
     this.fieldOn = publisher.trackOf('field') !== null;
     this.publishing = publisher.connectionState;
-    // one's own tracks may have changed under known producers
-    this.producers = [...this.session.room.producers.values()];
   }
 
   /** The chair has muted one of ours: what is no longer passed on must not look switched on. */

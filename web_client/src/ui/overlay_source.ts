@@ -1,6 +1,16 @@
 /** What an overlay draws, from the live room or from a recording. */
 import type { PaintedMark, PaintedPointer } from '../annotation/paint';
-import type { ParticipantId, ProducerId } from '../signalling/protocol';
+import type { Tools } from '../annotation/tools';
+import type { Anchor, ParticipantId, ProducerId } from '../signalling/protocol';
+
+/** How the pen works on one picture. */
+export interface Drawing {
+  tools: Tools;
+  /** The frame on the glass now; null while there is none. */
+  anchor: () => Anchor | null;
+  /** Whether a mark may be begun; says why where it may not. */
+  permit: () => boolean;
+}
 
 export interface OverlayMark extends Omit<PaintedMark, 'named'> {
   author: ParticipantId;

@@ -34,6 +34,8 @@ export class Replay {
     const first = pictures.find((camera) => camera.source === 'field') ?? pictures[0];
     this.main = first === undefined ? -1 : this.cameras.indexOf(first);
     this.#playhead = new Playhead(description.seconds, this.cameras, this.main);
+    // begin with the first picture of the main camera, if it came soon
+    if (first !== undefined && first.offset < 1) this.#playhead.seek(first.offset);
     this.overlay = new ReplayOverlay(new Timeline(description), description);
   }
 

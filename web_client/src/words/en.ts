@@ -229,6 +229,8 @@ export const en = {
   chapter_participant_left: '{name} leaves',
   chapter_producer_added: '{name} sends: {source}',
   chapter_producer_removed: '{name} stops: {source}',
+  chapter_mute: '{name} pauses: {source}',
+  chapter_unmute: '{name} resumes: {source}',
   chapter_recording_started: 'Recording begins',
   chapter_recording_stopped: 'Recording ends',
   chapter_gap: 'Missing packets ({count})',

@@ -220,6 +220,8 @@ export const zh: Catalogue = {
   chapter_participant_left: '{name}离开',
   chapter_producer_added: '{name}开始发送：{source}',
   chapter_producer_removed: '{name}停止发送：{source}',
+  chapter_mute: '{name}暂停：{source}',
+  chapter_unmute: '{name}恢复：{source}',
   chapter_recording_started: '录制开始',
   chapter_recording_stopped: '录制结束',
   chapter_gap: '数据包缺失（{count}）',

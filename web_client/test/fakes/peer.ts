@@ -1,0 +1,96 @@
+/** The parts of an RTCPeerConnection that the client uses: negotiation that always succeeds, states set by the test. */
+export class FakePeer extends EventTarget {
+  static made: FakePeer[] = [];
+  connectionState: RTCPeerConnectionState = 'new';
+  localDescription: { sdp: string } | null = null;
+  remote: string[] = [];
+  closed = false;
+  transceivers: FakeTransceiver[] = [];
+
+  constructor() {
+    super();
+    FakePeer.made.push(this);
+  }
+
+  static connect = (): RTCPeerConnection => new FakePeer() as unknown as RTCPeerConnection;
+
+  static get newest(): FakePeer {
+    const newest = FakePeer.made.at(-1);
+    if (newest === undefined) throw new Error('No connection was made.');
+    return newest;
+  }
+
+  addTransceiver(track: MediaStreamTrack, init: RTCRtpTransceiverInit): FakeTransceiver {
+    const transceiver = new FakeTransceiver(String(this.transceivers.length), track, init);
+    this.transceivers.push(transceiver);
+    return transceiver;
+  }
+
+  getTransceivers(): FakeTransceiver[] {
+    return this.transceivers;
+  }
+
+  createOffer(): Promise<object> {
+    return Promise.resolve({});
+  }
+
+  createAnswer(): Promise<object> {
+    return Promise.resolve({});
+  }
+
+  setLocalDescription(): Promise<void> {
+    for (const transceiver of this.transceivers) transceiver.mid = transceiver.promised;
+    this.localDescription = { sdp: `local ${this.transceivers.map(({ direction }) => direction).join()}` };
+    return Promise.resolve();
+  }
+
+  setRemoteDescription({ sdp }: { sdp: string }): Promise<void> {
+    this.remote.push(sdp);
+    // an offer names its sections, so that receivers exist for them
+    for (const [, mid] of sdp.matchAll(/a=mid:(\S+)/g)) {
+      if (mid !== undefined && !this.transceivers.some((known) => known.promised === mid)) {
+        this.transceivers.push(new FakeTransceiver(mid, fakeTrack(`track-${mid}`), {}));
+      }
+    }
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  become(state: RTCPeerConnectionState): void {
+    this.connectionState = state;
+    this.dispatchEvent(new Event('connectionstatechange'));
+  }
+}
+
+export class FakeTransceiver {
+  mid: string | null = null;
+  direction: string;
+  sender: { track: MediaStreamTrack | null; replaceTrack: (track: MediaStreamTrack | null) => Promise<void> };
+  receiver: { track: MediaStreamTrack; jitterBufferTarget: number | null };
+
+  constructor(
+    readonly promised: string,
+    track: MediaStreamTrack,
+    readonly init: RTCRtpTransceiverInit,
+  ) {
+    this.direction = init.direction ?? 'recvonly';
+    this.receiver = { track, jitterBufferTarget: null };
+    this.sender = {
+      track,
+      replaceTrack: (other) => {
+        this.sender.track = other;
+        return Promise.resolve();
+      },
+    };
+  }
+}
+
+export function fakeTrack(id: string, kind: 'audio' | 'video' = 'video'): MediaStreamTrack {
+  const track = { id, kind, enabled: true, contentHint: '', getSettings: () => ({}) };
+  return track as unknown as MediaStreamTrack;
+}
+
+export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { FrameClock } from '../src/media/frame_clock';
+import type { Barcode, Clock } from '../src/signalling/protocol';
+
+const clock: Clock = { type: 'clock', producer: 7, rtp_timestamp: 4_294_967_000, time: 1_000_000, clock_rate: 90_000, source: 'sender_report' };
+const barcode: Barcode = { type: 'barcode', producer: 7, frame: 0, time: 1_000_000, interval_ms: 40, modulus: 250 };
+const frame = (rtpTimestamp: number | null, shownAt: number) => ({ rtpTimestamp, width: 1280, height: 720, shownAt });
+
+test('the age is the server’s time less the time of capture, over the wrap of the timestamp', () => {
+  const frames = new FrameClock();
+  frames.handleClock(clock);
+  // 90,000 units later: one second
+  frames.handleFrame(frame((4_294_967_000 + 90_000) % 2 ** 32, 500), 1_001_120, 500);
+  expect(frames.age(500)).toEqual({ milliseconds: 120, source: 'estimated' });
+});
+
+test('without a clock nothing is claimed', () => {
+  const frames = new FrameClock();
+  frames.handleFrame(frame(5, 0), 1_000_000, 0);
+  expect(frames.age(0)).toBeNull();
+});
+
+test('a barcode measures, and counts more than the estimate', () => {
+  const frames = new FrameClock();
+  frames.handleClock(clock);
+  frames.handleBarcode(barcode);
+  frames.handleFrame(frame(4_294_967_000, 0), 1_000_500, 0);
+  // frame 10 was sent at 1,000,400
+  frames.handleReading(10, 1_000_490, 0);
+  expect(frames.age(0)).toEqual({ milliseconds: 90, source: 'measured' });
+});
+
+test('in a loop the newest instance is meant', () => {
+  const frames = new FrameClock();
+  frames.handleBarcode(barcode);
+  // frame 3 of the third round: 1,000,000 + (2 × 250 + 3) × 40
+  frames.handleReading(3, 1_020_120 + 75, 0);
+  expect(frames.age(0)).toEqual({ milliseconds: 75, source: 'measured' });
+});
+
+test('a picture that stands still grows old', () => {
+  const frames = new FrameClock();
+  frames.handleClock(clock);
+  frames.handleFrame(frame(4_294_967_000, 0), 1_000_100, 0);
+  expect(frames.age(200)?.milliseconds).toBe(100);
+  expect(frames.age(900)?.milliseconds).toBe(1000);
+  expect(frames.age(5000)?.milliseconds).toBe(5100);
+});
+
+test('after a second without a new frame it is frozen, with the next it lives', () => {
+  const frames = new FrameClock();
+  expect(frames.frozenFor(10_000)).toBe(0);
+  frames.handleFrame(frame(1, 0), null, 0);
+  expect(frames.frozenFor(999)).toBe(0);
+  expect(frames.frozenFor(1000)).toBe(1000);
+  frames.handleFrame(frame(2, 1500), null, 1500);
+  expect(frames.frozenFor(1600)).toBe(0);
+});
+
+test('a page that was hidden begins to wait anew', () => {
+  const frames = new FrameClock();
+  frames.handleFrame(frame(1, 0), null, 0);
+  frames.handleVisible(60_000);
+  expect(frames.frozenFor(60_500)).toBe(0);
+  expect(frames.frozenFor(61_000)).toBe(1000);
+});
+
+test('one frame that came late does not move the figure', () => {
+  const frames = new FrameClock();
+  frames.handleClock(clock);
+  for (let i = 0; i < 9; i += 1) {
+    const late = i === 4 ? 300 : 100;
+    frames.handleFrame(frame((4_294_967_000 + i * 3000) % 2 ** 32, i * 33.3), 1_000_000 + (i * 3000) / 90 + late, i * 33.3);
+  }
+  expect(frames.age(270)?.milliseconds).toBeCloseTo(100, 5);
+});

@@ -1,0 +1,101 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import { Publisher } from '../src/media/publisher';
+import type { PublishedSource } from '../src/signalling/protocol';
+import { FakePeer, fakeTrack, settled } from './fakes/peer';
+import { FakeTimers } from './fakes/timers';
+
+let timers: FakeTimers;
+let publisher: Publisher;
+let offers: { sdp: string; sources: PublishedSource[] }[];
+let failures: number;
+
+beforeEach(() => {
+  vi.stubGlobal('RTCRtpSender', { getCapabilities: () => null });
+  FakePeer.made = [];
+  timers = new FakeTimers();
+  publisher = new Publisher({ connect: FakePeer.connect, timers, startFrameWorker: null });
+  offers = [];
+  failures = 0;
+  publisher.on('offer', (offer) => offers.push(offer));
+  publisher.on('failed', () => (failures += 1));
+});
+
+async function publishBoth(): Promise<void> {
+  publisher.send('microphone', fakeTrack('mic', 'audio'), '');
+  publisher.send('camera', fakeTrack('cam'), 'Dr. Li');
+  await settled();
+  await publisher.handleReply({ type: 'reply', id: 1, sdp: 'answer', producers: [{ mid: '0', producer: 7 }, { mid: '1', producer: 8 }] });
+}
+
+test('what is sent in one go makes one offer, and the reply names the producers', async () => {
+  await publishBoth();
+  expect(offers.map(({ sources }) => sources)).toEqual([
+    [
+      { mid: '0', source: 'microphone', label: '' },
+      { mid: '1', source: 'camera', label: 'Dr. Li' },
+    ],
+  ]);
+  expect([publisher.producerOf('microphone'), publisher.producerOf('camera')]).toEqual([7, 8]);
+  expect(publisher.sourceOf(8)).toBe('camera');
+});
+
+test('what changes during a negotiation goes into the next', async () => {
+  publisher.send('camera', fakeTrack('cam'), '');
+  await settled();
+  publisher.send('field', fakeTrack('field'), 'Operating field');
+  await settled();
+  expect(offers.length).toBe(1);
+  await publisher.handleReply({ type: 'reply', id: 1, sdp: 'answer', producers: [{ mid: '0', producer: 7 }] });
+  await settled();
+  expect(offers.at(-1)?.sources.map(({ source, mid }) => [source, mid])).toEqual([['camera', '0'], ['field', '1']]);
+});
+
+test('a source that is stopped leaves its section without direction, and takes it again', async () => {
+  await publishBoth();
+  publisher.stop('camera');
+  await settled();
+  expect(offers.at(-1)).toMatchObject({ sdp: 'local sendonly,inactive', sources: [{ source: 'microphone' }] });
+  await publisher.handleReply({ type: 'reply', id: 2, sdp: 'answer', producers: [{ mid: '0', producer: 7 }] });
+  publisher.send('camera', fakeTrack('cam2'), 'Dr. Li');
+  await settled();
+  expect(offers.at(-1)?.sdp).toBe('local sendonly,sendonly');
+  expect(FakePeer.newest.transceivers.length).toBe(2);
+});
+
+test('bitrates are bounded and pictures are marked as moving', async () => {
+  await publishBoth();
+  publisher.send('field', fakeTrack('field'), '');
+  await settled();
+  expect(FakePeer.newest.transceivers.map(({ init }) => init.sendEncodings?.[0]?.maxBitrate)).toEqual([64_000, 1_500_000, 20_000_000]);
+  expect(publisher.trackOf('field')?.contentHint).toBe('motion');
+});
+
+test('a withheld camera needs no negotiation', async () => {
+  await publishBoth();
+  await publisher.withhold('camera', null);
+  expect(FakePeer.newest.transceivers[1]?.sender.track).toBeNull();
+  expect(offers.length).toBe(1);
+});
+
+test('a failure is told at once, a disconnection after four seconds, a healed one not at all', async () => {
+  await publishBoth();
+  FakePeer.newest.become('disconnected');
+  timers.advance(3000);
+  FakePeer.newest.become('connected');
+  timers.advance(9000);
+  expect(failures).toBe(0);
+  FakePeer.newest.become('disconnected');
+  timers.advance(4000);
+  expect(failures).toBe(1);
+  FakePeer.newest.become('failed');
+  expect(failures).toBe(2);
+});
+
+test('a restart publishes everything on a new connection', async () => {
+  await publishBoth();
+  publisher.restart();
+  await settled();
+  expect(FakePeer.made.map(({ closed }) => closed)).toEqual([true, false]);
+  expect(offers.at(-1)?.sources.map(({ source }) => source)).toEqual(['microphone', 'camera']);
+  expect(publisher.producerOf('camera')).toBeNull();
+});

@@ -1,0 +1,166 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import { Publisher } from '../src/media/publisher';
+import { Receiver } from '../src/media/receiver';
+import { Session, type Announcement } from '../src/session';
+import { add, logged } from './fakes/marks';
+import { FakePeer, settled } from './fakes/peer';
+import { FakeServer, welcome } from './fakes/server';
+import { FakeTimers } from './fakes/timers';
+
+let server: FakeServer;
+let timers: FakeTimers;
+let session: Session;
+let announced: Announcement[];
+
+beforeEach(async () => {
+  vi.stubGlobal('RTCRtpSender', { getCapabilities: () => null });
+  FakePeer.made = [];
+  server = new FakeServer();
+  timers = new FakeTimers();
+  session = new Session({
+    open: server.open,
+    token: 'eyJ',
+    timers,
+    receiver: new Receiver({ connect: FakePeer.connect, timers, isField: (producer) => producer === 7 }),
+    publisher: new Publisher({ connect: FakePeer.connect, timers, startFrameWorker: null }),
+  });
+  announced = [];
+  session.on('announcement', (announcement) => announced.push(announcement));
+  session.start();
+  await settled();
+  server.say(welcome());
+});
+
+const offer = (revision: number, credentials: string) => ({
+  type: 'offer',
+  revision,
+  sdp: `a=ice-ufrag:${credentials}\r\na=mid:0\r\n`,
+  consumers: [{ mid: '0', producer: 7, consumer: 21 }],
+});
+
+function draw(): void {
+  session.tools.handleDown([0.1, 0.1], { producer: 7, rtp_timestamp: 5 }, 0);
+  session.tools.handleMove([[0.5, 0.5]], null, 50, false);
+  session.tools.handleUp();
+}
+
+async function breakAndReturn(fields: Parameters<typeof welcome>[0] = {}): Promise<void> {
+  server.break();
+  timers.advance(200);
+  await settled();
+  server.say(welcome(fields));
+  await settled();
+}
+
+test('an offer is answered with its revision, the field is not buffered', async () => {
+  server.say(offer(3, 'abcd'));
+  await settled();
+  expect(server.sent('answer')[0]).toMatchObject({ revision: 3 });
+  expect([...session.receiver.tracks.keys()]).toEqual([7]);
+  expect(FakePeer.newest.transceivers[0]?.receiver.jitterBufferTarget).toBe(0);
+});
+
+test('an offer with new credentials is for a new connection', async () => {
+  server.say(offer(1, 'abcd'));
+  await settled();
+  server.say(offer(2, 'abcd'));
+  await settled();
+  expect(FakePeer.made.length).toBe(1);
+  server.say(offer(3, 'efgh'));
+  await settled();
+  expect(FakePeer.made.map(({ closed }) => closed)).toEqual([true, false]);
+});
+
+test('a failed receiving connection is asked for again, also after the server was away', async () => {
+  server.say(offer(1, 'abcd'));
+  await settled();
+  FakePeer.newest.become('failed');
+  expect(server.sent('rewatch').length).toBe(1);
+  server.say(offer(2, 'efgh'));
+  await settled();
+  server.break();
+  FakePeer.newest.become('failed');
+  timers.advance(200);
+  await settled();
+  server.say(welcome());
+  expect(server.sent('rewatch').length).toBe(1);
+});
+
+test('one’s own mark is shown at once and confirmed by its number', async () => {
+  draw();
+  expect(session.replica.visible.map(({ sequence }) => sequence)).toEqual([null]);
+  const { operation } = server.sent('mark')[0] as unknown as { operation: { kind: 'add' } };
+  server.say({ type: 'operation', ...logged(1, 'pt-5f0c2a9e', operation as never) });
+  expect(session.replica.visible.map(({ sequence }) => sequence)).toEqual([1]);
+});
+
+test('a refused mark goes, with the reason', async () => {
+  draw();
+  server.say({ type: 'error', id: server.sent('mark')[0]?.id, code: 'too_many_marks', message: 'Too many.' });
+  await settled();
+  expect(session.replica.visible).toEqual([]);
+  expect(announced).toEqual([{ kind: 'mark_refused', code: 'too_many_marks', message: 'Too many.' }]);
+});
+
+test('a mark under way when the connection breaks is sent again; that it had arrived is no error', async () => {
+  draw();
+  await breakAndReturn();
+  expect(server.sent('mark').length).toBe(1);
+  server.say({ type: 'error', id: server.sent('mark')[0]?.id, code: 'duplicate_mark', message: '' });
+  await settled();
+  expect(announced).toEqual([{ kind: 'resumed' }]);
+});
+
+test('under a new identity old marks under way are given up', async () => {
+  draw();
+  await breakAndReturn({ self: 'pt-new', participants: [] });
+  expect(session.replica.visible).toEqual([]);
+  expect(server.sent('mark')).toEqual([]);
+  expect(announced).toEqual([{ kind: 'rejoined' }]);
+});
+
+test('a gap in the log is asked for, once', async () => {
+  server.say({ type: 'operation', ...add(3) });
+  server.say({ type: 'operation', ...add(4) });
+  expect(server.sent('marks').map(({ after }) => after)).toEqual([0]);
+  server.say({ type: 'reply', id: server.sent('marks')[0]?.id, after: 0, sequence: 4, operations: [add(1), add(2), add(3), add(4)] });
+  await settled();
+  expect(session.replica.visible.length).toBe(4);
+});
+
+test('without a data channel a stroke in progress goes over the socket, stamped by the server’s clock', () => {
+  session.tools.handleDown([0.1, 0.1], { producer: 7, rtp_timestamp: 5 }, 0);
+  session.tools.handleMove([[0.5, 0.5]], null, 50, false);
+  session.tools.handleMove([[0.6, 0.5]], null, 100, false);
+  expect(server.sent('stroke').map(({ n, from, sent }) => [n, from, sent])).toEqual([
+    [1, 0, 1_795_305_600_000],
+    [2, 0, 1_795_305_600_000],
+  ]);
+});
+
+test('who comes and goes and what is recorded is announced', () => {
+  const participant = { participant: 'pt-x', name: 'Prof. Tanaka', role: 'expert', state: 'connected', colour: '#fff' };
+  server.say({ type: 'participant', participant });
+  server.say({ type: 'participant', participant: { ...participant, state: 'away' } });
+  server.say({ type: 'participant_left', participant: 'pt-x', reason: 'timeout' });
+  server.say({ type: 'recording', recording: { recording: 'r', state: 'recording', since: 0, by: 'Dr. Weber' } });
+  server.say({ type: 'recording', recording: null });
+  expect(announced.map(({ kind }) => kind)).toEqual(['joined', 'timed_out', 'recording_started', 'recording_stopped']);
+  expect(session.room.participants.has('pt-x')).toBe(false);
+});
+
+test('after a new identity everything is published anew', async () => {
+  session.publisher.send('camera', { id: 'c', kind: 'video', getSettings: () => ({}) } as unknown as MediaStreamTrack, '');
+  await settled();
+  expect(server.sent('publish').length).toBe(1);
+  await breakAndReturn({ self: 'pt-new' });
+  expect(server.sent('publish').length).toBe(1);
+  expect(FakePeer.made.length).toBe(2);
+});
+
+test('a publication that a break interrupted is made again after the resumption', async () => {
+  session.publisher.send('camera', { id: 'c', kind: 'video', getSettings: () => ({}) } as unknown as MediaStreamTrack, '');
+  await settled();
+  await breakAndReturn();
+  expect(server.sent('publish').length).toBe(1);
+});
