@@ -1,0 +1,289 @@
+"""A recording: everybody knows of it, it plays, it is its room's alone, and neither a full disk nor a kill hides."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import resource
+import signal
+import sys
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from loadtests.caller import Caller, Message, Refused, calling
+from server.secret_file import load_secret
+from signalling.tokens import issue
+from tests.helpers.peer import Publisher
+from tests.helpers.served import Answered, Served, ask, served
+from tests.helpers.udp_peers import until
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as server:
+        yield server
+
+
+def journal_size(folder: Path, recording: str) -> int:
+    return (folder / "recordings" / recording / "journal.kjr").stat().st_size
+
+
+async def prepared(url: str, bearer: dict[str, str], recording: str) -> Message:
+    """Wait until a recording's containers are made; returns its line of the list."""
+    async with asyncio.timeout(60):
+        while True:
+            listed = (await ask(url, "GET", "/api/recordings", bearer)).json()["recordings"]
+            line: Message = next(line for line in listed if line["recording"] == recording)
+            if line["state"] in ("complete", "truncated") and "progress" not in line:
+                description = await ask(url, "GET", f"/api/recordings/{recording}", bearer)
+                if description.status == 200:
+                    return line
+            await asyncio.sleep(0.05)
+
+
+async def recorded(server: Served) -> tuple[str, list[dict[str, Any]]]:
+    """Record two seconds of picture and sound with a mark on it; returns the recording and its producers."""
+    async with calling(server.url, server.token("surgeon", "Dr. S")) as (surgeon,):
+        publisher = Publisher(surgeon)
+        try:
+            producers = await publisher.publish("field")
+            await surgeon.request("record", action="start")
+            recording = str((await surgeon.notice("recording"))["recording"]["recording"])
+            mark = {
+                "mark": "m-1",
+                "shape": "text",
+                "anchor": {"producer": producers[0]["producer"], "rtp_timestamp": 1},
+                "points": [[0.5, 0.5]],
+                "width": 0.004,
+                "text": "here",
+            }
+            await surgeon.request("mark", operation={"kind": "add", "mark": mark})
+            await until(lambda: journal_size(server.folder, recording) > 60_000, 30)
+            await surgeon.request("record", action="stop")
+            return recording, producers
+        finally:
+            await publisher.close()
+
+
+async def test_everybody_is_told_who_records(running: Served) -> None:
+    tokens = running.token("surgeon", "Dr. S"), running.token("observer", "Mr. O")
+    async with calling(running.url, *tokens) as (surgeon, observer):
+        await surgeon.request("record", action="start")
+        told = await observer.notice("recording")
+        assert told == await surgeon.notice("recording")
+        assert re.fullmatch(r"\d{8}-\d{6}-ward-[0-9a-f]{4}", told["recording"]["recording"])
+        assert (told["recording"]["state"], told["recording"]["by"]) == ("recording", "Dr. S")
+        async with Caller(running.url, running.token("trainee")) as late:
+            assert late.welcome["recording"] == told["recording"]
+        with pytest.raises(Refused) as refused:
+            await surgeon.request("record", action="start")
+        assert refused.value.code == "already_recording"
+        assert await running.metric("konsil_recordings") == 1
+        await surgeon.request("record", action="stop")
+        assert (await observer.notice("recording"))["recording"] is None
+        with pytest.raises(Refused) as refused:
+            await surgeon.request("record", action="stop")
+        assert refused.value.code == "not_recording"
+        assert await running.metric("konsil_recordings") == 0
+
+
+async def test_a_recording_is_listed_described_and_plays(running: Served) -> None:
+    recording, producers = await recorded(running)
+    bearer = running.bearer("trainee")
+    line = await prepared(running.url, bearer, recording)
+    assert (line["state"], line["room"], line["cameras"], line["marks"]) == ("complete", "ward", 1, 1)
+    assert line["seconds"] > 0
+    description = (await running.ask("GET", f"/api/recordings/{recording}", bearer)).json()
+    assert description["recording"] == recording
+    assert [p["name"] for p in description["participants"]] == ["Dr. S"]
+    (camera,) = description["cameras"]
+    assert (camera["producer"], camera["source"], camera["codec"]) == (
+        producers[0]["producer"],
+        "field",
+        "VP8",
+    )
+    assert camera["audio"] == producers[1]["producer"]
+    assert (camera["width"], camera["height"]) == (640, 480)
+    (operation,) = description["operations"]
+    assert operation["operation"]["mark"]["text"] == "here"
+    assert {event["kind"] for event in description["events"]} >= {"participant_joined"}
+    file = await running.ask("GET", f"/api/recordings/{recording}/{camera['file']}", bearer)
+    assert file.status == 200
+    assert file.headers["content-type"] == camera["type"].partition(";")[0]
+    with av.open(BytesIO(file.body)) as container:
+        assert {stream.type for stream in container.streams} == {"video", "audio"}
+        frames = list(container.decode(video=0))
+        assert len(frames) > 5
+        times = [float(frame.time) for frame in frames]
+        assert times == sorted(times)
+        assert abs(times[-1] - times[0] - camera["seconds"]) < 1
+
+
+async def test_a_player_asks_for_ranges_with_the_cookie(running: Served) -> None:
+    recording, _ = await recorded(running)
+    await prepared(running.url, running.bearer("trainee"), recording)
+    opened = await running.ask("POST", "/api/replay", running.bearer("trainee"))
+    assert opened.status == 204
+    attributes = opened.headers["set-cookie"]
+    assert all(part in attributes for part in ("HttpOnly", "SameSite=Strict", "Path=/api/recordings"))
+    cookie = {"Cookie": attributes.partition(";")[0]}
+    assert (await running.ask("GET", "/api/recordings", cookie)).status == 200
+    description = (await running.ask("GET", f"/api/recordings/{recording}", cookie)).json()
+    path = f"/api/recordings/{recording}/{description['cameras'][0]['file']}"
+    whole = (await running.ask("GET", path, cookie)).body
+    part = await running.ask("GET", path, cookie | {"Range": "bytes=100-199"})
+    assert (part.status, part.body) == (206, whole[100:200])
+    assert part.headers["content-range"] == f"bytes 100-199/{len(whole)}"
+    assert (await running.ask("GET", path, cookie | {"Range": f"bytes={len(whole)}-"})).status == 416
+    # the cookie is for replays alone, and for its own room's
+    assert (await running.ask("POST", "/api/replay", cookie)).status == 401
+    offer = cookie | {"Content-Type": "application/sdp"}
+    assert (await running.ask("POST", "/whip/ward", offer, b"v=0\r\n")).status == 401
+    other = await running.ask("POST", "/api/replay", running.bearer("trainee", room="other"))
+    elsewhere = {"Cookie": other.headers["set-cookie"].partition(";")[0]}
+    assert (await running.ask("GET", path, elsewhere)).status == 404
+    assert (await running.ask("GET", f"/api/recordings/{recording}", elsewhere)).status == 404
+    assert (await running.ask("GET", "/api/recordings", elsewhere)).json() == {"recordings": []}
+    # an observer sees the room while it lasts
+    assert (await running.ask("GET", path, running.bearer("observer"))).status == 403
+    assert (await running.ask("POST", "/api/replay", running.bearer("observer"))).status == 403
+    # only containers are given out, and only of this folder
+    base = f"/api/recordings/{recording}"
+    names = [
+        "journal.kjr",
+        "description.json",
+        "..",
+        "../../secret",
+        "%2e%2e%2f%2e%2e%2fsecret",
+        "7.mp4%00",
+        "9.webm",
+    ]
+    answers: list[Answered] = [await running.ask("GET", f"{base}/{name}", cookie) for name in names]
+    answers += [
+        await running.ask("GET", f"/api/recordings/{name}", cookie)
+        for name in ("..", "%2e%2e", "..%2f..%2fsecret", "%252e%252e", recording + ".", recording + "%0d%0a")
+    ]
+    assert [answer.status for answer in answers] == [404] * len(answers)
+    assert not any(answer.headers.get("location") for answer in answers)
+
+
+async def test_a_disk_without_room_starts_no_recording(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path, minimum_free_mb=1_000_000_000) as server,
+        Caller(server.url, server.token("surgeon")) as surgeon,
+    ):
+        with pytest.raises(Refused) as refused:
+            await surgeon.request("record", action="start")
+        assert refused.value.code == "disk_full"
+        (conductor,) = server.service.rooms.values()
+        assert conductor.room.recording is None
+        assert list((tmp_path / "recordings").iterdir()) == []
+
+
+@contextlib.contextmanager
+def small_files(limit: int) -> Any:
+    """Let the kernel refuse what makes a file longer than the limit, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_a_disk_that_fills_up_is_told_and_the_room_goes_on(running: Served) -> None:
+    tokens = running.token("surgeon", "Dr. S"), running.token("observer", "Mr. O")
+    async with calling(running.url, *tokens) as (surgeon, observer):
+        publisher = Publisher(surgeon)
+        try:
+            await publisher.publish("field")
+            await surgeon.request("record", action="start")
+            started = (await observer.notice("recording"))["recording"]
+            with small_files(40_000):
+                failed = (await observer.notice("recording"))["recording"]
+            assert (failed["recording"], failed["state"]) == (started["recording"], "failed")
+            assert failed["reason"].endswith(".")
+            assert (await surgeon.request("ping", time=1.0))["type"] == "pong"
+            async with Caller(running.url, running.token("trainee")) as late:
+                assert late.welcome["recording"] == failed
+            # a new one may be tried, and what was written of the old one can be seen
+            await surgeon.request("record", action="start")
+            assert (await observer.notice("recording"))["recording"]["state"] == "recording"
+            line = await prepared(running.url, running.bearer("trainee"), started["recording"])
+            assert line["state"] == "truncated"
+        finally:
+            await publisher.close()
+
+
+@contextlib.asynccontextmanager
+async def process(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Run a server of its own; gives it and its URL."""
+    environment = {
+        "KONSIL_HTTP_PORT": "0",
+        "KONSIL_MEDIA_PORT": "0",
+        "KONSIL_RECORDINGS_FOLDER": str(folder / "recordings"),
+        "KONSIL_RECORDINGS_MINIMUM_FREE_MB": "1",
+        "KONSIL_SECRETS_FILE": str(folder / "secret"),
+    }
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "server", "run",
+        cwd=ROOT, env=os.environ | environment, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert server.stderr is not None
+    try:
+        async with asyncio.timeout(60):
+            while not (found := re.search(rb"serves on port (\d+)", line := await server.stderr.readline())):
+                assert line, "the server ended before it served"
+        yield server, f"http://127.0.0.1:{int(found[1])}"
+    finally:
+        if server.returncode is None:
+            server.kill()
+        await server.communicate()
+
+
+async def test_a_server_that_is_killed_leaves_what_it_recorded(tmp_path: Path) -> None:
+    secret = load_secret(tmp_path / "secret")
+
+    def token(role: Any) -> str:
+        return issue(secret, room="ward", name="Dr. S", role=role, expires=4e9)
+
+    async with process(tmp_path) as (server, url), Caller(url, token("surgeon")) as surgeon:
+        publisher = Publisher(surgeon)
+        try:
+            await publisher.publish("field")
+            await surgeon.request("record", action="start")
+            recording = (await surgeon.notice("recording"))["recording"]["recording"]
+            await until(lambda: journal_size(tmp_path, recording) > 100_000, 30)
+            server.send_signal(signal.SIGKILL)
+            await server.wait()
+        finally:
+            await publisher.close()
+    async with process(tmp_path) as (server, url):
+        bearer = {"Authorization": f"Bearer {token('trainee')}"}
+        line = await prepared(url, bearer, recording)
+        assert line["state"] == "truncated"
+        assert line["cameras"] == 1
+        description = (await ask(url, "GET", f"/api/recordings/{recording}", bearer)).json()
+        file = await ask(
+            url, "GET", f"/api/recordings/{recording}/{description['cameras'][0]['file']}", bearer
+        )
+        with av.open(BytesIO(file.body)) as container:
+            assert sum(1 for _ in container.decode(video=0)) > 5
+        # and a server that is asked to stop does so at once
+        server.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(server.wait(), 20) == 0
+
+
+async def test_one_recording_that_cannot_be_exported_holds_up_no_other(running: Served) -> None:
+    running.service.archive.export("20261122-101500-ward-0000")
+    recording, _ = await recorded(running)
+    assert (await prepared(running.url, running.bearer("trainee"), recording))["state"] == "complete"
