@@ -9,7 +9,7 @@ class _Consumer: ...
 _Ids = tuple[int, int, int, int, int, int]
 
 def bare_send(
-    addresses: Sequence[tuple[str, int]], sizes: Sequence[int], bursts: int, buffer: int, /
+    addresses: Sequence[tuple[str, int]], sizes: Sequence[int], bursts: int, buffer: int, interval_ns: int, /
 ) -> tuple[int, int]:
     """Send bursts of datagrams of these sizes to each address, and tell (datagrams, CPU ns).
 

@@ -38,6 +38,14 @@ static void flush(struct bare *bare, int messages)
     }
 }
 
+/* Sleep until the next burst's time. */
+static void keep_pace(int64_t *due, long long interval)
+{
+    *due += interval;
+    struct timespec until = {*due / SECOND, *due % SECOND};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
 static uint64_t send_burst(struct bare *bare)
 {
     int messages = 0, slot = 0;
@@ -99,7 +107,8 @@ PyObject *bare_send(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     PyObject *targets, *sizes, *result = NULL;
     int bursts, buffer;
-    if (!PyArg_ParseTuple(arguments, "OOii", &targets, &sizes, &bursts, &buffer))
+    long long interval; /* ns from burst to burst */
+    if (!PyArg_ParseTuple(arguments, "OOiiL", &targets, &sizes, &bursts, &buffer, &interval))
         return NULL;
     if (PySequence_Size(targets) > MAX_TARGETS || PySequence_Size(sizes) > MAX_BURST)
         return PyErr_Format(PyExc_ValueError, "at most %d targets and %d sizes", MAX_TARGETS, MAX_BURST);
@@ -113,8 +122,11 @@ PyObject *bare_send(PyObject *Py_UNUSED(module), PyObject *arguments)
         int64_t used;
         Py_BEGIN_ALLOW_THREADS
         used = thread_ns();
-        for (int i = 0; i < bursts; i++)
+        int64_t due = monotonic_ns();
+        for (int i = 0; i < bursts; i++) {
             packets += send_burst(bare);
+            keep_pace(&due, interval);
+        }
         used = thread_ns() - used;
         Py_END_ALLOW_THREADS
         result = Py_BuildValue("(KL)", (unsigned long long)packets, (long long)used);

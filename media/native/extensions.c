@@ -83,7 +83,7 @@ bool parse_layout(const uint8_t *data, size_t size, const uint8_t *extension_ids
     return true;
 }
 
-static uint8_t *put(uint8_t *at, int id, const void *value, size_t size)
+static inline uint8_t *put(uint8_t *at, int id, const void *value, size_t size)
 {
     *at++ = (uint8_t)(id << 4 | (int)(size - 1));
     memcpy(at, value, size);
@@ -110,7 +110,8 @@ int write_extensions(struct consumer *consumer, const struct packet *packet, int
 {
     const uint8_t *ids = consumer->extension_ids;
     uint8_t *at = out + 4;
-    memcpy(at, consumer->fixed_extensions, (size_t)consumer->fixed_size);
+    /* the room behind is written next: so all of it may be copied, in one go */
+    memcpy(at, consumer->fixed_extensions, MAX_FIXED_EXTENSIONS);
     at += consumer->fixed_size;
     if (ids[EXTENSION_ABS_SEND_TIME] != 0) {
         /* 24 bits: seconds as 6.18 fixed point */
@@ -123,9 +124,16 @@ int write_extensions(struct consumer *consumer, const struct packet *packet, int
         write_16(value, consumer->transport->wide_sequence++);
         at = put(at, ids[EXTENSION_TRANSPORT_WIDE], value, sizeof value);
     }
-    if (ids[EXTENSION_ABS_CAPTURE_TIME] != 0 && packet->layout.capture_time != 0)
-        at = put(at, ids[EXTENSION_ABS_CAPTURE_TIME], packet->data + packet->layout.capture_time,
-                 packet->layout.capture_time_size);
+    if (ids[EXTENSION_ABS_CAPTURE_TIME] != 0 && packet->layout.capture_time != 0) {
+        const uint8_t *value = packet->data + packet->layout.capture_time;
+        bool with_offset = packet->layout.capture_time_size == 16;
+        at = put(at, ids[EXTENSION_ABS_CAPTURE_TIME], value, 8);
+        if (with_offset) {
+            memcpy(at, value + 8, 8);
+            at[-9] += 8; /* the length, before the value */
+            at += 8;
+        }
+    }
     if (ids[EXTENSION_AUDIO_LEVEL] != 0 && packet->layout.audio_level != 0)
         at = put(at, ids[EXTENSION_AUDIO_LEVEL], packet->data + packet->layout.audio_level, 1);
     if (at == out + 4)

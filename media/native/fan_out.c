@@ -16,8 +16,11 @@ bool sendable(struct plane *plane, const struct transport *transport, int packet
 static int rewrite(struct plane *plane, struct consumer *consumer, const struct packet *packet, uint16_t sequence,
                    bool rtx, uint8_t *out)
 {
-    int header = 12 + 4 * (packet->data[0] & 15); /* with contributing sources */
-    memcpy(out, packet->data, (size_t)header);
+    /* copies of a constant size: a short memcpy of a variable one costs more than all the rest here */
+    int header = 12;
+    memcpy(out, packet->data, 12);
+    for (int sources = packet->data[0] & 15; sources > 0; sources--, header += 4)
+        memcpy(out + header, packet->data + header, 4);
     int size = header + write_extensions(consumer, packet, plane->sending_time, out + header);
     out[0] = (uint8_t)((packet->data[0] & 0xef) | (size > header ? 0x10 : 0));
     out[1] = (uint8_t)((packet->data[1] & 0x80) | (rtx ? consumer->rtx_payload_type : consumer->payload_type));

@@ -11,7 +11,7 @@ extern PyType_Spec plane_spec, probe_spec;
 struct byte_ring;
 PyObject *take_event(struct byte_ring *ring);
 
-/* bare.c: bare_send(addresses, sizes, bursts, rooms) -> (packets, CPU ns) */
+/* bare.c: bare_send(addresses, sizes, bursts, buffer, interval) -> (packets, CPU ns) */
 PyObject *bare_send(PyObject *module, PyObject *arguments);
 PyObject *bare_drain(PyObject *module, PyObject *descriptors);
 

@@ -112,7 +112,7 @@ def test_a_nack_is_answered_and_other_datagrams_are_handed_over() -> None:
         assert rtcp.address == plane.address
         assert probe.sent(stream).repeated == 2
         probe.send(index, plane.address, struct.pack("!HHI", 1, 0, 0x2112A442) + bytes(12))
-        kinds = set()
+        kinds: set[EventKind] = set()
 
         def stun_came() -> bool:
             kinds.update(event.kind for event in plane.events())
