@@ -240,8 +240,9 @@ class Plane(Protocol):
     def set_keys(self, transport: TransportId, receive: Session, send: Session) -> None:
         """Hand the SRTP sessions over. The plane alone uses them until the REMOVED event.
 
-        A repeat may be as old as the history: both need a `window_size` of 2,048 and more, and `send` needs
-        `allow_repeat_tx` for consumers without RTX.
+        `send` needs `allow_repeat_tx`, for consumers without RTX, and a small `window_size` such as 128: libsrtp
+        shifts the whole window for each packet (4,096: 40 % more CPU). What is older than the window goes out in
+        the RTX stream; a consumer without one is not sent it (PROTECT_FAILED). `receive` needs 2,048 and more.
         """
 
     def remove_transport(self, transport: TransportId) -> None:
