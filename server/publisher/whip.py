@@ -141,8 +141,11 @@ class Whip:
                 final=True,
             ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            words = str(error) or type(error).__name__
-            raise WhipError(f"The server at {self._server} cannot be reached: {words}", final=False) from None
+            cause = getattr(error, "os_error", error)
+            words = getattr(cause, "strerror", None) or str(error) or type(error).__name__
+            raise WhipError(
+                f"The server at {self._server} cannot be reached: {words}.", final=False
+            ) from None
 
     def _learn(self, text: str, asked: int, answered: int) -> None:
         try:
