@@ -106,7 +106,8 @@ class Session:
 
         Raise WhipError, SourceError or ConnectionLostError; goodbyes are said on every way out.
         """
-        self._endpoint = Endpoint(NativePlane((_local_host(self._whip.host), 0)), on_event=self._plane_event)
+        host = await _local_host(self._whip.host)
+        self._endpoint = Endpoint(NativePlane((host, 0)), on_event=self._plane_event)
         try:
             self._transport = self._endpoint.create(role="client")
             await self._connect()
@@ -351,10 +352,11 @@ def _random_ssrc() -> Ssrc:
     return Ssrc(secrets.randbits(32) or 1)
 
 
-def _local_host(server: str) -> str:
+async def _local_host(server: str) -> str:
     """Choose where to listen: a server on this machine is reached without being reachable from outside."""
     try:
-        loopback = ipaddress.ip_address(socket.gethostbyname(server)).is_loopback
-    except (OSError, ValueError):
+        found = await asyncio.get_running_loop().getaddrinfo(server, None, family=socket.AF_INET)
+        loopback = all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
+    except OSError:
         loopback = False
     return "127.0.0.1" if loopback else "0.0.0.0"  # noqa: S104
