@@ -1,0 +1,270 @@
+"""The router over the reference plane, in memory and in virtual time."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from media.ids import Mid, ProducerId, Ssrc
+from media.plane import NO_EXTENSIONS, Codec, EventKind, PlaneEvent
+from media.router import Router, SenderReportReceived
+from media.rtp.feedback import PictureLossIndication
+from media.rtp.ntp import ntp_from_unix
+from media.rtp.packet import RtpPacket
+from media.rtp.rtcp import ReceiverReport, SenderReport, parse_compound
+from media.sdp.answer import OfferedTrack
+from media.subscriber import Slot
+from tests.helpers.rtp_harness import MemoryHarness
+from tests.helpers.rtp_peer import Peer
+from tests.helpers.rtp_stream import VP8_DELTA, VP8_KEY
+
+VIDEO = OfferedTrack(Mid("0"), "video", Codec.VP8, 90_000, 96, "", ssrc=Ssrc(1111))
+AUDIO = OfferedTrack(Mid("1"), "audio", Codec.OPUS, 48_000, 111, "", ssrc=Ssrc(2222))
+
+
+@dataclass(slots=True)
+class World:
+    """A publisher, and a router between it and whoever watches."""
+
+    harness: MemoryHarness = field(default_factory=lambda: MemoryHarness("AEAD_AES_128_GCM"))
+    now: float = 1000.0
+
+    def __post_init__(self) -> None:
+        self.ids = itertools.count(100)
+        self.router = Router(self.harness.plane, lambda: next(self.ids))
+        self.sender = self.harness.peer()
+        self._sequence = itertools.count(1)
+
+    ids: itertools.count[int] = field(init=False)
+    router: Router = field(init=False)
+    sender: Peer = field(init=False)
+    _sequence: itertools.count[int] = field(init=False)
+
+    def watch(self, *producers: ProducerId) -> tuple[Peer, list[Slot]]:
+        """Add a watcher that took all that was offered."""
+        peer = self.harness.peer()
+        subscriber = self.router.watch(peer.transport)
+        slots = []
+        for producer in producers:
+            track = self.router.producers[producer].track
+            slot = subscriber.assign(producer, track.codec, track.clock_rate, track.fmtp)
+            slot.accept(track.payload_type, 0, NO_EXTENSIONS)
+            slots.append(slot)
+        self.router.start(peer.transport, slots)
+        return peer, slots
+
+    def send(self, payload: bytes, ssrc: int = 1111, payload_type: int = 96, timestamp: int = 9000) -> None:
+        """Let the publisher send a packet."""
+        number = next(self._sequence)
+        self.sender.send_rtp(
+            RtpPacket(
+                payload_type=payload_type,
+                sequence_number=number,
+                timestamp=timestamp,
+                ssrc=ssrc,
+                payload=payload + b"x" * 20,
+                marker=True,
+            )
+        )
+        self.settle()
+
+    def settle(self) -> None:
+        """Carry datagrams over, hand the plane's events to the router, and let it act."""
+        self.harness.settle()
+        for event in self.harness.plane.events():
+            self.router.receive_event(event)
+        self.router.handle_timer(self.now)
+        self.harness.settle()
+
+    def asked(self) -> int:
+        """How many key frames the publisher was asked for."""
+        return sum(
+            isinstance(packet, PictureLossIndication)
+            for compound in self.sender.rtcp
+            for packet in parse_compound(compound)
+        )
+
+    def report(self, unix: float, rtp_timestamp: int, ssrc: int = 1111, delay: float = 0.02) -> None:
+        """Hand in a sender report that says `unix` and arrives `delay` later."""
+        compound = bytes(SenderReport(ssrc, ntp_from_unix(int(unix * 1e9)), rtp_timestamp, 0, 0))
+        self.router.receive_rtcp(
+            self.sender.transport, compound, self.now, int(unix * 1e9) + int(delay * 1e9)
+        )
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_what_is_published_reaches_who_watches_from_a_key_frame_on(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    peer, (slot,) = world.watch(video)
+    world.send(VP8_DELTA)
+    assert peer.rtp == []
+    world.send(VP8_KEY)
+    world.send(VP8_DELTA)
+    assert [packet.ssrc for packet in peer.rtp] == [slot.ssrc] * 2
+
+
+def test_one_request_for_a_key_frame_serves_all_who_come_within_a_second(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    for _ in range(5):
+        world.watch(video)
+    world.settle()
+    assert world.asked() == 1
+    world.watch(video)
+    world.now += 0.99
+    world.settle()
+    assert world.asked() == 1
+    world.now += 0.01
+    world.settle()
+    assert world.asked() == 2
+    # a key frame that comes meanwhile answers who waits
+    world.watch(video)
+    world.send(VP8_KEY)
+    world.now += 1.0
+    world.settle()
+    assert world.asked() == 2
+
+
+def test_a_receivers_picture_loss_is_passed_to_the_publisher(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    peer, (slot,) = world.watch(video)
+    world.settle()
+    world.now += 5
+    compound = bytes(ReceiverReport(Ssrc(1))) + bytes(PictureLossIndication(Ssrc(1), slot.ssrc))
+    world.router.receive_rtcp(peer.transport, compound, world.now, 0)
+    world.settle()
+    assert world.asked() == 2
+
+
+def test_what_is_unpublished_is_sent_to_nobody(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    peer, (slot,) = world.watch(video)
+    world.send(VP8_KEY)
+    world.router.unpublish(video)
+    world.send(VP8_KEY)
+    assert len(peer.rtp) == 1
+    assert slot.producer == 0
+    world.router.unpublish(video)
+
+
+def test_a_repeated_offer_keeps_producers_and_ends_what_it_drops(world: World) -> None:
+    first = world.router.publish(world.sender.transport, [VIDEO, AUDIO])
+    assert world.router.publish(world.sender.transport, [AUDIO, VIDEO]) == first[::-1]
+    assert world.router.publish(world.sender.transport, [AUDIO]) == [first[1]]
+    assert list(world.router.producers) == [first[1]]
+
+
+def test_one_ssrc_for_two_tracks_is_refused_and_leaves_no_half(world: World) -> None:
+    with pytest.raises(ValueError, match="SSRC"):
+        world.router.publish(world.sender.transport, [VIDEO, replace(VIDEO, mid=Mid("5"))])
+    for producer in list(world.router.producers):
+        world.router.unpublish(producer)
+    assert world.harness.plane.statistics().producers == {}
+
+
+def test_a_track_without_declared_ssrc_is_recognised_and_tapped(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [replace(VIDEO, ssrc=Ssrc(0))])
+    # the recorder asked before the first packet came
+    world.router.set_tap(video, enabled=True)
+    world.send(VP8_KEY, ssrc=4711)
+    assert world.router.producers[video].ssrc == 4711
+    assert world.asked() == 1
+    world.send(VP8_KEY, ssrc=4711)
+    assert struct.unpack_from("!I", world.harness.plane.read_tap(), 4)[0] == video
+
+
+def test_an_unknown_stream_that_fits_two_tracks_is_nobodys(world: World) -> None:
+    tracks = [replace(VIDEO, ssrc=Ssrc(0)), replace(VIDEO, ssrc=Ssrc(0), mid=Mid("7"))]
+    producers = world.router.publish(world.sender.transport, tracks)
+    world.send(VP8_KEY, ssrc=4711)
+    assert [world.router.producers[producer].ssrc for producer in producers] == [0, 0]
+
+
+def test_a_sender_report_is_told_in_our_clock_with_the_same_rtp_timestamp(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    peer, (slot,) = world.watch(video)
+    world.send(VP8_KEY)
+    world.report(5_000.0, 3_735_928_559, delay=100.02)
+    world.settle()
+    told = [
+        packet
+        for compound in peer.rtcp
+        for packet in parse_compound(compound)
+        if isinstance(packet, SenderReport)
+    ]
+    assert [(packet.ssrc, packet.rtp_timestamp) for packet in told] == [(slot.ssrc, 3_735_928_559)]
+    assert told[0].packet_count == 1
+    event = world.router.next_event()
+    assert isinstance(event, SenderReportReceived)
+    assert (event.producer, event.rtp_timestamp) == (video, 3_735_928_559)
+    assert abs(event.time - int(5_100.02 * 1e9)) < 1000
+    # a report that travelled faster corrects the clock, a slower one does not
+    world.report(5_001.0, 0, delay=100.01)
+    world.report(5_002.0, 0, delay=109.0)
+    faster, slower = world.router.next_event(), world.router.next_event()
+    assert faster is not None
+    assert slower is not None
+    assert abs(slower.time - faster.time - 10**9) < 1000
+
+
+def test_a_report_about_somebody_elses_stream_is_ignored(world: World) -> None:
+    world.router.publish(world.sender.transport, [VIDEO])
+    stranger = world.harness.peer()
+    compound = bytes(SenderReport(Ssrc(1111), ntp_from_unix(10**18), 1, 0, 0))
+    world.router.receive_rtcp(stranger.transport, compound, world.now, 10**18)
+    world.router.receive_rtcp(world.sender.transport, b"\x80\xc8\xff\xff" + compound, world.now, 10**18)
+    assert world.router.next_event() is None
+
+
+def test_publishers_get_a_report_a_second(world: World) -> None:
+    world.router.publish(world.sender.transport, [VIDEO])
+    world.send(VP8_KEY)
+    world.sender.rtcp.clear()
+    for _ in range(10):
+        world.now += 0.125
+        world.settle()
+    reports = [
+        packet
+        for compound in world.sender.rtcp
+        for packet in parse_compound(compound)
+        if isinstance(packet, ReceiverReport) and packet.reports
+    ]
+    assert len(reports) == 1
+    assert reports[0].reports[0].ssrc == 1111
+    assert world.router.get_timer() == 1002.0
+
+
+def test_who_paused_gets_nothing_until_it_resumes_at_a_key_frame(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    peer, _ = world.watch(video)
+    world.send(VP8_KEY)
+    assert world.router.pause(peer.transport, video, paused=True)
+    world.send(VP8_KEY)
+    assert len(peer.rtp) == 1
+    assert world.router.pause(peer.transport, video, paused=False)
+    world.send(VP8_DELTA)
+    assert len(peer.rtp) == 1
+    world.send(VP8_KEY)
+    assert [packet.sequence_number for packet in peer.rtp][1] == peer.rtp[0].sequence_number + 1
+    assert not world.router.pause(world.sender.transport, video, paused=True)
+
+
+def test_a_transport_that_goes_takes_what_it_sent_and_watched(world: World) -> None:
+    producers = world.router.publish(world.sender.transport, [VIDEO, AUDIO])
+    peer, _ = world.watch(*producers)
+    world.router.remove_transport(peer.transport)
+    assert world.router.subscribers == {}
+    assert world.router.remove_transport(world.sender.transport) == producers
+    assert world.router.get_timer() is None
+
+
+def test_an_event_of_what_is_gone_is_ignored(world: World) -> None:
+    for kind in (EventKind.KEY_FRAME, EventKind.KEY_FRAME_WANTED, EventKind.UNKNOWN_SSRC):
+        world.router.receive_event(PlaneEvent(kind, world.sender.transport, None, 0, 4711, b"\x80"))
+    assert world.router.get_timer() is None
