@@ -4,27 +4,33 @@ import type { Barcode } from '../signalling/protocol';
 const CELLS = 18;
 /** A cell is this part of the frame's height. */
 const CELL = 1 / 40;
-/** Pixels of a cell in the small picture that is read; its inner half is 4 × 4 of them. */
-export const SAMPLE = 8;
-export const STRIP_WIDTH = (CELLS + 1) * SAMPLE;
-export const STRIP_HEIGHT = 2 * SAMPLE;
 const CONTRAST = 64;
 
-/** Where the strip, border included, lies in a frame of this height, in its pixels. */
-export function stripRegion(frameHeight: number): { width: number; height: number } {
-  return { width: (CELLS + 1) * CELL * frameHeight, height: 2 * CELL * frameHeight };
+/** Brightness of the strip's pixels, at the size of the picture itself: rows of `stride` bytes, one every `step`. */
+export interface Luma {
+  bytes: Uint8Array;
+  stride: number;
+  step: number;
+  /** Of the whole frame, in pixels. */
+  frameHeight: number;
 }
 
-/** Read RGBA pixels of STRIP_WIDTH × STRIP_HEIGHT: the frame number, or null where there is no barcode. */
-export function readStrip(pixels: Uint8ClampedArray): number | null {
-  const light = cell(pixels, 0);
-  const dark = cell(pixels, 1);
-  if (light - dark < CONTRAST) return null;
-  // the white border of half a cell: without it a bright picture would now and then read as a number
-  if (border(pixels) < (light + dark) / 2) return null;
+/** The strip, border included, in a frame of this height: whole pixels, even as chroma subsampling wants them. */
+export function stripRegion(frameHeight: number): { width: number; height: number } {
+  const even = (length: number): number => 2 * Math.ceil(length / 2);
+  return { width: even((CELLS + 1) * CELL * frameHeight), height: even(2 * CELL * frameHeight) };
+}
+
+/** Read the frame number, or null where there is no barcode. */
+export function readStrip(luma: Luma): number | null {
+  const light = cell(luma, 0);
+  const dark = cell(luma, 1);
+  if (!(light - dark >= CONTRAST)) return null;
   const threshold = (light + dark) / 2;
+  // the white border of half a cell: without it a bright picture would now and then read as a number
+  if (mean(luma, 0.1, 0.1, CELLS + 0.8, 0.25) < threshold || mean(luma, 0.1, 0.1, 0.25, 1.8) < threshold) return null;
   let frame = 0;
-  for (let bit = 0; bit < 16; bit += 1) frame = frame * 2 + (cell(pixels, bit + 2) > threshold ? 1 : 0);
+  for (let bit = 0; bit < 16; bit += 1) frame = frame * 2 + (cell(luma, bit + 2) > threshold ? 1 : 0);
   return frame;
 }
 
@@ -41,23 +47,21 @@ export function sendingTime(barcode: Barcode, read: number, serverNow: number): 
   return barcode.time + (newest - behind) * interval;
 }
 
-function cell(pixels: Uint8ClampedArray, index: number): number {
-  const left = (0.75 + index) * SAMPLE;
-  return mean(pixels, left, 0.75 * SAMPLE, SAMPLE / 2, SAMPLE / 2);
+/** The mean of a cell's inner half. */
+function cell(luma: Luma, index: number): number {
+  return mean(luma, index + 0.75, 0.75, 0.5, 0.5);
 }
 
-function border(pixels: Uint8ClampedArray): number {
-  const thin = SAMPLE / 4;
-  return Math.min(mean(pixels, thin, 1, STRIP_WIDTH - 2 * thin, thin - 1), mean(pixels, 1, 1, thin - 1, STRIP_HEIGHT - 2));
-}
-
-function mean(pixels: Uint8ClampedArray, left: number, top: number, width: number, height: number): number {
-  let sum = 0;
-  for (let y = top; y < top + height; y += 1) {
-    for (let x = left; x < left + width; x += 1) {
-      const at = 4 * (y * STRIP_WIDTH + x);
-      sum += 0.299 * (pixels[at] ?? 0) + 0.587 * (pixels[at + 1] ?? 0) + 0.114 * (pixels[at + 2] ?? 0);
+/** The mean of a rectangle, whose sides are in cells. */
+function mean(luma: Luma, left: number, top: number, width: number, height: number): number {
+  const size = CELL * luma.frameHeight;
+  const [right, bottom] = [Math.ceil((left + width) * size), Math.ceil((top + height) * size)];
+  let [sum, count] = [0, 0];
+  for (let y = Math.floor(top * size); y < bottom; y += 1) {
+    for (let x = Math.floor(left * size); x < right; x += 1) {
+      sum += luma.bytes[y * luma.stride + x * luma.step] ?? 0;
+      count += 1;
     }
   }
-  return sum / (width * height);
+  return sum / count;
 }

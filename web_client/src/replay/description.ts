@@ -6,7 +6,9 @@ export interface RecordingSummary {
   room: string;
   started: number;
   seconds: number;
-  state: 'recording' | 'complete' | 'truncated';
+  state: 'recording' | 'preparing' | 'complete' | 'truncated';
+  /** How far the preparation has come, 0-1. */
+  progress?: number;
   cameras: number;
   marks: number;
 }
@@ -59,5 +61,6 @@ export interface Description {
   operations: RecordedOperation[];
   pointers: RecordedPointer[];
   events: RoomEvent[];
-  gaps: { producer: ProducerId; at: number; packets: number }[];
+  /** Nothing of the producer can be shown for `seconds` from `at`: its last picture stays on the glass. */
+  gaps: { producer: ProducerId; at: number; packets: number; seconds?: number }[];
 }
