@@ -271,7 +271,7 @@ def _print(verdict: dict[str, Any]) -> None:
     lines = [
         "",
         f"{verdict['fields']} x {verdict['bitrate'] / 1e6:g} Mbit/s to {verdict['experts']} experts, "
-        f"{verdict['seconds']} s{burning}",
+        f"{verdict['bursts_per_frame']} bursts a frame, {verdict['seconds']} s{burning}",
         f"  verdict         {'no loss' if good else 'LOSS'}: {verdict['loss']:.4%}, "
         f"{verdict['silent_streams']} streams silent",
         f"  packets         {verdict['packets_in']:,} in, {verdict['packets_out']:,} out, "
