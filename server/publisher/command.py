@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from server import config as configuration
-from server.config import Config
-from server.secret_file import load_secret
 from signalling.messages import LABEL_LIMIT, SOURCES
 from signalling.tokens import is_room_name, issue
 
+from .. import config as configuration
+from ..config import Config
+from ..secret_file import load_secret
 from .session import ConnectionLostError, Session, Status, Wishes
 from .source import Source, SourceError, shown
 from .whip import Whip, WhipError
