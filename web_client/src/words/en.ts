@@ -36,7 +36,6 @@ export const en = {
   preview: 'This is how the others will see you',
   level: 'Microphone level',
   level_hint: 'Say a few words: the bar should move.',
-  allow_devices: 'Ask for camera and microphone',
   opening_devices: 'Opening camera and microphone…',
 
   // what can go wrong before and while joining
@@ -81,6 +80,7 @@ export const en = {
   leave: 'Leave',
   stage: 'Stage',
   waiting_for_picture: 'Waiting for the picture…',
+  waiting_long: 'No picture has come for {seconds} s. The network may be holding it back.',
   waiting_for_field: 'No picture yet',
   waiting_for_field_text: 'The operating field appears here as soon as it is sent.',
   picture_paused: 'Not sending a picture',
@@ -124,7 +124,6 @@ export const en = {
   recording_by: 'Recording, started by {name}',
   help: 'Keys',
   language_switch: '中文',
-  more: 'More',
 
   // tools
   tools: 'Drawing tools',
@@ -141,7 +140,6 @@ export const en = {
   draw_no_frame: 'There is no frame to draw on yet.',
   draw_frozen: 'The picture is frozen. A mark on it could point at the wrong tissue.',
   draw_disconnected: 'Not connected. Marks can be placed again when the connection is back.',
-  draw_not_permitted: 'Your role watches; it does not draw.',
 
   // announcements
   said_joined: '{name} has joined',

@@ -35,7 +35,6 @@ export const zh: Catalogue = {
   preview: '其他人看到的画面',
   level: '麦克风音量',
   level_hint: '请说几句话，音量条应随之变化。',
-  allow_devices: '请求使用摄像头和麦克风',
   opening_devices: '正在打开摄像头和麦克风…',
 
   no_token_title: '链接不完整',
@@ -77,6 +76,7 @@ export const zh: Catalogue = {
   leave: '离开',
   stage: '主画面',
   waiting_for_picture: '等待图像…',
+  waiting_long: '已等待 {seconds} 秒仍无图像，可能被网络阻挡。',
   waiting_for_field: '暂无图像',
   waiting_for_field_text: '术野开始发送后将显示在此处。',
   picture_paused: '未发送图像',
@@ -119,7 +119,6 @@ export const zh: Catalogue = {
   recording_by: '正在录制，由{name}开始',
   help: '快捷键',
   language_switch: 'EN',
-  more: '更多',
 
   tools: '标注工具',
   tool_freehand: '画笔',
@@ -135,7 +134,6 @@ export const zh: Catalogue = {
   draw_no_frame: '还没有可以标注的画面。',
   draw_frozen: '画面已冻结，此时标注可能指向错误的组织。',
   draw_disconnected: '未连接。恢复连接后可以继续标注。',
-  draw_not_permitted: '您的身份只能观看，不能标注。',
 
   said_joined: '{name}已加入',
   said_left: '{name}已离开',
