@@ -151,8 +151,12 @@ class Router:
         self.subscribers[transport] = subscriber
         return subscriber
 
-    def start(self, transport: TransportId, slots: Sequence[Slot]) -> None:
-        """Send to these slots of a transport from now on: its answer took them."""
+    def start(self, transport: TransportId, slots: Sequence[Slot], *, connected: bool = True) -> None:
+        """Send to these slots of a transport from now on: its answer took them.
+
+        A transport that is not `connected` yet has no keys, and a key frame now would be lost on it: then the
+        request waits for the call of `connected`.
+        """
         for slot in slots:
             producer = self.producers.get(slot.producer)
             if producer is None or slot.started:
@@ -161,7 +165,16 @@ class Router:
             self._plane.add_consumer(self._consumer(transport, slot, producer))
             if producer.instant is not None:
                 self._plane.send_rtcp(transport, sender_report(slot.ssrc, producer.instant, None))
-            producer.key_frames.want()
+            if connected:
+                producer.key_frames.want()
+
+    def connected(self, transport: TransportId) -> None:
+        """Ask for the key frames that a transport begins with, now that it can be sent them."""
+        subscriber = self.subscribers.get(transport)
+        for slot in subscriber.slots if subscriber else ():
+            producer = self.producers.get(slot.producer)
+            if producer is not None and slot.started:
+                producer.key_frames.want()
 
     def _consumer(self, transport: TransportId, slot: Slot, producer: Producer) -> ConsumerSpec:
         return ConsumerSpec(

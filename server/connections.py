@@ -126,8 +126,10 @@ class Watching:
         describe: Callable[[ProducerId], tuple[str, str]],
         on_rtcp: RtcpHandler,
         on_message: Callable[[str, str | bytes], None],
+        changed: Callable[[], None],
     ) -> None:
-        """`describe` names a producer's stream (its participant) and source."""
+        """`describe` names a producer's stream (its participant) and source; `changed` has the router looked at."""
+        self._changed = changed
         self._on_rtcp = on_rtcp
         self._on_message = on_message
         self._endpoint = endpoint
@@ -229,12 +231,17 @@ class Watching:
                 continue
             slot.accept(accepted.payload_type, accepted.rtx_payload_type, accepted.extensions)
             taken.append(slot)
-        self._router.start(self.transport.id, taken)
+        self._router.start(
+            self.transport.id, taken, connected=self.transport.state is TransportState.CONNECTED
+        )
         self._offer_changes()
         return refused
 
     def _state_changed(self, state: TransportState, reason: str) -> None:
-        if state in (TransportState.FAILED, TransportState.CLOSED):
+        if state is TransportState.CONNECTED:
+            self._router.connected(self.transport.id)
+            self._changed()
+        elif state in (TransportState.FAILED, TransportState.CLOSED):
             log.info("a receiving transport ended: %s", reason)
             # the plane lets go of its consumers, so nobody may name them any more
             self._router.remove_transport(self.transport.id)

@@ -60,6 +60,7 @@ class Member:
                 conductor.describe_producer,
                 conductor.receive_rtcp,
                 self.receive_channel,
+                conductor.pump,
             )
 
     # -- sockets -------------------------------------------------------------------------------------------------

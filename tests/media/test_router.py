@@ -131,6 +131,23 @@ def test_one_request_for_a_key_frame_serves_all_who_come_within_a_second(world: 
     assert world.asked() == 2
 
 
+def test_a_key_frame_is_asked_for_when_it_can_be_received_and_not_before(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    peer = world.harness.peer(keys=False)
+    slot = world.router.watch(peer.transport).assign(video, Codec.VP8, 90_000, "")
+    slot.accept(96, 0, NO_EXTENSIONS)
+    world.router.start(peer.transport, [slot], connected=False)
+    world.settle()
+    assert world.asked() == 0
+    world.send(VP8_KEY)
+    world.harness.plane.set_keys(peer.transport, peer.plane_receive, peer.plane_send)
+    world.router.connected(peer.transport)
+    world.settle()
+    assert world.asked() == 1
+    world.send(VP8_KEY)
+    assert len(peer.rtp) == 1
+
+
 def test_a_receivers_picture_loss_is_passed_to_the_publisher(world: World) -> None:
     (video,) = world.router.publish(world.sender.transport, [VIDEO])
     peer, (slot,) = world.watch(video)
