@@ -31,8 +31,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "av": ("recorder/export/", "server/publisher/", "server/demo/"),
     "cv2": ("recorder/export/", "server/demo/"),
     "numpy": ("recorder/export/", "server/demo/", "loadtests/"),
-    "aiohttp": ("server/",),
-    "prometheus_client": ("server/",),
+    "aiohttp": ("server/", "loadtests/server_process.py"),
+    "prometheus_client": ("server/", "loadtests/server_process.py"),
     "websockets": ("loadtests/", "server/publisher/", "server/demo/"),
     "jwt": ("signalling/tokens.py",),
 }

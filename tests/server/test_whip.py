@@ -19,6 +19,7 @@ from loadtests.caller import Caller
 from server.config import RoomsConfig
 from tests.helpers.peer import Watcher
 from tests.helpers.served import Answered, Served, served
+from tests.helpers.udp_peers import until
 
 from .offers import good_offer
 
@@ -58,6 +59,9 @@ async def test_a_foreign_encoder_is_seen_and_its_end_too(running: Served, tmp_pa
     ):
         watcher = Watcher(trainee)
         try:
+            # a process that loads FFmpeg takes its time to begin
+            (conductor,) = running.service.rooms.values()
+            await until(lambda: conductor.room.producers, 60)
             publisher = (await trainee.notice("participant"))["participant"]
             assert (publisher["name"], publisher["role"]) == ("Endoscope", "surgeon")
             producer = (await trainee.notice("producer"))["producer"]
