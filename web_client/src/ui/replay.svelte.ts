@@ -5,8 +5,20 @@ import { Timeline, rtpTimestampAt } from '../replay/timeline';
 import type { ParticipantId } from '../signalling/protocol';
 import { ReplayOverlay } from './replay_overlay';
 
-/** Until the first frames have been seen: 30 a second. */
-const USUAL_FRAME_S = 1 / 30;
+/** Until frames have been seen to follow each other: no camera here has more than 60 a second. */
+const SHORTEST_FRAME_S = 1 / 60;
+/** A seek that shows no other frame within this time did not go far enough. */
+const STEP_PATIENCE_MS = 120;
+const STEP_TRIES = 24;
+
+/** A step by one frame, until another frame is on the glass. */
+interface Step {
+  from: number;
+  direction: 1 | -1;
+  target: number;
+  triedAt: number;
+  tries: number;
+}
 
 export class Replay {
   position = $state(0);
@@ -23,7 +35,8 @@ export class Replay {
   readonly #playhead: Playhead;
   readonly #elements: (HTMLMediaElement | null)[];
   #mediaTime = 0;
-  #frameInterval = USUAL_FRAME_S;
+  #frameInterval = Infinity;
+  #step: Step | null = null;
   #shown = '';
 
   constructor(readonly description: Description) {
@@ -64,6 +77,7 @@ export class Replay {
   /** To be called for every frame of the screen. */
   tick(now: number): void {
     const playhead = this.#playhead;
+    this.#continueStep(now);
     const reports = this.#elements.map((element): VideoReport => ({
       currentTime: element?.currentTime ?? 0,
       ready: element !== null && element.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !element.seeking,
@@ -89,16 +103,18 @@ export class Replay {
   }
 
   toggle(): void {
+    this.#step = null;
     if (this.#playhead.playing) this.#playhead.pause();
     else this.#playhead.play();
   }
 
   seek(position: number): void {
+    this.#step = null;
     this.#playhead.seek(position);
   }
 
   jump(seconds: number): void {
-    this.#playhead.seek(this.#playhead.position + seconds);
+    this.seek(this.#playhead.position + seconds);
   }
 
   /** One frame of the main camera on or back: to the middle of it, whatever rounding the container has. */
@@ -106,7 +122,27 @@ export class Replay {
     const camera = this.cameras[this.main];
     this.#playhead.pause();
     if (camera === undefined) return;
-    this.#playhead.seek(camera.offset + this.#mediaTime + (direction + 0.5) * this.#frameInterval);
+    const from = this.#mediaTime;
+    const target = from + (direction + 0.5) * this.#interval;
+    this.#step = { from, direction, target, triedAt: performance.now(), tries: 1 };
+    this.#playhead.seek(camera.offset + target);
+  }
+
+  get #interval(): number {
+    return Number.isFinite(this.#frameInterval) ? this.#frameInterval : SHORTEST_FRAME_S;
+  }
+
+  /** The frame stands longer than was thought: go half a frame farther. */
+  #continueStep(now: number): void {
+    const [step, camera, element] = [this.#step, this.cameras[this.main], this.#elements[this.main]];
+    if (step === null || camera === undefined || !element) return;
+    if (this.#mediaTime !== step.from || this.#playhead.playing || step.tries >= STEP_TRIES) this.#step = null;
+    else if (!element.seeking && now - step.triedAt >= STEP_PATIENCE_MS) {
+      step.target += (step.direction * this.#interval) / 2;
+      step.triedAt = now;
+      step.tries += 1;
+      this.#playhead.seek(camera.offset + step.target);
+    }
   }
 
   setSpeed(speed: number): void {
@@ -122,7 +158,7 @@ export class Replay {
   setMain(index: number): void {
     this.main = index;
     this.#playhead.setMain(index);
-    this.#frameInterval = USUAL_FRAME_S;
+    this.#frameInterval = Infinity;
     this.#playhead.seek(this.#playhead.position);
   }
 
@@ -144,7 +180,7 @@ export class Replay {
     const handleFrame = (_now: number, { mediaTime }: VideoFrameCallbackMetadata): void => {
       handle = video.requestVideoFrameCallback(handleFrame);
       if (index !== this.main) return;
-      const step = before === null ? 0 : mediaTime - before;
+      const step = before === null || !this.playing ? 0 : mediaTime - before;
       // frames are left out at high speed: the shortest step is the true one
       if (step > 0.004 && step < 0.25) this.#frameInterval = Math.min(this.#frameInterval, step);
       before = mediaTime;
