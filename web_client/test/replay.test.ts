@@ -160,7 +160,9 @@ test('events are in order; gaps near each other are one', () => {
       operations: [operation(1, 4, drawnOn('m', 3)), operation(2, 9, { kind: 'clear_field' })],
       events: [
         { at: 0, kind: 'participant_joined', participant: 'pt-a' },
+        { at: 0, kind: 'producer_added', producer: 9, participant: 'pt-a', source: 'microphone' },
         { at: 6, kind: 'participant_left', participant: 'pt-a' },
+        { at: 7, kind: 'producer_removed', producer: 9 },
       ],
       gaps: [
         { producer: 7, at: 12, packets: 3 },
@@ -173,10 +175,12 @@ test('events are in order; gaps near each other are one', () => {
   expect(chapters.map(({ at, kind, words }) => [at, kind, words?.key])).toEqual([
     [4, 'mark', 'chapter_mark'],
     [6, 'room', 'chapter_participant_left'],
+    [7, 'room', 'chapter_producer_removed'],
     [9, 'clear', 'chapter_clear_field'],
     [12, 'gap', 'chapter_gap'],
     [20, 'gap', 'chapter_gap'],
   ]);
   expect(chapters[1]?.words?.values).toMatchObject({ name: 'Dr. Li' });
-  expect(chapters[3]?.words?.values).toEqual({ count: 5 });
+  expect(chapters[2]?.words?.values).toEqual({ name: 'Dr. Li', source: 'source_microphone' });
+  expect(chapters[4]?.words?.values).toEqual({ count: 5 });
 });

@@ -37,14 +37,17 @@ export function chaptersOf(description: Description, say: (key: Key) => string):
     }
   }
 
+  // what has been removed is named by how it came
+  const added = new Map(description.events.flatMap((event) => (event.kind === 'producer_added' ? [[event.producer, event]] : [])));
   for (const event of description.events) {
     // who and what was there at the beginning is no event
     if (event.at < BEGINNING_S && (event.kind === 'participant_joined' || event.kind === 'producer_added')) continue;
     const camera = event.producer === undefined ? undefined : cameras.get(event.producer);
-    const person = people.get(event.participant ?? camera?.participant ?? '');
+    const origin = added.get(event.producer);
+    const person = people.get(event.participant ?? origin?.participant ?? camera?.participant ?? '');
     const kind = event.kind === 'mute' && event.muted === false ? 'unmute' : event.kind;
     const key = `chapter_${kind}`;
-    const source = event.source ?? camera?.source;
+    const source = event.source ?? origin?.source ?? camera?.source;
     const values = { name: event.name ?? person?.name ?? '', source: source === undefined ? '' : say(`source_${source}`) };
     const words = isKey(key) ? { key, values } : null;
     chapters.push({ at: event.at, kind: 'room', colour: person?.colour ?? '', words, plain: kind.replaceAll('_', ' ') });
