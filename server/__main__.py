@@ -74,7 +74,7 @@ def _run(command: str, config: Config, rest: list[str]) -> int:
             # PyAV is loaded by this command alone
             from .publisher import main as publish  # noqa: PLC0415
 
-            return publish(rest)
+            return publish(rest, config)
         case "demo":
             from .demo.consultation import main as demo  # noqa: PLC0415
 

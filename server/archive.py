@@ -99,7 +99,7 @@ class Archive:
                 with contextlib.suppress(ValueError, TypeError, AttributeError):
                     self.progress[name] = float(json.loads(line).get("progress", 0.0))
             if await process.wait() != 0:
-                log.error("the containers of recording %s could not be made", name)
+                log.error("the containers of a recording could not be made")
         except asyncio.CancelledError:
             process.terminate()
             await process.wait()

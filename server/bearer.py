@@ -20,14 +20,19 @@ def token_of(request: web.Request) -> str:
     return token.strip()
 
 
-def claims_of(token: str, service: Service, room: str | None = None) -> Claims:
-    """Verify a token. Raise 401, or 403 when it is for another room."""
+def claims_of(token: str, secret: bytes, now: float) -> Claims:
+    """Verify a token. Raise 401."""
     try:
-        claims = verify(service.secret, token, service.wall_clock())
+        return verify(secret, token, now)
     except TokenError as error:
         raise web.HTTPUnauthorized(
             text=str(error), headers={"WWW-Authenticate": 'Bearer realm="konsil", error="invalid_token"'}
         ) from None
+
+
+def bearer(request: web.Request, service: Service, room: str | None = None) -> Claims:
+    """Verify the request's bearer token. Raise 401, or 403 when it is for another room."""
+    claims = claims_of(token_of(request), service.secret, service.wall_clock())
     if room is not None and claims.room != room:
         raise web.HTTPForbidden(text="This link is for another room.")
     return claims

@@ -10,12 +10,14 @@ import asyncio
 import logging
 
 from aiohttp import web
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from recorder.journal import JournalError
 from recorder.library import JOURNAL, RecordingSummary, UnknownRecording, read_header
-from signalling.tokens import Claims, issue
+from signalling.tokens import SECRET_BYTES, Claims, issue
 
-from .bearer import claims_of, demand, token_of
+from .bearer import bearer, claims_of, demand
 from .service import Service
 
 log = logging.getLogger(__name__)
@@ -42,10 +44,17 @@ class Recordings:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._library = service.archive.library
+        # the cookie opens recordings and nothing else: it is no link, so it is signed by a key of its own
+        self._secret = HKDF(hashes.SHA256(), SECRET_BYTES, salt=None, info=b"konsil replay cookie").derive(
+            service.secret
+        )
 
     def _claims(self, request: web.Request) -> Claims:
         token = request.cookies.get(COOKIE) if "Authorization" not in request.headers else None
-        claims = claims_of(token or token_of(request), self._service)
+        if token is not None:
+            claims = claims_of(token, self._secret, self._service.wall_clock())
+        else:
+            claims = bearer(request, self._service)
         demand(claims, "replay")
         return claims
 
@@ -73,12 +82,10 @@ class Recordings:
 
     async def open(self, request: web.Request) -> web.Response:
         """Trade the bearer for the cookie."""
-        claims = claims_of(token_of(request), self._service)
+        claims = bearer(request, self._service)
         demand(claims, "replay")
         expires = min(claims.expires, self._service.wall_clock() + LIFETIME)
-        token = issue(
-            self._service.secret, room=claims.room, name=claims.name, role=claims.role, expires=expires
-        )
+        token = issue(self._secret, room=claims.room, name=claims.name, role=claims.role, expires=expires)
         response = web.Response(status=204)
         response.set_cookie(
             COOKIE,

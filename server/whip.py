@@ -28,7 +28,7 @@ from signalling.room import RoomError
 from signalling.text import check_text
 from signalling.tokens import is_room_name
 
-from .bearer import claims_of, demand, token_of
+from .bearer import bearer, demand
 from .conductor import Conductor
 from .member import Member
 from .service import Service
@@ -56,7 +56,7 @@ class Whip:
     async def create(self, request: web.Request) -> web.Response:
         """Answer an offer: 201 with the session's Location."""
         service, room = self._service, request.match_info["room"]
-        claims = claims_of(token_of(request), service, room if is_room_name(room) else None)
+        claims = bearer(request, service, room if is_room_name(room) else None)
         if not is_room_name(room):
             raise web.HTTPNotFound(text="There is no such room.")
         source, label = _source(request)
@@ -126,7 +126,7 @@ class Whip:
         return web.Response(status=204)
 
     def _find(self, request: web.Request) -> tuple[Conductor, Member]:
-        claims_of(token_of(request), self._service, request.match_info["room"])
+        bearer(request, self._service, request.match_info["room"])
         self._forget_ended()
         entry = self._sessions.get(request.match_info["session"])
         if entry is None or entry[0].room.name != request.match_info["room"]:

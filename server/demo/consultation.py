@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from media.ids import ProducerId
-from server.config import Config
-from server.links import link
-from server.member import Member
-from server.run import serving, until_stopped
-from server.service import Service
 from signalling import messages
 from signalling.permissions import Role
 from signalling.tokens import Claims, issue
 
-from .clip import FIELD_4K, ClipError, ensure_clip
+from ..config import Config
+from ..links import link
+from ..member import Member
+from ..run import serving, until_stopped
+from ..service import Service
+from .clip import FIELD_4K, ClipError, ensure_clip, print_progress
 
 log = logging.getLogger(__name__)
 
@@ -57,18 +57,12 @@ def main(config: Config, arguments: list[str]) -> int:
     parser.add_argument("--clip", type=Path, default=CLIP, help="the field's file; made on the first start")
     options = parser.parse_args(arguments)
     try:
-        ensure_clip(options.clip, progress=_show_progress)
+        ensure_clip(options.clip, progress=print_progress)
     except ClipError as error:
         print(error, file=sys.stderr)
         return 1
     asyncio.run(_run(config, options.clip))
     return 0
-
-
-def _show_progress(done: int, of: int) -> None:
-    if done % 10 == 0 or done == of:
-        end = "\n" if done == of else ""
-        print(f"\rMaking the 4K demo field, once: frame {done} of {of}", end=end, flush=True)
 
 
 async def _run(config: Config, clip: Path) -> None:
