@@ -1,0 +1,17 @@
+"""What holds for all tests."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# examples are bounded in number, not in time: a busy machine is no failure. Continuous integration tries the same
+# examples each time, people new ones.
+settings.register_profile(
+    "konsil",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("CI") == "true",
+)
+settings.load_profile("konsil")
