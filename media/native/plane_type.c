@@ -1,5 +1,6 @@
 /* The plane's face towards Python: `_native.Plane`. Arguments are checked by media.native.plane, which keeps
- * the capsules; here they become commands. Nothing here waits for the plane's thread but a full command ring. */
+ * the capsules; here they become commands. Nothing here waits for the plane's thread but a full command ring.
+ * Over 600 lines, for it is one flat list of methods: nothing in it can be read apart from its table at the end. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..plane import Codec, Extension, ExtensionIds
+from ..rtp.extensions import BY_URI, URIS
 from .session import ExtensionMap, Format
 
 #: Encoding names (compared without case), clock rate and channels.
@@ -17,15 +18,6 @@ ENCODINGS: dict[Codec, tuple[str, int, int]] = {
     Codec.H265: ("H265", 90000, 1),
 }
 
-EXTENSION_URIS: dict[Extension, str] = {
-    Extension.MID: "urn:ietf:params:rtp-hdrext:sdes:mid",
-    Extension.ABS_SEND_TIME: "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
-    Extension.ABS_CAPTURE_TIME: "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
-    Extension.AUDIO_LEVEL: "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-    Extension.TRANSPORT_WIDE: "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
-    Extension.PLAYOUT_DELAY: "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
-}
-_EXTENSION_OF = {uri: extension for extension, uri in EXTENSION_URIS.items()}
 
 #: The ids that our own offers give, in the order of Extension.
 OUR_EXTENSION_IDS: ExtensionIds = (1, 2, 3, 4, 5, 6)
@@ -78,7 +70,7 @@ def extension_ids(extensions: Iterable[ExtensionMap], kind: str) -> ExtensionIds
     """Give the ids of the extensions that we know; 0 for the others and for ids beyond the one-byte form."""
     ids = [0] * len(Extension)
     for mapping in extensions:
-        extension = _EXTENSION_OF.get(mapping.uri)
+        extension = BY_URI.get(mapping.uri)
         if (
             extension in EXTENSIONS_OF_KIND.get(kind, ())
             and extension is not None
@@ -93,6 +85,6 @@ def extension_maps(ids: ExtensionIds, kind: str) -> tuple[ExtensionMap, ...]:
     """Write ids as SDP has them."""
     return tuple(
         ExtensionMap(ids[extension], uri)
-        for extension, uri in EXTENSION_URIS.items()
+        for extension, uri in URIS.items()
         if ids[extension] and extension in EXTENSIONS_OF_KIND[kind]
     )

@@ -23,6 +23,7 @@ from media.sdp import (
     remote_parameters,
 )
 from media.transport import Endpoint, Transport, TransportState
+from tests.browser.chromium import FLAGS, executable
 from tests.helpers.udp_peers import Heard, publish, publishing_peer, subscribe, until
 
 from .test_endpoints import REPORT, connect
@@ -115,20 +116,6 @@ async def test_aiortc_publishes_and_aiortc_is_sent_it(make_native: MakeNative) -
         await subscriber.close()
 
 
-CHROMIUM_ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--allow-loopback-in-peer-connection",
-]
-
 PUBLISH = """async () => {
   const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: true});
   const peer = window.publisher = new RTCPeerConnection({bundlePolicy: "max-bundle"});
@@ -170,9 +157,7 @@ async def test_chromium_publishes_and_chromium_sees_and_hears_it(make_native: Ma
     heard = Heard(outgoing)
     outgoing.open_channel("ephemeral")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/lib/chromium/chromium", args=CHROMIUM_ARGUMENTS
-        )
+        browser = await playwright.chromium.launch(executable_path=executable(), args=FLAGS)
         page = await browser.new_page()
         # a secure context that is on no network
         await page.route("https://localhost/", lambda route: route.fulfill(body="<title>t</title>"))
