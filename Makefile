@@ -28,7 +28,7 @@ test-web: setup-test
 	$(NPM) run --silent check
 	$(NPM) run --silent test
 
-lint: setup ## ruff, and the web client's compiler
+lint: setup ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 

@@ -20,7 +20,7 @@ from pathlib import Path
 CAPACITY = 64 << 20
 #: How often the data is forced to the disk (seconds): what a power failure may cost.
 SYNC_INTERVAL = 1.0
-#: The free space below which a recording is not begun: about six minutes of one 4K field.
+#: The free space below which a recording is not begun: about seven minutes of one 4K field.
 MINIMUM_FREE = 1 << 30
 
 _SENTENCES = {

@@ -186,7 +186,7 @@ class Conductor:
 
     def publication_failed(self, member: Member) -> None:
         """End what a member published over a transport that is dead; a WHIP publisher is gone with it."""
-        self.unpublish([ProducerId(p.producer) for p in self._producers_of(member.identifier)])
+        self.unpublish(member.publication.producers)
         member.publication.close()
         if member.socket is None and member.watching is None:
             self.room.leave(member.identifier, member.connection)
@@ -229,9 +229,6 @@ class Conductor:
         """Take a peer's decrypted control packets."""
         self.router.receive_rtcp(transport, data, self.service.steady(), time)
         self.pump()
-
-    def _producers_of(self, participant: ParticipantId) -> list[Producer]:
-        return [p for p in self.room.producers if p.participant == participant]
 
     def _wanted_by(self, member: Member) -> list[ProducerId]:
         return [ProducerId(p.producer) for p in self.room.producers if p.participant != member.identifier]
@@ -385,7 +382,8 @@ class Conductor:
         member = self.members.pop(identifier, None)
         if member is None:
             return
-        self.unpublish([ProducerId(p.producer) for p in self._producers_of(identifier)])
+        # the room has let go of them already
+        self.unpublish(member.publication.producers)
         member.close()
         if member.socket is not None:
             member.socket.finish()

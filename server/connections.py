@@ -99,6 +99,13 @@ class Publication:
             log.info("a publishing transport ended: %s", reason)
             self._failed()
 
+    @property
+    def producers(self) -> list[ProducerId]:
+        """What is being received, whether or not the room still names it."""
+        if self._transport is None:
+            return []
+        return [p.producer for p in self._router.producers.values() if p.transport == self._transport.id]
+
     def close(self) -> None:
         """Close the transport; its producers end."""
         transport, self._transport, self._remote = self._transport, None, None

@@ -225,7 +225,9 @@ class Session:
                 continue
             with contextlib.suppress(TimeoutError):
                 timeout = max(0.0, min(timers) - time.monotonic()) if timers else None
-                await asyncio.wait_for(self._wake.wait(), timeout)
+                # not wait_for: before Python 3.12 it loses a cancellation that comes as the event is set
+                async with asyncio.timeout(timeout):
+                    await self._wake.wait()
 
     def _packetise(self, release: Release, now: float) -> None:
         # the time of the schedule and not of our waking: it has no jitter, and what we are late makes a picture look
