@@ -72,11 +72,30 @@ async def test_who_leaves_takes_producers_then_transports_then_its_name(running:
             assert kinds(heard) == ["producer_removed", "producer_removed", "participant_left"]
             # the watcher's own connection stays; the plane holds nothing of who left
             await until(lambda: live(running) == (1, 0, 0))
+            # and is offered what is left: nothing
+            await until(lambda: any(m["type"] == "offer" and m["consumers"] == [] for m in heard))
             # the publisher was told: a DTLS close, not silence
             await until(lambda: publisher.peer.connectionState == "closed")
         finally:
             await publisher.close()
             await watcher.close()
+
+
+async def test_a_recording_knows_that_a_picture_went_with_its_sender(running: Served) -> None:
+    tokens = running.token("expert"), running.token("surgeon", "B")
+    async with calling(running.url, *tokens) as (expert, surgeon):
+        publisher = Publisher(expert)
+        try:
+            await publisher.publish()
+            await surgeon.request("record", action="start")
+            recorder = room_of(running).recorder
+            assert recorder is not None
+            assert len(recorder.producers) == 2
+            await expert.request("leave")
+            await surgeon.notice("participant_left")
+            assert recorder.producers == set()
+        finally:
+            await publisher.close()
 
 
 async def test_a_publishing_transport_that_ends_takes_its_producers_alone(running: Served) -> None:
