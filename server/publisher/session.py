@@ -95,6 +95,7 @@ class Session:
         self._pacer = Pacer(live=source.live)
         self._bursts = {kind: Bursts() for kind in self._streams}
         self._wake = asyncio.Event()
+        self._failure: SourceError | None = None
         self._units: asyncio.Queue[AccessUnit | None] = asyncio.Queue(QUEUE)
         self._heard = 0.0
         self._wanted = 0
@@ -180,6 +181,8 @@ class Session:
             for task in (sending, *tasks):
                 task.cancel()
             await asyncio.gather(sending, *tasks, return_exceptions=True)
+        if self._failure is not None:
+            raise self._failure
         # the last packets may be asked for again
         await asyncio.sleep(0.1)
         self._transport.send_rtcp(build_compound([Goodbye(tuple(s.ssrc for s in self._streams.values()))]))
@@ -195,9 +198,11 @@ class Session:
                 self._wake.set()
                 if unit is None:
                     return
-        except SourceError:
+        except SourceError as error:
+            # what came before the end is sent first
+            self._failure = error
+            await self._units.put(None)
             self._wake.set()
-            raise
 
     async def _send(self) -> None:
         """Send each burst when it is due."""
