@@ -29,11 +29,11 @@ HOMES: dict[str, tuple[str, ...]] = {
     "OpenSSL": ("media/transport/",),
     "pylibsrtp": ("media/", "loadtests/"),
     "av": ("recorder/export/", "server/publisher/", "server/demo/"),
-    "cv2": ("recorder/export/", "server/demo/"),
+    "cv2": ("server/demo/",),
     "numpy": ("recorder/export/", "server/demo/", "loadtests/"),
     "aiohttp": ("server/", "loadtests/server_process.py"),
     "prometheus_client": ("server/", "loadtests/server_process.py"),
-    "websockets": ("loadtests/", "server/publisher/", "server/demo/"),
+    "websockets": ("loadtests/",),
     "jwt": ("signalling/tokens.py",),
 }
 
