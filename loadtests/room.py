@@ -21,6 +21,8 @@ from typing import Any
 from media.ids import Mid, Ssrc
 from media.native.probe import ProbeStatistics, StreamReceived, percentile
 from media.plane import Codec, Extension
+from media.rtp.feedback import PictureLossIndication
+from media.rtp.rtcp import parse_compound
 from media.sdp import (
     OUR_EXTENSION_IDS,
     PublishedTrack,
@@ -130,6 +132,13 @@ async def add_field(
         mid=(OUR_EXTENSION_IDS[Extension.MID], "0"),
         capture_time_id=OUR_EXTENSION_IDS[Extension.ABS_CAPTURE_TIME],
     )
+
+    def on_rtcp(data: bytes, _: int) -> None:
+        # an encoder answers whoever cannot begin without a key frame
+        if any(isinstance(packet, PictureLossIndication) for packet in parse_compound(data)):
+            pump.probe.key_frame(stream)
+
+    transport.callbacks.on_rtcp = on_rtcp
     return Field(caller, socket, transport, reply["producers"][0]["producer"], stream)
 
 
@@ -183,9 +192,6 @@ async def measure(server: ServerUnderLoad, options: argparse.Namespace) -> dict[
         for number in range(options.experts):
             experts.append(await add_expert(server, pump, number, options.fields))
             _show(f"{len(experts)} of {options.experts} experts have joined")
-        for field in fields:
-            # everybody is waiting for the first picture of a group
-            pump.probe.key_frame(field.stream)
         await asyncio.sleep(WARM_UP)
         _show(f"measuring for {options.seconds:g} s")
         before, streams_before = await server.scrape(), _streams(experts, pump)
