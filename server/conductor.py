@@ -96,6 +96,7 @@ class Conductor:
                 producers=[producer.to_json() for producer in self.room.producers],
                 marks=self.document.after(after).to_json(),
                 recording=self.room.recording.to_json() if self.room.recording else None,
+                turn=member.turn(),
             )
         )
         if member.watching is not None:

@@ -56,6 +56,20 @@ class MediaConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnConfig:
+    """A TURN server for those who reach the media port neither by UDP nor by TCP; docs/coturn.conf fits to it."""
+
+    urls: tuple[str, ...] = _key(
+        (),
+        "Where it is reached, such as turn:turn.example.org:3478 and turns:turn.example.org:443?transport=tcp.",
+    )
+    secret_file: str = _key("", "File with the secret that it shares with us: coturn's static-auth-secret.")
+    lifetime: float = _key(
+        14400.0, "Seconds that a page's credentials hold; it renews them in time.", 60, 86400
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class RoomsConfig:
     """Who fits into a room, and for how long a place is kept."""
 
@@ -87,6 +101,7 @@ class Config:
 
     http: HttpConfig = field(default_factory=HttpConfig)
     media: MediaConfig = field(default_factory=MediaConfig)
+    turn: TurnConfig = field(default_factory=TurnConfig)
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
     recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
@@ -104,6 +119,7 @@ class Config:
 SECTIONS: dict[str, Any] = {
     "http": HttpConfig,
     "media": MediaConfig,
+    "turn": TurnConfig,
     "rooms": RoomsConfig,
     "recordings": RecordingsConfig,
     "secrets": SecretsConfig,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from annotation.channel import Channel
 from annotation.ephemeral import parse_ephemeral
@@ -102,6 +102,12 @@ class Member:
         if self.watching is not None:
             self.watching.close()
 
+    def turn(self) -> dict[str, Any]:
+        """Give TURN credentials of one's own and the seconds that they hold, as PROTOCOL.md names them."""
+        service = self.conductor.service
+        servers = [server.to_json() for server in service.ice_servers(self.identifier)]
+        return {"ice_servers": servers, "ice_lifetime": service.config.turn.lifetime}
+
     # -- messages ------------------------------------------------------------------------------------------------
 
     async def receive(self, message: ClientMessage, socket: Socket) -> None:
@@ -144,6 +150,8 @@ class Member:
                 self._demand("watch")
                 assert self.watching is not None
                 self.watching.restart()
+            case messages.IceServers():
+                return notices.reply(message.id, **self.turn())
             case messages.Mute():
                 conductor.mute(self, message.producer, muted=message.muted)
             case messages.Unpublish():

@@ -1,4 +1,4 @@
-"""The signing secret: made on the first start, readable by the server's user alone."""
+"""Secrets on the disk, readable by the server's user alone: ours, made on the first start, and the TURN server's."""
 
 from __future__ import annotations
 
@@ -32,4 +32,23 @@ def load_secret(path: Path) -> bytes:
     with os.fdopen(descriptor, "wb") as file:
         secret = secrets.token_bytes(SECRET_BYTES)
         file.write(secret)
+    return secret
+
+
+#: Characters below which a shared secret is a mistake.
+TURN_SECRET_MINIMUM = 16
+
+
+def load_turn_secret(path: Path) -> bytes:
+    """Read the secret that a TURN server shares with us, without the white space around it.
+
+    Raises FileNotFoundError, PermissionError or ValueError, each with a sentence.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"[turn] secret_file: there is no file {path}.")
+    if path.stat().st_mode & 0o077:
+        raise PermissionError(f"{path} can be read by others: chmod 600 it.")
+    secret = path.read_bytes().strip()
+    if len(secret) < TURN_SECRET_MINIMUM:
+        raise ValueError(f"{path} must hold at least {TURN_SECRET_MINIMUM} characters.")
     return secret

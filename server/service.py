@@ -14,6 +14,7 @@ from typing import Any
 from media.native import NativePlane
 from media.plane import Address, Plane, PlaneEvent
 from media.transport.endpoint import Endpoint
+from media.turn_credentials import IceServer, check_turn_url, ice_servers
 from recorder.library import Library
 from signalling import notices
 from signalling.messages import Hello
@@ -22,10 +23,10 @@ from signalling.tokens import Claims
 
 from .archive import Archive
 from .conductor import Conductor
-from .config import Config
+from .config import Config, TurnConfig
 from .member import Member
 from .metrics import Snapshot, quantile
-from .secret_file import load_secret
+from .secret_file import load_secret, load_turn_secret
 from .sockets import Socket
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Service:
         """Read the secret and open the media port. Raise OSError or ValueError with a sentence."""
         self.config = config
         self.secret = load_secret(Path(config.secrets.file))
+        self._turn_secret = _turn_secret(config.turn)
         self.plane: Plane = NativePlane((config.media.host, config.media.port))
         self.endpoint = Endpoint(
             self.plane,
@@ -72,6 +74,13 @@ class Service:
     def next_id(self) -> int:
         """Count identifiers up."""
         return next(self._identifiers)
+
+    # -- TURN ----------------------------------------------------------------------------------------------------
+
+    def ice_servers(self, name: str) -> tuple[IceServer, ...]:
+        """Make TURN credentials under this name (an identifier, nobody's name); empty without a TURN server."""
+        turn = self.config.turn
+        return ice_servers(turn.urls, self._turn_secret, name, self.wall_clock(), turn.lifetime)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -182,6 +191,15 @@ class Service:
             "send_buffer": self.plane.send_buffer,
             "realtime": self.plane.realtime,
         }
+
+
+def _turn_secret(turn: TurnConfig) -> bytes:
+    """Read the TURN server's secret; what is wrong with the section is said before anybody needs it."""
+    for url in turn.urls:
+        check_turn_url(url)
+    if turn.urls and not turn.secret_file:
+        raise ValueError("[turn] urls are set, but no secret_file.")
+    return load_turn_secret(Path(turn.secret_file)) if turn.urls else b""
 
 
 def _address(text: str, port: int) -> Address:

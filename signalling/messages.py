@@ -113,6 +113,13 @@ class Rewatch:
 
 
 @dataclass(frozen=True, slots=True)
+class IceServers:
+    """Ask for new TURN credentials before the old ones end."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Stop or resume what this client is sent of a producer."""
 
@@ -187,6 +194,7 @@ Request = (
     | Unpublish
     | Answer
     | Rewatch
+    | IceServers
     | Pause
     | Ping
     | Barcode
@@ -414,6 +422,7 @@ _PARSERS: dict[str, Callable[[int, dict[str, Any]], ClientMessage]] = {
         identifier, _integer(body, "revision", 1, INTEGER_LIMIT), _sdp(body)
     ),
     "rewatch": lambda identifier, _: Rewatch(identifier),
+    "ice_servers": lambda identifier, _: IceServers(identifier),
     "pause": lambda identifier, body: Pause(identifier, _producer(body), _flag(body, "paused")),
     "ping": lambda identifier, body: Ping(identifier, _number(body, "time", -_TIME_LIMIT, _TIME_LIMIT)),
     "barcode": _barcode,

@@ -80,8 +80,12 @@ def welcome(
     producers: Sequence[Json],
     marks: Json,
     recording: Json | None,
+    turn: Json,
 ) -> ServerMessage:
-    """Admit: everything that the client needs to show the room. `marks` is `annotation`'s Tail as JSON."""
+    """Admit: everything that the client needs to show the room.
+
+    `marks` is `annotation`'s Tail as JSON; `turn` holds ice_servers and ice_lifetime.
+    """
     return ServerMessage(
         {
             "type": "welcome",
@@ -96,6 +100,7 @@ def welcome(
             "producers": list(producers),
             "marks": marks,
             "recording": recording,
+            **turn,
         }
     )
 

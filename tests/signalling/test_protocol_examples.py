@@ -29,7 +29,7 @@ MARK = {
 }
 REQUESTS = {
     *("hello", "publish", "mute", "unpublish", "answer", "rewatch", "pause", "ping", "barcode"),
-    *("mark", "marks", "pointer", "stroke", "record", "leave"),
+    *("mark", "marks", "pointer", "stroke", "record", "leave", "ice_servers"),
 }
 NOTICES = {
     *("welcome", "reply", "error", "closed", "pong", "offer", "participant", "participant_left", "producer"),
@@ -107,6 +107,7 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
                 producers=[producer().to_json()],
                 marks=Document().after(0).to_json(),
                 recording=None,
+                turn={key: example[key] for key in ("ice_servers", "ice_lifetime")},
             )
         case "reply":
             return notices.reply(
