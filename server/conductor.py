@@ -189,8 +189,14 @@ class Conductor:
         """End what a member published over a transport that is dead; a WHIP publisher is gone with it."""
         self.unpublish(member.publication.producers)
         member.publication.close()
+        self.media_heard(member, silent=member.watching is not None and member.watching.silent)
         if member.socket is None and member.watching is None:
             self.room.leave(member.identifier, member.connection)
+        self.pump()
+
+    def media_heard(self, member: Member, *, silent: bool) -> None:
+        """Tell everybody whether a member's media connections fell silent or are heard again."""
+        self.room.media(member.identifier, silent=silent)
         self.pump()
 
     def describe_producer(self, producer: ProducerId) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
@@ -49,8 +50,13 @@ class Publication:
         bitrates: Bitrates,
         on_rtcp: RtcpHandler,
         failed: Callable[[], None],
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
-        """`failed` is called when the transport ends without our wish: whatever was published is gone."""
+        """`failed` is called when the transport ends without our wish: whatever was published is gone.
+
+        `heard` is called when `silent` has changed.
+        """
+        self._heard = heard
         self._endpoint = endpoint
         self._router = router
         self._on_rtcp = on_rtcp
@@ -62,14 +68,16 @@ class Publication:
     def offer(self, sdp: str) -> tuple[str, list[tuple[OfferedTrack, ProducerId]]]:
         """Take an offer; returns the answer and the tracks with their producers. Raise SdpError.
 
-        An offer with the same ICE credentials adds or drops sections; one with new credentials replaces the
-        connection.
+        An offer of the same connection adds or drops sections; with new ICE credentials it also restarts ICE, which
+        changes neither keys nor producers. An offer of another connection replaces the one before.
         """
         offer = parse(sdp)
         remote = remote_parameters(offer)
         transport = self._transport
-        if transport is None or self._remote is None or not _same_peer(remote, self._remote):
+        if transport is None or self._remote is None or not _same_connection(remote, self._remote):
             transport = self._endpoint.create()
+        elif (remote.ufrag, remote.pwd) != (self._remote.ufrag, self._remote.pwd):
+            self._endpoint.restart_ice(transport)
         try:
             answer, tracks = answer_publisher(
                 offer,
@@ -82,10 +90,12 @@ class Publication:
             raise
         if transport is not self._transport:
             self.close()
-            self._transport, self._remote = transport, remote
+            self._transport = transport
             transport.callbacks.on_state = self._state_changed
             transport.callbacks.on_rtcp = partial(self._on_rtcp, transport.id)
-            transport.start(remote)
+            transport.callbacks.on_silent = lambda _: self._heard()
+        self._remote = remote
+        transport.start(remote)
         try:
             producers = self._router.publish(transport.id, tracks)
         except ValueError as error:
@@ -93,6 +103,23 @@ class Publication:
             self._failed()
             raise SdpError(f"The offer's streams cannot be received: {error}") from None
         return str(answer), list(zip(tracks, producers, strict=True))
+
+    def restart_ice(self, ufrag: str, pwd: str) -> TransportParameters:
+        """Restart ICE with these credentials of the peer's, without an offer; returns ours (RFC 9725, section 4.3.3).
+
+        Raise ValueError when nothing is published.
+        """
+        if self._transport is None or self._remote is None:
+            raise ValueError("There is no connection whose ICE could be restarted.")
+        self._endpoint.restart_ice(self._transport)
+        self._remote = replace(self._remote, ufrag=ufrag, pwd=pwd)
+        self._transport.start(self._remote)
+        return self._transport.parameters
+
+    @property
+    def silent(self) -> bool:
+        """Whether what is published over has not been heard for 5 s."""
+        return self._transport is not None and self._transport.silent
 
     def _state_changed(self, state: TransportState, reason: str) -> None:
         if state in (TransportState.FAILED, TransportState.CLOSED) and self._transport is not None:
@@ -114,8 +141,11 @@ class Publication:
             transport.close()
 
 
-def _same_peer(a: TransportParameters, b: TransportParameters) -> bool:
-    return (a.ufrag, a.pwd, a.fingerprints) == (b.ufrag, b.pwd, b.fingerprints)
+def _same_connection(a: TransportParameters, b: TransportParameters) -> bool:
+    # a certificate alone does not tell: a page may use one for several connections, and each has its own keys. Some
+    # (aiortc) draw a new session id for each offer
+    same_session = a.connection == b.connection or (a.ufrag, a.pwd) == (b.ufrag, b.pwd)
+    return same_session and a.fingerprints == b.fingerprints
 
 
 class Watching:
@@ -134,9 +164,14 @@ class Watching:
         on_rtcp: RtcpHandler,
         on_message: Callable[[str, str | bytes], None],
         changed: Callable[[], None],
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
-        """`describe` names a producer's stream (its participant) and source; `changed` has the router looked at."""
+        """`describe` names a producer's stream (its participant) and source; `changed` has the router looked at.
+
+        `heard` is called when `silent` has changed.
+        """
         self._changed = changed
+        self._heard = heard
         self._on_rtcp = on_rtcp
         self._on_message = on_message
         self._endpoint = endpoint
@@ -144,12 +179,15 @@ class Watching:
         self._send = send
         self._describe = describe
         self._revision = 0
+        self._connection = 0
         self._wanted: list[ProducerId] = []
         self._open: ServerMessage | None = None
         self._begin()
 
     def _begin(self) -> None:
         self.transport = self._endpoint.create()
+        self._connection += 1
+        self.transport.callbacks.on_silent = lambda _: self._heard()
         self.transport.callbacks.on_state = self._state_changed
         self.transport.callbacks.on_rtcp = partial(self._on_rtcp, self.transport.id)
         self.transport.callbacks.on_message = self._on_message
@@ -157,7 +195,6 @@ class Watching:
         self._subscriber = self._router.watch(self.transport.id)
         self._payload_types = PayloadTypes()
         self._offered: list[tuple[Slot, ConsumerId]] = []
-        self._started = False
         self._dirty = False
 
     def want(self, producers: Iterable[ProducerId]) -> None:
@@ -199,7 +236,7 @@ class Watching:
             {"mid": slot.mid, "producer": slot.producer, "consumer": consumer}
             for slot, consumer in self._offered
         ]
-        self._open = notices.offer(self._revision, str(description), consumers)
+        self._open = notices.offer(self._revision, self._connection, str(description), consumers)
         self._send(self._open)
 
     def _section(self, slot: Slot) -> SubscribedTrack:
@@ -224,9 +261,7 @@ class Watching:
         if self._open is None or revision != self._revision:
             return []
         answer = read_answer(sdp)
-        if not self._started:
-            self.transport.start(answer.remote)
-            self._started = True
+        self.transport.start(answer.remote)
         self._open = None
         taken, refused = [], []
         for slot, consumer in self._offered:
@@ -258,6 +293,24 @@ class Watching:
         """Repeat the open offer to a client that came back."""
         if self._open is not None:
             self._send(self._open)
+
+    @property
+    def silent(self) -> bool:
+        """Whether what is sent over has not been heard for 5 s."""
+        return self.transport.silent
+
+    def restart_ice(self) -> None:
+        """Offer new ICE credentials: keys, streams and channels go on over whichever path the client finds.
+
+        An offer that is still open gives way to it. A dead transport is replaced.
+        """
+        if self.transport.ended:
+            self.restart()
+            return
+        self._endpoint.restart_ice(self.transport)
+        self._open = None
+        self._dirty = True
+        self._offer_changes()
 
     def restart(self) -> None:
         """Begin anew with a fresh transport: the client's receiving connection failed."""

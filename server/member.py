@@ -50,6 +50,7 @@ class Member:
             Bitrates(media.start_kbps, min(500, media.start_kbps), media.max_kbps),
             conductor.receive_rtcp,
             lambda: conductor.publication_failed(self),
+            self._heard,
         )
         self.watching: Watching | None = None
         if watching and may(self.role, "watch"):
@@ -61,6 +62,7 @@ class Member:
                 conductor.receive_rtcp,
                 self.receive_channel,
                 conductor.pump,
+                self._heard,
             )
 
     # -- sockets -------------------------------------------------------------------------------------------------
@@ -95,6 +97,11 @@ class Member:
                 transport.send_message(EPHEMERAL, message.text)
         elif self.socket is not None:
             self.socket.nudge()
+
+    def _heard(self) -> None:
+        """Tell the room whether the media connections are heard of."""
+        silent = self.publication.silent or (self.watching is not None and self.watching.silent)
+        self.conductor.media_heard(self, silent=silent)
 
     def close(self) -> None:
         """Free the media connections."""
@@ -150,6 +157,11 @@ class Member:
                 self._demand("watch")
                 assert self.watching is not None
                 self.watching.restart()
+                self._heard()
+            case messages.RestartIce():
+                self._demand("watch")
+                assert self.watching is not None
+                self.watching.restart_ice()
             case messages.IceServers():
                 return notices.reply(message.id, **self.turn())
             case messages.Mute():

@@ -113,6 +113,13 @@ class Rewatch:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartIce:
+    """Ask for an offer with new ICE credentials for the same receiving connection."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class IceServers:
     """Ask for new TURN credentials before the old ones end."""
 
@@ -194,6 +201,7 @@ Request = (
     | Unpublish
     | Answer
     | Rewatch
+    | RestartIce
     | IceServers
     | Pause
     | Ping
@@ -422,6 +430,7 @@ _PARSERS: dict[str, Callable[[int, dict[str, Any]], ClientMessage]] = {
         identifier, _integer(body, "revision", 1, INTEGER_LIMIT), _sdp(body)
     ),
     "rewatch": lambda identifier, _: Rewatch(identifier),
+    "restart_ice": lambda identifier, _: RestartIce(identifier),
     "ice_servers": lambda identifier, _: IceServers(identifier),
     "pause": lambda identifier, body: Pause(identifier, _producer(body), _flag(body, "paused")),
     "ping": lambda identifier, body: Ping(identifier, _number(body, "time", -_TIME_LIMIT, _TIME_LIMIT)),

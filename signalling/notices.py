@@ -108,9 +108,13 @@ def welcome(
 # notices
 
 
-def offer(revision: int, sdp: str, consumers: Sequence[Json]) -> ServerMessage:
-    """Offer what the client is to be sent: `consumers` are objects of mid, producer, consumer."""
-    return ServerMessage({"type": "offer", "revision": revision, "sdp": sdp, "consumers": list(consumers)})
+def offer(revision: int, connection: int, sdp: str, consumers: Sequence[Json]) -> ServerMessage:
+    """Offer what the client is to be sent: `consumers` are objects of mid, producer, consumer.
+
+    `connection` counts the receiving connections: with the same number, new ICE credentials are an ICE restart.
+    """
+    body = {"type": "offer", "revision": revision, "connection": connection, "sdp": sdp}
+    return ServerMessage({**body, "consumers": list(consumers)})
 
 
 def participant(description: Json) -> ServerMessage:

@@ -80,7 +80,10 @@ class RoomError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A person (or a publisher, or the recorder) in the room. `connection` counts who speaks for it."""
+    """A person (or a publisher, or the recorder) in the room. `connection` counts who speaks for it.
+
+    `silent`: its media connections have not been heard for 5 s, whatever its signalling does.
+    """
 
     participant: ParticipantId
     name: str
@@ -89,6 +92,7 @@ class Participant:
     colour: str
     state: State = State.CONNECTED
     connection: int = 1
+    silent: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Describe for clients."""
@@ -97,6 +101,7 @@ class Participant:
             "name": self.name,
             "role": self.role,
             "state": self.state.value,
+            "media": "silent" if self.silent else "live",
             "colour": self.colour,
         }
 
@@ -319,6 +324,13 @@ class Room:
             if participant.state is State.CONNECTED:
                 self._close(participant, code, sentence)
             self._end(participant, Cause.ROOM_ENDED)
+
+    def media(self, identifier: ParticipantId, *, silent: bool) -> None:
+        """Note whether a participant's media connections are heard of. Who is gone is ignored."""
+        participant = self._participants.get(identifier)
+        if participant is not None and participant.silent != silent:
+            self._participants[identifier] = participant = replace(participant, silent=silent)
+            self._tell(notices.participant(participant.to_json()))
 
     # what is sent
 

@@ -13,8 +13,8 @@ from .session import MediaSection, SessionDescription
 def describe(media: Sequence[MediaSection], local: TransportParameters, revision: int) -> SessionDescription:
     """Bundle sections over one transport: the same ICE and DTLS attributes in each."""
     completed = tuple(with_transport(section, local) for section in media)
-    # constant for one connection (RFC 8866, section 5.2), told by its ICE credentials
-    session_id = zlib.crc32(local.ufrag.encode())
+    # constant for one connection (RFC 8866, section 5.2), also over an ICE restart
+    session_id = zlib.crc32((local.connection or local.ufrag).encode())
     bundle = tuple(section.mid for section in completed if not section.rejected)
     return SessionDescription(completed, bundle, session_id, revision, local.ice_lite)
 

@@ -64,7 +64,8 @@ def host_candidates(addresses: tuple[Address, ...]) -> tuple[Candidate, ...]:
 class TransportParameters:
     """One side's half of a transport, as its description gives it.
 
-    `sctp_port` is 0 where no data channels are negotiated.
+    `sctp_port` is 0 where no data channels are negotiated. `connection` names the connection for as long as it lives,
+    through ICE restarts; empty: as `ufrag`.
     """
 
     ufrag: str
@@ -75,3 +76,4 @@ class TransportParameters:
     ice_lite: bool = False
     sctp_port: int = 0
     max_message_size: int = MAX_MESSAGE_SIZE
+    connection: str = ""

@@ -52,4 +52,5 @@ def remote_parameters(description: SessionDescription) -> TransportParameters:
         ice_lite=description.ice_lite,
         sctp_port=(data.sctp_port or SCTP_PORT) if data is not None else 0,
         max_message_size=limit or MAX_MESSAGE_SIZE,
+        connection=str(description.session_id),
     )

@@ -73,8 +73,7 @@ class Endpoint:
             raise RuntimeError("This endpoint takes no more transports.")
         role = IceRole(role)
         self._count += 1
-        # 64 and 128 bits of chance in ICE characters (RFC 8445, section 5.3, asks for 24 and 128)
-        ufrag, pwd = secrets.token_hex(8), secrets.token_hex(16)
+        ufrag, pwd = _credentials()
         usable = tuple(address for address in self._advertised if not _is_unspecified(address))
         if role is IceRole.LITE and not usable:
             raise RuntimeError(
@@ -98,6 +97,18 @@ class Endpoint:
         self._transports[transport.id] = transport
         self._by_ufrag[ufrag] = transport
         return transport
+
+    def restart_ice(self, transport: Transport) -> None:
+        """Give a transport new credentials, which its `parameters` then bear; the old ones carry on meanwhile.
+
+        The peer is to be told; what it answers is for `Transport.start`.
+        """
+        transport.renew(*_credentials())
+        for ufrag in [known for known, owner in self._by_ufrag.items() if owner is transport]:
+            if ufrag not in transport.ufrags:
+                del self._by_ufrag[ufrag]
+        for ufrag in transport.ufrags:
+            self._by_ufrag[ufrag] = transport
 
     async def close(self) -> None:
         """Close every transport, let the goodbyes out, and close the plane."""
@@ -155,8 +166,8 @@ class Endpoint:
             case EventKind.REMOVED:
                 self._sessions.pop(event.transport, None)
                 removed = self._transports.pop(event.transport, None)
-                if removed is not None:
-                    self._by_ufrag.pop(removed.parameters.ufrag, None)
+                for ufrag in removed.ufrags if removed is not None else ():
+                    self._by_ufrag.pop(ufrag, None)
                 self._tell(event)
             case _:
                 self._tell(event)
@@ -197,6 +208,11 @@ class Endpoint:
             if timer is not None and timer <= now:
                 transport.handle_timer(now)
         self.timer_changed()
+
+
+def _credentials() -> tuple[str, str]:
+    """Draw 64 and 128 bits of chance in ICE characters (RFC 8445, section 5.3, asks for 24 and 128)."""
+    return secrets.token_hex(8), secrets.token_hex(16)
 
 
 def _is_unspecified(address: Address) -> bool:

@@ -2,7 +2,11 @@
 
 The client is controlling and nominates with its first check (a lite peer needs no more). It checks all
 candidates at once, keeps the first that answers, and goes on asking for consent (RFC 7675): every 5 s on
-average, and after 30 s without an answer the connection is over.
+average, and after 30 s without an answer the connection is over. A question for consent that is not answered is
+followed by the next one after half a second: so the peer learns a new address of ours soon after the change.
+
+A restart is a second attempt beside the path in use: with new credentials of both sides it checks the candidates again,
+and only what answers takes over. If nothing does, the old path stays, for as long as it has consent.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..plane import Address
 from .ice_lite import AddressValidated, IceEvent, IceFailed
@@ -26,6 +30,9 @@ CONSENT_TIMEOUT = 30.0
 CONNECT_TIMEOUT = 30.0
 MAX_CANDIDATES = 8
 
+#: Seconds after which a question for consent without an answer is followed by the next one.
+UNANSWERED_INTERVAL = 0.5
+
 # of a peer-reflexive candidate (RFC 8445, section 5.1.2.1)
 _PRIORITY = (110 << 24) + (65535 << 8) + 255
 
@@ -38,20 +45,29 @@ class _Check:
     interval: float
 
 
+@dataclass(slots=True)
+class _Attempt:
+    """Credentials of both sides, the checks under way with them, and what they found."""
+
+    ufrag: str
+    pwd: str
+    remote_ufrag: str = ""
+    remote_pwd: str = ""
+    checks: list[_Check] = field(default_factory=list)
+    #: questions for consent by transaction: when they were asked
+    consent: dict[bytes, float] = field(default_factory=dict)
+    selected: Address | None = None
+    deadline: float | None = None
+
+
 class IceClient:
     """Our side of one connection. `random(n)` gives n bytes: transaction ids and the consent jitter."""
 
     def __init__(self, ufrag: str, pwd: str, random: Callable[[int], bytes]) -> None:
-        self._ufrag = ufrag
-        self._pwd = pwd
         self._random = random
         self._tie_breaker = random(8)
-        self._remote_ufrag = ""
-        self._remote_pwd = ""
-        self._checks: list[_Check] = []
-        self._consent: dict[bytes, float] = {}
-        self._selected: Address | None = None
-        self._deadline: float | None = None
+        self._attempt = _Attempt(ufrag, pwd)
+        self._restart: _Attempt | None = None
         self._outgoing: deque[tuple[bytes, Address]] = deque()
         self._events: deque[IceEvent] = deque()
         self._failed = False
@@ -59,17 +75,30 @@ class IceClient:
     @property
     def selected(self) -> Address | None:
         """The candidate that answered."""
-        return self._selected
+        return self._attempt.selected
+
+    @property
+    def ufrags(self) -> tuple[str, ...]:
+        """Our names, the newest last."""
+        return tuple(attempt.ufrag for attempt in self._attempts())
+
+    def renew(self, ufrag: str, pwd: str) -> None:
+        """Begin a restart: from the next `start` on these credentials are tried beside those in use."""
+        self._restart = _Attempt(ufrag, pwd)
 
     def start(self, remote_ufrag: str, remote_pwd: str, candidates: Sequence[Address], now: float) -> None:
-        """Begin to check the peer's candidates."""
-        self._remote_ufrag, self._remote_pwd = remote_ufrag, remote_pwd
-        self._deadline = now + CONNECT_TIMEOUT
+        """Begin to check the peer's candidates, after `renew` beside the path in use."""
+        attempt = self._restart or self._attempt
+        attempt.remote_ufrag, attempt.remote_pwd = remote_ufrag, remote_pwd
+        attempt.deadline = now + CONNECT_TIMEOUT
         for address in candidates[:MAX_CANDIDATES]:
-            self._checks.append(_Check(address, self._random(12), now, FIRST_REPEAT))
-        if not self._checks:
-            self._fail("The peer named no candidate that can be reached.")
+            attempt.checks.append(_Check(address, self._random(12), now, FIRST_REPEAT))
+        if not attempt.checks:
+            self._give_up(attempt, "The peer named no candidate that can be reached.")
         self.handle_timer(now)
+
+    def _attempts(self) -> list[_Attempt]:
+        return [self._attempt] if self._restart is None else [self._attempt, self._restart]
 
     def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
         """Take a STUN datagram; all but authenticated answers to our checks is ignored."""
@@ -79,37 +108,48 @@ class IceClient:
             return
         if self._failed or message.method != BINDING:
             return
-        if message.message_class is MessageClass.ERROR:
-            self._receive_error(message, address)
-        elif message.message_class is MessageClass.SUCCESS and message.authenticated(self._remote_pwd):
-            self._receive_success(message, address, now)
+        for attempt in self._attempts():
+            if message.message_class is MessageClass.ERROR:
+                self._receive_error(attempt, message, address)
+            elif message.message_class is MessageClass.SUCCESS and message.authenticated(attempt.remote_pwd):
+                self._receive_success(attempt, message, address, now)
 
-    def _receive_error(self, message: Message, address: Address) -> None:
+    def _receive_error(self, attempt: _Attempt, message: Message, address: Address) -> None:
         # 401 bears no integrity: it only costs the one check that it answers
-        refused = [c for c in self._checks if c.transaction == message.transaction and c.address == address]
+        refused = [c for c in attempt.checks if c.transaction == message.transaction and c.address == address]
         for check in refused:
-            self._checks.remove(check)
-        if refused and not self._checks and self._selected is None:
-            self._fail(f"The peer refused the connectivity check (STUN error {message.error_code}).")
+            attempt.checks.remove(check)
+        if refused and not attempt.checks and attempt.selected is None:
+            code = message.error_code
+            self._give_up(attempt, f"The peer refused the connectivity check (STUN error {code}).")
 
-    def _receive_success(self, message: Message, address: Address, now: float) -> None:
-        check = next((c for c in self._checks if c.transaction == message.transaction), None)
-        if self._selected is None and check is not None and check.address == address:
-            self._selected = address
-            self._checks.clear()
-            self._deadline = now + CONSENT_TIMEOUT
-            self._checks.append(_Check(address, b"", now + self._jittered(), CONSENT_INTERVAL))
-            self._events.append(AddressValidated(address, selected=True))
-        elif address == self._selected and self._consent.pop(message.transaction, None) is not None:
-            self._deadline = now + CONSENT_TIMEOUT
+    def _receive_success(self, attempt: _Attempt, message: Message, address: Address, now: float) -> None:
+        check = next((c for c in attempt.checks if c.transaction == message.transaction), None)
+        if attempt.selected is None and check is not None and check.address == address:
+            attempt.selected = address
+            attempt.deadline = now + CONSENT_TIMEOUT
+            attempt.checks = [_Check(address, b"", now + self._jittered(), CONSENT_INTERVAL)]
+            if attempt is self._restart:
+                self._attempt, self._restart = attempt, None
+        elif address == attempt.selected and attempt.consent.pop(message.transaction, None) is not None:
+            attempt.consent.clear()
+            attempt.deadline = now + CONSENT_TIMEOUT
+            for waiting in attempt.checks:
+                waiting.next_at = now + self._jittered()
+        else:
+            return
+        if attempt is self._attempt:
             self._events.append(AddressValidated(address, selected=True))
 
     def _jittered(self) -> float:
         return CONSENT_INTERVAL * (0.8 + 0.4 * self._random(1)[0] / 255)
 
-    def _fail(self, reason: str) -> None:
-        self._failed = True
-        self._events.append(IceFailed(reason))
+    def _give_up(self, attempt: _Attempt, reason: str) -> None:
+        if attempt is self._restart:
+            self._restart = None
+        else:
+            self._failed = True
+            self._events.append(IceFailed(reason))
 
     def datagrams_to_send(self) -> list[tuple[bytes, Address]]:
         """Take the checks that are due."""
@@ -119,46 +159,47 @@ class IceClient:
 
     def get_timer(self) -> float | None:
         """When `handle_timer` wants to be called."""
-        if self._failed or self._deadline is None:
+        if self._failed:
             return None
-        return min([self._deadline, *(check.next_at for check in self._checks)])
+        timers = [a.deadline for a in self._attempts() if a.deadline is not None]
+        timers += [check.next_at for a in self._attempts() for check in a.checks]
+        return min(timers, default=None)
 
     def handle_timer(self, now: float) -> None:
         """Send and repeat checks; give up when none was answered in time."""
-        if self._failed or self._deadline is None:
-            return
-        if now >= self._deadline:
-            lost = "The peer no longer answers" if self._selected else "The peer never answered"
-            self._fail(f"{lost} connectivity checks.")
-            return
-        for check in self._checks:
-            if now < check.next_at:
+        for attempt in self._attempts():
+            if self._failed or attempt.deadline is None:
                 continue
-            transaction = check.transaction
-            if self._selected is not None:
-                transaction = self._random(12)
-                self._consent[transaction] = now
-                self._consent = {
-                    key: sent for key, sent in self._consent.items() if now - sent < CONSENT_TIMEOUT
-                }
-                check.next_at = now + self._jittered()
-            else:
-                check.next_at = now + check.interval
-                check.interval = min(check.interval * 2, LAST_REPEAT)
-            self._send(check.address, transaction)
+            if now >= attempt.deadline:
+                lost = "The peer no longer answers" if attempt.selected else "The peer never answered"
+                self._give_up(attempt, f"{lost} connectivity checks.")
+                continue
+            for check in attempt.checks:
+                if now >= check.next_at:
+                    self._ask(attempt, check, now)
 
-    def _send(self, address: Address, transaction: bytes) -> None:
+    def _ask(self, attempt: _Attempt, check: _Check, now: float) -> None:
+        transaction = check.transaction
+        if attempt.selected is not None:
+            transaction = self._random(12)
+            attempt.consent = {k: sent for k, sent in attempt.consent.items() if now - sent < CONSENT_TIMEOUT}
+            attempt.consent[transaction] = now
+            # an answer sets it later
+            check.next_at = now + UNANSWERED_INTERVAL
+        else:
+            check.next_at = now + check.interval
+            check.interval = min(check.interval * 2, LAST_REPEAT)
         request = Message(
             MessageClass.REQUEST,
             transaction,
             (
-                (Attribute.USERNAME, f"{self._remote_ufrag}:{self._ufrag}".encode()),
+                (Attribute.USERNAME, f"{attempt.remote_ufrag}:{attempt.ufrag}".encode()),
                 (Attribute.ICE_CONTROLLING, self._tie_breaker),
                 (Attribute.PRIORITY, struct.pack("!I", _PRIORITY)),
                 (Attribute.USE_CANDIDATE, b""),
             ),
         )
-        self._outgoing.append((request.write(self._remote_pwd), address))
+        self._outgoing.append((request.write(attempt.remote_pwd), check.address))
 
     def next_event(self) -> IceEvent | None:
         """Take an event."""

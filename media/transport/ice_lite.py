@@ -6,6 +6,14 @@ where it wants to be sent to. The newest nomination counts. Checks go on for the
 peer's consent, and their absence is how a vanished peer is noticed (RFC 7675, seen from the other side).
 
 Checks may arrive before the peer's description does (RFC 8445, section 7.3): our own password suffices.
+
+**Restart** (RFC 8445, section 9), make before break: `renew` adds a generation of credentials. The one before goes
+on in every respect, its address is sent to and its checks are consent, until the peer nominates with the new ones. From
+then on the older generation is still answered, so that nothing at the peer breaks while it changes over, but selects
+nothing.
+
+**Silence**: a peer that says nothing authentic for 5 s is reported as silent, and as heard when it comes back. Its
+media connection lasts on: it ends after 15 s without a check.
 """
 
 from __future__ import annotations
@@ -24,8 +32,14 @@ MAX_ADDRESSES = 8
 #: other agents every 5 s (RFC 7675).
 IDLE_TIMEOUT = 15.0
 
+#: Seconds without anything authentic, checks or RTCP, after which a peer that was connected counts as silent.
+SILENCE = 5.0
+
 #: Seconds that a peer has for its first check after its description is known.
 CONNECT_TIMEOUT = 30.0
+
+#: Generations of credentials that are answered: the newest, and the one that still carries media.
+GENERATIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +60,35 @@ class IceFailed:
     reason: str
 
 
-IceEvent = AddressValidated | IceFailed
+@dataclass(frozen=True, slots=True)
+class PeerSilent:
+    """Nothing authentic came for `SILENCE` seconds (True), or something came again (False)."""
+
+    silent: bool
+
+
+IceEvent = AddressValidated | IceFailed | PeerSilent
+
+
+@dataclass(slots=True)
+class _Generation:
+    """Our credentials, and the peer's name once it is known."""
+
+    ufrag: str
+    pwd: str
+    remote_ufrag: str = ""
+    nominated: bool = False
 
 
 class IceLite:
     """One peer's connectivity. Times are seconds of any steady clock."""
 
     def __init__(self, ufrag: str, pwd: str, *, idle_timeout: float = IDLE_TIMEOUT) -> None:
-        self._ufrag = ufrag
-        self._pwd = pwd
-        self._remote_ufrag = ""
+        # the newest is the last
+        self._generations = [_Generation(ufrag, pwd)]
         self._idle_timeout = idle_timeout
+        self._silent_at: float | None = None
+        self._silent = False
         self._deadline: float | None = None
         self._addresses: dict[Address, bool] = {}
         self._selected: Address | None = None
@@ -70,10 +102,30 @@ class IceLite:
         return self._selected
 
     def start(self, remote_ufrag: str, now: float) -> None:
-        """Learn the peer's name; from now on it must call."""
-        self._remote_ufrag = remote_ufrag
+        """Learn the peer's name in the newest generation; from now on it must call."""
+        self._generations[-1].remote_ufrag = remote_ufrag
         if self._deadline is None:
             self._deadline = now + CONNECT_TIMEOUT
+
+    def renew(self, ufrag: str, pwd: str) -> None:
+        """Begin a restart: answer to these credentials too, and to them alone once the peer nominates with them."""
+        if len(self._generations) == GENERATIONS:
+            # a restart that came to nothing gives way; else the one that it replaced
+            del self._generations[0 if self._generations[-1].nominated else -1]
+        self._generations.append(_Generation(ufrag, pwd))
+
+    @property
+    def ufrags(self) -> tuple[str, ...]:
+        """Our names in all generations that are answered."""
+        return tuple(generation.ufrag for generation in self._generations)
+
+    def heard(self, now: float) -> None:
+        """Note that the peer sent something authentic that is no check."""
+        if self._silent_at is not None:
+            self._silent_at = now + SILENCE
+        if self._silent:
+            self._silent = False
+            self._events.append(PeerSilent(silent=False))
 
     def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
         """Take a STUN datagram; what is wrong is answered with an error or ignored."""
@@ -84,39 +136,50 @@ class IceLite:
         if self._failed or message.method != BINDING or message.message_class is not MessageClass.REQUEST:
             return  # we ask nothing, so responses are strangers'; an indication needs no answer
         username, priority = message.username, message.get(Attribute.PRIORITY)
+        generation = self._generation_of(username)
         if not message.integrity_at or not username:
-            self._refuse(message, address, 400, "Bad Request", protect=False)
-        elif not self._is_for_us(username) or not message.authenticated(self._pwd):
-            self._refuse(message, address, 401, "Unauthenticated", protect=False)
+            self._refuse(message, address, 400, "Bad Request")
+        elif generation is None or not message.authenticated(generation.pwd):
+            self._refuse(message, address, 401, "Unauthenticated")
         elif message.unknown:
-            self._refuse(message, address, 420, "Unknown Attribute", protect=True)
+            self._refuse(message, address, 420, "Unknown Attribute", generation.pwd)
         elif priority is None or len(priority) != 4:
-            self._refuse(message, address, 400, "Bad Request", protect=True)
+            self._refuse(message, address, 400, "Bad Request", generation.pwd)
         elif message.get(Attribute.ICE_CONTROLLED) is not None:
             # we cannot control (RFC 8445, section 7.3.1.1)
-            self._refuse(message, address, 487, "Role Conflict", protect=True)
+            self._refuse(message, address, 487, "Role Conflict", generation.pwd)
         else:
-            self._accept(message, address, now)
+            self._accept(message, address, generation, now)
 
-    def _is_for_us(self, username: str) -> bool:
+    def _generation_of(self, username: str) -> _Generation | None:
         local, _, remote = username.partition(":")
-        return local == self._ufrag and bool(remote) and self._remote_ufrag in {"", remote}
+        for generation in self._generations:
+            if local == generation.ufrag and remote and generation.remote_ufrag in {"", remote}:
+                return generation
+        return None
 
-    def _refuse(self, message: Message, address: Address, code: int, reason: str, *, protect: bool) -> None:
+    def _refuse(
+        self, message: Message, address: Address, code: int, reason: str, password: str | None = None
+    ) -> None:
         attributes = [error_code(code, reason)]
         if code == 420:
             unknown = message.unknown
             attributes.append((Attribute.UNKNOWN_ATTRIBUTES, struct.pack(f"!{len(unknown)}H", *unknown)))
         response = Message(MessageClass.ERROR, message.transaction, tuple(attributes))
-        self._outgoing.append((response.write(self._pwd if protect else None), address))
+        self._outgoing.append((response.write(password), address))
 
-    def _accept(self, message: Message, address: Address, now: float) -> None:
+    def _accept(self, message: Message, address: Address, generation: _Generation, now: float) -> None:
         mapped = xor_mapped_address(address, message.transaction)
         response = Message(MessageClass.SUCCESS, message.transaction, (mapped,))
-        self._outgoing.append((response.write(self._pwd), address))
-        self._deadline = now + self._idle_timeout
-        if message.get(Attribute.USE_CANDIDATE) is not None:
-            self._selected = address
+        self._outgoing.append((response.write(generation.pwd), address))
+        newest = self._generations[-1]
+        if generation is newest or not newest.nominated:
+            self._deadline = now + self._idle_timeout
+            if message.get(Attribute.USE_CANDIDATE) is not None:
+                generation.nominated = True
+                self._selected = address
+        self._silent_at = self._silent_at if self._silent_at is not None else now + SILENCE
+        self.heard(now)
         self._events.append(AddressValidated(address, address == self._selected))
         # the most recently heard address is the last one
         self._addresses.pop(address, None)
@@ -133,11 +196,20 @@ class IceLite:
 
     def get_timer(self) -> float | None:
         """When `handle_timer` wants to be called."""
-        return None if self._failed else self._deadline
+        if self._failed or self._deadline is None:
+            return None
+        if self._silent_at is None or self._silent:
+            return self._deadline
+        return min(self._deadline, self._silent_at)
 
     def handle_timer(self, now: float) -> None:
         """Give the peer up if it did not call in time."""
-        if not self._failed and self._deadline is not None and now >= self._deadline:
+        if self._failed:
+            return
+        if self._silent_at is not None and not self._silent and now >= self._silent_at:
+            self._silent = True
+            self._events.append(PeerSilent(silent=True))
+        if self._deadline is not None and now >= self._deadline:
             self._failed = True
             heard = "The peer fell silent" if self._addresses else "The peer never reached this server"
             self._events.append(IceFailed(f"{heard}: no connectivity check came in time."))

@@ -8,6 +8,9 @@
 `failed` is what happened to us (silence, a wrong certificate, a handshake that broke), `closed` is what was
 wanted, by us or by the peer. Both are final, and from then on the plane knows the transport no more.
 
+An ICE restart (`Endpoint.restart_ice`, then `start` with what the peer answers) changes none of these states: DTLS, the
+SRTP keys and the data channels go on over whichever path is selected (RFC 8842, section 5.5).
+
 The peer's checks and its ClientHello may arrive before its description does: checks are answered, the
 handshake waits in the path's queue.
 """
@@ -18,7 +21,7 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -29,7 +32,7 @@ from ..plane import Address, Plane
 from ..sdp.parameters import Candidate, Setup, TransportParameters
 from .dtls import Certificate, Dtls, DtlsError, split_records
 from .ice_client import IceClient
-from .ice_lite import AddressValidated, IceFailed, IceLite
+from .ice_lite import AddressValidated, IceFailed, IceLite, PeerSilent
 from .path import Path
 from .sctp import DataChannels
 
@@ -107,6 +110,7 @@ class Callbacks:
     on_state: Callable[[TransportState, str], None] = _ignore
     on_rtcp: Callable[[bytes, int], None] = _ignore
     on_message: Callable[[str, str | bytes], None] = _ignore
+    on_silent: Callable[[bool], None] = _ignore
 
 
 class Transport:
@@ -129,6 +133,8 @@ class Transport:
         self._certificate = certificate
         self._ice = ice
         self._state = TransportState.NEW
+        self._remote = ("", "")
+        self._silent = False
         self._validated: dict[Address, bool] = {}
         self._reachable = asyncio.Event()
         self._path = Path(self._send_datagram, "controlled" if self.role is IceRole.LITE else "controlling")
@@ -148,18 +154,44 @@ class Transport:
         """Whether it failed or was closed."""
         return not TRANSITIONS[self._state]
 
+    def renew(self, ufrag: str, pwd: str) -> None:
+        """Take new ICE credentials beside the old ones; see `Endpoint.restart_ice`."""
+        self.parameters = replace(
+            self.parameters,
+            ufrag=ufrag,
+            pwd=pwd,
+            connection=self.parameters.connection or self.parameters.ufrag,
+        )
+        self._ice.renew(ufrag, pwd)
+
+    @property
+    def ufrags(self) -> tuple[str, ...]:
+        """The names under which its peer may call."""
+        return self._ice.ufrags
+
+    @property
+    def silent(self) -> bool:
+        """Whether a peer that was connected has not been heard for 5 s (server's side)."""
+        return self._silent
+
     def start(self, remote: TransportParameters) -> None:
-        """Connect to the peer that this description is of. A second call (a re-offer) changes nothing."""
-        if self._state is not TransportState.NEW:
+        """Connect to the peer that this description is of; later, take its new credentials (an ICE restart).
+
+        A second call with the same credentials (a re-offer) changes nothing.
+        """
+        if self.ended or (remote.ufrag, remote.pwd) == self._remote:
             return
-        self._change(TransportState.CONNECTING, "")
+        self._remote = (remote.ufrag, remote.pwd)
+        first = self._state is TransportState.NEW
+        if first:
+            self._change(TransportState.CONNECTING, "")
         now = self._host.now()
         if isinstance(self._ice, IceLite):
             self._ice.start(remote.ufrag, now)
         else:
             self._ice.start(remote.ufrag, remote.pwd, _addresses(remote.candidates), now)
         self._pump_ice(TransportId(0))
-        if not self.ended:
+        if first and not self.ended:
             self._connecting = self._host.spawn(self._connect(remote))
         self._host.timer_changed()
 
@@ -176,8 +208,12 @@ class Transport:
 
     def receive_rtcp(self, data: bytes, time: int) -> None:
         """Take a decrypted compound packet; `time` in ns."""
-        if not self.ended:
-            self.callbacks.on_rtcp(data, time)
+        if self.ended:
+            return
+        if isinstance(self._ice, IceLite):
+            self._ice.heard(self._host.now())
+            self._pump_ice(self.id)
+        self.callbacks.on_rtcp(data, time)
 
     def send_rtcp(self, data: bytes) -> None:
         """Protect and send a compound packet; nothing happens unless connected."""
@@ -223,6 +259,9 @@ class Transport:
             match event:
                 case IceFailed(reason):
                     self._end(TransportState.FAILED, reason)
+                case PeerSilent(silent):
+                    self._silent = silent
+                    self.callbacks.on_silent(silent)
                 case AddressValidated(address, selected):
                     if known_as != self.id or self._validated.get(address) != selected:
                         self._validate(address, selected)

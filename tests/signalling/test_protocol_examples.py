@@ -29,7 +29,7 @@ MARK = {
 }
 REQUESTS = {
     *("hello", "publish", "mute", "unpublish", "answer", "rewatch", "pause", "ping", "barcode"),
-    *("mark", "marks", "pointer", "stroke", "record", "leave", "ice_servers"),
+    *("mark", "marks", "pointer", "stroke", "record", "leave", "ice_servers", "restart_ice"),
 }
 NOTICES = {
     *("welcome", "reply", "error", "closed", "pong", "offer", "participant", "participant_left", "producer"),
@@ -120,7 +120,7 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
         case "pong":
             return notices.pong(8, 1.5, 1e9)
         case "offer":
-            return notices.offer(3, "v=0", [{"mid": "0", "producer": 7, "consumer": 21}])
+            return notices.offer(3, 1, "v=0", [{"mid": "0", "producer": 7, "consumer": 21}])
         case "participant":
             return notices.participant(participant().to_json())
         case "participant_left":

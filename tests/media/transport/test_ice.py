@@ -8,7 +8,15 @@ import pytest
 
 from media.plane import Address
 from media.transport.ice_client import CONNECT_TIMEOUT, CONSENT_TIMEOUT, IceClient
-from media.transport.ice_lite import IDLE_TIMEOUT, MAX_ADDRESSES, AddressValidated, IceFailed, IceLite
+from media.transport.ice_lite import (
+    IDLE_TIMEOUT,
+    MAX_ADDRESSES,
+    SILENCE,
+    AddressValidated,
+    IceFailed,
+    IceLite,
+    PeerSilent,
+)
 from media.transport.stun import Attribute, Message, MessageClass
 
 SERVER: Address = ("192.0.2.1", 5000)
@@ -138,10 +146,16 @@ def test_what_is_no_check_is_ignored(data: bytes) -> None:
 def test_a_silent_peer_fails_once() -> None:
     agent = lite()
     agent.receive_datagram(check(), CLIENT, 10.0)
+    assert agent.next_event() == AddressValidated(CLIENT, selected=True)
+    # noticed after 5 s, given up after 15
+    assert agent.get_timer() == 10.0 + SILENCE
+    agent.handle_timer(14.9)
+    assert agent.next_event() is None
+    agent.handle_timer(15.0)
+    assert agent.next_event() == PeerSilent(silent=True)
     assert agent.get_timer() == 10.0 + IDLE_TIMEOUT
     agent.receive_datagram(check(password="wrong"), CLIENT, 20.0)
     assert agent.get_timer() == 10.0 + IDLE_TIMEOUT
-    agent.next_event()
     agent.handle_timer(24.9)
     assert agent.next_event() is None
     agent.handle_timer(25.0)
