@@ -109,6 +109,21 @@ class ProbeSocket:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no consumers.")
 
+    def set_pacing(self, transport: TransportId, bits_per_second: int) -> None:
+        """Refuse: packets are the probe's."""
+        raise ValueError("A probe's socket has no pacer.")
+
+    def probe(self, transport: TransportId, cluster: int, bits_per_second: int, packets: int = 15) -> None:
+        """Refuse: packets are the probe's."""
+        raise ValueError("A probe's socket sends what it was given, nothing else.")
+
+    def set_round_trip(self, transport: TransportId, seconds: float) -> None:
+        """Take note of nothing: a probe asks for nothing again."""
+
+    def set_fec(self, consumer: ConsumerId, share: float) -> None:
+        """Refuse: packets are the probe's."""
+        raise ValueError("A probe's socket has no consumers.")
+
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no producers.")

@@ -7,6 +7,11 @@ from .plane import Codec, ConsumerSpec, Extension, ExtensionIds, ProducerSpec
 #: What abs-send-time and transport-wide numbers would change in a repeat.
 _CHANGING = (Extension.ABS_SEND_TIME, Extension.TRANSPORT_WIDE)
 
+#: Bounds of pacing and probing, bit/s, and of a probe's packets.
+MIN_RATE = 10_000
+MAX_RATE = 100_000_000_000
+MAX_PROBE = 1000
+
 
 def check_producer(spec: ProducerSpec) -> None:
     """Refuse a producer that cannot be received."""
@@ -34,10 +39,47 @@ def check_consumer(spec: ConsumerSpec) -> None:
     minimum, maximum = spec.playout_delay
     if not 0 <= minimum <= maximum <= 40_950 or minimum % 10 or maximum % 10:
         raise ValueError("A playout delay is 0 to 40,950 ms in steps of 10, the minimum first.")
+    _check_protection(spec)
     if not spec.rtx_ssrc and any(spec.extensions[extension] for extension in _CHANGING):
         raise ValueError(
             "Without RTX a repeat must be bit-identical: no abs-send-time, no transport-wide number."
         )
+
+
+def check_pacing(bits_per_second: int) -> None:
+    """Refuse a rate that cannot be kept; 0 is none."""
+    if bits_per_second != 0 and not MIN_RATE <= bits_per_second <= MAX_RATE:
+        raise ValueError("A transport is paced at 10 kbit/s to 100 Gbit/s, or not at all (0).")
+
+
+def check_probe(cluster: int, bits_per_second: int, packets: int) -> None:
+    """Refuse a probe that could not be told from others, or never ends."""
+    if not 0 < cluster < 1 << 16:
+        raise ValueError("A probe's cluster is 1 to 65,535.")
+    if not MIN_RATE <= bits_per_second <= MAX_RATE or not 0 < packets <= MAX_PROBE:
+        raise ValueError("A probe has 1 to 1,000 packets, at 10 kbit/s to 100 Gbit/s.")
+
+
+def check_round_trip(seconds: float) -> None:
+    """Refuse what is no time."""
+    if not 0 <= seconds <= 60:
+        raise ValueError("A round trip takes 0 (not known) to 60 seconds.")
+
+
+def check_fec(spec: ConsumerSpec, share: float) -> None:
+    """Refuse protection that cannot be sent."""
+    if not 0 <= share <= 0.5:
+        raise ValueError("The share of protection packets is 0 to 0.5.")
+    if share and not spec.fec_ssrc:
+        raise ValueError(f"Consumer {spec.consumer} has no stream for protection packets.")
+
+
+def _check_protection(spec: ConsumerSpec) -> None:
+    if not spec.fec_ssrc:
+        return
+    _check_stream(spec.fec_payload_type, spec.fec_ssrc, 0, 0)
+    if spec.fec_ssrc in (spec.ssrc, spec.rtx_ssrc):
+        raise ValueError("The protection stream has an SSRC of its own.")
 
 
 def _check_stream(payload_type: int, ssrc: int, rtx_payload_type: int, rtx_ssrc: int) -> None:

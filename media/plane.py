@@ -42,7 +42,9 @@ class Extension(IntEnum):
     ABS_SEND_TIME = 1  # http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time: written, time of sending
     ABS_CAPTURE_TIME = 2  # http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time: copied
     AUDIO_LEVEL = 3  # urn:ietf:params:rtp-hdrext:ssrc-audio-level (RFC 6464): copied
-    TRANSPORT_WIDE = 4  # http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01: written
+    TRANSPORT_WIDE = (
+        4  # http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01: written; read
+    )
     PLAYOUT_DELAY = 5  # http://www.webrtc.org/experiments/rtp-hdrext/playout-delay: written, the consumer's
 
 
@@ -79,6 +81,7 @@ class Drop(IntEnum):
     PADDING = 22  # a probe on the RTX stream: nothing but padding
     UNKNOWN_PAYLOAD_TYPE = 23  # a known SSRC, but not the payload type of its producer
     RECEIVE_QUEUE = 24  # the kernel's receive buffer was full (SO_RXQ_OVFL)
+    PACER_FULL = 25  # it waited too long for its turn on a paced transport
 
 
 class EventKind(IntEnum):
@@ -91,6 +94,7 @@ class EventKind(IntEnum):
     KEY_FRAME_WANTED = 4  # subject: a producer whose consumer lost what the history no longer holds
     KEY_FRAME = 5  # subject: the producer; data: RTP timestamp, 4 bytes big-endian: a newer key frame began
     REMOVED = 6  # the transport is out of the plane's hands: its SRTP sessions may be freed
+    FEEDBACK = 8  # what a peer said of arrivals, at `time`: FeedbackGroup.read_all(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,8 @@ class ConsumerSpec:
     AES-GCM must never see one nonce with two contents: then `extensions` must not name ABS_SEND_TIME or
     TRANSPORT_WIDE (ValueError).
     `playout_delay` is (min, max) in ms, steps of 10, 0-40,950.
+    With `fec_ssrc` its packets can be protected (`Plane.set_fec`) by FlexFEC, as draft-ietf-payload-flexible-fec-
+    scheme-03 has it and browsers read it.
     An SSRC (RTX too) names one consumer for the life of a transport, also after the consumer is removed: its
     sequence numbers begin anew, and a nonce must never come twice (ValueError).
     """
@@ -149,6 +155,8 @@ class ConsumerSpec:
     mid: str = ""
     extensions: ExtensionIds = NO_EXTENSIONS
     playout_delay: tuple[int, int] = (0, 0)
+    fec_payload_type: int = 0
+    fec_ssrc: Ssrc = Ssrc(0)
 
 
 #: Transit histogram: bucket i counts durations in [10 µs * 10**(i/20), 10 µs * 10**((i+1)/20)), i < 100:
@@ -189,8 +197,34 @@ class ConsumerStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class TransportStatistics:
+    """What one transport was sent, RTP of all its consumers: UDP payloads, counters since it was added.
+
+    `packets_out` and `bytes_out` are of everything, repeats, padding and protection too. `queued_*` say what waits
+    for its turn now. `feedback_in` counts the peer's transport-wide feedbacks, `feedback_out` ours to it;
+    `feedback_ignored` the statuses in the peer's that named no packet of ours that was still to be answered for.
+    """
+
+    packets_out: int = 0
+    bytes_out: int = 0
+    padding_packets: int = 0
+    padding_bytes: int = 0
+    fec_packets: int = 0
+    fec_bytes: int = 0
+    queued_packets: int = 0
+    queued_bytes: int = 0
+    paced: int = 0
+    feedback_in: int = 0
+    feedback_out: int = 0
+    feedback_ignored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PlaneStatistics:
-    """Counters since the start, of one shard. `drops` is indexed by Drop, `transit` by bucket."""
+    """Counters since the start, of one shard. `drops` is indexed by Drop, `transit` by bucket.
+
+    Packets that waited for their turn on a paced transport (`TransportStatistics.paced`) are not in `transit`.
+    """
 
     packets_in: int
     bytes_in: int
@@ -204,6 +238,7 @@ class PlaneStatistics:
     tap_backlog_bytes: int
     producers: dict[ProducerId, ProducerStatistics] = field(default_factory=dict)
     consumers: dict[ConsumerId, ConsumerStatistics] = field(default_factory=dict)
+    transports: dict[TransportId, TransportStatistics] = field(default_factory=dict)
 
 
 class Plane(Protocol):
@@ -265,6 +300,35 @@ class Plane(Protocol):
 
     def remove_consumer(self, consumer: ConsumerId) -> None:
         """Stop sending and forget."""
+
+    def set_pacing(self, transport: TransportId, bits_per_second: int) -> None:
+        """Send a transport's video no faster than this; 0 (as at the beginning): as it comes.
+
+        Audio goes at once, repeats before video, ten packets may leave together. Video that has waited for 250 ms
+        (a key frame: 1 s) is dropped with all that waits behind it of its consumer (PACER_FULL), which then begins
+        anew at a key frame (KEY_FRAME_WANTED), without a gap in its numbers. Repeats that waited so long are dropped.
+        """
+
+    def probe(self, transport: TransportId, cluster: int, bits_per_second: int, packets: int = 15) -> None:
+        """Send `packets` times 1,200 bytes more than there is to send, all together at this rate.
+
+        The filling is repeats of what was sent last, or padding where nothing is being sent: in the RTX stream of a
+        consumer that negotiated TRANSPORT_WIDE, paused or not. Without one nothing happens. Everything that leaves
+        meanwhile is marked with `cluster` (1-65,535) in FEEDBACK. A new probe ends the one under way.
+        """
+
+    def set_round_trip(self, transport: TransportId, seconds: float) -> None:
+        """Tell the time that an answer of this peer takes, 0 where it is not known; it times repeats.
+
+        A lost packet is asked for again of a publisher after 1.1 round trips (20 ms at least, 40 ms while unknown),
+        up to 10 times in 1 s; a packet is not repeated to a subscriber within 0.8 round trips (10 ms at least).
+        """
+
+    def set_fec(self, consumer: ConsumerId, share: float) -> None:
+        """Protect a consumer's stream by this many protection packets a packet, 0 (as at the beginning) to 0.5.
+
+        Raise ValueError without `fec_ssrc`.
+        """
 
     def inject(self, producer: ProducerId, packets: Sequence[bytes], time: int) -> None:
         """Feed plain RTP packets (at most 1,452 bytes each) into a producer as if received at `time`.

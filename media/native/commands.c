@@ -101,6 +101,13 @@ static void carry_out(struct plane *plane, struct command *command)
     case COMMAND_SEND_RTCP:
         send_rtcp(plane, transport, command->block->data, command->block->size);
         break;
+    case COMMAND_SET_ROUND_TRIP:
+        transport->round_trip = command->time;
+        break;
+    case COMMAND_SET_PACING:
+    case COMMAND_PROBE:
+    case COMMAND_SET_FEC:
+        break;
     case COMMAND_STOP:
         plane->stopping = true;
         break;

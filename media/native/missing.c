@@ -6,7 +6,8 @@
 
 #define REORDER_PATIENCE (5 * MILLISECOND) /* a packet that was only overtaken comes within this time, */
 #define REORDER_PACKETS 3                  /* or before this many others */
-#define ASK_EVERY (40 * MILLISECOND)
+#define ASK_EVERY (40 * MILLISECOND) /* while the round trip is not known */
+#define ASK_AT_MOST_EVERY (20 * MILLISECOND)
 #define ASK_TIMES 10
 #define ASK_FOR SECOND
 #define LOCAL_SSRC 1   /* as whom we report; libwebrtc's receivers say the same */
@@ -97,11 +98,21 @@ static void send_nack(struct plane *plane, struct producer *producer, const uint
         count_up(&producer->nacks_sent, (uint64_t)count);
 }
 
+/* How long an answer may take: a round trip and some more. */
+static int64_t retry_after(const struct transport *transport)
+{
+    if (transport->round_trip == 0)
+        return ASK_EVERY;
+    int64_t interval = transport->round_trip * 11 / 10;
+    return interval > ASK_AT_MOST_EVERY ? interval : ASK_AT_MOST_EVERY;
+}
+
 /* Ask for what is due; forget what was asked for often enough. */
 static void ask_producer(struct plane *plane, struct producer *producer)
 {
     uint16_t lost[MAX_FCI];
     int count = 0, kept = 0;
+    int64_t again = plane->now + retry_after(producer->transport);
     for (int i = 0; i < producer->missing_count; i++) {
         struct missing missing = producer->missing[i];
         if (missing.due <= plane->now) {
@@ -113,7 +124,7 @@ static void ask_producer(struct plane *plane, struct producer *producer)
             }
             lost[count++] = (uint16_t)missing.sequence;
             missing.asked++;
-            missing.due = plane->now + ASK_EVERY;
+            missing.due = again;
         }
         if (missing.due < plane->nack_timer)
             plane->nack_timer = missing.due;

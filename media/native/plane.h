@@ -62,6 +62,7 @@ enum drop {
     DROP_PADDING,
     DROP_UNKNOWN_PAYLOAD_TYPE,
     DROP_RECEIVE_QUEUE,
+    DROP_PACER_FULL,
     DROPS
 };
 
@@ -73,7 +74,8 @@ enum event_kind {
     EVENT_UNKNOWN_SSRC,
     EVENT_KEY_FRAME_WANTED,
     EVENT_KEY_FRAME,
-    EVENT_REMOVED
+    EVENT_REMOVED,
+    EVENT_FEEDBACK = 8
 };
 
 /* media.plane.Codec */
@@ -202,6 +204,7 @@ struct transport {
     struct sockaddr_storage name; /* of the selected address */
     socklen_t name_size;          /* 0: none selected */
     uint16_t wide_sequence;
+    int64_t round_trip; /* ns, 0: not known */
 
     uint32_t stream_ssrcs[MAX_STREAMS];
     struct producer *stream_producers[MAX_STREAMS];
@@ -226,6 +229,10 @@ enum command_kind {
     COMMAND_SEND_DATAGRAM,
     COMMAND_SEND_TO,
     COMMAND_SEND_RTCP,
+    COMMAND_SET_ROUND_TRIP,
+    COMMAND_SET_PACING,
+    COMMAND_PROBE,
+    COMMAND_SET_FEC,
     COMMAND_STOP
 };
 
@@ -236,7 +243,8 @@ struct command {
     struct block *block;
     void *receive_session, *send_session;
     struct address address;
-    int64_t time;
+    int64_t time;  /* or a rate, a share */
+    int number[2]; /* of a probe: cluster, packets */
 };
 
 /* A packet that is protected and waits for send_batch. */

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 
 from pylibsrtp import Session
 
-from ..checks import check_consumer, check_producer
+from ..checks import (
+    check_consumer,
+    check_fec,
+    check_pacing,
+    check_probe,
+    check_producer,
+    check_round_trip,
+)
 from ..ids import ConsumerId, ProducerId, Ssrc, TransportId
 from ..plane import (
     Address,
@@ -209,7 +216,7 @@ class NativePlane:
         if spec.consumer in self._consumers:
             raise ValueError(f"Consumer {spec.consumer} exists already.")
         peer, producer = self._transport(spec.transport), self._producer(spec.producer)
-        ssrcs = {ssrc for ssrc in (spec.ssrc, spec.rtx_ssrc) if ssrc}
+        ssrcs = {ssrc for ssrc in (spec.ssrc, spec.rtx_ssrc, spec.fec_ssrc) if ssrc}
         if ssrcs & peer.used_ssrcs:
             raise ValueError(
                 f"Transport {spec.transport} was sent this SSRC before: no nonce may come twice."
@@ -245,6 +252,29 @@ class NativePlane:
         self._producer(removed.spec.producer).consumers.discard(consumer)
         del self._consumers[consumer]
         self._native.remove_consumer(removed.handle)
+
+    # -- congestion control
+
+    def set_pacing(self, transport: TransportId, bits_per_second: int) -> None:
+        """See media.plane.Plane."""
+        check_pacing(bits_per_second)
+        self._native.set_pacing(self._transport(transport).handle, bits_per_second)
+
+    def probe(self, transport: TransportId, cluster: int, bits_per_second: int, packets: int = 15) -> None:
+        """See media.plane.Plane."""
+        check_probe(cluster, bits_per_second, packets)
+        self._native.probe(self._transport(transport).handle, cluster, bits_per_second, packets)
+
+    def set_round_trip(self, transport: TransportId, seconds: float) -> None:
+        """See media.plane.Plane."""
+        check_round_trip(seconds)
+        self._native.set_round_trip(self._transport(transport).handle, round(seconds * 1e9))
+
+    def set_fec(self, consumer: ConsumerId, share: float) -> None:
+        """See media.plane.Plane."""
+        receiver = self._consumer(consumer)
+        check_fec(receiver.spec, share)
+        self._native.set_fec(receiver.handle, round(share * 1024))
 
     # -- bytes
 

@@ -339,6 +339,60 @@ static PyObject *set_paused_method(PyObject *object, PyObject *arguments)
     return set_flag(object, arguments, OBJECT_CONSUMER, COMMAND_SET_PAUSED);
 }
 
+static PyObject *set_round_trip_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    long long round_trip;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "OL", &capsule, &round_trip))
+        return NULL;
+    void *transport = object_of(capsule, OBJECT_TRANSPORT);
+    if (transport == NULL)
+        return NULL;
+    return push(self, (struct command){.kind = COMMAND_SET_ROUND_TRIP, .subject = transport, .time = round_trip});
+}
+
+static PyObject *set_pacing_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    long long rate;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "OL", &capsule, &rate))
+        return NULL;
+    void *transport = object_of(capsule, OBJECT_TRANSPORT);
+    if (transport == NULL)
+        return NULL;
+    return push(self, (struct command){.kind = COMMAND_SET_PACING, .subject = transport, .time = rate});
+}
+
+static PyObject *probe_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    struct command command = {.kind = COMMAND_PROBE};
+    long long rate;
+    if (!running(self) ||
+        !PyArg_ParseTuple(arguments, "OiLi", &capsule, &command.number[0], &rate, &command.number[1]))
+        return NULL;
+    if ((command.subject = object_of(capsule, OBJECT_TRANSPORT)) == NULL)
+        return NULL;
+    command.time = rate;
+    return push(self, command);
+}
+
+static PyObject *set_fec_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    int share;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "Oi", &capsule, &share))
+        return NULL;
+    void *consumer = object_of(capsule, OBJECT_CONSUMER);
+    if (consumer == NULL)
+        return NULL;
+    return push(self, (struct command){.kind = COMMAND_SET_FEC, .subject = consumer, .time = share});
+}
+
 static PyObject *inject_method(PyObject *object, PyObject *arguments)
 {
     struct plane_object *self = (struct plane_object *)object;
@@ -602,6 +656,10 @@ static PyMethodDef methods[] = {
     {"add_consumer", add_consumer_method, METH_VARARGS, NULL},
     {"set_paused", set_paused_method, METH_VARARGS, NULL},
     {"remove_consumer", remove_consumer_method, METH_O, NULL},
+    {"set_round_trip", set_round_trip_method, METH_VARARGS, NULL},
+    {"set_pacing", set_pacing_method, METH_VARARGS, NULL},
+    {"probe", probe_method, METH_VARARGS, NULL},
+    {"set_fec", set_fec_method, METH_VARARGS, NULL},
     {"inject", inject_method, METH_VARARGS, NULL},
     {"send_datagram", send_datagram_method, METH_VARARGS, NULL},
     {"send_to", send_to_method, METH_VARARGS, NULL},

@@ -2,7 +2,7 @@
 
 #include "plane.h"
 
-#define REPEAT_EVERY_MS 10
+#define REPEAT_EVERY_MS 10 /* and not while the last repeat is still under way */
 #define KEY_FRAME_WANTED_EVERY (100 * MILLISECOND)
 /* Beyond one packet in 10 ms: a consumer that asks for everything gets twice a 4K stream, not more. */
 #define REPEATS_AT_ONCE 1024
@@ -56,8 +56,10 @@ void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
     }
     uint32_t now = (uint32_t)(plane->now / MILLISECOND);
     now += now == 0; /* 0 means never */
+    uint32_t every = (uint32_t)(consumer->transport->round_trip * 8 / 10 / MILLISECOND);
+    every = every > REPEAT_EVERY_MS ? every : REPEAT_EVERY_MS;
     uint32_t *repeated = &consumer->repeated[out & consumer->mask];
-    if ((*repeated != 0 && now - *repeated < REPEAT_EVERY_MS) || !may_repeat(plane, consumer)) {
+    if ((*repeated != 0 && now - *repeated < every) || !may_repeat(plane, consumer)) {
         drop(plane, DROP_NACK_LIMIT);
         return;
     }

@@ -15,6 +15,7 @@ from ..rtp.extensions import (
 )
 from ..rtp.packet import RtpPacket
 from ..rtp.sequence import extend
+from .fec import Protection
 from .history import HeldPacket
 
 #: Stretches between pauses in which a consumer may still ask for packets.
@@ -56,7 +57,10 @@ class Consumer:
         self._state = State.AWAITING
         self._runs: deque[Run] = deque(maxlen=MAX_RUNS)
         self._repeated_at: dict[int, int] = {}
-        self._rtx_sequence = 0
+        self._repeat_interval = REPEAT_INTERVAL_NS
+        self._rtx_sequence = self._fec_sequence = 0
+        self._highest_sent = 0
+        self.protection = Protection(spec.ssrc)
         self._packets = self._octets = self._retransmitted = 0
         self._last_timestamp = self._last_sent = 0
 
@@ -66,6 +70,42 @@ class Consumer:
             self._state = State.PAUSED
         elif self._state is State.PAUSED:
             self._state = State.AWAITING
+
+    def set_round_trip(self, round_trip: int) -> None:
+        """Note how long an answer takes, ns: a packet that is under way is not repeated."""
+        self._repeat_interval = max(round_trip * 8 // 10, REPEAT_INTERVAL_NS)
+
+    def begin_anew(self) -> None:
+        """Wait for a key frame: what waited to be sent was given up."""
+        if self._state is State.SENDING:
+            self._state = State.AWAITING
+
+    def rewind(self) -> None:
+        """Forget numbers that were given but not sent: the next run takes them."""
+        while self._runs and self._runs[-1].first_out > self._highest_sent:
+            self._runs.pop()
+        if self._runs:
+            newest = self._runs[-1]
+            newest.last_in = newest.first_in + self._highest_sent - newest.first_out
+
+    @property
+    def sending(self) -> bool:
+        """Whether packets are being sent."""
+        return self._state is State.SENDING and self._highest_sent > 0
+
+    def sent_before(self, packets: int) -> tuple[int, int] | None:
+        """Find (the producer's number, the consumer's number) of the packet sent so many before the newest."""
+        return self.source_of(self._highest_sent - packets & 0xFFFF)
+
+    def next_rtx(self) -> int:
+        """Count one more packet in the RTX stream."""
+        self._rtx_sequence += 1
+        return self._rtx_sequence & 0xFFFF
+
+    def next_fec(self) -> int:
+        """Count one more packet in the protection stream."""
+        self._fec_sequence += 1
+        return self._fec_sequence & 0xFFFF
 
     def number_of(self, held: HeldPacket) -> int | Drop:
         """Give a packet its number in this consumer's sequence; a new run begins where sending begins."""
@@ -100,10 +140,10 @@ class Consumer:
 
     def may_repeat(self, out: int, now: int) -> bool:
         """Tell whether the packet was not just repeated, and remember that it is now."""
-        if now - self._repeated_at.get(out, -REPEAT_INTERVAL_NS) < REPEAT_INTERVAL_NS:
+        if now - self._repeated_at.get(out, -self._repeat_interval) < self._repeat_interval:
             return False
         self._repeated_at = {
-            number: time for number, time in self._repeated_at.items() if now - time < REPEAT_INTERVAL_NS
+            number: time for number, time in self._repeated_at.items() if now - time < self._repeat_interval
         }
         self._repeated_at[out] = now
         return True
@@ -128,10 +168,9 @@ class Consumer:
         packet = self.rewrite(held, out, ids, now, wide)
         if not self.spec.rtx_ssrc:
             return packet
-        self._rtx_sequence += 1
         return RtpPacket(
             payload_type=self.spec.rtx_payload_type,
-            sequence_number=self._rtx_sequence & 0xFFFF,
+            sequence_number=self.next_rtx(),
             timestamp=packet.timestamp,
             ssrc=self.spec.rtx_ssrc,
             marker=packet.marker,
@@ -141,8 +180,9 @@ class Consumer:
             padding=packet.padding,
         )
 
-    def sent(self, packet: RtpPacket, now: int, *, repeat: bool) -> None:
+    def sent(self, packet: RtpPacket, out: int, now: int, *, repeat: bool) -> None:
         """Count a packet that left."""
+        self._highest_sent = max(self._highest_sent, out)
         if repeat:
             self._retransmitted += 1
             return

@@ -6,7 +6,7 @@ from pylibsrtp import Session
 
 from ..checks import check_consumer, check_producer
 from ..ids import ConsumerId, ProducerId, TransportId
-from ..plane import Address, ConsumerSpec, ProducerSpec
+from ..plane import Address, ConsumerSpec, Extension, ProducerSpec
 from .fan_out import Consumer
 from .ingress import Producer
 from .peers import AddressBook, Transport
@@ -60,11 +60,14 @@ class Members:
             raise ValueError(f"Producer {spec.producer} exists already.")
         producer = Producer(spec)
         if spec.transport:
-            streams = self._transport(spec.transport).producers
+            peer = self._transport(spec.transport)
+            streams = peer.producers
             ssrcs = [ssrc for ssrc in (spec.ssrc, spec.rtx_ssrc) if ssrc]
             if any(ssrc in streams for ssrc in ssrcs):
                 raise ValueError(f"Transport {spec.transport} has a producer with this SSRC already.")
             streams.update(dict.fromkeys(ssrcs, producer))
+            producer.missing.set_round_trip(peer.round_trip)
+            peer.wide_id = spec.extensions[Extension.TRANSPORT_WIDE] or peer.wide_id
         self._producers[spec.producer] = producer
 
     def remove_producer(self, producer: ProducerId) -> None:
@@ -88,12 +91,13 @@ class Members:
         if spec.consumer in self._consumers:
             raise ValueError(f"Consumer {spec.consumer} exists already.")
         peer, producer = self._transport(spec.transport), self._producer(spec.producer)
-        ssrcs = [ssrc for ssrc in (spec.ssrc, spec.rtx_ssrc) if ssrc]
+        ssrcs = [ssrc for ssrc in (spec.ssrc, spec.rtx_ssrc, spec.fec_ssrc) if ssrc]
         if any(ssrc in peer.used_ssrcs for ssrc in ssrcs):
             raise ValueError(
                 f"Transport {spec.transport} was sent this SSRC before: no nonce may come twice."
             )
         consumer = Consumer(spec, video=producer.is_video)
+        consumer.set_round_trip(peer.round_trip)
         self._consumers[spec.consumer] = peer.consumers[spec.ssrc] = consumer
         peer.used_ssrcs.update(ssrcs)
 

@@ -12,7 +12,11 @@ REORDER_NS = 5 * _MS
 
 #: How long an answer may take (a round trip and its queues), and how often to ask.
 RETRY_NS = 40 * _MS
+MIN_RETRY_NS = 20 * _MS
 MAX_REQUESTS = 10
+
+#: What has not come by then would be of no use any more.
+GIVE_UP_NS = 1000 * _MS
 
 #: A jump of more than this is a new beginning, not a loss: nobody would repeat so much.
 MAX_JUMP = 1000
@@ -21,6 +25,7 @@ MAX_JUMP = 1000
 @dataclass(slots=True)
 class _Missing:
     due: int
+    noticed: int
     asked: int = 0
 
 
@@ -30,6 +35,11 @@ class MissingPackets:
     def __init__(self) -> None:
         """Begin with nothing missing."""
         self._missing: dict[int, _Missing] = {}
+        self._retry = RETRY_NS
+
+    def set_round_trip(self, round_trip: int) -> None:
+        """Note how long an answer takes, ns; 0: not known."""
+        self._retry = max(round_trip * 11 // 10, MIN_RETRY_NS) if round_trip else RETRY_NS
 
     def __contains__(self, sequence: int) -> bool:
         """Tell whether this number is still waited for."""
@@ -44,7 +54,7 @@ class MissingPackets:
             self._missing.clear()
             return False
         for skipped in range(highest + 1, sequence):
-            self._missing[skipped] = _Missing(due=now + REORDER_NS)
+            self._missing[skipped] = _Missing(due=now + REORDER_NS, noticed=now)
         # what the history could no longer hold in order is not worth asking for
         for old in [number for number in self._missing if number < sequence - MAX_JUMP]:
             del self._missing[old]
@@ -60,11 +70,11 @@ class MissingPackets:
             missing = self._missing[number]
             if missing.due > now:
                 continue
-            if missing.asked == MAX_REQUESTS:
+            if missing.asked == MAX_REQUESTS or now - missing.noticed >= GIVE_UP_NS:
                 del self._missing[number]
                 continue
             missing.asked += 1
-            missing.due = now + RETRY_NS
+            missing.due = now + self._retry
             due.append(number)
         return due
 

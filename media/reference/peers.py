@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pylibsrtp import Session
 
 from ..ids import Ssrc, TransportId
-from ..plane import Address
+from ..plane import Address, TransportStatistics
+from .arrivals import ArrivalLog
 from .fan_out import Consumer
 from .ingress import Producer
+from .pacer import Pacer
+from .probe_out import Probe
+from .sent_window import SentWindow
 
 #: Addresses that one transport may have at once.
 MAX_ADDRESSES = 8
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a transport was sent, as TransportStatistics has it."""
+
+    packets_out: int = 0
+    bytes_out: int = 0
+    padding_packets: int = 0
+    padding_bytes: int = 0
+    fec_packets: int = 0
+    fec_bytes: int = 0
+    feedback_in: int = 0
+    feedback_out: int = 0
 
 
 class Transport:
@@ -27,12 +47,39 @@ class Transport:
         self.consumers: dict[Ssrc, Consumer] = {}
         self.used_ssrcs: set[Ssrc] = set()
         self.reported: dict[int, int] = {}
-        self._wide = 0
+        self.round_trip = 0
+        self.pacer = Pacer()
+        self.probe: Probe | None = None
+        self.sent = SentWindow()
+        self.arrivals = ArrivalLog()
+        self.wide_id = self.wide_ssrc = 0
+        self.counts = Counts()
 
-    def next_wide(self) -> int:
-        """Count one more packet in transport-wide numbers."""
-        self._wide += 1
-        return self._wide
+    def set_round_trip(self, round_trip: int) -> None:
+        """Note how long an answer takes, ns: producers ask and consumers are answered by it."""
+        self.round_trip = round_trip
+        for producer in self.producers.values():
+            producer.missing.set_round_trip(round_trip)
+        for consumer in self.consumers.values():
+            consumer.set_round_trip(round_trip)
+
+    def statistics(self) -> TransportStatistics:
+        """Read the counters."""
+        waiting = [*self.pacer.repeats, *self.pacer.video]
+        return TransportStatistics(
+            packets_out=self.counts.packets_out,
+            bytes_out=self.counts.bytes_out,
+            padding_packets=self.counts.padding_packets,
+            padding_bytes=self.counts.padding_bytes,
+            fec_packets=self.counts.fec_packets,
+            fec_bytes=self.counts.fec_bytes,
+            queued_packets=len(waiting),
+            queued_bytes=sum(len(one.held.data) for one in waiting),
+            paced=self.pacer.paced,
+            feedback_in=self.counts.feedback_in,
+            feedback_out=self.counts.feedback_out,
+            feedback_ignored=self.sent.ignored,
+        )
 
 
 class AddressBook:

@@ -18,20 +18,19 @@ from ..plane import (
     Address,
     Drop,
     EventKind,
-    Extension,
     PlaneEvent,
     PlaneStatistics,
 )
-from ..rtp.feedback import GENERIC_NACK, GenericNack, parse_feedback
+from ..rtp.feedback import GENERIC_NACK, TRANSPORT_WIDE, GenericNack, parse_feedback
 from ..rtp.packet import RtpError, RtpPacket, measure_header
 from ..rtp.rtcp import TRANSPORT_FEEDBACK, ReceiverReport, RtcpError, build_compound, split_compound
 from . import srtp
 from .classify import MAX_DATAGRAM, Kind, classify, header_length
+from .delivery import OWN_SSRC, Delivery
 from .fan_out import Consumer
 from .histogram import bucket_of
 from .history import HeldPacket
 from .ingress import Producer
-from .members import Members
 from .peers import Transport
 from .queues import EventQueue, Tap
 
@@ -49,11 +48,8 @@ EVENT_INTERVAL_NS = 100 * _MS
 #: The most SSRCs without a producer that one transport is reported of.
 MAX_REPORTED = 256
 
-#: The SSRC in which the plane asks for packets: it sends no stream of its own.
-OWN_SSRC = 1
 
-
-class ReferencePlane(Members):
+class ReferencePlane(Delivery):
     """Move packets as media.plane.Plane says, in memory."""
 
     realtime = False
@@ -75,7 +71,7 @@ class ReferencePlane(Members):
         self._drops = [0] * len(Drop)
         self._transit = [0] * TRANSIT_BUCKETS
         self._packets_in = self._bytes_in = self._datagrams_in = 0
-        self._packets_out = self._bytes_out = self._send_calls = 0
+        self._bytes_out = self._send_calls = 0
 
     # -- the shell's side
 
@@ -96,6 +92,7 @@ class ReferencePlane(Members):
             self._bytes_in += len(data)
             self._receive_datagram(data, address, time)
         self._ask_for_missing()
+        self._handle_delivery()
 
     def datagrams_to_send(self) -> list[tuple[Address, bytes]]:
         """Take what is to be sent: (destination, data)."""
@@ -105,13 +102,15 @@ class ReferencePlane(Members):
 
     def get_timer(self) -> int | None:
         """Tell when `handle_timer` is due next."""
-        timers = (producer.missing.get_timer() for producer in self._producers.values())
-        return min((timer for timer in timers if timer is not None), default=None)
+        asking = (producer.missing.get_timer() for producer in self._producers.values())
+        timers = [timer for timer in asking if timer is not None]
+        return min(timers + self._delivery_timers(), default=None)
 
     def handle_timer(self, now: int) -> None:
-        """Ask publishers again for what is missing."""
+        """Ask publishers again for what is missing; send what is due."""
         self._now = now
         self._ask_for_missing()
+        self._handle_delivery()
 
     # -- commands, beside those of Members
 
@@ -172,6 +171,7 @@ class ReferencePlane(Members):
             tap_backlog_bytes=self._tap.backlog,
             producers={identifier: producer.statistics() for identifier, producer in self._producers.items()},
             consumers={identifier: consumer.statistics() for identifier, consumer in self._consumers.items()},
+            transports=self._transport_statistics(),
         )
 
     def close(self) -> None:
@@ -225,6 +225,8 @@ class ReferencePlane(Members):
             return
         ssrc = Ssrc(int.from_bytes(packet[8:12], "big"))
         producer = peer.producers.get(ssrc)
+        if peer.wide_id:
+            self._note_arrival(peer, packet, time)
         if producer is None:
             self._drop(Drop.UNKNOWN_SSRC)
             self._report_ssrc(peer, ssrc, packet, address, time)
@@ -261,13 +263,19 @@ class ReferencePlane(Members):
             out = consumer.number_of(held)
             if isinstance(out, Drop):
                 self._drop(out)
-            elif self._forward(producer, consumer, held, out, repeat=False):
-                bucket = bucket_of(self._now - held.arrival)
-                self._transit[bucket] += 1
-                producer.transit[bucket] += 1
+            else:
+                self._offer(producer, consumer, held, out, repeat=False)
 
     def _forward(
-        self, producer: Producer, consumer: Consumer, held: HeldPacket, out: int, *, repeat: bool
+        self,
+        producer: Producer,
+        consumer: Consumer,
+        held: HeldPacket,
+        out: int,
+        *,
+        repeat: bool,
+        waited: bool = False,
+        filling: bool = False,
     ) -> bool:
         """Rewrite, protect and send one packet to one consumer; True if it left."""
         peer = self._transport(consumer.spec.transport)
@@ -275,9 +283,8 @@ class ReferencePlane(Members):
             self._drop(Drop.NO_KEYS)
             return False
         ids = producer.spec.extensions
-        wide = peer.next_wide() if consumer.spec.extensions[Extension.TRANSPORT_WIDE] else 0
         rewrite = consumer.rewrite_again if repeat else consumer.rewrite
-        packet = rewrite(held, out, ids, self._now, wide)
+        packet = rewrite(held, out, ids, self._now, peer.sent.next_number)
         plain = bytes(packet)
         if len(plain) > MAX_DATAGRAM:
             self._drop(Drop.TOO_LARGE)
@@ -291,8 +298,18 @@ class ReferencePlane(Members):
             return False
         if not self._send(peer, protected):
             return False
-        self._packets_out += 1
-        consumer.sent(packet, self._now, repeat=repeat)
+        self._left(peer, consumer, len(protected))
+        if filling:
+            peer.counts.padding_packets += 1
+            peer.counts.padding_bytes += len(protected)
+            return True
+        consumer.sent(packet, out, self._now, repeat=repeat)
+        if not repeat:
+            self._protect_stream(peer, consumer, plain, out, packet.timestamp)
+        if not repeat and not waited:
+            bucket = bucket_of(self._now - held.arrival)
+            self._transit[bucket] += 1
+            producer.transit[bucket] += 1
         return True
 
     def _receive_rtcp(self, peer: Transport, compound: bytes, address: Address, time: int) -> None:
@@ -302,6 +319,9 @@ class ReferencePlane(Members):
             self._drop(Drop.MALFORMED)
             return
         for packet_type, fmt, body in packets:
+            if packet_type == TRANSPORT_FEEDBACK and fmt == TRANSPORT_WIDE and len(body) >= 8:
+                self._receive_feedback(peer, body[8:], time)
+                continue
             # a NACK of nothing is not the plane's to judge
             if packet_type != TRANSPORT_FEEDBACK or fmt != GENERIC_NACK or len(body) < 12:
                 continue
@@ -328,7 +348,7 @@ class ReferencePlane(Members):
         elif not consumer.may_repeat(out, self._now):
             self._drop(Drop.NACK_LIMIT)
         else:
-            self._forward(producer, consumer, held, out, repeat=True)
+            self._offer(producer, consumer, held, out, repeat=True)
 
     def _ask_for_missing(self) -> None:
         for producer in self._producers.values():
@@ -351,6 +371,9 @@ class ReferencePlane(Members):
 
     def _drop(self, reason: Drop) -> None:
         self._drops[reason] += 1
+
+    def _put_event(self, event: PlaneEvent) -> None:
+        self._events.put(event)
 
     def _producer_event(self, kind: EventKind, producer: Producer, time: int, data: bytes) -> None:
         spec = producer.spec

@@ -11,6 +11,9 @@ from .rtcp_header import RtcpError, build_packet
 #: The format of a generic NACK among transport feedback.
 GENERIC_NACK = 1
 
+#: And that of transport-wide feedback.
+TRANSPORT_WIDE = 15
+
 _TRANSPORT = 205
 _PAYLOAD = 206
 _REMB = b"REMB"
@@ -111,7 +114,7 @@ class TransportWideFeedback:
 
     def __bytes__(self) -> bytes:
         """Build the packet."""
-        return _build(_TRANSPORT, 15, self.sender_ssrc, self.media_ssrc, self.body)
+        return _build(_TRANSPORT, TRANSPORT_WIDE, self.sender_ssrc, self.media_ssrc, self.body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,18 @@ class UdpPlane:
     def add_consumer(self, spec: ConsumerSpec) -> None:
         self.consumers.append(spec)
 
+    def set_pacing(self, transport: TransportId, bits_per_second: int) -> None:
+        raise NotImplementedError
+
+    def probe(self, transport: TransportId, cluster: int, bits_per_second: int, packets: int = 15) -> None:
+        raise NotImplementedError
+
+    def set_round_trip(self, transport: TransportId, seconds: float) -> None:
+        raise NotImplementedError
+
+    def set_fec(self, consumer: ConsumerId, share: float) -> None:
+        raise NotImplementedError
+
     def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:
         raise NotImplementedError
 
