@@ -26,7 +26,7 @@ class ProbeSocket:
 
     def __init__(self, probe: Probe, capture_time_id: int = 0) -> None:
         """`capture_time_id`: the header extension in which received packets bear the time of sending."""
-        self.probe = probe
+        self._probe = probe
         self.capture_time_id = capture_time_id
         self.index, port = probe.open(HOST)
         self.address: Address = (HOST, port)
@@ -64,20 +64,20 @@ class ProbeSocket:
     def set_keys(self, transport: TransportId, receive: Session, send: Session) -> None:
         """See media.plane.Plane."""
         assert self._remote is not None
-        self.probe.set_keys(self.index, receive, send, self._remote, capture_time_id=self.capture_time_id)
+        self._probe.set_keys(self.index, receive, send, self._remote, capture_time_id=self.capture_time_id)
 
     def send_datagram(self, address: Address, data: bytes) -> None:
         """See media.plane.Plane."""
-        self.probe.send(self.index, address, data)
+        self._probe.send(self.index, address, data)
 
     def send_to(self, transport: TransportId, data: bytes) -> None:
         """See media.plane.Plane."""
         if self._remote is not None:
-            self.probe.send(self.index, self._remote, data)
+            self._probe.send(self.index, self._remote, data)
 
     def send_rtcp(self, transport: TransportId, data: bytes) -> None:
         """See media.plane.Plane."""
-        self.probe.send_rtcp(self.index, data)
+        self._probe.send_rtcp(self.index, data)
 
     def remove_transport(self, transport: TransportId) -> None:
         """The probe keeps its sessions until it is closed."""
