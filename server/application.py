@@ -9,10 +9,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import recordings_http, whip
+from . import recordings_http, whep, whip
 from .metrics import Metrics
 from .service import Service
 from .sockets import serve_socket
+from .wish import cors
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = web.json_response(
             {"code": error.reason.lower().replace(" ", "_"), "message": _sentence(error)}, status=error.status
         )
-        for name in ("WWW-Authenticate", "Allow", "Accept-Post"):
+        for name in ("WWW-Authenticate", "Allow", "Accept-Post", "Accept-Patch", "Retry-After"):
             if name in error.headers:
                 response.headers[name] = error.headers[name]
     except Exception:
@@ -69,6 +70,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         )
     if not response.prepared:
         response.headers.update(HEADERS)
+        response.headers.update(cors(request.path))
         response.headers["Konsil-Time"] = f"{time.time() * 1000:.3f}"
     return response
 
@@ -108,6 +110,7 @@ def build(service: Service) -> web.Application:
     application.router.add_get("/metrics", render_metrics)
     application.router.add_get("/ws", socket)
     whip.add_routes(application, service)
+    whep.add_routes(application, service)
     recordings_http.add_routes(application, service)
     if (DIST / "assets").is_dir():
         application.router.add_static("/assets", DIST / "assets")

@@ -39,9 +39,11 @@ from signalling.room import (
 )
 from signalling.tokens import Claims
 
+from .connections import Watching
 from .member import Member
 from .room_recorder import RoomRecorder
 from .sockets import Socket
+from .wall import Wall
 
 if TYPE_CHECKING:
     from .service import Service
@@ -99,7 +101,7 @@ class Conductor:
                 turn=member.turn(),
             )
         )
-        if member.watching is not None:
+        if isinstance(member.watching, Watching):
             member.watching.resend()
             member.watching.want(self._wanted_by(member))
         self._tell_time(member)
@@ -236,6 +238,11 @@ class Conductor:
         """Take a peer's decrypted control packets."""
         self.router.receive_rtcp(transport, data, self.service.steady(), time)
         self.pump()
+
+    def view(self, member: Member, wall: Wall) -> None:
+        """Send a member without socket whatever its wall chooses of the room, from now on."""
+        member.view(wall)
+        wall.want(self._wanted_by(member))
 
     def _wanted_by(self, member: Member) -> list[ProducerId]:
         return [ProducerId(p.producer) for p in self.room.producers if p.participant != member.identifier]

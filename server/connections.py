@@ -14,11 +14,11 @@ from media.sdp import (
     OfferedTrack,
     PayloadTypes,
     SdpError,
+    SessionDescription,
     SubscribedTrack,
     TransportParameters,
     answer_publisher,
     offer_subscriber,
-    parse,
     read_answer,
     remote_parameters,
 )
@@ -65,13 +65,19 @@ class Publication:
         self._transport: Transport | None = None
         self._remote: TransportParameters | None = None
 
-    def offer(self, sdp: str) -> tuple[str, list[tuple[OfferedTrack, ProducerId]]]:
+    @property
+    def transport(self) -> Transport | None:
+        """The connection that stands, or is about to."""
+        return self._transport
+
+    def offer(
+        self, offer: SessionDescription
+    ) -> tuple[SessionDescription, list[tuple[OfferedTrack, ProducerId]]]:
         """Take an offer; returns the answer and the tracks with their producers. Raise SdpError.
 
         An offer of the same connection adds or drops sections; with new ICE credentials it also restarts ICE, which
         changes neither keys nor producers. An offer of another connection replaces the one before.
         """
-        offer = parse(sdp)
         remote = remote_parameters(offer)
         transport = self._transport
         if transport is None or self._remote is None or not _same_connection(remote, self._remote):
@@ -102,7 +108,7 @@ class Publication:
             # the plane holds more than the description's grammar: one SSRC names one stream, above all
             self._failed()
             raise SdpError(f"The offer's streams cannot be received: {error}") from None
-        return str(answer), list(zip(tracks, producers, strict=True))
+        return answer, list(zip(tracks, producers, strict=True))
 
     def restart_ice(self, ufrag: str, pwd: str) -> TransportParameters:
         """Restart ICE with these credentials of the peer's, without an offer; returns ours (RFC 9725, section 4.3.3).

@@ -9,7 +9,7 @@ from annotation.channel import Channel
 from annotation.ephemeral import parse_ephemeral
 from annotation.operations import Add, AnnotationError, ClearField, ClearOwn, parse_operation
 from media.ids import ProducerId
-from media.sdp import Bitrates, SdpError
+from media.sdp import Bitrates, SdpError, parse
 from signalling import messages, notices
 from signalling.messages import ClientMessage
 from signalling.notices import ServerMessage
@@ -19,6 +19,7 @@ from signalling.room import Participant, RoomError
 
 from .connections import EPHEMERAL, Publication, Watching
 from .sockets import Socket
+from .wall import Wall
 
 if TYPE_CHECKING:
     from .conductor import Conductor
@@ -52,7 +53,7 @@ class Member:
             lambda: conductor.publication_failed(self),
             self._heard,
         )
-        self.watching: Watching | None = None
+        self.watching: Watching | Wall | None = None
         if watching and may(self.role, "watch"):
             self.watching = Watching(
                 service.endpoint,
@@ -102,6 +103,10 @@ class Member:
         """Tell the room whether the media connections are heard of."""
         silent = self.publication.silent or (self.watching is not None and self.watching.silent)
         self.conductor.media_heard(self, silent=silent)
+
+    def view(self, wall: Wall) -> None:
+        """Be sent pictures by one offer that is never renewed (WHEP)."""
+        self.watching = wall
 
     def close(self) -> None:
         """Free the media connections."""
@@ -155,12 +160,12 @@ class Member:
                 return self._answer(message)
             case messages.Rewatch():
                 self._demand("watch")
-                assert self.watching is not None
+                assert isinstance(self.watching, Watching)
                 self.watching.restart()
                 self._heard()
             case messages.RestartIce():
                 self._demand("watch")
-                assert self.watching is not None
+                assert isinstance(self.watching, Watching)
                 self.watching.restart_ice()
             case messages.IceServers():
                 return notices.reply(message.id, **self.turn())
@@ -207,14 +212,14 @@ class Member:
         self._demand("publish")
         if any(source.source in FIELD_SOURCES for source in message.sources):
             self._demand("publish_field")
-        sdp, tracks = self.publication.offer(message.sdp)
+        answer, tracks = self.publication.offer(parse(message.sdp))
         self.conductor.announce(self, tracks, message.sources)
         producers = [{"mid": track.mid, "producer": producer} for track, producer in tracks]
-        return notices.reply(message.id, sdp=sdp, producers=producers)
+        return notices.reply(message.id, sdp=str(answer), producers=producers)
 
     def _answer(self, message: messages.Answer) -> ServerMessage:
         self._demand("watch")
-        assert self.watching is not None
+        assert isinstance(self.watching, Watching)
         refused = self.watching.answer(message.revision, message.sdp)
         if not refused:
             return notices.reply(message.id)

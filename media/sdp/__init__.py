@@ -4,6 +4,7 @@ from .answer import Bitrates, OfferedTrack, answer_publisher
 from .client import PublishedTrack, ReceivedTrack, answer_subscriber, offer_publisher
 from .errors import SdpError
 from .formats import OUR_EXTENSION_IDS, canonical_fmtp
+from .fragment import MAX_FRAGMENT, IceFragment, over_http, parse_fragment, write_fragment
 from .offer import (
     DATA_MID,
     AcceptedTrack,
@@ -17,10 +18,13 @@ from .parameters import Candidate, Fingerprint, Setup, TransportParameters, host
 from .parser import parse
 from .remote import remote_parameters
 from .session import Direction, ExtensionMap, Format, MediaSection, SessionDescription
+from .viewer import AcceptedFormat, ViewedSection, answer_viewer
 
 __all__ = [
     "DATA_MID",
+    "MAX_FRAGMENT",
     "OUR_EXTENSION_IDS",
+    "AcceptedFormat",
     "AcceptedTrack",
     "Bitrates",
     "Candidate",
@@ -28,6 +32,7 @@ __all__ = [
     "ExtensionMap",
     "Fingerprint",
     "Format",
+    "IceFragment",
     "MediaSection",
     "OfferedTrack",
     "PayloadTypes",
@@ -39,13 +44,18 @@ __all__ = [
     "SubscribedTrack",
     "SubscriberAnswer",
     "TransportParameters",
+    "ViewedSection",
     "answer_publisher",
     "answer_subscriber",
+    "answer_viewer",
     "canonical_fmtp",
     "host_candidates",
     "offer_publisher",
     "offer_subscriber",
+    "over_http",
     "parse",
+    "parse_fragment",
     "read_answer",
     "remote_parameters",
+    "write_fragment",
 ]

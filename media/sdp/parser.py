@@ -286,6 +286,7 @@ class _Builder:
             candidates=tuple(self.candidates or session.candidates),
             end_of_candidates="end-of-candidates" in self.flags | session.flags,
             rtcp_mux="rtcp-mux" in self.flags,
+            rtcp_mux_only="rtcp-mux-only" in self.flags,
             rtcp_rsize="rtcp-rsize" in self.flags,
             bundle_only="bundle-only" in self.flags,
             sctp_port=self.sctp_port,
@@ -316,7 +317,7 @@ class _Builder:
         self.ice_lite = True
 
 
-_FLAGS = frozenset({"rtcp-mux", "rtcp-rsize", "bundle-only", "end-of-candidates"})
+_FLAGS = frozenset({"rtcp-mux", "rtcp-mux-only", "rtcp-rsize", "bundle-only", "end-of-candidates"})
 
 _READERS: dict[str, Callable[[_Builder, str], None]] = {
     "candidate": _Builder.candidate,

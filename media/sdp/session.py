@@ -107,6 +107,7 @@ class MediaSection:
     candidates: tuple[Candidate, ...] = ()
     end_of_candidates: bool = False
     rtcp_mux: bool = False
+    rtcp_mux_only: bool = False
     rtcp_rsize: bool = False
     bundle_only: bool = False
     sctp_port: int = 0
@@ -152,6 +153,8 @@ class MediaSection:
             lines.append(f"a=msid:{self.msid}")
         if self.rtcp_mux:
             lines.append("a=rtcp-mux")
+        if self.rtcp_mux_only:
+            lines.append("a=rtcp-mux-only")
         if self.rtcp_rsize:
             lines.append("a=rtcp-rsize")
         for codec in self.codecs:
@@ -181,6 +184,7 @@ class SessionDescription:
     session_id: int = 0
     version: int = 0
     ice_lite: bool = False
+    ice_options: str = ""
 
     def section(self, mid: str) -> MediaSection | None:
         """Find a media section by its mid."""
@@ -192,6 +196,8 @@ class SessionDescription:
             lines.append(f"a=group:BUNDLE {' '.join(self.bundle)}")
         if self.ice_lite:
             lines.append("a=ice-lite")
+        if self.ice_options:
+            lines.append(f"a=ice-options:{self.ice_options}")
         lines += ["a=extmap-allow-mixed", "a=msid-semantic: WMS *"]
         for section in self.media:
             lines += section.lines()

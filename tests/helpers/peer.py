@@ -23,10 +23,11 @@ class Publisher:
         self.caller = caller
         self.peer = connection()
 
-    async def publish(self, source: str = "camera") -> list[dict[str, Any]]:
-        """Offer both tracks; returns what the server made of them."""
-        self.peer.addTrack(VideoStreamTrack())
-        self.peer.addTrack(AudioStreamTrack())
+    async def publish(self, source: str = "camera", *, tracks: bool = True) -> list[dict[str, Any]]:
+        """Offer both tracks (or, without `tracks`, those added before); returns what the server made of them."""
+        if tracks:
+            self.peer.addTrack(VideoStreamTrack())
+            self.peer.addTrack(AudioStreamTrack())
         await self.peer.setLocalDescription(await self.peer.createOffer())
         kinds = {t.mid: t.kind for t in self.peer.getTransceivers()}
         sources = [

@@ -16,3 +16,14 @@ async def good_offer() -> str:
     sdp = str(peer.localDescription.sdp)
     await peer.close()
     return sdp
+
+
+async def viewing_offer() -> str:
+    """Offer to receive a picture and a sound."""
+    peer = connection()
+    peer.addTransceiver("video", direction="recvonly")
+    peer.addTransceiver("audio", direction="recvonly")
+    await peer.setLocalDescription(await peer.createOffer())
+    sdp = str(peer.localDescription.sdp)
+    await peer.close()
+    return sdp

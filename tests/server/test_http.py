@@ -59,7 +59,8 @@ async def test_every_answer_bears_the_security_headers(running: Served, method: 
         ("GET", "/nothing", 404),
         ("DELETE", "/healthz", 405),
         ("GET", "/api/recordings", 401),
-        ("PATCH", "/whip/ward/abc", 405),
+        ("PATCH", "/whip/ward/abc", 401),
+        ("PUT", "/whip/ward/abc", 405),
     ],
 )
 async def test_an_error_is_a_code_and_a_sentence(

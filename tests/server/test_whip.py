@@ -27,6 +27,9 @@ ROOT = Path(__file__).parent.parent.parent
 
 SDP = {"Content-Type": "application/sdp"}
 
+#: Well formed, and of no use: neither ICE credentials nor a codec that is passed.
+UNUSABLE = b"v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=rtpmap:0 PCMU/8000\r\n"
+
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Served]:
@@ -119,6 +122,7 @@ async def test_who_deletes_a_session_ends_it(running: Served) -> None:
         ("/whip/ward", "surgeon", "application/sdp", b"", 400),
         ("/whip/ward", "surgeon", "application/sdp", b"\xff\xfe" * 100, 400),
         ("/whip/ward", "surgeon", "application/sdp", b"v" * 200_000, 400),
+        ("/whip/ward", "surgeon", "application/sdp", UNUSABLE, 422),
         ("/whip/ward?source=nose", "surgeon", "application/sdp", b"v=0\r\n", 400),
         ("/whip/ward?label=%0d%0a", "surgeon", "application/sdp", b"v=0\r\n", 400),
         ("/whip/ward", "expert", "application/sdp", b"v=0\r\n", 403),
