@@ -51,7 +51,7 @@ class Member:
             Bitrates(media.start_kbps, min(500, media.start_kbps), media.max_kbps),
             conductor.receive_rtcp,
             lambda: conductor.publication_failed(self),
-            self._heard,
+            self.heard,
         )
         self.watching: Watching | Wall | None = None
         if watching and may(self.role, "watch"):
@@ -63,7 +63,7 @@ class Member:
                 conductor.receive_rtcp,
                 self.receive_channel,
                 conductor.pump,
-                self._heard,
+                self.heard,
             )
 
     # -- sockets -------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Member:
         elif self.socket is not None:
             self.socket.nudge()
 
-    def _heard(self) -> None:
+    def heard(self) -> None:
         """Tell the room whether the media connections are heard of."""
         silent = self.publication.silent or (self.watching is not None and self.watching.silent)
         self.conductor.media_heard(self, silent=silent)
@@ -162,7 +162,7 @@ class Member:
                 self._demand("watch")
                 assert isinstance(self.watching, Watching)
                 self.watching.restart()
-                self._heard()
+                self.heard()
             case messages.RestartIce():
                 self._demand("watch")
                 assert isinstance(self.watching, Watching)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 from media.ids import ProducerId
 from media.router import Router
-from media.sdp import SessionDescription, ViewedSection, answer_viewer, remote_parameters
+from media.sdp import SessionDescription, TransportParameters, ViewedSection, answer_viewer, remote_parameters
 from media.subscriber import Slot
 from media.transport.endpoint import Endpoint
 from media.transport.transport import Transport, TransportState
@@ -35,6 +36,7 @@ class Wall:
         describe: Callable[[ProducerId], tuple[str, str]],
         on_rtcp: RtcpHandler,
         changed: Callable[[], None],
+        heard: Callable[[], None],
         ended: Callable[[], None],
         *,
         source: str = "field",
@@ -42,10 +44,12 @@ class Wall:
     ) -> None:
         """`describe` names a producer's participant and source, `changed` has the router looked at.
 
-        `ended` is called when the connection ends without our wish, or the `pinned` producer does. RuntimeError
-        when there are too many connections.
+        `heard` is called when `silent` has changed, `ended` when the connection ends without our wish or the `pinned`
+        producer does. RuntimeError when there are too many connections.
         """
         self.transport: Transport = endpoint.create()
+        self._endpoint = endpoint
+        self._remote: TransportParameters | None = None
         self._router = router
         self._describe = describe
         self._changed = changed
@@ -54,6 +58,7 @@ class Wall:
         self._pinned = pinned
         self._sections: dict[bool, ViewedSection] = {}  # by whether they are video
         self._subscriber = router.watch(self.transport.id)
+        self.transport.callbacks.on_silent = lambda _: heard()
         self.transport.callbacks.on_state = self._state_changed
         self.transport.callbacks.on_rtcp = partial(on_rtcp, self.transport.id)
 
@@ -66,8 +71,22 @@ class Wall:
         answer, sections = answer_viewer(offer, self.transport.parameters, stream)
         self._sections = {section.video: section for section in sections}
         self._subscriber.slots = [Slot(section.mid, section.video) for section in sections]
+        self._remote = remote
         self.transport.start(remote)
         return answer
+
+    def restart_ice(self, ufrag: str, pwd: str) -> TransportParameters:
+        """Restart ICE with these credentials of the player's; returns ours. Keys and streams go on."""
+        assert self._remote is not None, "who never offered has no session"
+        self._endpoint.restart_ice(self.transport)
+        self._remote = replace(self._remote, ufrag=ufrag, pwd=pwd)
+        self.transport.start(self._remote)
+        return self.transport.parameters
+
+    @property
+    def silent(self) -> bool:
+        """Whether the player has not been heard for 5 s."""
+        return self.transport.silent
 
     def want(self, producers: Iterable[ProducerId]) -> None:
         """Choose among what the room shows now."""

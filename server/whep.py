@@ -74,7 +74,7 @@ class Whep:
             raise web.HTTPUnprocessableEntity(text=str(error)) from None
         conductor.view(member, wall)
         conductor.pump()
-        location = self.sessions.add(conductor, member, wall.transport, offer)
+        location = self.sessions.add(conductor, member, wall, offer)
         return self.sessions.created(location, answer)
 
 
@@ -95,6 +95,7 @@ def _wall(
         conductor.describe_producer,
         conductor.receive_rtcp,
         conductor.pump,
+        member.heard,
         ended,
         source=source,
         pinned=pinned,

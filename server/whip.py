@@ -78,8 +78,7 @@ class Whip:
         ]
         conductor.announce(member, tracks, sources)
         conductor.pump()
-        assert member.publication.transport is not None, "an answered offer has its transport"
-        location = self.sessions.add(conductor, member, member.publication.transport, offer)
+        location = self.sessions.add(conductor, member, member.publication, offer)
         return self.sessions.created(location, over_http(answer))
 
     async def barcode(self, request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import web
 
@@ -19,9 +19,11 @@ from media.sdp import (
     MediaSection,
     SdpError,
     SessionDescription,
+    TransportParameters,
     parse,
     parse_fragment,
     remote_parameters,
+    write_fragment,
 )
 from media.transport.transport import Transport
 from signalling.messages import SDP_LIMIT
@@ -59,13 +61,24 @@ def cors(path: str) -> Mapping[str, str]:
     return CORS if path.startswith(_PREFIXES) else {}
 
 
+class Connection(Protocol):
+    """The one media connection of a session."""
+
+    @property
+    def transport(self) -> Transport | None:
+        """Where it stands; None when it is over."""
+
+    def restart_ice(self, ufrag: str, pwd: str) -> TransportParameters:
+        """Restart ICE with these credentials of the peer's; returns ours."""
+
+
 @dataclass(slots=True)
 class Session:
     """One session: who it is in its room, and the ICE session that it is in."""
 
     conductor: Conductor
     member: Member
-    transport: Transport
+    connection: Connection
     section: MediaSection
     ufrag: str
     pwd: str
@@ -76,7 +89,8 @@ class Session:
     def ended(self) -> bool:
         """Whether the participant is gone, or its connection."""
         gone = self.conductor.members.get(self.member.identifier) is not self.member
-        return gone or self.transport.ended
+        transport = self.connection.transport
+        return gone or transport is None or transport.ended
 
 
 class Sessions:
@@ -118,7 +132,7 @@ class Sessions:
             raise unavailable("The server is being restarted.")
 
     def add(
-        self, conductor: Conductor, member: Member, transport: Transport, offer: SessionDescription
+        self, conductor: Conductor, member: Member, connection: Connection, offer: SessionDescription
     ) -> str:
         """Keep a session; returns its address."""
         self._forget_ended()
@@ -127,29 +141,40 @@ class Sessions:
         name = secrets.token_urlsafe(24)
         patches = TokenBucket(PATCH_RATE, PATCH_BURST, self.service.now())
         self._sessions[name] = Session(
-            conductor, member, transport, section, remote.ufrag, remote.pwd, _new_etag(), patches
+            conductor, member, connection, section, remote.ufrag, remote.pwd, _new_etag(), patches
         )
         return f"{self.prefix}/{conductor.room.name}/{name}"
 
     def created(self, location: str, answer: SessionDescription) -> web.Response:
         """Answer a POST with 201, the session's address, its entity tag and the ICE servers."""
         session = self._sessions[location.rpartition("/")[2]]
-        return web.Response(
+        response = web.Response(
             status=201,
             text=str(answer),
             content_type=SDP_TYPE,
             headers={"Location": location, "ETag": session.etag, "Accept-Patch": FRAGMENT_TYPE},
         )
+        self._add_ice_servers(response, session.member.identifier)
+        return response
 
     async def look(self, _: web.Request) -> web.StreamResponse:
         """Answer GET and HEAD: there is nothing to see, and the type tells players what this address takes."""
         return web.Response(headers={"Content-Type": SDP_TYPE, "Accept-Post": SDP_TYPE})
 
-    async def options(self, _: web.Request) -> web.StreamResponse:
-        """Answer OPTIONS."""
+    async def options(self, request: web.Request) -> web.StreamResponse:
+        """Answer OPTIONS; with the ICE servers if it bears a token, which a browser's preflight does not."""
         response = web.Response(headers=_preflight("POST, GET, HEAD, OPTIONS"))
         response.headers["Accept-Post"] = SDP_TYPE
+        if "Authorization" in request.headers:
+            bearer(request, self.service, request.match_info["room"])
+            self._add_ice_servers(response, f"pt-{secrets.token_hex(4)}")
         return response
+
+    def _add_ice_servers(self, response: web.Response, name: str) -> None:
+        # RFC 9725, section 4.6; `name` tells users apart in the TURN server's quotas
+        for server in self.service.ice_servers(name):
+            for link in server.links():
+                response.headers.add("Link", link)
 
     # -- a session -----------------------------------------------------------------------------------------------
 
@@ -205,7 +230,13 @@ class Sessions:
         if fragment.ufrag in ("", session.ufrag) and fragment.pwd in ("", session.pwd):
             # a lite agent waits for checks and sends none: it has no use for candidates (RFC 8445, section 2.5)
             return web.Response(status=204)
-        raise web.HTTPUnprocessableEntity(text="ICE is not restarted here; ask for a new session.")
+        local = session.connection.restart_ice(fragment.ufrag, fragment.pwd)
+        session.ufrag, session.pwd, session.etag = fragment.ufrag, fragment.pwd, _new_etag()
+        return web.Response(
+            body=write_fragment(local, session.section).encode(),
+            content_type=FRAGMENT_TYPE,
+            headers={"ETag": session.etag},
+        )
 
     def _forget_ended(self) -> None:
         for name in [name for name, session in self._sessions.items() if session.ended]:

@@ -14,7 +14,15 @@ from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from server.config import Config, HttpConfig, MediaConfig, RecordingsConfig, RoomsConfig, SecretsConfig
+from server.config import (
+    Config,
+    HttpConfig,
+    MediaConfig,
+    RecordingsConfig,
+    RoomsConfig,
+    SecretsConfig,
+    TurnConfig,
+)
 from server.run import serving
 from server.service import Service
 from signalling.permissions import Role
@@ -113,13 +121,18 @@ def scraped(text: str, name: str, **labels: str) -> float:
 
 @contextlib.asynccontextmanager
 async def served(
-    folder: Path, *, rooms: RoomsConfig | None = None, minimum_free_mb: int = 1
+    folder: Path,
+    *,
+    rooms: RoomsConfig | None = None,
+    turn: TurnConfig | None = None,
+    minimum_free_mb: int = 1,
 ) -> AsyncIterator[Served]:
     """Serve from a folder of one's own while the context lasts."""
     config = Config(
         http=HttpConfig(port=0),
         media=MediaConfig(port=0),
         rooms=rooms or RoomsConfig(),
+        turn=turn or TurnConfig(),
         recordings=RecordingsConfig(folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb),
         secrets=SecretsConfig(file=str(folder / "secret")),
     )

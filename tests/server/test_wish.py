@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from media.ids import Mid, Ssrc
+from media.native import NativePlane
+from media.plane import Codec
+from media.sdp import PublishedTrack, offer_publisher, parse, parse_fragment, remote_parameters
+from media.transport import Endpoint, TransportState
+from server.config import TurnConfig
 from server.wish import POST_BURST
 from tests.helpers.served import Answered, Served, served
+from tests.helpers.udp_peers import until
 
 from .offers import good_offer, viewing_offer
 
@@ -204,3 +213,68 @@ async def test_what_the_client_names_writes_no_header(running: Served) -> None:
         assert answer.status == 400
         assert "x-evil" not in answer.headers
     assert not running.service.rooms
+
+
+@pytest.mark.parametrize("prefix", ["/whip", "/whep"])
+async def test_ice_restarts_by_patch_while_media_go_on(running: Served, prefix: str) -> None:
+    endpoint = Endpoint(NativePlane(("127.0.0.1", 0)))
+    try:
+        transport = endpoint.create(role="client")
+        track = PublishedTrack(Mid("0"), "video", Codec.VP8, "", 96, Ssrc(77), "c", "s", "l")
+        text = str(offer_publisher([track], transport.parameters))
+        if prefix == "/whep":
+            text = text.replace("a=sendonly", "a=recvonly")
+        answer = await running.ask("POST", f"{prefix}/ward", running.bearer("surgeon") | SDP, text.encode())
+        assert answer.status == 201
+        transport.start(remote_parameters(parse(answer.body.decode())))
+        await until(lambda: transport.state is TransportState.CONNECTED, 30)
+        (conductor,) = running.service.rooms.values()
+        (member,) = conductor.members.values()
+        connection = member.watching if prefix == "/whep" else member.publication
+        assert connection is not None
+        assert connection.transport is not None
+        keys = connection.transport.srtp_profile
+        location, first = answer.headers["location"], answer.headers["etag"]
+        headers = running.bearer("surgeon") | FRAGMENT
+
+        endpoint.restart_ice(transport)
+        ours = transport.parameters
+        body = fragment(f"a=ice-ufrag:{ours.ufrag}\r\na=ice-pwd:{ours.pwd}\r\n")
+        # a restart that was overtaken by another one does no harm
+        late = await running.ask("PATCH", location, headers | {"If-Match": '"older"'}, body)
+        assert late.status == 412
+        restarted = await running.ask("PATCH", location, headers | {"If-Match": "*"}, body)
+        assert restarted.status == 200
+        assert restarted.headers["content-type"].startswith(FRAGMENT["Content-Type"])
+        assert restarted.headers["etag"] != first
+        theirs = parse_fragment(restarted.body.decode())
+        assert theirs.candidates
+        before = remote_parameters(parse(answer.body.decode()))
+        assert theirs.ufrag != before.ufrag
+        transport.start(replace(before, ufrag=theirs.ufrag, pwd=theirs.pwd, candidates=theirs.candidates))
+        # the new path is taken: the asking side lets go of the old one
+        await until(lambda: transport.ufrags == (ours.ufrag,), 30)
+        assert connection.transport.state is TransportState.CONNECTED
+        assert connection.transport.srtp_profile == keys
+        assert (await running.ask("PATCH", location, headers | {"If-Match": first}, body)).status == 412
+        again = await running.ask("PATCH", location, headers | {"If-Match": restarted.headers["etag"]}, body)
+        assert again.status == 204
+    finally:
+        await endpoint.close()
+
+
+async def test_ice_servers_are_named_to_who_may_come(tmp_path: Path) -> None:
+    secret = tmp_path / "turn"
+    secret.write_text("a secret of coturn's and ours\n")
+    secret.chmod(0o600)
+    url = "turns:turn.example.org:443?transport=tcp"
+    async with served(tmp_path, turn=TurnConfig(urls=(url,), secret_file=str(secret))) as server:
+        answer, _ = await create(server)
+        expected = rf'<{re.escape(url)}>; rel="ice-server"; username="\d+:[\w-]+"; credential="[^"]+"; .*'
+        assert re.fullmatch(expected, answer.headers["link"])
+        asked = await server.ask("OPTIONS", "/whip/ward", server.bearer("surgeon"))
+        assert re.fullmatch(expected, asked.headers["link"])
+        # a preflight bears no token, and strangers have none
+        assert "link" not in (await server.ask("OPTIONS", "/whip/ward")).headers
+        refused = await server.ask("OPTIONS", "/whip/ward", server.bearer("surgeon", "other"))
+        assert (refused.status, "link" in refused.headers) == (403, False)
