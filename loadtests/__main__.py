@@ -1,11 +1,11 @@
-"""Run a load test: ``python -m loadtests plane`` or ``python -m loadtests room``, each with ``--help``."""
+"""Run a load test: ``python -m loadtests room`` and its kin, each with ``--help``."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-SUBCOMMANDS = ("plane", "room")
+SUBCOMMANDS = ("compare", "plane", "room")
 
 
 def main(arguments: list[str]) -> int:

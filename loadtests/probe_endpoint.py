@@ -15,7 +15,7 @@ from media.plane import Address, ConsumerSpec, EventKind, PlaneEvent, PlaneStati
 from media.transport.dtls import Certificate
 from media.transport.endpoint import Endpoint
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 
 
 class ProbeSocket:
@@ -24,20 +24,21 @@ class ProbeSocket:
     receive_buffer = send_buffer = 0
     realtime = False
 
-    def __init__(self, probe: Probe, capture_time_id: int = 0) -> None:
+    def __init__(self, probe: Probe, capture_time_id: int = 0, host: str = LOOPBACK) -> None:
         """`capture_time_id`: the header extension in which received packets bear the time of sending."""
         self._probe = probe
         self.capture_time_id = capture_time_id
-        self.index, port = probe.open(HOST)
-        self.address: Address = (HOST, port)
+        self.index, port = probe.open(host)
+        self.address: Address = (host, port)
         self._remote: Address | None = None
         self._events: deque[PlaneEvent] = deque()
         self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def receive(self, event: PlaneEvent) -> None:
-        """Take what the pump has for this socket."""
-        self._events.append(event)
-        os.eventfd_write(self._eventfd, 1)
+        """Take what the pump has for this socket; after its close nobody asks any more."""
+        if self._eventfd >= 0:
+            self._events.append(event)
+            os.eventfd_write(self._eventfd, 1)
 
     def fileno(self) -> int:
         """See media.plane.Plane."""
@@ -86,6 +87,7 @@ class ProbeSocket:
     def close(self) -> None:
         """See media.plane.Plane; the probe closes its sockets itself."""
         os.close(self._eventfd)
+        self._eventfd = -1
 
     # what a client that relays nothing has no use for
 
@@ -153,9 +155,9 @@ class ProbePump:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self.probe.fileno(), self._read)
 
-    def open(self, capture_time_id: int = 0) -> tuple[ProbeSocket, Endpoint]:
-        """Make one more client."""
-        socket = ProbeSocket(self.probe, capture_time_id)
+    def open(self, capture_time_id: int = 0, host: str = LOOPBACK) -> tuple[ProbeSocket, Endpoint]:
+        """Make one more client, on an address of this machine."""
+        socket = ProbeSocket(self.probe, capture_time_id, host)
         self._sockets[socket.index] = socket
         endpoint = Endpoint(socket, certificate=self._certificate)
         self._endpoints.append(endpoint)

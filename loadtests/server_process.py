@@ -88,8 +88,8 @@ class ServerUnderLoad:
             packets_out=totals["konsil_packets_out_total"],
             drops=drops,
             transit=transit,
-            cpu_s=_cpu_seconds(self.pid) if self.pid else None,
-            rss_mb=_rss_mb(self.pid) if self.pid else None,
+            cpu_s=cpu_seconds(self.pid) if self.pid else None,
+            rss_mb=rss_mb(self.pid) if self.pid else None,
         )
 
 
@@ -105,13 +105,15 @@ def quantile_ms(before: Scrape, after: Scrape, share: float) -> float:
     return 0.0
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Read the CPU time of a process and all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     # user and system time stand at 14 and 15 of the whole line (proc(5)), two of which are gone
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _rss_mb(pid: int) -> float:
+def rss_mb(pid: int) -> float:
+    """Read a process's resident memory in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -125,14 +127,20 @@ def _free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def started(*, burn_gil: bool = False) -> AsyncIterator[ServerUnderLoad]:
-    """Start a server for as long as the context lasts. Raise RuntimeError with what it said if it does not come."""
+async def started(
+    *, burn_gil: bool = False, host: str = "127.0.0.1", cores: set[int] | None = None
+) -> AsyncIterator[ServerUnderLoad]:
+    """Start a server for as long as the context lasts, its media on `host`, on these cores alone.
+
+    Raise RuntimeError with what it said if it does not come.
+    """
     with tempfile.TemporaryDirectory(prefix="konsil-load-") as name:
         folder = Path(name)
         port = _free_port()
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("KONSIL_")},
             "KONSIL_HTTP_PORT": str(port),
+            "KONSIL_MEDIA_HOST": host,
             "KONSIL_MEDIA_PORT": "0",
             "KONSIL_SECRETS_FILE": str(folder / "secret"),
             "KONSIL_RECORDINGS_FOLDER": str(folder / "recordings"),
@@ -142,6 +150,9 @@ async def started(*, burn_gil: bool = False) -> AsyncIterator[ServerUnderLoad]:
             sys.executable, *command, cwd=ROOT, env=environment, stderr=asyncio.subprocess.PIPE
         )
         assert process.stderr is not None
+        if cores:
+            # before it has threads, which inherit it
+            os.sched_setaffinity(process.pid, cores)
         said: list[str] = []
         try:
             async with asyncio.timeout(PATIENCE):

@@ -1,9 +1,18 @@
 """The packet plane of every running server: one thread in C that never takes the GIL."""
 
 from .plane import NativePlane
-from .probe import Probe, ProbeEvent, ProbeStatistics, StreamReceived, StreamSent, percentile
+from .probe import (
+    STAMP_IN_PAYLOAD,
+    Probe,
+    ProbeEvent,
+    ProbeStatistics,
+    StreamReceived,
+    StreamSent,
+    percentile,
+)
 
 __all__ = [
+    "STAMP_IN_PAYLOAD",
     "NativePlane",
     "Probe",
     "ProbeEvent",

@@ -20,6 +20,7 @@
 #define PROBE_WINDOW 4096     /* numbers in which a duplicate is noticed; a power of two */
 #define PROBE_PACKET 1536
 #define PROBE_MAX_BURST 64
+#define PROBE_STAMP_IN_PAYLOAD 255 /* for a capture time's id: the stamp is the payload's last 8 bytes */
 
 /* What came of one SSRC. */
 struct probe_stream {
@@ -56,16 +57,19 @@ struct probe_sender {
     uint8_t payload_type;
     uint8_t extensions[64]; /* the whole block; the stamp stands at `stamp` */
     int extensions_size, stamp;
+    bool stamp_in_payload;
     double fps;
     int bursts;
+    _Atomic uint64_t wanted_rate; /* thousandths of a frame a second << 8 | bursts; 0: as it is */
 
     uint8_t *data;
     struct probe_payload *payloads;
     uint32_t *frames; /* the first payload of each frame, and the end of the last */
     uint32_t frame_count;
 
-    int64_t start;   /* monotonic ns of frame 0 */
-    uint64_t frame;  /* the next to be sent */
+    int64_t start;   /* monotonic ns of frame 0 at this rate */
+    uint64_t frame;  /* the next to be sent at this rate */
+    uint32_t first_timestamp; /* of frame 0 at this rate */
     uint32_t looped; /* the same, in the loop */
     int burst;       /* the next of this frame */
     uint64_t sequence;

@@ -17,6 +17,10 @@ connect_libsrtp()
 LATENCY_BUCKETS = 300
 LATENCY_PER_DECADE = 60
 
+#: In place of a `capture_time_id`: the stamp is the last 8 bytes of each payload, for servers that do not pass
+#: the header extension on.
+STAMP_IN_PAYLOAD = 255
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeEvent:
@@ -150,6 +154,10 @@ class Probe:
     def key_frame(self, stream: int) -> None:
         """Begin the loop anew with the next frame: the first one should be a key frame."""
         self._native.key_frame(stream)
+
+    def set_rate(self, stream: int, fps: float, bursts: int) -> None:
+        """Go on at this rate after the present frame; RTP timestamps follow without a jump."""
+        self._native.set_rate(stream, fps, bursts)
 
     def sent(self, stream: int) -> StreamSent:
         """Read what was sent."""

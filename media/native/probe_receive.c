@@ -98,10 +98,13 @@ static void measure_rtp(struct probe_socket *socket, const uint8_t *data, size_t
     follow(stream, read_16(data + 2));
     count_up(&stream->packets, 1);
     count_up(&stream->bytes, size);
-    if (layout.capture_time == 0)
+    size_t stamp = layout.capture_time;
+    if (socket->capture_time_id == PROBE_STAMP_IN_PAYLOAD && layout.size - layout.padding - layout.payload > 8)
+        stamp = (size_t)(layout.size - layout.padding - 8);
+    if (stamp == 0)
         count_up(&stream->unstamped, 1);
     else
-        count_up(&socket->latency[latency_bucket(arrival - probe_stamp_to_ns(data + layout.capture_time))], 1);
+        count_up(&socket->latency[latency_bucket(arrival - probe_stamp_to_ns(data + stamp))], 1);
 }
 
 static void answer_nacks(struct probe *probe, struct probe_socket *socket, const uint8_t *data, size_t size)

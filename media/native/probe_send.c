@@ -56,6 +56,8 @@ static struct iovec make_packet(struct probe_sender *sender, const struct probe_
     int size = 12 + sender->extensions_size;
     memcpy(packet + size, sender->data + payload->offset, payload->size);
     size += payload->size;
+    if (sender->stamp_in_payload && payload->size > 8)
+        probe_ns_to_stamp(now, packet + size - 8);
     if (srtp.protect(atomic_load(&sender->socket->send_session), packet, &size) != SRTP_OK)
         size = 0;
     sender->history_sizes[slot] = (uint16_t)size;
@@ -66,13 +68,19 @@ static struct iovec make_packet(struct probe_sender *sender, const struct probe_
     return (struct iovec){packet, (size_t)size};
 }
 
+static uint32_t timestamp_of(const struct probe_sender *sender)
+{
+    return sender->first_timestamp +
+           (uint32_t)(int64_t)((double)sender->frame * sender->clock_rate / sender->fps);
+}
+
 static void send_burst(struct probe_sender *sender)
 {
     struct iovec vectors[PROBE_MAX_BURST];
     uint32_t first = sender->frames[sender->looped], end = sender->frames[sender->looped + 1];
     uint32_t packets = end - first, bursts = (uint32_t)sender->bursts, burst = (uint32_t)sender->burst;
     uint32_t at = first + packets * burst / bursts, stop = first + packets * (burst + 1) / bursts;
-    uint32_t timestamp = (uint32_t)(int64_t)((double)sender->frame * sender->clock_rate / sender->fps);
+    uint32_t timestamp = timestamp_of(sender);
     pthread_mutex_lock(&sender->socket->sending);
     while (at < stop) {
         int count = 0;
@@ -92,6 +100,19 @@ static int64_t due(const struct probe_sender *sender)
     return sender->start + (int64_t)(frames * 1e9 / sender->fps);
 }
 
+/* Between two frames: go on at the rate that was asked for, from now on; time stamps follow without a jump. */
+static void change_rate(struct probe_sender *sender)
+{
+    uint64_t wanted = atomic_exchange(&sender->wanted_rate, 0);
+    if (wanted == 0)
+        return;
+    sender->first_timestamp = timestamp_of(sender);
+    sender->frame = 0;
+    sender->start = monotonic_ns();
+    sender->fps = (double)(wanted >> 8) / 1000;
+    sender->bursts = (int)(wanted & 255);
+}
+
 /* Send what is due of one stream; return when the next is. */
 static int64_t advance(struct probe_sender *sender)
 {
@@ -106,6 +127,7 @@ static int64_t advance(struct probe_sender *sender)
             sender->burst = 0;
             sender->frame++;
             sender->looped = (sender->looped + 1) % sender->frame_count;
+            change_rate(sender);
         }
     }
     return due(sender);

@@ -194,8 +194,9 @@ static PyObject *set_keys_method(PyObject *object, PyObject *arguments)
     struct probe_socket *socket = socket_of(probe, index);
     if (socket == NULL)
         return NULL;
-    if (!address_from_text(&address, host, port) || capture_time_id < 0 || capture_time_id > 14)
-        return PyErr_Format(PyExc_ValueError, "an address in numbers, and an extension id of 1 to 14 or 0");
+    if (!address_from_text(&address, host, port) || capture_time_id < 0 ||
+        (capture_time_id > 14 && capture_time_id != PROBE_STAMP_IN_PAYLOAD))
+        return PyErr_Format(PyExc_ValueError, "an address in numbers, and an extension id of 1 to 14, 0 or 255");
     pthread_mutex_lock(&socket->sending);
     socket->remote_size = address_to_socket(&address, AF_INET, &socket->remote);
     if (socket->remote_size == 0)
@@ -285,7 +286,9 @@ static void write_sender_extensions(struct probe_sender *sender, int mid_id, con
         memcpy(at, mid, mid_size);
         at += mid_size;
     }
-    if (capture_time_id > 0) {
+    if (capture_time_id == PROBE_STAMP_IN_PAYLOAD) {
+        sender->stamp_in_payload = true;
+    } else if (capture_time_id > 0) {
         *at++ = (uint8_t)(capture_time_id << 4 | 7);
         sender->stamp = (int)(at - sender->extensions);
         at += 8;
@@ -372,6 +375,22 @@ static PyObject *key_frame_method(PyObject *object, PyObject *number)
     Py_RETURN_NONE;
 }
 
+static PyObject *set_rate_method(PyObject *object, PyObject *arguments)
+{
+    PyObject *number;
+    double fps;
+    int bursts;
+    if (!PyArg_ParseTuple(arguments, "Odi", &number, &fps, &bursts))
+        return NULL;
+    struct probe_sender *sender = sender_of(object, number);
+    if (sender == NULL)
+        return NULL;
+    if (!(fps >= 1 && fps <= 100000) || bursts < 1 || bursts > 255)
+        return PyErr_Format(PyExc_ValueError, "1 to 100,000 frames a second, in 1 to 255 bursts each");
+    atomic_store(&sender->wanted_rate, (uint64_t)(fps * 1000) << 8 | (uint64_t)bursts);
+    Py_RETURN_NONE;
+}
+
 /* (packets, octets, repeated, late bursts, last RTP timestamp, ns of its sending) */
 static PyObject *sending_method(PyObject *object, PyObject *number)
 {
@@ -446,6 +465,7 @@ static PyMethodDef methods[] = {
     {"start_sending", start_sending_method, METH_VARARGS, NULL},
     {"stop_sending", stop_sending_method, METH_O, NULL},
     {"key_frame", key_frame_method, METH_O, NULL},
+    {"set_rate", set_rate_method, METH_VARARGS, NULL},
     {"sending", sending_method, METH_O, NULL},
     {"events", events_method, METH_NOARGS, NULL},
     {"fileno", fileno_method, METH_NOARGS, NULL},

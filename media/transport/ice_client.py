@@ -1,7 +1,8 @@
-"""The asking half of ICE, towards a lite agent: our own publisher and load test, sans-IO.
+"""The asking half of ICE: our own publisher and load test, sans-IO.
 
-The client is controlling and nominates with its first check (a lite peer needs no more). It checks all
-candidates at once, keeps the first that answers, and goes on asking for consent (RFC 7675): every 5 s on
+Towards a lite agent the client is controlling and nominates with its first check (a lite peer needs no more). A full
+agent (another server, in a comparison) checks us too and is answered; it controls where it offered. The client checks
+all candidates at once, keeps the first that answers, and goes on asking for consent (RFC 7675): every 5 s on
 average, and after 30 s without an answer the connection is over. A question for consent that is not answered is
 followed by the next one after half a second: so the peer learns a new address of ours soon after the change.
 
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 
 from ..plane import Address
 from .ice_lite import AddressValidated, IceEvent, IceFailed
-from .stun import BINDING, Attribute, Message, MessageClass, StunError
+from .stun import BINDING, Attribute, Message, MessageClass, StunError, xor_mapped_address
 
 #: Seconds between repetitions of an unanswered first check: doubled up to the last.
 FIRST_REPEAT = 0.05
@@ -68,6 +69,7 @@ class IceClient:
         self._tie_breaker = random(8)
         self._attempt = _Attempt(ufrag, pwd)
         self._restart: _Attempt | None = None
+        self._controlling = True
         self._outgoing: deque[tuple[bytes, Address]] = deque()
         self._events: deque[IceEvent] = deque()
         self._failed = False
@@ -86,8 +88,17 @@ class IceClient:
         """Begin a restart: from the next `start` on these credentials are tried beside those in use."""
         self._restart = _Attempt(ufrag, pwd)
 
-    def start(self, remote_ufrag: str, remote_pwd: str, candidates: Sequence[Address], now: float) -> None:
+    def start(
+        self,
+        remote_ufrag: str,
+        remote_pwd: str,
+        candidates: Sequence[Address],
+        now: float,
+        *,
+        controlling: bool = True,
+    ) -> None:
         """Begin to check the peer's candidates, after `renew` beside the path in use."""
+        self._controlling = controlling
         attempt = self._restart or self._attempt
         attempt.remote_ufrag, attempt.remote_pwd = remote_ufrag, remote_pwd
         attempt.deadline = now + CONNECT_TIMEOUT
@@ -101,7 +112,7 @@ class IceClient:
         return [self._attempt] if self._restart is None else [self._attempt, self._restart]
 
     def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
-        """Take a STUN datagram; all but authenticated answers to our checks is ignored."""
+        """Take a STUN datagram: an authenticated answer to our checks, or a check that we answer. Else ignore it."""
         try:
             message = Message.parse(data)
         except StunError:
@@ -113,6 +124,10 @@ class IceClient:
                 self._receive_error(attempt, message, address)
             elif message.message_class is MessageClass.SUCCESS and message.authenticated(attempt.remote_pwd):
                 self._receive_success(attempt, message, address, now)
+            elif message.message_class is MessageClass.REQUEST and _is_for(attempt, message):
+                mapped = xor_mapped_address(address, message.transaction)
+                response = Message(MessageClass.SUCCESS, message.transaction, (mapped,))
+                self._outgoing.append((response.write(attempt.pwd), address))
 
     def _receive_error(self, attempt: _Attempt, message: Message, address: Address) -> None:
         # 401 bears no integrity: it only costs the one check that it answers
@@ -189,18 +204,22 @@ class IceClient:
         else:
             check.next_at = now + check.interval
             check.interval = min(check.interval * 2, LAST_REPEAT)
-        request = Message(
-            MessageClass.REQUEST,
-            transaction,
-            (
-                (Attribute.USERNAME, f"{attempt.remote_ufrag}:{attempt.ufrag}".encode()),
-                (Attribute.ICE_CONTROLLING, self._tie_breaker),
-                (Attribute.PRIORITY, struct.pack("!I", _PRIORITY)),
-                (Attribute.USE_CANDIDATE, b""),
-            ),
-        )
+        attributes = [
+            (Attribute.USERNAME, f"{attempt.remote_ufrag}:{attempt.ufrag}".encode()),
+            (Attribute.PRIORITY, struct.pack("!I", _PRIORITY)),
+        ]
+        if self._controlling:
+            attributes += [(Attribute.ICE_CONTROLLING, self._tie_breaker), (Attribute.USE_CANDIDATE, b"")]
+        else:
+            attributes.append((Attribute.ICE_CONTROLLED, self._tie_breaker))
+        request = Message(MessageClass.REQUEST, transaction, tuple(attributes))
         self._outgoing.append((request.write(attempt.remote_pwd), check.address))
 
     def next_event(self) -> IceEvent | None:
         """Take an event."""
         return self._events.popleft() if self._events else None
+
+
+def _is_for(attempt: _Attempt, message: Message) -> bool:
+    ours = f"{attempt.ufrag}:{attempt.remote_ufrag}"
+    return message.username == ours and not message.unknown and message.authenticated(attempt.pwd)

@@ -189,7 +189,10 @@ class Transport:
         if isinstance(self._ice, IceLite):
             self._ice.start(remote.ufrag, now)
         else:
-            self._ice.start(remote.ufrag, remote.pwd, _addresses(remote.candidates), now)
+            # who offered controls, unless it is lite (RFC 8445, section 6.1.1); only an offer says actpass
+            controlling = remote.ice_lite or remote.setup is not Setup.ACTPASS
+            addresses = _addresses(remote.candidates)
+            self._ice.start(remote.ufrag, remote.pwd, addresses, now, controlling=controlling)
         self._pump_ice(TransportId(0))
         if first and not self.ended:
             self._connecting = self._host.spawn(self._connect(remote))
