@@ -31,7 +31,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "av": ("recorder/export/", "server/publisher/", "server/demo/"),
     "cv2": ("server/demo/",),
     "numpy": ("recorder/export/", "server/demo/", "loadtests/"),
-    "aiohttp": ("server/", "loadtests/server_process.py"),
+    "aiohttp": ("server/", "loadtests/server_process.py", "loadtests/peers/"),
     "prometheus_client": ("server/", "loadtests/server_process.py"),
     "websockets": ("loadtests/",),
     "jwt": ("signalling/tokens.py",),
