@@ -88,6 +88,6 @@ build/stamps/web: $(WEB_SOURCES) build/stamps/npm
 	@$(NPM) run --silent build
 	@touch $@
 
-build/stamps/browser:
+build/stamps/browser: .ci/packages
 	@.ci/packages browser $(PYTHON)
 	@mkdir -p $(@D) && touch $@
