@@ -28,7 +28,7 @@ from pylibsrtp import Policy, Session
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
 from media.native import NativePlane, _native
-from media.plane import Address, Codec, ConsumerSpec, ProducerSpec
+from media.plane import Address, Codec, ConsumerSpec, EncodingSpec, ProducerSpec
 
 #: A 4K stream of 20 Mbit/s at 60 frames a second: 35 packets a frame, the last one short.
 PAYLOAD = 1188
@@ -118,7 +118,9 @@ class _Feed:
         publisher = TransportId(1)
         send = self._connect(publisher, self._socket.getsockname())
         producer = ProducerId(1)
-        self.plane.add_producer(ProducerSpec(producer, publisher, Codec.VP8, 90_000, 96, Ssrc(1)))
+        self.plane.add_producer(
+            ProducerSpec(producer, publisher, Codec.VP8, 90_000, 96, (EncodingSpec(Ssrc(1)),))
+        )
         for i, address in enumerate(receivers):
             transport = TransportId(2 + i)
             self._connect(transport, address)

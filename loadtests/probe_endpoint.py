@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from pylibsrtp import Session
 
-from media.ids import ConsumerId, ProducerId, TransportId
+from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
 from media.native import Probe
-from media.plane import Address, ConsumerSpec, EventKind, PlaneEvent, PlaneStatistics, ProducerSpec
+from media.plane import Address, ConsumerSpec, EventKind, Layer, PlaneEvent, PlaneStatistics, ProducerSpec
 from media.transport.dtls import Certificate
 from media.transport.endpoint import Endpoint
 
@@ -107,6 +107,10 @@ class ProbeSocket:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no consumers.")
 
+    def set_layer(self, consumer: ConsumerId, layer: Layer) -> None:
+        """Refuse: packets are the probe's."""
+        raise ValueError("A probe's socket has no consumers.")
+
     def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no consumers.")
@@ -125,6 +129,18 @@ class ProbeSocket:
     def set_fec(self, consumer: ConsumerId, share: float) -> None:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no consumers.")
+
+    def set_encoding(self, producer: ProducerId, index: int, ssrc: Ssrc, rtx_ssrc: Ssrc) -> None:
+        """Refuse: packets are the probe's."""
+        raise ValueError("A probe's socket has no producers.")
+
+    def set_timestamp_offset(self, producer: ProducerId, index: int, offset: int) -> None:
+        """Refuse: packets are the probe's."""
+        raise ValueError("A probe's socket has no producers.")
+
+    def set_capture_offset(self, producer: ProducerId, offset: int) -> None:
+        """Refuse: packets are the probe's."""
+        raise ValueError("A probe's socket has no producers.")
 
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
         """Refuse: packets are the probe's."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from .plane import Codec, ConsumerSpec, Extension, ExtensionIds, ProducerSpec
+from .plane import Codec, ConsumerSpec, Extension, ExtensionIds, Layer, ProducerSpec
 
 #: What abs-send-time and transport-wide numbers would change in a repeat.
 _CHANGING = (Extension.ABS_SEND_TIME, Extension.TRANSPORT_WIDE)
+
+#: Encodings of one producer.
+MAX_ENCODINGS = 4
 
 #: Bounds of pacing and probing, bit/s, and of a probe's packets.
 MIN_RATE = 10_000
@@ -15,17 +18,45 @@ MAX_PROBE = 1000
 
 def check_producer(spec: ProducerSpec) -> None:
     """Refuse a producer that cannot be received."""
-    _check_stream(spec.payload_type, spec.ssrc, spec.rtx_payload_type, spec.rtx_ssrc)
+    _check_payload_types(spec.payload_type, spec.rtx_payload_type)
     _check_extensions(spec.extensions)
     if spec.producer <= 0 or spec.transport < 0:
         raise ValueError("A producer has a positive identifier, and a transport or 0.")
     if spec.clock_rate <= 0:
         raise ValueError("A clock rate is positive.")
-    least = 1 if spec.codec is Codec.OPUS else 2048
-    if not least <= spec.history <= 1 << 15 or spec.history & spec.history - 1:
-        raise ValueError(
-            "A history holds a power of two of packets: 32,768 at most, for video 2,048 at least."
-        )
+    if not 1 <= len(spec.encodings) <= MAX_ENCODINGS:
+        raise ValueError(f"A producer has 1 to {MAX_ENCODINGS} encodings.")
+    if spec.codec is Codec.OPUS and len(spec.encodings) > 1:
+        raise ValueError("Audio has one encoding.")
+    for encoding in spec.encodings:
+        check_encoding(encoding.ssrc, encoding.rtx_ssrc)
+    known = [ssrc for encoding in spec.encodings for ssrc in (encoding.ssrc, encoding.rtx_ssrc) if ssrc]
+    if len(set(known)) != len(known):
+        raise ValueError("Two streams of a producer have the same SSRC.")
+    if not 1 <= spec.history_ms <= 60_000 or not 1 << 16 <= spec.history_bytes <= 1 << 28:
+        raise ValueError("A history holds 1 ms to 60 s and 64 KiB to 256 MiB.")
+
+
+def check_encoding(ssrc: int, rtx_ssrc: int) -> None:
+    """Refuse the SSRCs of an encoding; 0 means that one is not known, or none."""
+    if not 0 <= ssrc < 1 << 32 or not 0 <= rtx_ssrc < 1 << 32:
+        raise ValueError("An SSRC has 32 bits, and 0 means none.")
+    if ssrc and ssrc == rtx_ssrc:
+        raise ValueError("The RTX stream has an SSRC of its own.")
+
+
+def check_layer(layer: Layer, encodings: int) -> None:
+    """Refuse a layer that no stream has."""
+    if not 0 <= layer.encoding < encodings:
+        raise ValueError(f"The producer has {encodings} encodings, the first is 0.")
+    if not 0 <= layer.spatial <= 3 or not 0 <= layer.temporal <= 3:
+        raise ValueError("Spatial and temporal layers are 0 to 3.")
+
+
+def check_capture_offset(offset: int) -> None:
+    """Refuse what does not fit abs-capture-time's field."""
+    if not -(1 << 63) <= offset < 1 << 63:
+        raise ValueError("A capture clock offset has 64 bits, signed.")
 
 
 def check_consumer(spec: ConsumerSpec) -> None:
@@ -83,14 +114,17 @@ def _check_protection(spec: ConsumerSpec) -> None:
 
 
 def _check_stream(payload_type: int, ssrc: int, rtx_payload_type: int, rtx_ssrc: int) -> None:
-    for number in (payload_type, rtx_payload_type):
+    _check_payload_types(payload_type, rtx_payload_type)
+    if not ssrc:
+        raise ValueError("A stream that is sent has an SSRC.")
+    check_encoding(ssrc, rtx_ssrc)
+
+
+def _check_payload_types(*numbers: int) -> None:
+    for number in numbers:
         # 64-95 with the marker bit would look like RTCP (RFC 5761, section 4)
         if not 0 <= number < 128 or 64 <= number < 96:
             raise ValueError(f"The payload type {number} is not possible beside RTCP.")
-    if not 0 < ssrc < 1 << 32 or not 0 <= rtx_ssrc < 1 << 32:
-        raise ValueError("An SSRC has 32 bits, and 0 means none.")
-    if ssrc == rtx_ssrc:
-        raise ValueError("The RTX stream has an SSRC of its own.")
 
 
 def _check_extensions(ids: ExtensionIds) -> None:

@@ -46,11 +46,19 @@ class Extension(IntEnum):
         4  # http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01: written; read
     )
     PLAYOUT_DELAY = 5  # http://www.webrtc.org/experiments/rtp-hdrext/playout-delay: written, the consumer's
+    RID = 6  # urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id (RFC 8852): read, by who recognises encodings
+    REPAIRED_RID = 7  # urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id (RFC 8852): read, likewise
+    DEPENDENCY_DESCRIPTOR = (
+        8  # https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension:
+    )
+    # read; copied with its frame number rewritten. It may be longer than the one-byte form holds: then the packet's
+    # block is in the two-byte form, which a consumer that negotiates it must take (a=extmap-allow-mixed)
+    VIDEO_ORIENTATION = 9  # urn:3gpp:video-orientation: copied
 
 
-#: Ids by Extension, in its order; 1-14 (one-byte form, RFC 8285) or 0.
-ExtensionIds = tuple[int, int, int, int, int, int]
-NO_EXTENSIONS: ExtensionIds = (0, 0, 0, 0, 0, 0)
+#: Ids by Extension, one each, in its order; 1-14 (one-byte form, RFC 8285) or 0.
+ExtensionIds = tuple[int, ...]
+NO_EXTENSIONS: ExtensionIds = (0,) * len(Extension)
 
 
 class Drop(IntEnum):
@@ -91,9 +99,19 @@ class EventKind(IntEnum):
     DTLS = 1  # data: the datagram, from a validated address of this transport
     RTCP = 2  # data: the compound packet, decrypted. NACKs in it are answered already
     UNKNOWN_SSRC = 3  # subject: the SSRC; data: header and extensions, decrypted; at most 1 an SSRC in 100 ms
-    KEY_FRAME_WANTED = 4  # subject: a producer whose consumer lost what the history no longer holds
-    KEY_FRAME = 5  # subject: the producer; data: RTP timestamp, 4 bytes big-endian: a newer key frame began
+    KEY_FRAME_WANTED = (
+        4  # subject: the producer; data: 1 byte, the encoding: a consumer lost what the history no
+    )
+    # longer holds, or waits for a key frame of this encoding
+    KEY_FRAME = (
+        5  # subject: the producer; data: canonical RTP timestamp (4 bytes big-endian) and encoding (1 byte):
+    )
+    # a newer key frame of the encoding began
     REMOVED = 6  # the transport is out of the plane's hands: its SRTP sessions may be freed
+    LAYER = (
+        7  # subject: the consumer; data: encoding, spatial and temporal layer (1 byte each) and canonical RTP
+    )
+    # timestamp (4 bytes big-endian): what the consumer is sent from this frame on
     FEEDBACK = 8  # what a peer said of arrivals, at `time`: FeedbackGroup.read_all(data)
 
 
@@ -110,11 +128,24 @@ class PlaneEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class ProducerSpec:
-    """A stream to be received (or injected) and held in a history.
+class EncodingSpec:
+    """One of the streams in which a producer sends the same pictures (simulcast); most send one.
 
-    `history` is the number of packets kept, a power of two, at least 2,048 for video. `rtx_ssrc` 0: the
-    sender repeats lost packets under their own SSRC. `nack`: the sender answers generic NACKs (RFC 4585).
+    0: the SSRC is not known yet (`Plane.set_encoding`), or, for `rtx_ssrc`, the sender repeats lost packets under
+    their own SSRC.
+    """
+
+    ssrc: Ssrc = Ssrc(0)
+    rtx_ssrc: Ssrc = Ssrc(0)
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerSpec:
+    """A track to be received (or injected), in one to four encodings, the lowest quality first.
+
+    Each encoding has a history: of what arrived in the last `history_ms`, the newest `history_bytes` at most
+    (64 KiB to 256 MiB, each packet counts 64 bytes more) can be repeated. Memory is used as the rate needs it.
+    `nack`: the sender answers generic NACKs (RFC 4585).
     """
 
     producer: ProducerId
@@ -122,22 +153,31 @@ class ProducerSpec:
     codec: Codec
     clock_rate: int
     payload_type: int
-    ssrc: Ssrc
+    encodings: tuple[EncodingSpec, ...] = (EncodingSpec(),)
     rtx_payload_type: int = 0
-    rtx_ssrc: Ssrc = Ssrc(0)
     nack: bool = True
-    history: int = 2048
+    history_ms: int = 2000
+    history_bytes: int = 8 << 20
     extensions: ExtensionIds = NO_EXTENSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What a consumer is to be sent, at most: which encoding, and of it which spatial and temporal layers (0-3)."""
+
+    encoding: int = 0
+    spatial: int = 3
+    temporal: int = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumerSpec:
     """What one transport is sent of one producer.
 
-    RTP timestamps pass unchanged: (producer, timestamp) names a frame for everybody. Sequence numbers are
-    the consumer's own. Without RTX (`rtx_ssrc` 0) a repeated packet is bit-identical to the first, since
-    AES-GCM must never see one nonce with two contents: then `extensions` must not name ABS_SEND_TIME or
-    TRANSPORT_WIDE (ValueError).
+    RTP timestamps are the canonical ones (`Plane.set_timestamp_offset`; of a producer with one encoding its own):
+    (producer, timestamp) names a frame for everybody. Sequence numbers are the consumer's own. Without RTX
+    (`rtx_ssrc` 0) a repeated packet is bit-identical to the first, since AES-GCM must never see one nonce with two
+    contents: then `extensions` must not name ABS_SEND_TIME or TRANSPORT_WIDE (ValueError).
     `playout_delay` is (min, max) in ms, steps of 10, 0-40,950.
     With `fec_ssrc` its packets can be protected (`Plane.set_fec`) by FlexFEC, as draft-ietf-payload-flexible-fec-
     scheme-03 has it and browsers read it.
@@ -164,36 +204,74 @@ class ConsumerSpec:
 TRANSIT_BUCKETS = 100
 
 
+#: Frames whose timestamps EncodingStatistics remembers.
+RECENT_FRAMES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingStatistics:
+    """What came in of one encoding. `highest` is the 64-bit sequence number; `lost` counts numbers never received so
+    far; `jitter` is RFC 3550's, in timestamp units.
+
+    RTP timestamps are raw, before the offset. `layer_bytes` counts 16 layers, at 4 * spatial + temporal.
+    `recent_timestamps` are those of the newest frames, the newest first. `capture` is what abs-capture-time said
+    last: RTP timestamp and 64-bit NTP time; (0, 0) nothing.
+    """
+
+    packets: int = 0
+    bytes: int = 0
+    first: int = 0
+    highest: int = 0
+    lost: int = 0
+    recovered: int = 0
+    duplicates: int = 0
+    jitter: int = 0
+    nacks_sent: int = 0
+    key_frames: int = 0
+    last_timestamp: int = 0
+    last_arrival: int = 0
+    layer_bytes: tuple[int, ...] = (0,) * 16
+    recent_timestamps: tuple[int, ...] = ()
+    capture: tuple[int, int] = (0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class ProducerStatistics:
-    """What came in. `highest` is the 64-bit sequence number; `lost` counts numbers never received so far;
-    `jitter` is RFC 3550's, in timestamp units."""
+    """What came in of a producer, by encoding.
 
-    packets: int
-    bytes: int
-    first: int
-    highest: int
-    lost: int
-    recovered: int
-    duplicates: int
-    jitter: int
-    nacks_sent: int
-    key_frames: int
-    last_timestamp: int
-    last_arrival: int
+    `audio_level` is the loudest of the last 100 ms or so (RFC 6464: 0 loudest, 127 silence), also 127 when nothing
+    said how loud it is.
+    """
+
+    encodings: tuple[EncodingStatistics, ...]
     transit: tuple[int, ...]
+    audio_level: int = 127
+
+    @property
+    def packets(self) -> int:
+        """Packets of all encodings."""
+        return sum(encoding.packets for encoding in self.encodings)
+
+    @property
+    def last_arrival(self) -> int:
+        """When the newest packet of any encoding arrived, ns; 0: none did."""
+        return max(encoding.last_arrival for encoding in self.encodings)
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumerStatistics:
     """What went out: first sendings and repeats apart. `packets` and `octets` are what a sender report says
-    (octets: payload only); `last_timestamp` is that of the newest packet sent."""
+    (octets: payload only); `last_timestamp` is that of the newest packet sent. `encoding`, `spatial` and `temporal`
+    are what is being sent now, -1: nothing yet."""
 
     packets: int
     octets: int
     retransmitted: int
     last_timestamp: int
     last_sent: int
+    encoding: int = -1
+    spatial: int = -1
+    temporal: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,11 +367,45 @@ class Plane(Protocol):
     def remove_producer(self, producer: ProducerId) -> None:
         """Forget a stream and its consumers."""
 
+    def set_encoding(self, producer: ProducerId, index: int, ssrc: Ssrc, rtx_ssrc: Ssrc) -> None:
+        """Tell the SSRCs of an encoding, once it has shown them; ValueError where they are another's.
+
+        An SSRC that was told before may be told again, together with the RTX SSRC that was missing. Another SSRC
+        means that the sender began this encoding anew: its numbers begin anew too, consumers go on at a key frame.
+        """
+
+    def set_timestamp_offset(self, producer: ProducerId, index: int, offset: int) -> None:
+        """Add `offset` (modulo 2**32) to an encoding's RTP timestamps: all encodings speak one canonical timeline.
+
+        Before this, only encoding 0 is sent (its offset is 0): the others are not switched to.
+        """
+
+    def set_capture_offset(self, producer: ProducerId, offset: int) -> None:
+        """Add `offset` (Q32.32 seconds, signed) to abs-capture-time's estimated capture clock offset.
+
+        From now on it is always sent in its long form; an offset that the publisher did not send counts as 0.
+        """
+
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
-        """Copy every packet of the producer to the tap, or stop."""
+        """Copy every packet of the producer to the tap, or stop.
+
+        Of several encodings it is the best that flows, with canonical timestamps and numbers of its own that do not
+        run backwards at a switch; it switches at key frames.
+        """
 
     def add_consumer(self, spec: ConsumerSpec) -> None:
         """Send a producer to a transport; video from its next key frame on."""
+
+    def set_layer(self, consumer: ConsumerId, layer: Layer) -> None:
+        """Set what a consumer is to be sent at most; at the beginning it is encoding 0 with all its layers.
+
+        Another encoding is switched to at its next key frame, and the old one goes on until then. Higher layers of
+        one encoding begin where the stream allows it (dependency descriptor; VP8 and VP9: payload descriptor),
+        lower ones at the next picture. No picture is sent twice, none that is not newer than the last one sent: while
+        a switch waits, pictures of the old encoding are held back for as long as the new one usually comes later
+        (30-120 ms). Sequence numbers, VP8's and VP9's picture identifiers and TL0PICIDX and the dependency
+        descriptor's frame numbers go on without a gap over all of it. LAYER events tell what has happened.
+        """
 
     def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:
         """Stop sending, or start again (video: at a key frame). Sequence numbers show no gap."""
@@ -333,7 +445,8 @@ class Plane(Protocol):
     def inject(self, producer: ProducerId, packets: Sequence[bytes], time: int) -> None:
         """Feed plain RTP packets (at most 1,452 bytes each) into a producer as if received at `time`.
 
-        This is how a replay, a file or a test is a producer. The packets of one call are one burst.
+        This is how a replay, a file or a test is a producer. The packets of one call are one burst. Of several
+        encodings it is the one that has the packet's SSRC, else the first.
         """
 
     def send_datagram(self, address: Address, data: bytes) -> None:

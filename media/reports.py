@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .ids import Ssrc
-from .plane import ConsumerStatistics, ProducerStatistics
+from .plane import ConsumerStatistics, EncodingStatistics
 from .rtp.feedback import ReceiverEstimate
 from .rtp.ntp import middle_bits, ntp_from_unix, short_from_nanoseconds
 from .rtp.rtcp import ReceiverReport, ReportBlock, SenderReport, build_compound
@@ -31,14 +31,14 @@ class SenderInstant:
 
 
 class ReceiverReportBuilder:
-    """Builds the report blocks of one producer, each about the time since the one before."""
+    """Builds the report blocks of one encoding, each about the time since the one before."""
 
     def __init__(self) -> None:
         self._expected = 0
         self._received = 0
 
     def block(
-        self, ssrc: Ssrc, statistics: ProducerStatistics, instant: SenderInstant | None, now: float
+        self, ssrc: Ssrc, statistics: EncodingStatistics, instant: SenderInstant | None, now: float
     ) -> ReportBlock:
         """Return the block for the interval that ends at `now` (seconds of the steady clock)."""
         expected = statistics.highest - statistics.first + 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from .ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
 from .key_frames import KeyFrameRequests
-from .plane import Codec, ConsumerSpec, EventKind, Extension, Plane, PlaneEvent, ProducerSpec
+from .plane import Codec, ConsumerSpec, EncodingSpec, EventKind, Extension, Plane, PlaneEvent, ProducerSpec
 from .remote_clock import RemoteClock
 from .reports import SERVER_SSRC, ReceiverReportBuilder, SenderInstant, receiver_report, sender_report
 from .rtp.feedback import FullIntraRequest, PictureLossIndication
@@ -24,9 +24,9 @@ from .rtp.rtcp_header import RtcpError
 from .sdp.answer import OfferedTrack
 from .subscriber import Slot, Subscriber
 
-#: Packets kept for repetition: 4K key frames of 500 packets and a second of 20 Mbit/s (2,100 packets) fit.
-VIDEO_HISTORY = 4096
-AUDIO_HISTORY = 256
+#: Bytes kept for repetition, a producer: two seconds of 4K at 60 Mbit/s, and of the loudest Opus.
+VIDEO_HISTORY = 16 << 20
+AUDIO_HISTORY = 1 << 18
 
 #: Seconds between two reports to one peer.
 REPORT_INTERVAL = 1.0
@@ -113,11 +113,10 @@ class Router:
                 codec=track.codec,
                 clock_rate=track.clock_rate,
                 payload_type=track.payload_type,
-                ssrc=producer.ssrc,
+                encodings=(EncodingSpec(producer.ssrc, track.rtx_ssrc),),
                 rtx_payload_type=track.rtx_payload_type if track.rtx_ssrc else 0,
-                rtx_ssrc=track.rtx_ssrc,
                 nack=producer.video,
-                history=VIDEO_HISTORY if producer.video else AUDIO_HISTORY,
+                history_bytes=VIDEO_HISTORY if producer.video else AUDIO_HISTORY,
                 extensions=track.extensions,
             )
         )
@@ -338,7 +337,7 @@ class Router:
                 by_transport.setdefault(producer.transport, []).append(producer)
         for transport, producers in by_transport.items():
             blocks = [
-                p.reports.block(p.ssrc, statistics[p.producer], p.instant, now)
+                p.reports.block(p.ssrc, statistics[p.producer].encodings[0], p.instant, now)
                 for p in producers[:MAX_BLOCKS]
             ]
             self._plane.send_rtcp(transport, receiver_report(blocks, self._estimate))

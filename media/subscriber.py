@@ -53,7 +53,7 @@ class Slot:
         ids = list(extensions)
         if not rtx_payload_type:
             ids[Extension.ABS_SEND_TIME] = ids[Extension.TRANSPORT_WIDE] = 0
-        self.extensions = (ids[0], ids[1], ids[2], ids[3], ids[4], ids[5])
+        self.extensions = tuple(ids)
 
 
 class Subscriber:

@@ -1,12 +1,13 @@
 """The face of the compiled extension. Only ``media.native`` calls it: it checks nothing but types."""
 
 from collections.abc import Sequence
+from typing import Any
 
 class _Transport: ...
 class _Producer: ...
 class _Consumer: ...
 
-_Ids = tuple[int, int, int, int, int, int]
+_Ids = tuple[int, ...]
 
 def bare_send(
     addresses: Sequence[tuple[str, int]], sizes: Sequence[int], bursts: int, buffer: int, interval_ns: int, /
@@ -55,15 +56,18 @@ class Plane:
         codec: int,
         clock_rate: int,
         payload_type: int,
-        ssrc: int,
+        encodings: tuple[tuple[int, int], ...],
         rtx_payload_type: int,
-        rtx_ssrc: int,
         nack: bool,
-        history: int,
+        history_ms: int,
+        history_bytes: int,
         extensions: _Ids,
         /,
     ) -> _Producer: ...
     def remove_producer(self, producer: _Producer, /) -> None: ...
+    def set_encoding(self, producer: _Producer, index: int, ssrc: int, rtx_ssrc: int, /) -> None: ...
+    def set_timestamp_offset(self, producer: _Producer, index: int, offset: int, /) -> None: ...
+    def set_capture_offset(self, producer: _Producer, offset: int, /) -> None: ...
     def set_tap(self, producer: _Producer, enabled: bool, /) -> None: ...
     def add_consumer(
         self,
@@ -80,6 +84,7 @@ class Plane:
         max_delay: int,
         /,
     ) -> _Consumer: ...
+    def set_layer(self, consumer: _Consumer, encoding: int, spatial: int, temporal: int, /) -> None: ...
     def set_paused(self, consumer: _Consumer, paused: bool, /) -> None: ...
     def remove_consumer(self, consumer: _Consumer, /) -> None: ...
     def set_round_trip(self, transport: _Transport, nanoseconds: int, /) -> None: ...
@@ -97,8 +102,12 @@ class Plane:
     ) -> tuple[int, int, int, int, int, int, tuple[int, ...], tuple[int, ...], int, int]: ...
     def producer_statistics(
         self, producer: _Producer, /
-    ) -> tuple[int, int, int, int, int, int, int, int, int, int, int, int, tuple[int, ...]]: ...
-    def consumer_statistics(self, consumer: _Consumer, /) -> tuple[int, int, int, int, int]: ...
+    ) -> tuple[tuple[tuple[Any, ...], ...], tuple[int, ...], int]:
+        """Tell (a tuple an encoding, transit, audio level): the fields as media.plane has them."""
+
+    def consumer_statistics(
+        self, consumer: _Consumer, /
+    ) -> tuple[int, int, int, int, int, int, int, int]: ...
     def live(self) -> tuple[int, int, int, int]:
         """Tell how many (transports, producers, consumers, data blocks) are made and not freed."""
 

@@ -15,6 +15,15 @@ bool commands_push(struct plane *plane, const struct command *command)
     return true;
 }
 
+/* Whose packet it is, by its SSRC; of encoding 0 where that says nothing. */
+static struct encoding *encoding_of(struct producer *producer, const uint8_t *packet, size_t size)
+{
+    for (int i = 1; size >= 12 && i < producer->encoding_count; i++)
+        if (producer->encodings[i].ssrc == read_32(packet + 8))
+            return &producer->encodings[i];
+    return &producer->encodings[0];
+}
+
 /* A burst of plain packets: each after its size, 16 bits. */
 static void inject(struct plane *plane, struct producer *producer, struct block *block, int64_t time)
 {
@@ -22,7 +31,7 @@ static void inject(struct plane *plane, struct producer *producer, struct block 
     while (at < block->size) {
         uint16_t size = (uint16_t)(block->data[at] << 8 | block->data[at + 1]);
         uint8_t *packet = block->data + at + 2;
-        ingress(plane, producer, packet, size, time, false);
+        ingress(plane, encoding_of(producer, packet, size), packet, size, time, false);
         at += 2u + size;
     }
     fan_out(plane);
@@ -79,6 +88,23 @@ static void carry_out(struct plane *plane, struct command *command)
         break;
     case COMMAND_SET_TAP:
         ((struct producer *)command->subject)->tapped = command->flag;
+        break;
+    case COMMAND_SET_ENCODING:
+        set_encoding(plane, &((struct producer *)command->subject)->encodings[command->number[0]], command->ssrc,
+                     command->rtx_ssrc);
+        break;
+    case COMMAND_SET_TIMESTAMP_OFFSET: {
+        struct encoding *encoding = &((struct producer *)command->subject)->encodings[command->number[0]];
+        encoding->timestamp_offset = command->ssrc;
+        encoding->offset_known = true;
+        break;
+    }
+    case COMMAND_SET_CAPTURE_OFFSET:
+        ((struct producer *)command->subject)->capture_offset = command->time;
+        ((struct producer *)command->subject)->capture_offset_set = true;
+        break;
+    case COMMAND_SET_LAYER:
+        ((struct consumer *)command->subject)->wanted = command->layer;
         break;
     case COMMAND_ADD_CONSUMER:
         add_consumer(plane, command->subject);

@@ -34,11 +34,11 @@ void post_event(struct plane *plane, enum event_kind kind, const struct transpor
     plane->events_written = true; /* one wake-up a turn of the loop */
 }
 
-void tap(struct plane *plane, const struct producer *producer, const struct packet *packet)
+void tap(struct plane *plane, const struct packet *packet)
 {
     uint8_t header[24];
     write_32(header, (uint32_t)(sizeof header - 4 + packet->layout.size));
-    write_32(header + 4, (uint32_t)producer->id);
+    write_32(header + 4, (uint32_t)packet->encoding->producer->id);
     write_64(header + 8, (uint64_t)packet->arrival);
     write_64(header + 16, packet->sequence);
     if (!byte_ring_reserve(&plane->tap, sizeof header + packet->layout.size)) {

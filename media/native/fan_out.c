@@ -70,20 +70,20 @@ void forward(struct plane *plane, struct consumer *consumer, struct packet *pack
         .repeat = again};
 }
 
-static void fan_out_to(struct plane *plane, struct consumer *consumer, struct producer *producer)
+static void fan_out_to(struct plane *plane, struct consumer *consumer, struct encoding *encoding)
 {
     if (consumer->state == CONSUMER_PAUSED) {
-        count_up(&plane->drops[DROP_PAUSED], (uint64_t)producer->pending_count);
+        count_up(&plane->drops[DROP_PAUSED], (uint64_t)encoding->pending_count);
         return;
     }
-    if (!sendable(plane, consumer->transport, producer->pending_count))
+    if (!sendable(plane, consumer->transport, encoding->pending_count))
         return;
     /* a consumer's packets stay together: they become one GSO message */
-    if (!send_batch_has_room(plane, producer->pending_count))
+    if (!send_batch_has_room(plane, encoding->pending_count))
         send_batch(plane);
-    bool video = producer->codec != CODEC_OPUS;
-    for (int i = 0; i < producer->pending_count; i++) {
-        struct packet *packet = producer->pending[i];
+    bool video = encoding->producer->codec != CODEC_OPUS;
+    for (int i = 0; i < encoding->pending_count; i++) {
+        struct packet *packet = encoding->pending[i];
         uint64_t out;
         if (consumer->state == CONSUMER_AWAITING && (!video || packet->key_frame) &&
             numbering_begin(consumer, packet->sequence))
@@ -103,14 +103,15 @@ void fan_out(struct plane *plane)
         return;
     plane->sending_time = realtime_ns();
     while (plane->pending != NULL) {
-        struct producer *producer = plane->pending;
-        plane->pending = producer->next_pending;
-        for (struct consumer *consumer = producer->consumers; consumer != NULL;
+        struct encoding *encoding = plane->pending;
+        plane->pending = encoding->next_pending;
+        for (struct consumer *consumer = encoding->producer->consumers; consumer != NULL;
              consumer = consumer->next_of_producer)
-            fan_out_to(plane, consumer, producer);
-        for (int i = 0; i < producer->pending_count; i++)
-            producer->pending[i]->pending = false;
-        producer->pending_count = 0;
+            if (encoding->index == consumer->current.encoding)
+                fan_out_to(plane, consumer, encoding);
+        for (int i = 0; i < encoding->pending_count; i++)
+            encoding->pending[i]->pending = false;
+        encoding->pending_count = 0;
     }
     send_batch(plane);
 }

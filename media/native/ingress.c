@@ -8,7 +8,7 @@
 #define RESTART_JUMP 1000 /* a gap beyond this is a new beginning, not a loss to be repaired */
 
 /* Undo RFC 4588 in place: the header moves up over the original sequence number. */
-static uint8_t *decapsulate(struct plane *plane, const struct producer *producer, uint8_t *data,
+static uint8_t *decapsulate(struct plane *plane, const struct encoding *encoding, uint8_t *data,
                             struct layout *layout)
 {
     int payload = layout->size - layout->payload - layout->padding;
@@ -22,152 +22,154 @@ static uint8_t *decapsulate(struct plane *plane, const struct producer *producer
     layout->size = (uint16_t)(layout->size - RTX_HEADER - layout->padding);
     layout->padding = 0;
     data[0] &= (uint8_t)~0x20;
-    data[1] = (uint8_t)((data[1] & 0x80) | producer->payload_type);
+    data[1] = (uint8_t)((data[1] & 0x80) | encoding->producer->payload_type);
     write_16(data + 2, original);
-    write_32(data + 8, producer->ssrc);
+    write_32(data + 8, encoding->ssrc);
     return data;
 }
 
 /* Extend a sequence number by the highest so far. False when it would be before the beginning. */
-static bool extend(struct producer *producer, uint16_t sequence, uint64_t *extended)
+static bool extend(struct encoding *encoding, uint16_t sequence, uint64_t *extended)
 {
-    uint64_t highest = counted(&producer->highest);
-    int64_t number = producer->started ? (int64_t)highest + (int16_t)(sequence - (uint16_t)highest) : sequence;
+    uint64_t highest = counted(&encoding->highest);
+    int64_t number = encoding->started ? (int64_t)highest + (int16_t)(sequence - (uint16_t)highest) : sequence;
     *extended = (uint64_t)number;
     return number >= 0;
 }
 
 /* RFC 3550, A.8, in timestamp units times 16. */
-static void measure_jitter(struct producer *producer, uint32_t timestamp, int64_t arrival)
+static void measure_jitter(struct encoding *encoding, uint32_t timestamp, int64_t arrival)
 {
-    int64_t units = arrival / SECOND * producer->clock_rate + arrival % SECOND * producer->clock_rate / SECOND;
+    int64_t units = arrival / SECOND * encoding->producer->clock_rate + arrival % SECOND * encoding->producer->clock_rate / SECOND;
     uint32_t transit = (uint32_t)units - timestamp;
-    if (producer->seen_transit) {
-        int32_t difference = (int32_t)(transit - producer->relative_transit);
+    if (encoding->seen_transit) {
+        int32_t difference = (int32_t)(transit - encoding->relative_transit);
         uint32_t distance = difference < 0 ? -(uint32_t)difference : (uint32_t)difference;
-        producer->jitter_16 += distance - ((producer->jitter_16 + 8) >> 4);
-        note(&producer->jitter, producer->jitter_16 >> 4);
+        encoding->jitter_16 += distance - ((encoding->jitter_16 + 8) >> 4);
+        note(&encoding->jitter, encoding->jitter_16 >> 4);
     }
-    producer->relative_transit = transit;
-    producer->seen_transit = true;
+    encoding->relative_transit = transit;
+    encoding->seen_transit = true;
 }
 
 /* Enter the number into the books. False when the packet is of no use. */
-static bool book(struct plane *plane, struct producer *producer, uint64_t sequence, bool rtx)
+static bool book(struct plane *plane, struct encoding *encoding, uint64_t sequence, bool rtx)
 {
-    uint64_t highest = counted(&producer->highest);
-    if (!producer->started) {
-        producer->started = true;
-        note(&producer->first, sequence);
-        note(&producer->highest, sequence);
+    uint64_t highest = counted(&encoding->highest);
+    if (!encoding->started) {
+        encoding->started = true;
+        note(&encoding->first, sequence);
+        note(&encoding->highest, sequence);
         return true;
     }
     if (sequence <= highest) {
-        if (highest - sequence > producer->mask) {
+        if (highest - sequence > encoding->mask) {
             drop(plane, DROP_TOO_OLD);
             return false;
         }
-        const struct packet *slot = &producer->history[sequence & producer->mask];
+        const struct packet *slot = &encoding->history[sequence & encoding->mask];
         if (slot->held && slot->sequence == sequence) {
-            count_up(&producer->duplicates, 1);
+            count_up(&encoding->duplicates, 1);
             drop(plane, DROP_DUPLICATE);
             return false;
         }
-        if (missing_arrived(producer, sequence) || rtx)
-            count_up(&producer->recovered, 1);
-        if (sequence < counted(&producer->first))
-            note(&producer->first, sequence);
+        if (missing_arrived(encoding, sequence) || rtx)
+            count_up(&encoding->recovered, 1);
+        if (sequence < counted(&encoding->first))
+            note(&encoding->first, sequence);
         return true;
     }
-    note(&producer->highest, sequence);
+    note(&encoding->highest, sequence);
     if (sequence - highest > RESTART_JUMP)
-        producer->missing_count = 0;
+        encoding->missing_count = 0;
     else if (sequence - highest > 1)
-        missing_gap(plane, producer, highest + 1, sequence);
-    missing_hurry(plane, producer);
+        missing_gap(plane, encoding, highest + 1, sequence);
+    missing_hurry(plane, encoding);
     return true;
 }
 
 /* Tell Python, once a frame, that a key frame began. */
-static void announce_key_frame(struct plane *plane, struct producer *producer, const struct packet *packet)
+static void announce_key_frame(struct plane *plane, struct encoding *encoding, const struct packet *packet)
 {
-    if (producer->seen_key_frame && (int32_t)(packet->timestamp - producer->key_timestamp) <= 0)
+    if (encoding->seen_key_frame && (int32_t)(packet->timestamp - encoding->key_timestamp) <= 0)
         return;
-    producer->seen_key_frame = true;
-    producer->key_timestamp = packet->timestamp;
-    count_up(&producer->key_frames, 1);
-    uint8_t timestamp[4];
-    write_32(timestamp, packet->timestamp);
-    post_event(plane, EVENT_KEY_FRAME, producer->transport, NULL, packet->arrival, producer->id, timestamp,
-               sizeof timestamp);
+    encoding->seen_key_frame = true;
+    encoding->key_timestamp = packet->timestamp;
+    count_up(&encoding->key_frames, 1);
+    uint8_t data[5];
+    write_32(data, packet->timestamp + encoding->timestamp_offset);
+    data[4] = encoding->index;
+    post_event(plane, EVENT_KEY_FRAME, encoding->producer->transport, NULL, packet->arrival, encoding->producer->id, data,
+               sizeof data);
 }
 
 /* Hold the packet, for repeats; return its place. */
-static struct packet *hold(struct plane *plane, struct producer *producer, const uint8_t *data,
+static struct packet *hold(struct plane *plane, struct encoding *encoding, const uint8_t *data,
                            const struct layout *layout, uint64_t sequence, int64_t arrival)
 {
-    struct packet *packet = &producer->history[sequence & producer->mask];
-    if (packet->pending || producer->pending_count == RECEIVE_BATCH)
+    struct packet *packet = &encoding->history[sequence & encoding->mask];
+    if (packet->pending || encoding->pending_count == RECEIVE_BATCH)
         fan_out(plane);
+    packet->encoding = encoding;
     memcpy(packet->data, data, layout->size);
     packet->layout = *layout;
     packet->sequence = sequence;
     packet->arrival = arrival;
     packet->timestamp = read_32(data + 4);
-    packet->key_frame = starts_key_frame(producer->codec, data + layout->payload,
+    packet->key_frame = starts_key_frame(encoding->producer->codec, data + layout->payload,
                                          (size_t)(layout->size - layout->payload - layout->padding));
     packet->held = true;
     packet->pending = true;
-    if (producer->pending_count == 0) {
-        producer->next_pending = plane->pending;
-        plane->pending = producer;
+    if (encoding->pending_count == 0) {
+        encoding->next_pending = plane->pending;
+        plane->pending = encoding;
     }
-    producer->pending[producer->pending_count++] = packet;
+    encoding->pending[encoding->pending_count++] = packet;
     return packet;
 }
 
-void ingress(struct plane *plane, struct producer *producer, uint8_t *data, size_t size, int64_t arrival, bool rtx)
+void ingress(struct plane *plane, struct encoding *encoding, uint8_t *data, size_t size, int64_t arrival, bool rtx)
 {
     struct layout layout;
     count_up(&plane->packets_in, 1);
-    if (!parse_layout(data, size, producer->extension_ids, &layout)) {
+    if (!parse_layout(data, size, encoding->producer->extension_ids, &layout)) {
         drop(plane, DROP_MALFORMED);
         return;
     }
-    if ((data[1] & 127) != (rtx ? producer->rtx_payload_type : producer->payload_type)) {
+    if ((data[1] & 127) != (rtx ? encoding->producer->rtx_payload_type : encoding->producer->payload_type)) {
         drop(plane, DROP_UNKNOWN_PAYLOAD_TYPE);
         return;
     }
-    if (rtx && (data = decapsulate(plane, producer, data, &layout)) == NULL)
+    if (rtx && (data = decapsulate(plane, encoding, data, &layout)) == NULL)
         return;
 
     uint64_t sequence;
-    if (!extend(producer, read_16(data + 2), &sequence)) {
+    if (!extend(encoding, read_16(data + 2), &sequence)) {
         drop(plane, DROP_TOO_OLD);
         return;
     }
-    if (!book(plane, producer, sequence, rtx))
+    if (!book(plane, encoding, sequence, rtx))
         return;
-    struct packet *packet = hold(plane, producer, data, &layout, sequence, arrival);
+    struct packet *packet = hold(plane, encoding, data, &layout, sequence, arrival);
 
-    count_up(&producer->packets, 1);
-    count_up(&producer->bytes, layout.size);
-    note(&producer->last_arrival, (uint64_t)arrival);
-    if (sequence == counted(&producer->highest))
-        note(&producer->last_timestamp, packet->timestamp);
+    count_up(&encoding->packets, 1);
+    count_up(&encoding->bytes, layout.size);
+    note(&encoding->last_arrival, (uint64_t)arrival);
+    if (sequence == counted(&encoding->highest))
+        note(&encoding->last_timestamp, packet->timestamp);
     if (!rtx)
-        measure_jitter(producer, packet->timestamp, arrival);
+        measure_jitter(encoding, packet->timestamp, arrival);
     if (packet->key_frame)
-        announce_key_frame(plane, producer, packet);
-    if (producer->tapped)
-        tap(plane, producer, packet);
+        announce_key_frame(plane, encoding, packet);
+    if (encoding->producer->tapped)
+        tap(plane, packet);
 }
 
-uint64_t producer_lost(struct producer *producer)
+uint64_t encoding_lost(struct encoding *encoding)
 {
-    uint64_t packets = counted(&producer->packets);
+    uint64_t packets = counted(&encoding->packets);
     if (packets == 0)
         return 0;
-    uint64_t expected = counted(&producer->highest) - counted(&producer->first) + 1;
+    uint64_t expected = counted(&encoding->highest) - counted(&encoding->first) + 1;
     return expected > packets ? expected - packets : 0; /* the counters are not of one instant */
 }

@@ -13,29 +13,29 @@
 #define LOCAL_SSRC 1   /* as whom we report; libwebrtc's receivers say the same */
 #define MAX_FCI 256    /* entries a packet, 4 bytes each */
 
-void missing_gap(struct plane *plane, struct producer *producer, uint64_t first, uint64_t end)
+void missing_gap(struct plane *plane, struct encoding *encoding, uint64_t first, uint64_t end)
 {
-    if (!producer->nack || producer->transport == NULL)
+    if (!encoding->producer->nack || encoding->producer->transport == NULL)
         return;
     size_t more = (size_t)(end - first);
     size_t keep = MAX_MISSING - more; /* a gap is at most RESTART_JUMP, which is less */
-    if ((size_t)producer->missing_count > keep) {
-        size_t gone = (size_t)producer->missing_count - keep;
-        memmove(producer->missing, producer->missing + gone, keep * sizeof *producer->missing);
-        producer->missing_count = (int)keep;
+    if ((size_t)encoding->missing_count > keep) {
+        size_t gone = (size_t)encoding->missing_count - keep;
+        memmove(encoding->missing, encoding->missing + gone, keep * sizeof *encoding->missing);
+        encoding->missing_count = (int)keep;
     }
     for (uint64_t sequence = first; sequence < end; sequence++)
-        producer->missing[producer->missing_count++] = (struct missing){
+        encoding->missing[encoding->missing_count++] = (struct missing){
             .sequence = sequence, .noticed = plane->now, .due = plane->now + REORDER_PATIENCE};
     if (plane->nack_timer > plane->now + REORDER_PATIENCE)
         plane->nack_timer = plane->now + REORDER_PATIENCE;
 }
 
-void missing_hurry(struct plane *plane, struct producer *producer)
+void missing_hurry(struct plane *plane, struct encoding *encoding)
 {
-    uint64_t highest = counted(&producer->highest);
-    for (int i = producer->missing_count - 1; i >= 0 && producer->missing[i].asked == 0; i--) {
-        struct missing *missing = &producer->missing[i];
+    uint64_t highest = counted(&encoding->highest);
+    for (int i = encoding->missing_count - 1; i >= 0 && encoding->missing[i].asked == 0; i--) {
+        struct missing *missing = &encoding->missing[i];
         if (highest - missing->sequence < REORDER_PACKETS)
             continue;
         if (missing->due <= plane->now)
@@ -45,38 +45,38 @@ void missing_hurry(struct plane *plane, struct producer *producer)
     }
 }
 
-static int find(const struct producer *producer, uint64_t sequence)
+static int find(const struct encoding *encoding, uint64_t sequence)
 {
-    int low = 0, high = producer->missing_count;
+    int low = 0, high = encoding->missing_count;
     while (low < high) {
         int middle = (low + high) / 2;
-        if (producer->missing[middle].sequence < sequence)
+        if (encoding->missing[middle].sequence < sequence)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < producer->missing_count && producer->missing[low].sequence == sequence ? low : -1;
+    return low < encoding->missing_count && encoding->missing[low].sequence == sequence ? low : -1;
 }
 
-bool missing_waits(const struct producer *producer, uint64_t sequence)
+bool missing_waits(const struct encoding *encoding, uint64_t sequence)
 {
-    return find(producer, sequence) >= 0;
+    return find(encoding, sequence) >= 0;
 }
 
-bool missing_arrived(struct producer *producer, uint64_t sequence)
+bool missing_arrived(struct encoding *encoding, uint64_t sequence)
 {
-    int at = find(producer, sequence);
+    int at = find(encoding, sequence);
     if (at < 0)
         return false;
-    bool asked = producer->missing[at].asked > 0;
-    producer->missing_count--;
-    memmove(producer->missing + at, producer->missing + at + 1,
-            (size_t)(producer->missing_count - at) * sizeof *producer->missing);
+    bool asked = encoding->missing[at].asked > 0;
+    encoding->missing_count--;
+    memmove(encoding->missing + at, encoding->missing + at + 1,
+            (size_t)(encoding->missing_count - at) * sizeof *encoding->missing);
     return asked;
 }
 
 /* An empty receiver report first, as RFC 3550, 6.1 wants it, then the NACK. */
-static void send_nack(struct plane *plane, struct producer *producer, const uint16_t *lost, int count)
+static void send_nack(struct plane *plane, struct encoding *encoding, const uint16_t *lost, int count)
 {
     uint8_t data[8 + 12 + 4 * MAX_FCI] = {0x80, 201, 0, 1};
     uint8_t *nack = data + 8;
@@ -84,7 +84,7 @@ static void send_nack(struct plane *plane, struct producer *producer, const uint
     nack[0] = 0x81; /* FMT 1 */
     nack[1] = 205;
     write_32(nack + 4, LOCAL_SSRC);
-    write_32(nack + 8, producer->ssrc);
+    write_32(nack + 8, encoding->ssrc);
     int entries = 0;
     for (int i = 0; i < count; entries++) {
         uint16_t base = lost[i++], following = 0;
@@ -94,8 +94,8 @@ static void send_nack(struct plane *plane, struct producer *producer, const uint
         write_16(nack + 14 + 4 * entries, following);
     }
     write_16(nack + 2, (uint16_t)(2 + entries));
-    if (send_rtcp(plane, producer->transport, data, (size_t)(8 + 12 + 4 * entries)))
-        count_up(&producer->nacks_sent, (uint64_t)count);
+    if (send_rtcp(plane, encoding->producer->transport, data, (size_t)(8 + 12 + 4 * entries)))
+        count_up(&encoding->nacks_sent, (uint64_t)count);
 }
 
 /* How long an answer may take: a round trip and some more. */
@@ -108,18 +108,18 @@ static int64_t retry_after(const struct transport *transport)
 }
 
 /* Ask for what is due; forget what was asked for often enough. */
-static void ask_producer(struct plane *plane, struct producer *producer)
+static void ask_encoding(struct plane *plane, struct encoding *encoding)
 {
     uint16_t lost[MAX_FCI];
     int count = 0, kept = 0;
-    int64_t again = plane->now + retry_after(producer->transport);
-    for (int i = 0; i < producer->missing_count; i++) {
-        struct missing missing = producer->missing[i];
+    int64_t again = plane->now + retry_after(encoding->producer->transport);
+    for (int i = 0; i < encoding->missing_count; i++) {
+        struct missing missing = encoding->missing[i];
         if (missing.due <= plane->now) {
             if (missing.asked >= ASK_TIMES || plane->now - missing.noticed >= ASK_FOR)
                 continue;
             if (count == MAX_FCI) {
-                send_nack(plane, producer, lost, count);
+                send_nack(plane, encoding, lost, count);
                 count = 0;
             }
             lost[count++] = (uint16_t)missing.sequence;
@@ -128,11 +128,11 @@ static void ask_producer(struct plane *plane, struct producer *producer)
         }
         if (missing.due < plane->nack_timer)
             plane->nack_timer = missing.due;
-        producer->missing[kept++] = missing;
+        encoding->missing[kept++] = missing;
     }
-    producer->missing_count = kept;
+    encoding->missing_count = kept;
     if (count > 0)
-        send_nack(plane, producer, lost, count);
+        send_nack(plane, encoding, lost, count);
 }
 
 void missing_ask(struct plane *plane)
@@ -142,6 +142,7 @@ void missing_ask(struct plane *plane)
     plane->nack_timer = INT64_MAX;
     for (struct transport *transport = plane->transports; transport != NULL; transport = transport->next)
         for (struct producer *producer = transport->producers; producer != NULL; producer = producer->next)
-            if (producer->missing_count > 0)
-                ask_producer(plane, producer);
+            for (int i = 0; i < producer->encoding_count; i++)
+                if (producer->encodings[i].missing_count > 0)
+                    ask_encoding(plane, &producer->encodings[i]);
 }

@@ -19,7 +19,8 @@ void object_free(struct plane *plane, struct retired *object)
 {
     plane->live[object->kind]--;
     if (object->kind == OBJECT_PRODUCER)
-        free(((struct producer *)object)->history);
+        for (int i = 0; i < MAX_ENCODINGS; i++)
+            free(((struct producer *)object)->encodings[i].history);
     if (object->kind == OBJECT_CONSUMER)
         free(((struct consumer *)object)->repeated);
     free(object);
@@ -98,19 +99,32 @@ void validate_address(struct plane *plane, struct transport *transport, const st
     }
 }
 
-static void add_stream(struct transport *transport, uint32_t ssrc, struct producer *producer)
+static void add_stream(struct transport *transport, uint32_t ssrc, struct encoding *encoding)
 {
     if (ssrc == 0 || transport->stream_count == MAX_STREAMS)
         return;
-    /* the producer that came last has the SSRC */
+    /* the encoding that came last has the SSRC */
     for (int i = 0; i < transport->stream_count; i++) {
         if (transport->stream_ssrcs[i] == ssrc) {
-            transport->stream_producers[i] = producer;
+            transport->stream_encodings[i] = encoding;
             return;
         }
     }
     transport->stream_ssrcs[transport->stream_count] = ssrc;
-    transport->stream_producers[transport->stream_count++] = producer;
+    transport->stream_encodings[transport->stream_count++] = encoding;
+}
+
+static void remove_streams(struct transport *transport, const struct encoding *encoding)
+{
+    for (int i = 0; i < transport->stream_count;) {
+        if (transport->stream_encodings[i] == encoding) {
+            transport->stream_count--;
+            transport->stream_ssrcs[i] = transport->stream_ssrcs[transport->stream_count];
+            transport->stream_encodings[i] = transport->stream_encodings[transport->stream_count];
+        } else {
+            i++;
+        }
+    }
 }
 
 void add_producer(struct plane *plane, struct producer *producer)
@@ -119,11 +133,26 @@ void add_producer(struct plane *plane, struct producer *producer)
     struct producer **list = transport != NULL ? &transport->producers : &plane->injected;
     producer->next = *list;
     *list = producer;
-    producer->key_frame_wanted = INT64_MIN / 2;
-    if (transport != NULL) {
-        add_stream(transport, producer->ssrc, producer);
-        add_stream(transport, producer->rtx_ssrc, producer);
+    for (int i = 0; i < producer->encoding_count; i++) {
+        producer->encodings[i].key_frame_wanted = INT64_MIN / 2;
+        if (transport != NULL) {
+            add_stream(transport, producer->encodings[i].ssrc, &producer->encodings[i]);
+            add_stream(transport, producer->encodings[i].rtx_ssrc, &producer->encodings[i]);
+        }
     }
+}
+
+void set_encoding(struct plane *plane, struct encoding *encoding, uint32_t ssrc, uint32_t rtx_ssrc)
+{
+    struct transport *transport = encoding->producer->transport;
+    (void)plane;
+    encoding->ssrc = ssrc;
+    encoding->rtx_ssrc = rtx_ssrc;
+    if (transport == NULL)
+        return;
+    remove_streams(transport, encoding);
+    add_stream(transport, ssrc, encoding);
+    add_stream(transport, rtx_ssrc, encoding);
 }
 
 void remove_producer(struct plane *plane, struct producer *producer)
@@ -135,15 +164,8 @@ void remove_producer(struct plane *plane, struct producer *producer)
     while (*link != producer)
         link = &(*link)->next;
     *link = producer->next;
-    for (int i = 0; transport != NULL && i < transport->stream_count;) {
-        if (transport->stream_producers[i] == producer) {
-            transport->stream_count--;
-            transport->stream_ssrcs[i] = transport->stream_ssrcs[transport->stream_count];
-            transport->stream_producers[i] = transport->stream_producers[transport->stream_count];
-        } else {
-            i++;
-        }
-    }
+    for (int i = 0; transport != NULL && i < producer->encoding_count; i++)
+        remove_streams(transport, &producer->encodings[i]);
     retire(plane, producer);
 }
 

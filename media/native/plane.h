@@ -16,24 +16,13 @@
 #include <sys/socket.h>
 
 #include "addresses.h"
-#include "histogram.h"
-#include "ring.h"
+#include "objects.h"
 #include "srtp.h"
 
-#define MAX_DATAGRAM 1500
-#define RECEIVE_BATCH 64
 #define SEND_QUEUE 128 /* packets: 200 KB, which stay in the second-level cache */
 #define SEND_ROOM 1600 /* a packet and what protecting adds */
 #define COMMANDS 4096
-#define MAX_ADDRESSES 8  /* a transport */
-#define MAX_STREAMS 128  /* SSRCs of producers, RTX too, a transport */
-#define MAX_ADMITTED 256 /* SSRCs that may make a stream in a transport's libsrtp session */
-#define MAX_MISSING 1024 /* packets that are asked for again, a producer */
-#define RUNS 8           /* stretches between pauses that a consumer remembers */
-#define MAX_FIXED_EXTENSIONS 24
 
-#define MILLISECOND 1000000LL
-#define SECOND 1000000000LL
 
 /* media.plane.Drop */
 enum drop {
@@ -75,143 +64,8 @@ enum event_kind {
     EVENT_KEY_FRAME_WANTED,
     EVENT_KEY_FRAME,
     EVENT_REMOVED,
-    EVENT_FEEDBACK = 8
-};
-
-/* media.plane.Codec */
-enum codec { CODEC_OPUS, CODEC_H264, CODEC_VP8, CODEC_VP9, CODEC_AV1, CODEC_H265, CODECS };
-
-/* media.plane.Extension */
-enum extension {
-    EXTENSION_MID,
-    EXTENSION_ABS_SEND_TIME,
-    EXTENSION_ABS_CAPTURE_TIME,
-    EXTENSION_AUDIO_LEVEL,
-    EXTENSION_TRANSPORT_WIDE,
-    EXTENSION_PLAYOUT_DELAY,
-    EXTENSIONS
-};
-
-/* What passes through the graveyard; each begins with struct retired. */
-enum object_kind { OBJECT_TRANSPORT, OBJECT_PRODUCER, OBJECT_CONSUMER, OBJECT_BLOCK, OBJECT_KINDS };
-
-/* Bytes that a command carries; for an injected burst: u16 size and packet, one after the other. */
-struct block {
-    struct retired retired;
-    size_t size;
-    uint8_t data[];
-};
-
-/* Where the parts of an RTP packet are: offsets into it. */
-struct layout {
-    uint16_t size, payload, padding;    /* `padding` bytes at the end are none of the payload */
-    uint16_t capture_time, audio_level; /* values of header extensions, 0: not there */
-    uint8_t capture_time_size;
-};
-
-/* One decrypted RTP packet of a producer, as its history holds it. */
-struct packet {
-    uint64_t sequence; /* extended to 64 bits */
-    int64_t arrival;   /* ns, CLOCK_REALTIME */
-    uint32_t timestamp;
-    struct layout layout;
-    bool held;      /* this slot has a packet */
-    bool pending;   /* received in this batch, not yet fanned out */
-    bool key_frame; /* a key frame starts in it */
-    uint8_t data[MAX_DATAGRAM];
-};
-
-/* A number that was skipped: asked for again until it comes or is given up. Times: monotonic ns. */
-struct missing {
-    uint64_t sequence;
-    int64_t noticed, due;
-    int asked;
-};
-
-struct producer {
-    struct retired retired;
-    uint64_t id;
-    struct transport *transport; /* NULL: injected */
-    struct producer *next;       /* of the transport; or of the injected ones */
-    struct consumer *consumers;
-    enum codec codec;
-    uint32_t clock_rate, ssrc, rtx_ssrc;
-    uint8_t payload_type, rtx_payload_type;
-    bool nack, tapped;
-    bool admitted, rtx_admitted; /* libsrtp has a stream for the SSRC */
-    uint8_t extension_ids[EXTENSIONS];
-
-    struct packet *history;
-    uint32_t mask; /* packets in the history less one */
-    struct packet *pending[RECEIVE_BATCH];
-    int pending_count;
-    struct producer *next_pending;
-
-    bool started, seen_transit, seen_key_frame;
-    uint32_t relative_transit, key_timestamp; /* RFC 3550 A.8's; of the newest key frame */
-    uint32_t jitter_16;                   /* RFC 3550 A.8: jitter * 16 */
-    int64_t key_frame_wanted;             /* monotonic ns of the newest such event */
-    struct missing missing[MAX_MISSING];  /* ascending */
-    int missing_count;
-
-    counter packets, bytes, first, highest, recovered, duplicates, jitter, nacks_sent, key_frames;
-    counter last_timestamp, last_arrival;
-    counter transit[TRANSIT_BUCKETS];
-};
-
-/* The producer's numbers [first_in, last_in] became the consumer's from first_out on. */
-struct run {
-    uint64_t first_in, last_in, first_out;
-};
-
-enum consumer_state { CONSUMER_PAUSED, CONSUMER_AWAITING, CONSUMER_SENDING };
-
-struct consumer {
-    struct retired retired;
-    uint64_t id;
-    struct producer *producer;
-    struct transport *transport;
-    struct consumer *next_of_producer, *next_of_transport;
-    uint32_t ssrc, rtx_ssrc;
-    uint8_t payload_type, rtx_payload_type;
-    uint8_t extension_ids[EXTENSIONS];
-    uint8_t fixed_extensions[MAX_FIXED_EXTENSIONS]; /* MID and playout delay, ready to send */
-    int fixed_size;
-
-    enum consumer_state state;
-    struct run runs[RUNS]; /* the newest is runs[(run_count - 1) % RUNS] */
-    uint64_t run_count;
-    uint32_t mask; /* of `repeated` */
-    uint16_t rtx_sequence;
-    uint32_t *repeated; /* ms of the newest repeat, by number sent; as many as the history */
-    int64_t repeats_left_at;
-    int repeats_left; /* a bucket of tokens */
-
-    counter packets, octets, retransmitted, last_timestamp, last_sent;
-};
-
-struct transport {
-    struct retired retired;
-    uint64_t id;
-    struct transport *next;
-    struct producer *producers;
-    struct consumer *consumers;
-    void *receive_session, *send_session; /* srtp_t; NULL before DTLS has finished */
-
-    struct address addresses[MAX_ADDRESSES]; /* oldest first */
-    int address_count;
-    struct address selected;
-    struct sockaddr_storage name; /* of the selected address */
-    socklen_t name_size;          /* 0: none selected */
-    uint16_t wide_sequence;
-    int64_t round_trip; /* ns, 0: not known */
-
-    uint32_t stream_ssrcs[MAX_STREAMS];
-    struct producer *stream_producers[MAX_STREAMS];
-    int stream_count;
-    uint32_t admitted[MAX_ADMITTED];           /* authenticated SSRCs that no producer has */
-    int64_t admitted_reported[MAX_ADMITTED];   /* monotonic ns of its UNKNOWN_SSRC event */
-    int admitted_count;
+    EVENT_LAYER,
+    EVENT_FEEDBACK
 };
 
 enum command_kind {
@@ -222,6 +76,10 @@ enum command_kind {
     COMMAND_ADD_PRODUCER,
     COMMAND_REMOVE_PRODUCER,
     COMMAND_SET_TAP,
+    COMMAND_SET_ENCODING,
+    COMMAND_SET_TIMESTAMP_OFFSET,
+    COMMAND_SET_CAPTURE_OFFSET,
+    COMMAND_SET_LAYER,
     COMMAND_ADD_CONSUMER,
     COMMAND_SET_PAUSED,
     COMMAND_REMOVE_CONSUMER,
@@ -244,7 +102,9 @@ struct command {
     void *receive_session, *send_session;
     struct address address;
     int64_t time;  /* or a rate, a share */
-    int number[2]; /* of a probe: cluster, packets */
+    int number[2]; /* of a probe: cluster, packets; of an encoding: its index */
+    uint32_t ssrc, rtx_ssrc; /* or a timestamp offset */
+    struct layer layer;
 };
 
 /* A packet that is protected and waits for send_batch. */
@@ -269,7 +129,7 @@ struct plane {
     struct transport *transports;
     struct producer *injected;
     struct address_table addresses;
-    struct producer *pending; /* producers with packets to fan out */
+    struct encoding *pending; /* encodings with packets to fan out */
     int64_t nack_timer;       /* monotonic ns; INT64_MAX: nothing is missing */
     int64_t sending_time;     /* realtime ns of this fan-out */
     int64_t stun_window;
@@ -354,9 +214,9 @@ void unprotect_rtp(struct plane *plane, struct transport *transport, uint8_t *da
 bool unprotect_rtcp(struct plane *plane, struct transport *transport, uint8_t *data, size_t *size);
 
 /* ingress.c */
-void ingress(struct plane *plane, struct producer *producer, uint8_t *data, size_t size, int64_t arrival,
+void ingress(struct plane *plane, struct encoding *encoding, uint8_t *data, size_t size, int64_t arrival,
              bool rtx);
-uint64_t producer_lost(struct producer *producer);
+uint64_t encoding_lost(struct encoding *encoding);
 
 /* extensions.c */
 bool parse_layout(const uint8_t *data, size_t size, const uint8_t *extension_ids, struct layout *layout);
@@ -367,11 +227,11 @@ int write_fixed_extensions(const uint8_t *ids, const char *mid, size_t mid_size,
 /* key_frame.c */
 bool starts_key_frame(enum codec codec, const uint8_t *payload, size_t size);
 
-/* missing.c: what a producer lost on its way to us */
-void missing_gap(struct plane *plane, struct producer *producer, uint64_t first, uint64_t end);
-void missing_hurry(struct plane *plane, struct producer *producer); /* after each new packet */
-bool missing_arrived(struct producer *producer, uint64_t sequence); /* whether it had been asked for */
-bool missing_waits(const struct producer *producer, uint64_t sequence);
+/* missing.c: what an encoding lost on its way to us */
+void missing_gap(struct plane *plane, struct encoding *encoding, uint64_t first, uint64_t end);
+void missing_hurry(struct plane *plane, struct encoding *encoding); /* after each new packet */
+bool missing_arrived(struct encoding *encoding, uint64_t sequence); /* whether it had been asked for */
+bool missing_waits(const struct encoding *encoding, uint64_t sequence);
 void missing_ask(struct plane *plane);
 
 /* fan_out.c */
@@ -386,6 +246,7 @@ bool numbering_in(const struct consumer *consumer, uint64_t out, uint64_t *in);
 uint64_t numbering_highest_out(const struct consumer *consumer); /* 0: nothing was sent */
 
 /* repeat.c: what consumers lost on its way to them */
+void want_key_frame(struct plane *plane, struct encoding *encoding);
 void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence);
 
 /* rtcp.c: from peers, and ours */
@@ -396,7 +257,7 @@ bool send_rtcp(struct plane *plane, struct transport *transport, const uint8_t *
 /* events.c */
 void post_event(struct plane *plane, enum event_kind kind, const struct transport *transport,
                 const struct address *address, int64_t time, uint64_t subject, const uint8_t *data, size_t size);
-void tap(struct plane *plane, const struct producer *producer, const struct packet *packet);
+void tap(struct plane *plane, const struct packet *packet);
 void wake(int event);
 
 /* Stands before the data of each event in the ring. */
@@ -421,6 +282,7 @@ void add_producer(struct plane *plane, struct producer *producer);
 void remove_producer(struct plane *plane, struct producer *producer);
 void add_consumer(struct plane *plane, struct consumer *consumer);
 void remove_consumer(struct plane *plane, struct consumer *consumer);
+void set_encoding(struct plane *plane, struct encoding *encoding, uint32_t ssrc, uint32_t rtx_ssrc);
 
 /* commands.c */
 bool commands_push(struct plane *plane, const struct command *command); /* by Python; false when full */

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pylibsrtp import Session
 
 from ..checks import (
+    check_capture_offset,
     check_consumer,
+    check_encoding,
     check_fec,
+    check_layer,
     check_pacing,
     check_probe,
     check_producer,
@@ -20,7 +24,10 @@ from ..plane import (
     Address,
     ConsumerSpec,
     ConsumerStatistics,
+    EncodingSpec,
+    EncodingStatistics,
     EventKind,
+    Layer,
     PlaneEvent,
     PlaneStatistics,
     ProducerSpec,
@@ -36,6 +43,7 @@ MAX_TRANSPORTS = 4096
 MAX_PRODUCERS = 64
 MAX_CONSUMERS = 256
 MAX_SSRCS_EVER = 4096
+MAX_STREAMS = 512
 
 #: A rewritten packet may grow by 48 bytes: extensions and tag.
 MAX_INJECTED = 1452
@@ -61,6 +69,7 @@ class _Transport:
 class _Producer:
     handle: _native._Producer
     spec: ProducerSpec
+    encodings: list[EncodingSpec]
     consumers: set[ConsumerId] = field(default_factory=set)
 
 
@@ -170,31 +179,27 @@ class NativePlane:
         if spec.producer in self._producers:
             raise ValueError(f"Producer {spec.producer} exists already.")
         peer = None
-        ssrcs = {ssrc for ssrc in (spec.ssrc, spec.rtx_ssrc) if ssrc}
         if spec.transport:
             peer = self._transport(spec.transport)
-            if ssrcs & peer.received_ssrcs:
-                raise ValueError(f"Transport {spec.transport} has a producer with this SSRC already.")
             if len(peer.producers) == MAX_PRODUCERS:
                 raise ValueError(f"A transport has at most {MAX_PRODUCERS} producers.")
-            self._count_ssrcs(peer, len(ssrcs))
+            self._receive_ssrcs(peer, _ssrcs(spec.encodings))
         handle = self._native.add_producer(
             spec.producer,
             peer.handle if peer is not None else None,
             spec.codec,
             spec.clock_rate,
             spec.payload_type,
-            spec.ssrc,
+            tuple((encoding.ssrc, encoding.rtx_ssrc) for encoding in spec.encodings),
             spec.rtx_payload_type,
-            spec.rtx_ssrc,
             spec.nack,
-            spec.history,
+            spec.history_ms,
+            spec.history_bytes,
             spec.extensions,
         )
-        self._producers[spec.producer] = _Producer(handle, spec)
+        self._producers[spec.producer] = _Producer(handle, spec, list(spec.encodings))
         if peer is not None:
             peer.producers.add(spec.producer)
-            peer.received_ssrcs |= ssrcs
 
     def remove_producer(self, producer: ProducerId) -> None:
         """See media.plane.Plane."""
@@ -202,9 +207,31 @@ class NativePlane:
         if removed.spec.transport:
             peer = self._transport(removed.spec.transport)
             peer.producers.discard(producer)
-            peer.received_ssrcs -= {removed.spec.ssrc, removed.spec.rtx_ssrc}
+            peer.received_ssrcs -= _ssrcs(removed.encodings)
         self._forget_producer(producer)
         self._native.remove_producer(removed.handle)
+
+    def set_encoding(self, producer: ProducerId, index: int, ssrc: Ssrc, rtx_ssrc: Ssrc) -> None:
+        """See media.plane.Plane."""
+        sender = self._encoding(producer, index)
+        check_encoding(ssrc, rtx_ssrc)
+        told = EncodingSpec(ssrc, rtx_ssrc)
+        if sender.spec.transport:
+            peer = self._transport(sender.spec.transport)
+            before = _ssrcs([sender.encodings[index]])
+            self._receive_ssrcs(peer, _ssrcs([told]) - before)
+            peer.received_ssrcs -= before - _ssrcs([told])
+        sender.encodings[index] = told
+        self._native.set_encoding(sender.handle, index, ssrc, rtx_ssrc)
+
+    def set_timestamp_offset(self, producer: ProducerId, index: int, offset: int) -> None:
+        """See media.plane.Plane."""
+        self._native.set_timestamp_offset(self._encoding(producer, index).handle, index, offset & 0xFFFFFFFF)
+
+    def set_capture_offset(self, producer: ProducerId, offset: int) -> None:
+        """See media.plane.Plane."""
+        check_capture_offset(offset)
+        self._native.set_capture_offset(self._producer(producer).handle, offset)
 
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
         """See media.plane.Plane."""
@@ -240,6 +267,12 @@ class NativePlane:
         peer.consumers.add(spec.consumer)
         peer.used_ssrcs |= ssrcs
         producer.consumers.add(spec.consumer)
+
+    def set_layer(self, consumer: ConsumerId, layer: Layer) -> None:
+        """See media.plane.Plane."""
+        receiver = self._consumer(consumer)
+        check_layer(layer, len(self._producer(receiver.spec.producer).encodings))
+        self._native.set_layer(receiver.handle, layer.encoding, layer.spatial, layer.temporal)
 
     def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:
         """See media.plane.Plane."""
@@ -323,7 +356,7 @@ class NativePlane:
         return PlaneStatistics(
             *self._native.statistics(),
             producers={
-                identifier: ProducerStatistics(*self._native.producer_statistics(producer.handle))
+                identifier: _producer_statistics(*self._native.producer_statistics(producer.handle))
                 for identifier, producer in self._producers.items()
             },
             consumers={
@@ -349,6 +382,21 @@ class NativePlane:
 
     # -- who is who
 
+    def _receive_ssrcs(self, peer: _Transport, ssrcs: set[Ssrc]) -> None:
+        """Give SSRCs to a producer of the peer, or raise ValueError."""
+        if ssrcs & peer.received_ssrcs:
+            raise ValueError("The transport has a producer with this SSRC already.")
+        if len(peer.received_ssrcs) + len(ssrcs) > MAX_STREAMS:
+            raise ValueError(f"A transport has at most {MAX_STREAMS} streams.")
+        self._count_ssrcs(peer, len(ssrcs))
+        peer.received_ssrcs |= ssrcs
+
+    def _encoding(self, producer: ProducerId, index: int) -> _Producer:
+        sender = self._producer(producer)
+        if not 0 <= index < len(sender.encodings):
+            raise ValueError(f"Producer {producer} has {len(sender.encodings)} encodings, the first is 0.")
+        return sender
+
     def _count_ssrcs(self, peer: _Transport, more: int) -> None:
         if peer.ssrcs_ever + more > MAX_SSRCS_EVER:
             raise ValueError(f"A transport has at most {MAX_SSRCS_EVER} SSRCs over its life: connect anew.")
@@ -373,3 +421,15 @@ class NativePlane:
         if consumer not in self._consumers:
             raise ValueError(f"There is no consumer {consumer}.")
         return self._consumers[consumer]
+
+
+def _ssrcs(encodings: Iterable[EncodingSpec]) -> set[Ssrc]:
+    return {ssrc for encoding in encodings for ssrc in (encoding.ssrc, encoding.rtx_ssrc) if ssrc}
+
+
+def _producer_statistics(
+    encodings: tuple[tuple[Any, ...], ...], transit: tuple[int, ...], audio_level: int
+) -> ProducerStatistics:
+    return ProducerStatistics(
+        tuple(EncodingStatistics(*fields) for fields in encodings), transit, audio_level
+    )

@@ -1,6 +1,6 @@
 /* The plane's face towards Python: `_native.Plane`. Arguments are checked by media.native.plane, which keeps
  * the capsules; here they become commands. Nothing here waits for the plane's thread but a full command ring.
- * Over 600 lines, for it is one flat list of methods: nothing in it can be read apart from its table at the end. */
+ * Producers and consumers are in members_type.c, counters in statistics_type.c. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -10,27 +10,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "plane.h"
+#include "plane_type.h"
 #include "types.h"
 
-static const char *const CAPSULES[OBJECT_KINDS] = {"konsil.transport", "konsil.producer", "konsil.consumer",
+const char *const CAPSULES[OBJECT_KINDS] = {"konsil.transport", "konsil.producer", "konsil.consumer",
                                                    "konsil.block"};
 
-struct plane_object {
-    PyObject_HEAD
-    struct plane *plane;
-    bool closed;
-    uint64_t cpu_ns; /* of the thread that has ended */
-};
-
-static bool started(PyObject *object)
+bool started(PyObject *object)
 {
     if (((struct plane_object *)object)->plane == NULL)
         PyErr_SetString(PyExc_ValueError, "the plane has not been started");
     return ((struct plane_object *)object)->plane != NULL;
 }
 
-static bool running(struct plane_object *self)
+bool running(struct plane_object *self)
 {
     if (!started((PyObject *)self))
         return false;
@@ -39,12 +32,12 @@ static bool running(struct plane_object *self)
     return !self->closed;
 }
 
-static void *object_of(PyObject *capsule, enum object_kind kind)
+void *object_of(PyObject *capsule, enum object_kind kind)
 {
     return PyCapsule_GetPointer(capsule, CAPSULES[kind]);
 }
 
-static PyObject *push(struct plane_object *self, struct command command)
+PyObject *push(struct plane_object *self, struct command command)
 {
     /* the plane empties the ring within microseconds; it never waits for the GIL, so waiting with it is safe */
     struct timespec moment = {0, 50000};
@@ -64,16 +57,6 @@ static struct block *block_of(struct plane_object *self, const void *data, size_
     if (data != NULL)
         memcpy(block->data, data, size);
     return block;
-}
-
-static int ids_of(PyObject *tuple, uint8_t *ids)
-{
-    int values[EXTENSIONS];
-    if (!PyArg_ParseTuple(tuple, "iiiiii", &values[0], &values[1], &values[2], &values[3], &values[4], &values[5]))
-        return -1;
-    for (int i = 0; i < EXTENSIONS; i++)
-        ids[i] = (uint8_t)values[i];
-    return 0;
 }
 
 static int plane_init(PyObject *object, PyObject *arguments, PyObject *keywords)
@@ -210,7 +193,7 @@ static PyObject *set_keys_method(PyObject *object, PyObject *arguments)
     return push(self, command);
 }
 
-static PyObject *remove_one(PyObject *object, PyObject *capsule, enum object_kind kind, enum command_kind command)
+PyObject *remove_one(PyObject *object, PyObject *capsule, enum object_kind kind, enum command_kind command)
 {
     struct plane_object *self = (struct plane_object *)object;
     void *subject = running(self) ? object_of(capsule, kind) : NULL;
@@ -220,123 +203,6 @@ static PyObject *remove_one(PyObject *object, PyObject *capsule, enum object_kin
 static PyObject *remove_transport_method(PyObject *object, PyObject *capsule)
 {
     return remove_one(object, capsule, OBJECT_TRANSPORT, COMMAND_REMOVE_TRANSPORT);
-}
-
-static PyObject *remove_producer_method(PyObject *object, PyObject *capsule)
-{
-    return remove_one(object, capsule, OBJECT_PRODUCER, COMMAND_REMOVE_PRODUCER);
-}
-
-static PyObject *remove_consumer_method(PyObject *object, PyObject *capsule)
-{
-    return remove_one(object, capsule, OBJECT_CONSUMER, COMMAND_REMOVE_CONSUMER);
-}
-
-static PyObject *add_producer_method(PyObject *object, PyObject *arguments)
-{
-    struct plane_object *self = (struct plane_object *)object;
-    unsigned long long id;
-    PyObject *transport, *ids;
-    unsigned codec, clock_rate, ssrc, rtx_ssrc, history;
-    unsigned char payload_type, rtx_payload_type;
-    int nack;
-    if (!running(self) || !PyArg_ParseTuple(arguments, "KOIIBIBIpIO!", &id, &transport, &codec, &clock_rate,
-                                            &payload_type, &ssrc, &rtx_payload_type, &rtx_ssrc, &nack, &history,
-                                            &PyTuple_Type, &ids))
-        return NULL;
-    if (history < 1 || (history & (history - 1)) != 0 || codec >= CODECS || clock_rate == 0)
-        return PyErr_Format(PyExc_ValueError, "a producer of these numbers cannot be");
-    struct producer *producer = object_make(self->plane, OBJECT_PRODUCER, sizeof *producer);
-    if (producer == NULL)
-        return PyErr_NoMemory();
-    producer->id = id;
-    producer->transport = transport == Py_None ? NULL : object_of(transport, OBJECT_TRANSPORT);
-    producer->codec = (enum codec)codec;
-    producer->clock_rate = clock_rate;
-    producer->payload_type = payload_type;
-    producer->ssrc = ssrc;
-    producer->rtx_payload_type = rtx_payload_type;
-    producer->rtx_ssrc = rtx_ssrc;
-    producer->nack = nack != 0;
-    producer->mask = history - 1;
-    PyObject *capsule = NULL;
-    if (!PyErr_Occurred() && ids_of(ids, producer->extension_ids) == 0) {
-        producer->history = calloc(history, sizeof *producer->history);
-        capsule = producer->history != NULL ? PyCapsule_New(producer, CAPSULES[OBJECT_PRODUCER], NULL)
-                                            : PyErr_NoMemory();
-    }
-    if (capsule == NULL) {
-        object_free(self->plane, &producer->retired);
-        return NULL;
-    }
-    Py_DECREF(push(self, (struct command){.kind = COMMAND_ADD_PRODUCER, .subject = producer}));
-    return capsule;
-}
-
-static PyObject *add_consumer_method(PyObject *object, PyObject *arguments)
-{
-    struct plane_object *self = (struct plane_object *)object;
-    unsigned long long id;
-    PyObject *producer, *transport, *ids;
-    unsigned char payload_type, rtx_payload_type;
-    unsigned ssrc, rtx_ssrc;
-    const char *mid;
-    Py_ssize_t mid_size;
-    int min_delay, max_delay;
-    if (!running(self) || !PyArg_ParseTuple(arguments, "KOOBIBIs#O!ii", &id, &producer, &transport, &payload_type,
-                                            &ssrc, &rtx_payload_type, &rtx_ssrc, &mid, &mid_size, &PyTuple_Type,
-                                            &ids, &min_delay, &max_delay))
-        return NULL;
-    struct consumer *consumer = object_make(self->plane, OBJECT_CONSUMER, sizeof *consumer);
-    if (consumer == NULL)
-        return PyErr_NoMemory();
-    consumer->id = id;
-    consumer->producer = object_of(producer, OBJECT_PRODUCER);
-    consumer->transport = consumer->producer == NULL ? NULL : object_of(transport, OBJECT_TRANSPORT);
-    consumer->payload_type = payload_type;
-    consumer->ssrc = ssrc;
-    consumer->rtx_payload_type = rtx_payload_type;
-    consumer->rtx_ssrc = rtx_ssrc;
-    PyObject *capsule = NULL;
-    if (mid_size > 16) {
-        PyErr_SetString(PyExc_ValueError, "a MID has at most 16 bytes");
-    } else if (consumer->transport != NULL && ids_of(ids, consumer->extension_ids) == 0) {
-        consumer->fixed_size = write_fixed_extensions(consumer->extension_ids, mid, (size_t)mid_size, min_delay,
-                                                      max_delay, consumer->fixed_extensions);
-        consumer->mask = consumer->producer->mask;
-        consumer->repeated = calloc(consumer->mask + 1, sizeof *consumer->repeated);
-        capsule = consumer->repeated != NULL ? PyCapsule_New(consumer, CAPSULES[OBJECT_CONSUMER], NULL)
-                                             : PyErr_NoMemory();
-    }
-    if (capsule == NULL) {
-        object_free(self->plane, &consumer->retired);
-        return NULL;
-    }
-    Py_DECREF(push(self, (struct command){.kind = COMMAND_ADD_CONSUMER, .subject = consumer}));
-    return capsule;
-}
-
-static PyObject *set_flag(PyObject *object, PyObject *arguments, enum object_kind kind, enum command_kind command)
-{
-    struct plane_object *self = (struct plane_object *)object;
-    PyObject *capsule;
-    int flag;
-    if (!running(self) || !PyArg_ParseTuple(arguments, "Op", &capsule, &flag))
-        return NULL;
-    void *subject = object_of(capsule, kind);
-    if (subject == NULL)
-        return NULL;
-    return push(self, (struct command){.kind = command, .subject = subject, .flag = flag != 0});
-}
-
-static PyObject *set_tap_method(PyObject *object, PyObject *arguments)
-{
-    return set_flag(object, arguments, OBJECT_PRODUCER, COMMAND_SET_TAP);
-}
-
-static PyObject *set_paused_method(PyObject *object, PyObject *arguments)
-{
-    return set_flag(object, arguments, OBJECT_CONSUMER, COMMAND_SET_PAUSED);
 }
 
 static PyObject *set_round_trip_method(PyObject *object, PyObject *arguments)
@@ -378,19 +244,6 @@ static PyObject *probe_method(PyObject *object, PyObject *arguments)
         return NULL;
     command.time = rate;
     return push(self, command);
-}
-
-static PyObject *set_fec_method(PyObject *object, PyObject *arguments)
-{
-    struct plane_object *self = (struct plane_object *)object;
-    PyObject *capsule;
-    int share;
-    if (!running(self) || !PyArg_ParseTuple(arguments, "Oi", &capsule, &share))
-        return NULL;
-    void *consumer = object_of(capsule, OBJECT_CONSUMER);
-    if (consumer == NULL)
-        return NULL;
-    return push(self, (struct command){.kind = COMMAND_SET_FEC, .subject = consumer, .time = share});
 }
 
 static PyObject *inject_method(PyObject *object, PyObject *arguments)
@@ -550,19 +403,6 @@ static PyObject *read_tap_method(PyObject *object, PyObject *limit)
     return data;
 }
 
-static PyObject *counters_tuple(counter *counters, int count)
-{
-    PyObject *tuple = PyTuple_New(count);
-    for (int i = 0; tuple != NULL && i < count; i++) {
-        PyObject *value = PyLong_FromUnsignedLongLong(counted(&counters[i]));
-        if (value == NULL)
-            Py_CLEAR(tuple);
-        else
-            PyTuple_SET_ITEM(tuple, i, value);
-    }
-    return tuple;
-}
-
 /* The fields of media.plane.PlaneStatistics up to tap_backlog_bytes, in its order. */
 static PyObject *statistics_method(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
@@ -583,37 +423,6 @@ static PyObject *statistics_method(PyObject *object, PyObject *Py_UNUSED(ignored
                          (unsigned long long)counted(&plane->datagrams_in), counters_tuple(plane->drops, DROPS),
                          counters_tuple(plane->transit, TRANSIT_BUCKETS), (unsigned long long)cpu_ns,
                          (Py_ssize_t)byte_ring_used(&plane->tap));
-}
-
-/* The fields of media.plane.ProducerStatistics, in its order. */
-static PyObject *producer_statistics_method(PyObject *Py_UNUSED(object), PyObject *capsule)
-{
-    struct producer *producer = object_of(capsule, OBJECT_PRODUCER);
-    if (producer == NULL)
-        return NULL;
-    counter *read[] = {&producer->packets,    &producer->bytes,          &producer->first,
-                       &producer->highest,    NULL,                      &producer->recovered,
-                       &producer->duplicates, &producer->jitter,         &producer->nacks_sent,
-                       &producer->key_frames, &producer->last_timestamp, &producer->last_arrival};
-    unsigned long long value[12];
-    for (int i = 0; i < 12; i++)
-        value[i] = read[i] != NULL ? counted(read[i]) : producer_lost(producer);
-    return Py_BuildValue("(KKKKKKKKKKKKN)", value[0], value[1], value[2], value[3], value[4], value[5], value[6],
-                         value[7], value[8], value[9], value[10], value[11],
-                         counters_tuple(producer->transit, TRANSIT_BUCKETS));
-}
-
-/* The fields of media.plane.ConsumerStatistics, in its order. */
-static PyObject *consumer_statistics_method(PyObject *Py_UNUSED(object), PyObject *capsule)
-{
-    struct consumer *consumer = object_of(capsule, OBJECT_CONSUMER);
-    if (consumer == NULL)
-        return NULL;
-    return Py_BuildValue("(KKKKK)", (unsigned long long)counted(&consumer->packets),
-                         (unsigned long long)counted(&consumer->octets),
-                         (unsigned long long)counted(&consumer->retransmitted),
-                         (unsigned long long)counted(&consumer->last_timestamp),
-                         (unsigned long long)counted(&consumer->last_sent));
 }
 
 static PyObject *live_method(PyObject *object, PyObject *Py_UNUSED(ignored))
@@ -652,8 +461,12 @@ static PyMethodDef methods[] = {
     {"remove_transport", remove_transport_method, METH_O, NULL},
     {"add_producer", add_producer_method, METH_VARARGS, NULL},
     {"remove_producer", remove_producer_method, METH_O, NULL},
+    {"set_encoding", set_encoding_method, METH_VARARGS, NULL},
+    {"set_timestamp_offset", set_timestamp_offset_method, METH_VARARGS, NULL},
+    {"set_capture_offset", set_capture_offset_method, METH_VARARGS, NULL},
     {"set_tap", set_tap_method, METH_VARARGS, NULL},
     {"add_consumer", add_consumer_method, METH_VARARGS, NULL},
+    {"set_layer", set_layer_method, METH_VARARGS, NULL},
     {"set_paused", set_paused_method, METH_VARARGS, NULL},
     {"remove_consumer", remove_consumer_method, METH_O, NULL},
     {"set_round_trip", set_round_trip_method, METH_VARARGS, NULL},

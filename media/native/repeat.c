@@ -25,17 +25,18 @@ static bool may_repeat(struct plane *plane, struct consumer *consumer)
 }
 
 /* The history cannot help: only a key frame can. */
-static void want_key_frame(struct plane *plane, struct producer *producer)
+void want_key_frame(struct plane *plane, struct encoding *encoding)
 {
-    if (producer->codec == CODEC_OPUS || plane->now - producer->key_frame_wanted < KEY_FRAME_WANTED_EVERY)
+    struct producer *producer = encoding->producer;
+    if (producer->codec == CODEC_OPUS || plane->now - encoding->key_frame_wanted < KEY_FRAME_WANTED_EVERY)
         return;
-    producer->key_frame_wanted = plane->now;
-    post_event(plane, EVENT_KEY_FRAME_WANTED, producer->transport, NULL, 0, producer->id, NULL, 0);
+    encoding->key_frame_wanted = plane->now;
+    post_event(plane, EVENT_KEY_FRAME_WANTED, producer->transport, NULL, 0, producer->id, &encoding->index, 1);
 }
 
 void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
 {
-    struct producer *producer = consumer->producer;
+    struct encoding *encoding = &consumer->producer->encodings[consumer->current.encoding];
     uint64_t highest = numbering_highest_out(consumer), in = 0;
     int behind = (int16_t)((uint16_t)highest - sequence);
     if (highest == 0 || behind < 0 || (uint64_t)behind >= highest) {
@@ -46,12 +47,12 @@ void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
     struct packet *packet = NULL;
     bool known = numbering_in(consumer, out, &in);
     if (known)
-        packet = &producer->history[in & producer->mask];
+        packet = &encoding->history[in & encoding->mask];
     if (packet == NULL || !packet->held || packet->sequence != in) {
         drop(plane, DROP_NOT_IN_HISTORY);
         /* what we ourselves have asked for may still come */
-        if (!known || !missing_waits(producer, in))
-            want_key_frame(plane, producer);
+        if (!known || !missing_waits(encoding, in))
+            want_key_frame(plane, encoding);
         return;
     }
     uint32_t now = (uint32_t)(plane->now / MILLISECOND);

@@ -61,12 +61,12 @@ void unprotect_rtp(struct plane *plane, struct transport *transport, uint8_t *da
         return;
     }
     uint32_t ssrc = read_32(data + 8);
-    struct producer *producer = NULL;
+    struct encoding *encoding = NULL;
     for (int i = 0; i < transport->stream_count; i++)
         if (transport->stream_ssrcs[i] == ssrc)
-            producer = transport->stream_producers[i];
+            encoding = transport->stream_encodings[i];
     int admitted = -1;
-    if (producer == NULL) {
+    if (encoding == NULL) {
         admitted = find_admitted(transport, ssrc);
         if (admitted == MAX_ADMITTED) {
             drop(plane, DROP_UNKNOWN_SSRC);
@@ -80,12 +80,12 @@ void unprotect_rtp(struct plane *plane, struct transport *transport, uint8_t *da
         drop(plane, reason(status));
         return;
     }
-    if (producer == NULL) {
+    if (encoding == NULL) {
         admit(transport, admitted, ssrc);
         report_unknown(plane, transport, admitted, data, (size_t)length, address, time);
         return;
     }
-    ingress(plane, producer, data, (size_t)length, time, producer->rtx_ssrc == ssrc && producer->ssrc != ssrc);
+    ingress(plane, encoding, data, (size_t)length, time, encoding->rtx_ssrc == ssrc && encoding->ssrc != ssrc);
 }
 
 bool unprotect_rtcp(struct plane *plane, struct transport *transport, uint8_t *data, size_t *size)

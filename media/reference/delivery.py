@@ -15,7 +15,7 @@ from . import srtp
 from .classify import MAX_DATAGRAM
 from .fan_out import Consumer
 from .history import HeldPacket
-from .ingress import Producer
+from .ingress import Encoding, Producer
 from .members import Members
 from .pacer import Waiting
 from .peers import Transport
@@ -110,7 +110,7 @@ class Delivery(Members):
         """Give up what waits of a consumer's video: it begins anew at a key frame."""
         self._discard(oldest.consumer, Drop.PACER_FULL)
         oldest.consumer.begin_anew()
-        self._want_key_frame(oldest.producer)
+        self._want_key_frame(oldest.producer.encodings[oldest.held.encoding])
 
     def _discard(self, consumer: Consumer, reason: Drop) -> None:
         pacer = self._transport(consumer.spec.transport).pacer
@@ -140,7 +140,7 @@ class Delivery(Members):
             probe.turn += 1
             producer = self._producer(consumer.spec.producer)
             source = consumer.sent_before(probe.turn % REPEATED)
-            held = producer.history.get(source[0]) if source is not None else None
+            held = producer.encodings[0].history.get(source[0]) if source is not None else None
             if source is not None and held is not None:
                 return self._forward(producer, consumer, held, source[1], repeat=True, filling=True)
         return bool(able) and self._send_padding(peer, (sending or able)[0])
@@ -292,5 +292,5 @@ class Delivery(Members):
         """Tell Python."""
 
     @abstractmethod
-    def _want_key_frame(self, producer: Producer) -> None:
+    def _want_key_frame(self, encoding: Encoding) -> None:
         """Tell Python that only a key frame helps."""

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
-from ..plane import ConsumerSpec, ConsumerStatistics, Drop, Extension, ExtensionIds
+from ..plane import ConsumerSpec, ConsumerStatistics, Drop, Extension, ExtensionIds, Layer
 from ..rtp.extensions import (
     build_abs_send_time,
     build_mid,
@@ -53,6 +53,7 @@ class Consumer:
     def __init__(self, spec: ConsumerSpec, *, video: bool) -> None:
         """Begin with nothing sent."""
         self.spec = spec
+        self.wanted = Layer()
         self._video = video
         self._state = State.AWAITING
         self._runs: deque[Run] = deque(maxlen=MAX_RUNS)

@@ -9,8 +9,9 @@ from ..rtp.packet import RtpPacket
 
 @dataclass(frozen=True, slots=True)
 class HeldPacket:
-    """Keep one packet of a producer: `sequence` is extended to 64 bits, `arrival` ns, `data` decrypted."""
+    """Keep one packet of an encoding: `sequence` is extended to 64 bits, `arrival` ns, `data` decrypted."""
 
+    encoding: int
     sequence: int
     arrival: int
     packet: RtpPacket

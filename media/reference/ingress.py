@@ -1,11 +1,19 @@
-"""A producer's packets arrive: extended numbers, duplicates, losses, key frames, history."""
+"""The packets of a producer's encodings arrive: extended numbers, duplicates, losses, key frames, history."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from ..codecs import BY_CODEC
-from ..plane import TRANSIT_BUCKETS, Codec, Drop, ProducerSpec, ProducerStatistics
+from ..plane import (
+    TRANSIT_BUCKETS,
+    Codec,
+    Drop,
+    EncodingSpec,
+    EncodingStatistics,
+    ProducerSpec,
+    ProducerStatistics,
+)
 from ..rtp.packet import RtpPacket
 from ..rtp.sequence import SequenceExtender
 from .history import HeldPacket, History
@@ -15,17 +23,51 @@ _NS = 1_000_000_000
 
 
 class Producer:
-    """Receive one stream."""
+    """Receive one track, in its encodings."""
 
     def __init__(self, spec: ProducerSpec) -> None:
-        """Begin a stream."""
+        """Begin."""
         self.spec = spec
-        self.history = History(spec.history)
-        self.missing = MissingPackets()
         self.tapped = False
+        self.transit = [0] * TRANSIT_BUCKETS
+        self.audio_level = 127
+        self.capture_offset: int | None = None
+        self.encodings = [Encoding(self, index, given) for index, given in enumerate(spec.encodings)]
+
+    @property
+    def is_video(self) -> bool:
+        """Tell whether consumers must begin at a key frame."""
+        return self.spec.codec is not Codec.OPUS
+
+    def encoding_of(self, data: bytes) -> Encoding:
+        """Find the encoding that an injected packet is of."""
+        ssrc = int.from_bytes(data[8:12], "big")
+        return next((one for one in self.encodings if one.ssrc == ssrc), self.encodings[0])
+
+    def statistics(self) -> ProducerStatistics:
+        """Read the counters."""
+        return ProducerStatistics(
+            encodings=tuple(encoding.statistics() for encoding in self.encodings),
+            transit=tuple(self.transit),
+            audio_level=self.audio_level,
+        )
+
+
+class Encoding:
+    """Receive one of the streams in which a producer sends the same pictures."""
+
+    def __init__(self, producer: Producer, index: int, given: EncodingSpec) -> None:
+        """Begin a stream."""
+        self.producer = producer
+        self.spec = producer.spec
+        self.index = index
+        self.ssrc, self.rtx_ssrc = given.ssrc, given.rtx_ssrc
+        self.offset = 0
+        self.offset_known = index == 0
+        self.history = History(2 * (self.spec.history_bytes // 4096))
+        self.missing = MissingPackets()
         self.key_frame_wanted_at: int | None = None
         self.nacks_sent = 0
-        self.transit = [0] * TRANSIT_BUCKETS
         self._extender = SequenceExtender()
         self._packets = self._bytes = self._recovered = self._duplicates = 0
         self._first = 0
@@ -34,11 +76,6 @@ class Producer:
         self._jitter_16 = 0
         self._key_frames = 0
         self._key_timestamp: int | None = None
-
-    @property
-    def is_video(self) -> bool:
-        """Tell whether consumers must begin at a key frame."""
-        return self.spec.codec is not Codec.OPUS
 
     @property
     def asks(self) -> bool:
@@ -62,7 +99,7 @@ class Producer:
             packet,
             payload_type=self.spec.payload_type,
             sequence_number=int.from_bytes(packet.payload[:2], "big"),
-            ssrc=self.spec.ssrc,
+            ssrc=self.ssrc,
             payload=packet.payload[2:],
             padding=0,
         )
@@ -78,7 +115,7 @@ class Producer:
         sequence = self._extender.extend(packet.sequence_number)
         if begins:
             self._first = highest = sequence
-        if sequence <= highest - self.spec.history or sequence < 0:
+        if sequence <= highest - self.history.size or sequence < 0:
             return Drop.TOO_OLD
         if self.history.get(sequence) is not None:
             self._duplicates += 1
@@ -87,11 +124,13 @@ class Producer:
         if asked or repeat:
             self._recovered += 1
         held = HeldPacket(
+            encoding=self.index,
             sequence=sequence,
             arrival=arrival,
             packet=packet,
             data=data,
-            starts_key_frame=self.is_video and BY_CODEC[self.spec.codec].starts_key_frame(packet.payload),
+            starts_key_frame=self.producer.is_video
+            and BY_CODEC[self.spec.codec].starts_key_frame(packet.payload),
         )
         self.history.put(held)
         self._first = min(self._first, sequence)
@@ -116,10 +155,10 @@ class Producer:
         self._key_frames += 1
         return True
 
-    def statistics(self) -> ProducerStatistics:
+    def statistics(self) -> EncodingStatistics:
         """Read the counters."""
         expected = self.highest - self._first + 1 if self._packets else 0
-        return ProducerStatistics(
+        return EncodingStatistics(
             packets=self._packets,
             bytes=self._bytes,
             first=self._first,
@@ -132,7 +171,6 @@ class Producer:
             key_frames=self._key_frames,
             last_timestamp=self._last_timestamp,
             last_arrival=self._last_arrival,
-            transit=tuple(self.transit),
         )
 
     def _measure_jitter(self, timestamp: int, arrival: int) -> None:

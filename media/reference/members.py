@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pylibsrtp import Session
 
-from ..checks import check_consumer, check_producer
-from ..ids import ConsumerId, ProducerId, TransportId
-from ..plane import Address, ConsumerSpec, Extension, ProducerSpec
+from ..checks import check_capture_offset, check_consumer, check_encoding, check_layer, check_producer
+from ..ids import ConsumerId, ProducerId, Ssrc, TransportId
+from ..plane import Address, ConsumerSpec, Extension, Layer, ProducerSpec
 from .fan_out import Consumer
-from .ingress import Producer
+from .ingress import Encoding, Producer
 from .peers import AddressBook, Transport
 
 
@@ -44,9 +44,8 @@ class Members:
     def remove_transport(self, transport: TransportId) -> None:
         """See media.plane.Plane."""
         peer = self._transport(transport)
-        for producer in list(peer.producers.values()):
-            if producer.spec.producer in self._producers:
-                self.remove_producer(producer.spec.producer)
+        for producer in [one for one in self._producers.values() if one.spec.transport == transport]:
+            self.remove_producer(producer.spec.producer)
         for consumer in list(peer.consumers.values()):
             if consumer.spec.consumer in self._consumers:
                 self.remove_consumer(consumer.spec.consumer)
@@ -61,12 +60,9 @@ class Members:
         producer = Producer(spec)
         if spec.transport:
             peer = self._transport(spec.transport)
-            streams = peer.producers
-            ssrcs = [ssrc for ssrc in (spec.ssrc, spec.rtx_ssrc) if ssrc]
-            if any(ssrc in streams for ssrc in ssrcs):
-                raise ValueError(f"Transport {spec.transport} has a producer with this SSRC already.")
-            streams.update(dict.fromkeys(ssrcs, producer))
-            producer.missing.set_round_trip(peer.round_trip)
+            for encoding in producer.encodings:
+                self._receive(peer, encoding)
+                encoding.missing.set_round_trip(peer.round_trip)
             peer.wide_id = spec.extensions[Extension.TRANSPORT_WIDE] or peer.wide_id
         self._producers[spec.producer] = producer
 
@@ -76,10 +72,37 @@ class Members:
         for consumer in [c for c in self._consumers.values() if c.spec.producer == producer]:
             self.remove_consumer(consumer.spec.consumer)
         if removed.spec.transport:
-            streams = self._transport(removed.spec.transport).producers
-            for ssrc in (removed.spec.ssrc, removed.spec.rtx_ssrc):
-                streams.pop(ssrc, None)
+            streams = self._transport(removed.spec.transport).streams
+            for encoding in removed.encodings:
+                for ssrc in (encoding.ssrc, encoding.rtx_ssrc):
+                    streams.pop(ssrc, None)
         del self._producers[producer]
+
+    def set_encoding(self, producer: ProducerId, index: int, ssrc: Ssrc, rtx_ssrc: Ssrc) -> None:
+        """See media.plane.Plane."""
+        encoding = self._encoding(producer, index)
+        check_encoding(ssrc, rtx_ssrc)
+        before = (encoding.ssrc, encoding.rtx_ssrc)
+        if not encoding.spec.transport:
+            encoding.ssrc, encoding.rtx_ssrc = ssrc, rtx_ssrc
+            return
+        peer = self._transport(encoding.spec.transport)
+        if any(peer.streams.get(new, encoding) is not encoding for new in (ssrc, rtx_ssrc)):
+            raise ValueError("The transport has a producer with this SSRC already.")
+        for old in before:
+            peer.streams.pop(old, None)
+        encoding.ssrc, encoding.rtx_ssrc = ssrc, rtx_ssrc
+        self._receive(peer, encoding)
+
+    def set_timestamp_offset(self, producer: ProducerId, index: int, offset: int) -> None:
+        """See media.plane.Plane."""
+        encoding = self._encoding(producer, index)
+        encoding.offset, encoding.offset_known = offset & 0xFFFFFFFF, True
+
+    def set_capture_offset(self, producer: ProducerId, offset: int) -> None:
+        """See media.plane.Plane."""
+        check_capture_offset(offset)
+        self._producer(producer).capture_offset = offset
 
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
         """See media.plane.Plane."""
@@ -101,6 +124,12 @@ class Members:
         self._consumers[spec.consumer] = peer.consumers[spec.ssrc] = consumer
         peer.used_ssrcs.update(ssrcs)
 
+    def set_layer(self, consumer: ConsumerId, layer: Layer) -> None:
+        """See media.plane.Plane."""
+        receiver = self._consumer(consumer)
+        check_layer(layer, len(self._producer(receiver.spec.producer).encodings))
+        receiver.wanted = layer
+
     def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:
         """See media.plane.Plane."""
         self._consumer(consumer).set_paused(paused)
@@ -110,6 +139,19 @@ class Members:
         removed = self._consumer(consumer)
         del self._transport(removed.spec.transport).consumers[removed.spec.ssrc]
         del self._consumers[consumer]
+
+    def _receive(self, peer: Transport, encoding: Encoding) -> None:
+        """Give an encoding's SSRCs to it, or raise ValueError."""
+        ssrcs = [ssrc for ssrc in (encoding.ssrc, encoding.rtx_ssrc) if ssrc]
+        if any(ssrc in peer.streams for ssrc in ssrcs):
+            raise ValueError("The transport has a producer with this SSRC already.")
+        peer.streams.update(dict.fromkeys(ssrcs, encoding))
+
+    def _encoding(self, producer: ProducerId, index: int) -> Encoding:
+        encodings = self._producer(producer).encodings
+        if not 0 <= index < len(encodings):
+            raise ValueError(f"Producer {producer} has {len(encodings)} encodings, the first is 0.")
+        return encodings[index]
 
     def _transport(self, transport: TransportId) -> Transport:
         if transport not in self._transports:

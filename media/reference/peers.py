@@ -10,7 +10,7 @@ from ..ids import Ssrc, TransportId
 from ..plane import Address, TransportStatistics
 from .arrivals import ArrivalLog
 from .fan_out import Consumer
-from .ingress import Producer
+from .ingress import Encoding
 from .pacer import Pacer
 from .probe_out import Probe
 from .sent_window import SentWindow
@@ -43,7 +43,7 @@ class Transport:
         self.selected: Address | None = None
         self.receive: Session | None = None
         self.send: Session | None = None
-        self.producers: dict[Ssrc, Producer] = {}
+        self.streams: dict[Ssrc, Encoding] = {}
         self.consumers: dict[Ssrc, Consumer] = {}
         self.used_ssrcs: set[Ssrc] = set()
         self.reported: dict[int, int] = {}
@@ -58,8 +58,8 @@ class Transport:
     def set_round_trip(self, round_trip: int) -> None:
         """Note how long an answer takes, ns: producers ask and consumers are answered by it."""
         self.round_trip = round_trip
-        for producer in self.producers.values():
-            producer.missing.set_round_trip(round_trip)
+        for encoding in self.streams.values():
+            encoding.missing.set_round_trip(round_trip)
         for consumer in self.consumers.values():
             consumer.set_round_trip(round_trip)
 

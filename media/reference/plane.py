@@ -30,7 +30,7 @@ from .delivery import OWN_SSRC, Delivery
 from .fan_out import Consumer
 from .histogram import bucket_of
 from .history import HeldPacket
-from .ingress import Producer
+from .ingress import Encoding, Producer
 from .peers import Transport
 from .queues import EventQueue, Tap
 
@@ -102,7 +102,7 @@ class ReferencePlane(Delivery):
 
     def get_timer(self) -> int | None:
         """Tell when `handle_timer` is due next."""
-        asking = (producer.missing.get_timer() for producer in self._producers.values())
+        asking = (encoding.missing.get_timer() for encoding in self._encodings())
         timers = [timer for timer in asking if timer is not None]
         return min(timers + self._delivery_timers(), default=None)
 
@@ -126,7 +126,7 @@ class ReferencePlane(Delivery):
             raise ValueError(f"An injected packet has at most {MAX_INJECTED} bytes.")
         self._now = max(self._now, time)
         for data in packets:
-            self._receive_packet(receiver, data, time, repeat=False)
+            self._receive_packet(receiver.encoding_of(data), data, time, repeat=False)
 
     def send_datagram(self, address: Address, data: bytes) -> None:
         """See media.plane.Plane."""
@@ -224,41 +224,42 @@ class ReferencePlane(Delivery):
             self._drop(packet)
             return
         ssrc = Ssrc(int.from_bytes(packet[8:12], "big"))
-        producer = peer.producers.get(ssrc)
+        encoding = peer.streams.get(ssrc)
         if peer.wide_id:
             self._note_arrival(peer, packet, time)
-        if producer is None:
+        if encoding is None:
             self._drop(Drop.UNKNOWN_SSRC)
             self._report_ssrc(peer, ssrc, packet, address, time)
         else:
-            self._receive_packet(producer, packet, time, repeat=ssrc == producer.spec.rtx_ssrc)
+            self._receive_packet(encoding, packet, time, repeat=ssrc == encoding.rtx_ssrc)
 
-    def _receive_packet(self, producer: Producer, data: bytes, time: int, *, repeat: bool) -> None:
+    def _receive_packet(self, encoding: Encoding, data: bytes, time: int, *, repeat: bool) -> None:
         self._packets_in += 1
         try:
             packet: RtpPacket | Drop = RtpPacket.parse(data)
         except RtpError:
             packet = Drop.MALFORMED
         if repeat and isinstance(packet, RtpPacket):
-            packet = producer.decapsulate(packet)
+            packet = encoding.decapsulate(packet)
             data = bytes(packet) if isinstance(packet, RtpPacket) else b""
         if isinstance(packet, Drop):
             self._drop(packet)
             return
-        held = producer.receive(packet, data, time, self._now, repeat=repeat)
+        held = encoding.receive(packet, data, time, self._now, repeat=repeat)
         if isinstance(held, Drop):
             self._drop(held)
             return
-        if producer.notice_key_frame(held):
-            timestamp = packet.timestamp.to_bytes(4, "big")
-            self._producer_event(EventKind.KEY_FRAME, producer, time, timestamp)
-        if producer.tapped:
-            self._tap.put(producer.spec.producer, held)
-        self._fan_out(producer, held)
+        if encoding.notice_key_frame(held):
+            timestamp = packet.timestamp + encoding.offset & 0xFFFFFFFF
+            data = timestamp.to_bytes(4, "big") + bytes([encoding.index])
+            self._producer_event(EventKind.KEY_FRAME, encoding, time, data)
+        if encoding.producer.tapped:
+            self._tap.put(encoding.spec.producer, held)
+        self._fan_out(encoding.producer, held)
 
     def _fan_out(self, producer: Producer, held: HeldPacket) -> None:
         for consumer in self._consumers.values():
-            if consumer.spec.producer != producer.spec.producer:
+            if consumer.spec.producer != producer.spec.producer or held.encoding:
                 continue
             out = consumer.number_of(held)
             if isinstance(out, Drop):
@@ -335,29 +336,30 @@ class ReferencePlane(Delivery):
 
     def _repeat(self, consumer: Consumer, sequence_number: int) -> None:
         producer = self._producer(consumer.spec.producer)
+        encoding = producer.encodings[0]
         source = consumer.source_of(sequence_number)
         if source is None:
             self._drop(Drop.NOT_IN_HISTORY)
             return
         number, out = source
-        held = producer.history.get(number)
+        held = encoding.history.get(number)
         if held is None:
             self._drop(Drop.NOT_IN_HISTORY)
-            if number not in producer.missing:
-                self._want_key_frame(producer)
+            if number not in encoding.missing:
+                self._want_key_frame(encoding)
         elif not consumer.may_repeat(out, self._now):
             self._drop(Drop.NACK_LIMIT)
         else:
             self._offer(producer, consumer, held, out, repeat=True)
 
     def _ask_for_missing(self) -> None:
-        for producer in self._producers.values():
-            lost = producer.missing.take_due(self._now)
+        for encoding in self._encodings():
+            lost = encoding.missing.take_due(self._now)
             if not lost:
                 continue
-            nack = GenericNack(OWN_SSRC, producer.spec.ssrc, tuple(number & 0xFFFF for number in lost))
-            producer.nacks_sent += len(lost)
-            self.send_rtcp(producer.spec.transport, build_compound([ReceiverReport(OWN_SSRC), nack]))
+            nack = GenericNack(OWN_SSRC, encoding.ssrc, tuple(number & 0xFFFF for number in lost))
+            encoding.nacks_sent += len(lost)
+            self.send_rtcp(encoding.spec.transport, build_compound([ReceiverReport(OWN_SSRC), nack]))
 
     # -- small things
 
@@ -375,8 +377,8 @@ class ReferencePlane(Delivery):
     def _put_event(self, event: PlaneEvent) -> None:
         self._events.put(event)
 
-    def _producer_event(self, kind: EventKind, producer: Producer, time: int, data: bytes) -> None:
-        spec = producer.spec
+    def _producer_event(self, kind: EventKind, encoding: Encoding, time: int, data: bytes) -> None:
+        spec = encoding.spec
         self._events.put(PlaneEvent(kind, spec.transport, None, time, spec.producer, data))
 
     def _may_ask(self) -> bool:
@@ -398,9 +400,12 @@ class ReferencePlane(Delivery):
         header = packet[: measure_header(packet)[1]]
         self._events.put(PlaneEvent(EventKind.UNKNOWN_SSRC, peer.id, address, time, ssrc, header))
 
-    def _want_key_frame(self, producer: Producer) -> None:
-        last = producer.key_frame_wanted_at
-        if not producer.is_video or (last is not None and self._now - last < EVENT_INTERVAL_NS):
+    def _want_key_frame(self, encoding: Encoding) -> None:
+        last = encoding.key_frame_wanted_at
+        if not encoding.producer.is_video or (last is not None and self._now - last < EVENT_INTERVAL_NS):
             return
-        producer.key_frame_wanted_at = self._now
-        self._producer_event(EventKind.KEY_FRAME_WANTED, producer, self._now, b"")
+        encoding.key_frame_wanted_at = self._now
+        self._producer_event(EventKind.KEY_FRAME_WANTED, encoding, self._now, bytes([encoding.index]))
+
+    def _encodings(self) -> list[Encoding]:
+        return [encoding for producer in self._producers.values() for encoding in producer.encodings]

@@ -19,6 +19,12 @@ URIS: dict[Extension, str] = {
     Extension.AUDIO_LEVEL: "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
     Extension.TRANSPORT_WIDE: "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
     Extension.PLAYOUT_DELAY: "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
+    Extension.RID: "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
+    Extension.REPAIRED_RID: "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+    Extension.DEPENDENCY_DESCRIPTOR: (
+        "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+    ),
+    Extension.VIDEO_ORIENTATION: "urn:3gpp:video-orientation",
 }
 
 #: The same the other way round.

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..ids import Mid, Ssrc
-from ..plane import Codec, Extension, ExtensionIds
+from ..plane import NO_EXTENSIONS, Codec, Extension, ExtensionIds
 from .bundle import with_transport
 from .errors import SdpError
 from .formats import codec_of, extension_ids, extension_maps
@@ -46,7 +46,7 @@ class OfferedTrack:
     rtx_payload_type: int = 0
     ssrc: Ssrc = Ssrc(0)
     rtx_ssrc: Ssrc = Ssrc(0)
-    extensions: ExtensionIds = (0, 0, 0, 0, 0, 0)
+    extensions: ExtensionIds = NO_EXTENSIONS
     feedback: tuple[str, ...] = ()
     cname: str = ""
     msid: str = ""
@@ -143,7 +143,7 @@ def _track(section: MediaSection, codec: Codec, format_: Format) -> OfferedTrack
         rtx_payload_type=rtx.payload_type if rtx is not None else 0,
         ssrc=ssrc,
         rtx_ssrc=pair[1] if pair and rtx is not None else Ssrc(0),
-        extensions=(ids[0], ids[1], ids[2], ids[3], ids[4], ids[5]),
+        extensions=tuple(ids),
         feedback=tuple(text for text in PUBLISHER_FEEDBACK if text in format_.feedback),
         cname=source.cname if source is not None else "",
         msid=section.msid or (source.msid if source is not None else ""),

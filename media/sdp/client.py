@@ -64,7 +64,9 @@ def offer_publisher(
         msid = f"{token(track.stream)} {token(track.label)}"
         ssrcs = (track.ssrc, track.rtx_ssrc) if track.rtx_ssrc else (track.ssrc,)
         ids = list(OUR_EXTENSION_IDS)
-        ids[Extension.TRANSPORT_WIDE] = 0
+        for unused in (Extension.TRANSPORT_WIDE, Extension.RID, Extension.REPAIRED_RID):
+            ids[unused] = 0
+        ids[Extension.DEPENDENCY_DESCRIPTOR] = ids[Extension.VIDEO_ORIENTATION] = 0
         media.append(
             MediaSection(
                 kind=track.kind,
@@ -74,7 +76,7 @@ def offer_publisher(
                 mid=track.mid,
                 direction=Direction.SENDONLY,
                 codecs=formats,
-                extensions=extension_maps((ids[0], ids[1], ids[2], ids[3], ids[4], ids[5]), track.kind),
+                extensions=extension_maps(tuple(ids), track.kind),
                 msid=msid,
                 sources=tuple(Source(ssrc, token(track.cname), msid) for ssrc in ssrcs),
                 groups=(SourceGroup("FID", ssrcs),) if track.rtx_ssrc else (),

@@ -20,11 +20,19 @@ ENCODINGS: dict[Codec, tuple[str, int, int]] = {
 
 
 #: The ids that our own offers give, in the order of Extension.
-OUR_EXTENSION_IDS: ExtensionIds = (1, 2, 3, 4, 5, 6)
+OUR_EXTENSION_IDS: ExtensionIds = tuple(range(1, 1 + len(Extension)))
 
 #: Which extensions make sense for which kind of media.
 EXTENSIONS_OF_KIND: dict[str, frozenset[Extension]] = {
-    "audio": frozenset(Extension) - {Extension.PLAYOUT_DELAY},
+    "audio": frozenset(
+        {
+            Extension.MID,
+            Extension.ABS_SEND_TIME,
+            Extension.ABS_CAPTURE_TIME,
+            Extension.AUDIO_LEVEL,
+            Extension.TRANSPORT_WIDE,
+        }
+    ),
     "video": frozenset(Extension) - {Extension.AUDIO_LEVEL},
 }
 
@@ -78,7 +86,7 @@ def extension_ids(extensions: Iterable[ExtensionMap], kind: str) -> ExtensionIds
             and mapping.direction != "inactive"
         ):
             ids[extension] = mapping.id
-    return ids[0], ids[1], ids[2], ids[3], ids[4], ids[5]
+    return tuple(ids)
 
 
 def extension_maps(ids: ExtensionIds, kind: str) -> tuple[ExtensionMap, ...]:

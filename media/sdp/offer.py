@@ -160,6 +160,8 @@ def _media_section(
     mid: Mid, track: SubscribedTrack, payload_types: PayloadTypes, transport_wide: bool
 ) -> MediaSection:
     ids = list(OUR_EXTENSION_IDS)
+    # they name a sender's encodings; whoever is sent to is sent one
+    ids[Extension.RID] = ids[Extension.REPAIRED_RID] = 0
     if not transport_wide:
         ids[Extension.TRANSPORT_WIDE] = 0
     feedback = video_feedback(transport_wide=transport_wide)
@@ -183,7 +185,7 @@ def _media_section(
         mid=mid,
         direction=Direction.SENDONLY if track.active else Direction.INACTIVE,
         codecs=formats,
-        extensions=extension_maps((ids[0], ids[1], ids[2], ids[3], ids[4], ids[5]), track.kind),
+        extensions=extension_maps(tuple(ids), track.kind),
         msid=msid if track.active else "",
         sources=sources,
         groups=groups,

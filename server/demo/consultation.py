@@ -145,14 +145,14 @@ async def _field(service: Service) -> ProducerId:
         for producer in conductor.room.producers if conductor else ():
             identifier = ProducerId(producer.producer)
             statistics = service.plane.statistics().producers.get(identifier)
-            if producer.source == "field" and statistics is not None and statistics.key_frames:
+            if producer.source == "field" and statistics is not None and statistics.encodings[0].key_frames:
                 return identifier
         await asyncio.sleep(0.2)
 
 
 async def _draw(service: Service, author: Member, field: ProducerId, operation: dict[str, Any]) -> None:
     """Carry an operation out on the frame that is passing just now; a freehand line grows as by a hand."""
-    timestamp = service.plane.statistics().producers[field].last_timestamp
+    timestamp = service.plane.statistics().producers[field].encodings[0].last_timestamp
     anchor = {"producer": field, "rtp_timestamp": timestamp}
     if operation["kind"] == "add":
         operation = {**operation, "mark": {**operation["mark"], "anchor": anchor}}

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from media.ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
-from media.plane import NO_EXTENSIONS, ConsumerSpec, ConsumerStatistics, Extension, ExtensionIds, ProducerSpec
+from media.plane import (
+    NO_EXTENSIONS,
+    ConsumerSpec,
+    ConsumerStatistics,
+    EncodingSpec,
+    Extension,
+    ExtensionIds,
+    ProducerSpec,
+)
 from media.rtp.extensions import AbsCaptureTime
 from media.rtp.ntp import middle_bits, nanoseconds_from_short, ntp_from_unix
 from media.rtp.packet import RtpPacket
@@ -17,7 +25,7 @@ from .pacing import Release
 from .source import Track
 
 #: Held for repeats: 8,192 packets are three seconds of 4K at 20 Mbit/s, and a second at 60.
-HISTORY = {"video": 8192, "audio": 512}
+HISTORY_BYTES = {"video": 16 << 20, "audio": 1 << 18}
 
 #: (payload type, that of its repeats). Sound is repeated under its own SSRC.
 PAYLOAD_TYPES = {"video": (96, 97), "audio": (111, 0)}
@@ -87,9 +95,9 @@ class Stream:
             codec=self.track.codec,
             clock_rate=self.track.clock_rate,
             payload_type=PAYLOAD_TYPES[self.track.kind][0],
-            ssrc=self.ssrc,
+            encodings=(EncodingSpec(self.ssrc),),
             nack=False,
-            history=HISTORY[self.track.kind],
+            history_bytes=HISTORY_BYTES[self.track.kind],
             extensions=_only(Extension.ABS_CAPTURE_TIME, OUR_EXTENSION_IDS),
         )
 
@@ -112,7 +120,7 @@ class Stream:
             rtx_payload_type=rtx_payload_type if rtx else 0,
             rtx_ssrc=self._rtx_ssrc if rtx else Ssrc(0),
             mid=str(Mid(self.track.mid)),
-            extensions=(ids[0], ids[1], ids[2], ids[3], ids[4], ids[5]),
+            extensions=tuple(ids),
         )
 
     def packets(self, release: Release, sent: int) -> list[bytes]:
@@ -182,4 +190,4 @@ class Stream:
 def _only(extension: Extension, ids: ExtensionIds) -> ExtensionIds:
     kept = list(NO_EXTENSIONS)
     kept[extension] = ids[extension]
-    return kept[0], kept[1], kept[2], kept[3], kept[4], kept[5]
+    return tuple(kept)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
-from media.plane import Codec, ConsumerSpec, ProducerSpec, ProducerStatistics
+from media.plane import (
+    NO_EXTENSIONS,
+    Codec,
+    ConsumerSpec,
+    EncodingSpec,
+    EncodingStatistics,
+    ExtensionIds,
+    ProducerSpec,
+)
 from media.rtp.packet import RtpPacket
 from media.rtp.rtcp import GenericNack, ReceiverReport
 
@@ -17,11 +25,16 @@ VP8_KEY = b"\x10\x00"
 VP8_DELTA = b"\x10\x01"
 
 
+def ids(*given: int) -> ExtensionIds:
+    """Fill up the ids of header extensions with 0: not negotiated."""
+    return given + NO_EXTENSIONS[len(given) :]
+
+
 class Stream:
     """Send a producer's packets: VP8 with RTX unless the spec is given otherwise."""
 
     def __init__(self, harness: PlaneHarness, peer: Peer | None = None, **spec: Any) -> None:
-        """Add a producer; `spec` are fields of ProducerSpec that are to be different."""
+        """Add a producer; `spec` are fields of ProducerSpec that are to be different, or `ssrc` or `rtx_ssrc`."""
         self.harness = harness
         self.peer = peer or harness.peer()
         number = next(harness.numbers)
@@ -31,10 +44,11 @@ class Stream:
             "codec": Codec.VP8,
             "clock_rate": 90_000,
             "payload_type": 96,
-            "ssrc": Ssrc(10_000 + number),
             "rtx_payload_type": 97,
-            "rtx_ssrc": Ssrc(20_000 + number),
         }
+        self.ssrc = Ssrc(spec.pop("ssrc", 10_000 + number))
+        self.rtx_ssrc = Ssrc(spec.pop("rtx_ssrc", 20_000 + number))
+        fields["encodings"] = (EncodingSpec(self.ssrc, self.rtx_ssrc),)
         self.spec = ProducerSpec(**(fields | spec))
         harness.plane.add_producer(self.spec)
         harness.settle()
@@ -51,7 +65,7 @@ class Stream:
             payload_type=self.spec.payload_type,
             sequence_number=sequence,
             timestamp=timestamp,
-            ssrc=self.spec.ssrc,
+            ssrc=self.ssrc,
             payload=payload + sequence.to_bytes(2, "big"),
             **fields,
         )
@@ -77,16 +91,16 @@ class Stream:
                 payload_type=self.spec.rtx_payload_type,
                 sequence_number=sequence_number,
                 timestamp=fields.pop("timestamp", 0),
-                ssrc=self.spec.rtx_ssrc,
+                ssrc=self.rtx_ssrc,
                 payload=payload,
                 **fields,
             )
         )
 
-    def statistics(self) -> ProducerStatistics:
-        """Read the producer's counters, after everything has settled."""
+    def statistics(self) -> EncodingStatistics:
+        """Read the counters of the (first) encoding, after everything has settled."""
         self.harness.settle()
-        return self.harness.plane.statistics().producers[self.spec.producer]
+        return self.harness.plane.statistics().producers[self.spec.producer].encodings[0]
 
 
 class View:

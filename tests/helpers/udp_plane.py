@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 import pylibsrtp
 from pylibsrtp import Session
 
-from media.ids import ConsumerId, ProducerId, TransportId
+from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
 from media.plane import (
     Address,
     ConsumerSpec,
     Drop,
     EventKind,
+    Layer,
     PlaneEvent,
     PlaneStatistics,
     ProducerSpec,
@@ -85,10 +86,19 @@ class UdpPlane:
 
     def add_producer(self, spec: ProducerSpec) -> None:
         self.producers.append(spec)
-        self._ssrcs.add(spec.ssrc)
+        self._ssrcs |= {encoding.ssrc for encoding in spec.encodings}
 
     def remove_producer(self, producer: ProducerId) -> None:
         self.producers = [spec for spec in self.producers if spec.producer != producer]
+
+    def set_encoding(self, producer: ProducerId, index: int, ssrc: Ssrc, rtx_ssrc: Ssrc) -> None:
+        raise NotImplementedError
+
+    def set_timestamp_offset(self, producer: ProducerId, index: int, offset: int) -> None:
+        raise NotImplementedError
+
+    def set_capture_offset(self, producer: ProducerId, offset: int) -> None:
+        raise NotImplementedError
 
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
         raise NotImplementedError
@@ -106,6 +116,9 @@ class UdpPlane:
         raise NotImplementedError
 
     def set_fec(self, consumer: ConsumerId, share: float) -> None:
+        raise NotImplementedError
+
+    def set_layer(self, consumer: ConsumerId, layer: Layer) -> None:
         raise NotImplementedError
 
     def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from media.ids import Ssrc
-from media.plane import TRANSIT_BUCKETS, ProducerStatistics
+from media.plane import EncodingStatistics
 from media.reports import ReceiverReportBuilder, SenderInstant
 
 
-def statistics(highest: int, lost: int) -> ProducerStatistics:
-    return ProducerStatistics(
+def statistics(highest: int, lost: int) -> EncodingStatistics:
+    return EncodingStatistics(
         packets=highest - lost,
         bytes=0,
         first=1,
@@ -21,7 +21,6 @@ def statistics(highest: int, lost: int) -> ProducerStatistics:
         key_frames=0,
         last_timestamp=0,
         last_arrival=0,
-        transit=(0,) * TRANSIT_BUCKETS,
     )
 
 

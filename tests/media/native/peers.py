@@ -19,6 +19,7 @@ from media.plane import (
     Codec,
     ConsumerSpec,
     Drop,
+    EncodingSpec,
     EventKind,
     ExtensionIds,
     PlaneEvent,
@@ -157,7 +158,6 @@ class Room:
         ssrc: int = 1000,
         rtx: bool = True,
         nacks: bool = True,
-        history: int = 2048,
         extensions: ExtensionIds = NO_EXTENSIONS,
     ) -> None:
         self.plane.add_producer(
@@ -167,12 +167,10 @@ class Room:
                 codec,
                 48_000 if codec is Codec.OPUS else 90_000,
                 96,
-                Ssrc(ssrc),
+                (EncodingSpec(Ssrc(ssrc), Ssrc(ssrc + 1 if rtx else 0)),),
                 97 if rtx else 0,
-                Ssrc(ssrc + 1 if rtx else 0),
                 nacks,
-                history,
-                extensions,
+                extensions=extensions,
             )
         )
 

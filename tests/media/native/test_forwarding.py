@@ -32,7 +32,7 @@ def test_a_burst_reaches_three_consumers_in_order(profile: int) -> None:
         assert statistics.packets_in == 35
         assert sum(statistics.drops) == 0
         assert sum(statistics.transit) == 105
-        producer = statistics.producers[ProducerId(1)]
+        producer = statistics.producers[ProducerId(1)].encodings[0]
         assert (producer.packets, producer.lost, producer.key_frames) == (35, 0, 1)
         assert (producer.first, producer.highest) == (65_530, 65_564)
         consumer = statistics.consumers[ConsumerId(102)]

@@ -12,8 +12,8 @@ from media.plane import Codec, ConsumerSpec, Drop, EventKind
 
 from .peers import CM_80, GCM_128, KEY_FRAME, Peer, Room, nack, room, rtp
 
-EXTENSIONS = (1, 0, 3, 4, 0, 6)
-WRITTEN = (1, 2, 3, 4, 5, 6)
+EXTENSIONS = (1, 0, 3, 4, 0, 6, 0, 0, 8, 9)
+WRITTEN = (1, 2, 3, 4, 5, 6, 0, 0, 8, 9)
 
 
 def first_bytes(rng: random.Random) -> bytes:

@@ -7,12 +7,12 @@ from functools import partial
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
 from media.native import NativePlane, Probe, percentile
-from media.plane import Codec, ConsumerSpec, EventKind, ProducerSpec
+from media.plane import NO_EXTENSIONS, Codec, ConsumerSpec, EncodingSpec, EventKind, ProducerSpec
 
 from .peers import GCM_128, KEY_FRAME, make_sessions, nack, wait_until
 
 CAPTURE_TIME = 3
-EXTENSIONS = (1, 0, CAPTURE_TIME, 0, 0, 0)
+EXTENSIONS = (1, 0, CAPTURE_TIME, *NO_EXTENSIONS[3:])
 
 
 def has_received(probe: Probe, socket: int, packets: int) -> bool:
@@ -34,7 +34,13 @@ def test_a_field_reaches_its_receivers_with_a_latency_for_each_packet() -> None:
             sockets.append(index)
         plane.add_producer(
             ProducerSpec(
-                ProducerId(1), TransportId(1), Codec.VP8, 90_000, 96, Ssrc(1000), extensions=EXTENSIONS
+                ProducerId(1),
+                TransportId(1),
+                Codec.VP8,
+                90_000,
+                96,
+                (EncodingSpec(Ssrc(1000)),),
+                extensions=EXTENSIONS,
             )
         )
         for number in range(1, 4):

@@ -183,7 +183,7 @@ class BadDatagrams:
         stream = Stream(harness)
         view = View(stream)
         stream.send_key()
-        stream.peer.send_rtp(RtpPacket(99, stream.sequence, 1, stream.spec.ssrc, payload=b"\x10\x00"))
+        stream.peer.send_rtp(RtpPacket(99, stream.sequence, 1, stream.ssrc, payload=b"\x10\x00"))
         assert len(view.packets) == 1
         assert harness.drops(Drop.UNKNOWN_PAYLOAD_TYPE) == 1
 

@@ -6,29 +6,39 @@ from dataclasses import replace
 import pytest
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
-from media.plane import Codec, ConsumerSpec, Drop, EventKind, Plane, ProducerSpec
+from media.plane import Codec, ConsumerSpec, Drop, EncodingSpec, EventKind, Layer, Plane, ProducerSpec
 from tests.helpers.rtp_harness import PlaneHarness
-from tests.helpers.rtp_stream import Stream, View
+from tests.helpers.rtp_stream import Stream, View, ids
 
-PRODUCER = ProducerSpec(ProducerId(900), TransportId(1), Codec.VP8, 90_000, 96, Ssrc(1))
+PRODUCER = ProducerSpec(ProducerId(900), TransportId(1), Codec.VP8, 90_000, 96, (EncodingSpec(Ssrc(1)),))
 CONSUMER = ConsumerSpec(ConsumerId(901), ProducerId(2), TransportId(1), 96, Ssrc(1))
 
 #: Specs that no plane takes; transport 1 and producer 2 exist.
 BAD_PRODUCERS = {
     "of no transport": replace(PRODUCER, transport=TransportId(77)),
-    "with a short history": replace(PRODUCER, history=1024),
-    "with a history of no power of two": replace(PRODUCER, history=3000),
+    "with a history of no time": replace(PRODUCER, history_ms=0),
+    "with a history without room": replace(PRODUCER, history_bytes=65_535),
+    "without an encoding": replace(PRODUCER, encodings=()),
+    "with five encodings": replace(PRODUCER, encodings=(EncodingSpec(),) * 5),
+    "with one SSRC twice": replace(
+        PRODUCER, encodings=(EncodingSpec(Ssrc(5)), EncodingSpec(Ssrc(6), Ssrc(5)))
+    ),
+    "with an SSRC of 33 bits": replace(PRODUCER, encodings=(EncodingSpec(Ssrc(1 << 32)),)),
+    "with sound in two encodings": replace(
+        PRODUCER, codec=Codec.OPUS, encodings=(EncodingSpec(Ssrc(5)), EncodingSpec(Ssrc(6)))
+    ),
+    "with six extensions": replace(PRODUCER, extensions=(0,) * 6),
     "with a payload type like RTCP": replace(PRODUCER, payload_type=72),
     "with a payload type of 8 bits": replace(PRODUCER, payload_type=128),
-    "with an extension id too high": replace(PRODUCER, extensions=(15, 0, 0, 0, 0, 0)),
+    "with an extension id too high": replace(PRODUCER, extensions=ids(15, 0, 0, 0, 0, 0)),
     "with one id": replace(PRODUCER, producer=ProducerId(0)),
 }
 BAD_CONSUMERS = {
     "of no transport": replace(CONSUMER, transport=TransportId(77)),
     "of no producer": replace(CONSUMER, producer=ProducerId(77)),
     "with a payload type like RTCP": replace(CONSUMER, payload_type=95),
-    "with a time of sending and no RTX": replace(CONSUMER, extensions=(0, 1, 0, 0, 0, 0)),
-    "with transport-wide numbers and no RTX": replace(CONSUMER, extensions=(0, 0, 0, 0, 1, 0)),
+    "with a time of sending and no RTX": replace(CONSUMER, extensions=ids(0, 1, 0, 0, 0, 0)),
+    "with transport-wide numbers and no RTX": replace(CONSUMER, extensions=ids(0, 0, 0, 0, 1, 0)),
     "with a long MID": replace(CONSUMER, mid="0123456789abcdef0"),
     "with a playout delay too long": replace(CONSUMER, playout_delay=(0, 40_960)),
     "with a negative playout delay": replace(CONSUMER, playout_delay=(-10, 10)),
@@ -44,6 +54,12 @@ def _misuses(plane: Plane) -> list[Callable[[], None]]:
         lambda: plane.remove_consumer(ConsumerId(77)),
         lambda: plane.set_tap(ProducerId(77), enabled=True),
         lambda: plane.set_paused(ConsumerId(77), paused=True),
+        lambda: plane.set_layer(ConsumerId(77), Layer()),
+        lambda: plane.set_encoding(ProducerId(77), 0, Ssrc(1), Ssrc(0)),
+        lambda: plane.set_encoding(ProducerId(2), 1, Ssrc(1), Ssrc(0)),
+        lambda: plane.set_encoding(ProducerId(2), 0, Ssrc(1), Ssrc(1)),
+        lambda: plane.set_timestamp_offset(ProducerId(2), -1, 0),
+        lambda: plane.set_capture_offset(ProducerId(2), 1 << 63),
         lambda: plane.inject(ProducerId(77), [bytes(12)], 0),
         lambda: plane.send_to(TransportId(77), b"x"),
         lambda: plane.send_rtcp(TransportId(77), b"x"),
@@ -104,7 +120,7 @@ class Closing:
         stream.send_key()
         harness.settle()
         harness.plane.remove_producer(stream.spec.producer)
-        again = Stream(harness, stream.peer, ssrc=stream.spec.ssrc, rtx_ssrc=stream.spec.rtx_ssrc)
+        again = Stream(harness, stream.peer, ssrc=stream.ssrc, rtx_ssrc=stream.rtx_ssrc)
         again.sequence = stream.sequence
         view = View(again)
         again.send_key()

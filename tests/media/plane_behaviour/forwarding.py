@@ -5,7 +5,7 @@ from media.plane import Codec, Drop
 from media.rtp.packet import RtpPacket
 from tests.helpers.rtp_harness import PlaneHarness
 from tests.helpers.rtp_peer import TAG_LENGTHS
-from tests.helpers.rtp_stream import VP8_DELTA, VP8_KEY, Stream, View
+from tests.helpers.rtp_stream import VP8_DELTA, VP8_KEY, Stream, View, ids
 
 
 class Forwarding:
@@ -109,7 +109,7 @@ class Forwarding:
 
     def test_what_would_become_too_large_is_dropped_and_the_rest_goes_on(self, harness: PlaneHarness) -> None:
         stream = Stream(harness)
-        view = View(stream, mid="0123456789abcdef", extensions=(4, 0, 0, 0, 0, 0))
+        view = View(stream, mid="0123456789abcdef", extensions=ids(4, 0, 0, 0, 0, 0))
         stream.send_key()
         stream.send(VP8_DELTA + bytes(1500 - TAG_LENGTHS[harness.profile] - 12 - 4))
         after = stream.send()

@@ -13,11 +13,11 @@ from media.rtp.extensions import (
 )
 from media.rtp.packet import build_extensions
 from tests.helpers.rtp_harness import PlaneHarness
-from tests.helpers.rtp_stream import VP8_KEY, Stream, View
+from tests.helpers.rtp_stream import VP8_KEY, Stream, View, ids
 
 #: What a publisher and a consumer negotiated: each extension has another id in either.
-INCOMING: ExtensionIds = (1, 2, 3, 4, 5, 6)
-OUTGOING: ExtensionIds = (14, 13, 12, 11, 10, 9)
+INCOMING: ExtensionIds = ids(1, 2, 3, 4, 5, 6)
+OUTGOING: ExtensionIds = ids(14, 13, 12, 11, 10, 9)
 
 CAPTURED = bytes(AbsCaptureTime(1_795_305_600_123_456_789, -5_000_000))
 LEVEL = bytes(AudioLevel(voice=True, level=30))
@@ -58,11 +58,11 @@ class HeaderExtensions:
         assert values[OUTGOING[Extension.MID]] == b"v7"
         assert parse_playout_delay(values[OUTGOING[Extension.PLAYOUT_DELAY]]) == (0, 400)
         assert values[OUTGOING[Extension.TRANSPORT_WIDE]] != b"\xff\xff"
-        assert sorted(values) == sorted(OUTGOING)
+        assert sorted(values) == sorted(filter(None, OUTGOING))
 
     def test_the_short_form_of_the_capture_time_is_copied(self, harness: PlaneHarness) -> None:
         stream = Stream(harness, extensions=INCOMING)
-        view = View(stream, extensions=(0, 0, 7, 0, 0, 0))
+        view = View(stream, extensions=ids(0, 0, 7, 0, 0, 0))
         stream.send_key(extensions={3: CAPTURED[:8]})
         assert view.packets[0].extensions == {7: CAPTURED[:8]}
 
@@ -74,19 +74,19 @@ class HeaderExtensions:
 
     def test_what_the_publisher_did_not_send_is_not_invented(self, harness: PlaneHarness) -> None:
         stream = Stream(harness, extensions=INCOMING)
-        view = View(stream, extensions=(0, 0, 12, 11, 0, 0))
+        view = View(stream, extensions=ids(0, 0, 12, 11, 0, 0))
         stream.send_key()
         assert view.packets[0].extensions == {}
 
     def test_what_the_publisher_did_not_negotiate_is_not_copied(self, harness: PlaneHarness) -> None:
         stream = Stream(harness)
-        view = View(stream, extensions=(0, 0, 12, 11, 0, 0))
+        view = View(stream, extensions=ids(0, 0, 12, 11, 0, 0))
         stream.send_key(extensions={3: CAPTURED, 4: LEVEL})
         assert view.packets[0].extensions == {}
 
     def test_the_time_of_sending_is_the_planes(self, harness: PlaneHarness) -> None:
         stream = Stream(harness)
-        view = View(stream, extensions=(0, 13, 0, 0, 0, 0))
+        view = View(stream, extensions=ids(0, 13, 0, 0, 0, 0))
         stream.send_key()
         [packet] = view.packets
         now = parse_abs_send_time(build_abs_send_time(harness.clock()))
@@ -96,8 +96,8 @@ class HeaderExtensions:
     def test_transport_wide_numbers_count_all_packets_of_a_transport(self, harness: PlaneHarness) -> None:
         first, second = Stream(harness), Stream(harness)
         peer = harness.peer()
-        view = View(first, peer, extensions=(0, 0, 0, 0, 10, 0))
-        View(second, peer, extensions=(0, 0, 0, 0, 10, 0))
+        view = View(first, peer, extensions=ids(0, 0, 0, 0, 10, 0))
+        View(second, peer, extensions=ids(0, 0, 0, 0, 10, 0))
         for _ in range(5):
             first.send_key()
             second.send_key()

@@ -3,7 +3,7 @@
 from media.plane import Drop
 from media.rtp.packet import RtpPacket
 from tests.helpers.rtp_harness import PlaneHarness
-from tests.helpers.rtp_stream import Stream, View
+from tests.helpers.rtp_stream import Stream, View, ids
 
 
 class Losses:
@@ -16,7 +16,7 @@ class Losses:
         for _ in range(3):
             stream.send()
         harness.settle()
-        harness.until(lambda: stream.peer.nacked(stream.spec.ssrc)[:1] == [lost.sequence_number])
+        harness.until(lambda: stream.peer.nacked(stream.ssrc)[:1] == [lost.sequence_number])
         assert stream.statistics().nacks_sent >= 1
         assert stream.statistics().lost == 1
 
@@ -25,9 +25,9 @@ class Losses:
         stream.send_key()
         lost = [stream.lose().sequence_number for _ in range(20)]
         stream.send()
-        harness.until(lambda: stream.peer.nacked(stream.spec.ssrc)[:20] == lost)
+        harness.until(lambda: stream.peer.nacked(stream.ssrc)[:20] == lost)
         # and again, as long as nothing comes
-        harness.until(lambda: stream.peer.nacked(stream.spec.ssrc).count(lost[0]) >= 2)
+        harness.until(lambda: stream.peer.nacked(stream.ssrc).count(lost[0]) >= 2)
 
     def test_a_gap_over_the_wrap_is_asked_for(self, harness: PlaneHarness) -> None:
         stream = Stream(harness)
@@ -35,7 +35,7 @@ class Losses:
         stream.send_key()
         assert [stream.lose().sequence_number, stream.lose().sequence_number] == [65_535, 0]
         stream.send()
-        harness.until(lambda: stream.peer.nacked(stream.spec.ssrc)[:2] == [65_535, 0])
+        harness.until(lambda: stream.peer.nacked(stream.ssrc)[:2] == [65_535, 0])
 
     def test_a_repeat_under_the_same_ssrc_finds_its_place(self, harness: PlaneHarness) -> None:
         stream = Stream(harness, rtx_ssrc=0, rtx_payload_type=0)
@@ -43,7 +43,7 @@ class Losses:
         stream.send_key()
         lost = stream.lose()
         stream.send()
-        harness.until(lambda: lost.sequence_number in stream.peer.nacked(stream.spec.ssrc))
+        harness.until(lambda: lost.sequence_number in stream.peer.nacked(stream.ssrc))
         stream.peer.send_rtp(lost)
         assert view.payloads[-1] == lost.payload
         first, third, second = (packet.sequence_number for packet in view.packets)
@@ -52,12 +52,12 @@ class Losses:
         assert (statistics.lost, statistics.recovered, statistics.packets) == (0, 1, 3)
 
     def test_a_repeat_by_rtx_becomes_the_packet_that_was_lost(self, harness: PlaneHarness) -> None:
-        stream = Stream(harness, extensions=(0, 0, 3, 0, 0, 0))
-        view = View(stream, extensions=(0, 0, 5, 0, 0, 0))
+        stream = Stream(harness, extensions=ids(0, 0, 3, 0, 0, 0))
+        view = View(stream, extensions=ids(0, 0, 5, 0, 0, 0))
         stream.send_key()
         lost = stream.lose()
         after = stream.send()
-        harness.until(lambda: lost.sequence_number in stream.peer.nacked(stream.spec.ssrc))
+        harness.until(lambda: lost.sequence_number in stream.peer.nacked(stream.ssrc))
         stream.send_rtx(
             lost.sequence_number.to_bytes(2, "big") + lost.payload,
             1,
@@ -84,7 +84,7 @@ class Losses:
         stream.send_key()
         lost = stream.lose()
         stream.send()
-        harness.until(lambda: lost.sequence_number in stream.peer.nacked(stream.spec.ssrc))
+        harness.until(lambda: lost.sequence_number in stream.peer.nacked(stream.ssrc))
         stream.send_rtx(lost.sequence_number.to_bytes(2, "big") + lost.payload, 1)
         asked = stream.statistics().nacks_sent
         harness.advance(100)
@@ -112,7 +112,7 @@ class Losses:
         assert stream.statistics().duplicates == 1
 
     def test_what_is_behind_the_history_is_too_old(self, harness: PlaneHarness) -> None:
-        stream = Stream(harness)
+        stream = Stream(harness, history_bytes=4 << 20)
         view = View(stream)
         key = stream.send_key()
         stream.send_rtx((key.sequence_number - 2048 & 0xFFFF).to_bytes(2, "big") + b"old", 1)
@@ -142,4 +142,4 @@ class Losses:
         # but what is lost from now on is
         lost = stream.lose()
         stream.send()
-        harness.until(lambda: stream.peer.nacked(stream.spec.ssrc)[:1] == [lost.sequence_number])
+        harness.until(lambda: stream.peer.nacked(stream.ssrc)[:1] == [lost.sequence_number])

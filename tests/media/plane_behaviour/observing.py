@@ -9,7 +9,7 @@ from media.plane import TRANSIT_BUCKETS, Drop
 from media.rtp.packet import RtpPacket
 from media.rtp.rtcp import ReceiverReport, SenderReport
 from tests.helpers.rtp_harness import PlaneHarness
-from tests.helpers.rtp_stream import VP8_KEY, Stream, View
+from tests.helpers.rtp_stream import VP8_KEY, Stream, View, ids
 
 
 def records(data: bytes) -> list[tuple[int, int, int, RtpPacket]]:
@@ -124,7 +124,7 @@ class Observing:
 
     def test_an_injected_packet_has_a_limit(self, harness: PlaneHarness) -> None:
         stream = Stream(harness, transport=TransportId(0))
-        view = View(stream, mid="0123456789abcdef", extensions=(1, 2, 0, 0, 3, 4))
+        view = View(stream, mid="0123456789abcdef", extensions=ids(1, 2, 0, 0, 3, 4))
         largest = stream.packet(VP8_KEY + bytes(1452 - 12 - 4))
         assert len(bytes(largest)) == 1452
         harness.plane.inject(stream.spec.producer, [bytes(largest)], harness.clock())
@@ -178,7 +178,7 @@ class Observing:
         assert after.send_calls > before.send_calls
         assert len(after.drops) == len(Drop)
         assert sum(after.drops) == 0
-        producer = after.producers[stream.spec.producer]
+        producer = after.producers[stream.spec.producer].encodings[0]
         assert (producer.packets, producer.lost, producer.key_frames) == (3, 0, 1)
         assert producer.highest - producer.first == 2
         assert producer.highest & 0xFFFF == sent[-1].sequence_number

@@ -3,7 +3,7 @@
 from media.plane import Drop, EventKind
 from media.rtp.rtcp import GenericNack, parse_compound
 from tests.helpers.rtp_harness import PlaneHarness
-from tests.helpers.rtp_stream import Stream, View
+from tests.helpers.rtp_stream import Stream, View, ids
 
 
 class Repeats:
@@ -30,13 +30,13 @@ class Repeats:
         assert (statistics.packets, statistics.retransmitted) == (5, 2)
 
     def test_without_rtx_the_repeat_is_bit_identical(self, harness: PlaneHarness) -> None:
-        stream = Stream(harness, extensions=(0, 0, 3, 0, 0, 0))
+        stream = Stream(harness, extensions=ids(0, 0, 3, 0, 0, 0))
         view = View(
             stream,
             rtx_ssrc=0,
             rtx_payload_type=0,
             mid="v",
-            extensions=(1, 0, 2, 0, 0, 3),
+            extensions=ids(1, 0, 2, 0, 0, 3),
             playout_delay=(0, 100),
         )
         stream.send_key(extensions={3: b"captured"})
@@ -74,7 +74,7 @@ class Repeats:
         assert len(view.repeats) == 2
 
     def test_the_history_is_2048_packets_deep(self, harness: PlaneHarness) -> None:
-        stream = Stream(harness)
+        stream = Stream(harness, history_bytes=4 << 20)
         view, plain = View(stream), View(stream, rtx_ssrc=0, rtx_payload_type=0)
         oldest = stream.send_key()
         for _ in range(2047):
@@ -86,7 +86,7 @@ class Repeats:
         assert plain.peer.repeated == [plain.peer.datagrams[0]]
 
     def test_what_the_history_no_longer_holds_wants_a_key_frame(self, harness: PlaneHarness) -> None:
-        stream = Stream(harness)
+        stream = Stream(harness, history_bytes=4 << 20)
         view = View(stream)
         stream.send_key()
         for _ in range(2048):
@@ -143,7 +143,7 @@ class Repeats:
         stream.send_key()
         number = view.packets[0].sequence_number
         thief.send_rtcp(GenericNack(7, view.spec.ssrc, (number,)))
-        thief.send_rtcp(GenericNack(7, stream.spec.ssrc, (1000,)))
+        thief.send_rtcp(GenericNack(7, stream.ssrc, (1000,)))
         assert not view.repeats
         assert not thief.datagrams
 

@@ -38,7 +38,7 @@ class Starting:
         stream.send(b"\x41\x9a")
         stream.send(b"\x65\x88", timestamp=777)
         events = harness.events(EventKind.KEY_FRAME)
-        assert [event.data for event in events] == [b"\xff\xff\xff\xff", b"\0\0\x03\x09"]
+        assert [event.data for event in events] == [b"\xff\xff\xff\xff\0", b"\0\0\x03\x09\0"]
         assert {(event.subject, event.transport) for event in events} == {
             (stream.spec.producer, stream.peer.transport)
         }

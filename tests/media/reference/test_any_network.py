@@ -35,7 +35,7 @@ def feed(harness: MemoryHarness, stream: Stream, numbers: list[int], start: int,
                     96,
                     start + n & 0xFFFF,
                     n * 3000,
-                    stream.spec.ssrc,
+                    stream.ssrc,
                     payload=(VP8_KEY if n % 7 == 0 else VP8_DELTA) + bytes([n]),
                 )
             )
@@ -123,7 +123,7 @@ def test_what_is_repeated_upon_request_completes_the_stream(lost: set[int], star
             stream.peer.send_rtp(packet)
     harness.advance(6)
     by_number = {packet.sequence_number: packet for packet in sent}
-    for count, number in enumerate(dict.fromkeys(stream.peer.nacked(stream.spec.ssrc))):
+    for count, number in enumerate(dict.fromkeys(stream.peer.nacked(stream.ssrc))):
         packet = by_number[number]
         if rtx:
             content = number.to_bytes(2, "big") + packet.payload

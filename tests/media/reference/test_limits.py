@@ -45,7 +45,7 @@ def test_a_gap_is_asked_for_after_5_ms_and_then_every_40_ms_ten_times(harness: M
         timers.append((timer - start) // MS)
         harness.plane.handle_timer(timer)
     harness.settle()
-    assert stream.peer.nacked(stream.spec.ssrc) == [lost.sequence_number] * 10
+    assert stream.peer.nacked(stream.ssrc) == [lost.sequence_number] * 10
     # at the last one it is given up
     assert timers == [5 + 40 * n for n in range(11)]
 
@@ -57,7 +57,7 @@ def test_the_third_newer_packet_makes_the_request_at_once(harness: MemoryHarness
     for expected in ([], [], [lost.sequence_number]):
         stream.send()
         harness.settle()
-        assert stream.peer.nacked(stream.spec.ssrc) == expected
+        assert stream.peer.nacked(stream.ssrc) == expected
 
 
 def test_a_gap_of_a_thousand_is_asked_for_and_of_more_is_not(harness: MemoryHarness) -> None:
@@ -67,8 +67,8 @@ def test_a_gap_of_a_thousand_is_asked_for_and_of_more_is_not(harness: MemoryHarn
         each.sequence += gap
         each.send()
     harness.advance(6)
-    assert len(stream.peer.nacked(stream.spec.ssrc)) == 999
-    assert not other.peer.nacked(other.spec.ssrc)
+    assert len(stream.peer.nacked(stream.ssrc)) == 999
+    assert not other.peer.nacked(other.ssrc)
 
 
 def test_events_that_nobody_collects_are_counted(harness: MemoryHarness) -> None:

@@ -51,7 +51,7 @@ def test_slots_become_sections_in_their_order(local: TransportParameters) -> Non
     assert video.msid == "pt-1 field"
     assert not unused.sources
     assert {section.setup for section in offer.media} == {Setup.ACTPASS}
-    assert {mapping.id for mapping in video.extensions} == {1, 2, 3, 5, 6}
+    assert {mapping.id for mapping in video.extensions} == {1, 2, 3, 5, 6, 9, 10}
     assert {mapping.id for mapping in audio.extensions} == {1, 2, 3, 4, 5}
     text = str(offer)
     assert "a=end-of-candidates" in text
@@ -149,7 +149,7 @@ def test_our_publisher_is_answered_as_it_offers(local: TransportParameters) -> N
         ("a", Codec.OPUS, 111, 9),
     ]
     assert (tracks[0].rtx_payload_type, tracks[0].rtx_ssrc) == (103, 8)
-    assert tracks[0].extensions == (1, 2, 3, 0, 0, 6)
+    assert tracks[0].extensions == (1, 2, 3, 0, 0, 6, 0, 0, 0, 0)
 
 
 @given(stream=st.text(), label=st.text(), fmtp=st.text())

@@ -11,7 +11,16 @@ from playwright.async_api import async_playwright
 
 from media.ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
 from media.native import NativePlane
-from media.plane import Codec, ConsumerSpec, Drop, EventKind, PlaneEvent, ProducerSpec
+from media.plane import (
+    NO_EXTENSIONS,
+    Codec,
+    ConsumerSpec,
+    Drop,
+    EncodingSpec,
+    EventKind,
+    PlaneEvent,
+    ProducerSpec,
+)
 from media.sdp import (
     OfferedTrack,
     PayloadTypes,
@@ -54,9 +63,8 @@ def produce(endpoint: Endpoint, transport: Transport, track: OfferedTrack, numbe
             track.codec,
             track.clock_rate,
             track.payload_type,
-            track.ssrc,
+            (EncodingSpec(track.ssrc, track.rtx_ssrc),),
             track.rtx_payload_type,
-            track.rtx_ssrc,
             extensions=track.extensions,
         )
     )
@@ -77,7 +85,7 @@ async def test_client_and_server_over_two_native_planes(make_native: MakeNative)
     assert server.send_message("ephemeral", "pointer")
     await until(lambda: heard_by_client.messages)
     client_end.plane.add_producer(
-        ProducerSpec(ProducerId(1), TransportId(0), Codec.OPUS, 48000, 111, Ssrc(5))
+        ProducerSpec(ProducerId(1), TransportId(0), Codec.OPUS, 48000, 111, (EncodingSpec(Ssrc(5)),))
     )
     client_end.plane.add_consumer(ConsumerSpec(ConsumerId(1), ProducerId(1), client.id, 111, Ssrc(77)))
     packet = struct.pack("!BBHII", 0x80, 111, 1, 960, 5) + b"opus"
@@ -190,7 +198,7 @@ async def test_chromium_publishes_and_chromium_sees_and_hears_it(make_native: Ma
                     taken.rtx_payload_type,
                     slot.rtx_ssrc,
                     mid=taken.mid,
-                    extensions=taken.extensions if slot.rtx_ssrc else (0, 0, 0, 0, 0, 0),
+                    extensions=taken.extensions if slot.rtx_ssrc else NO_EXTENSIONS,
                 )
             )
         await page.evaluate("(sdp) => publisher.setRemoteDescription({type: 'answer', sdp})", str(answer))

@@ -1,0 +1,219 @@
+/* The methods of `_native.Plane` about producers and consumers. */
+
+#include <stdlib.h>
+
+#include "plane_type.h"
+
+static int ids_of(PyObject *tuple, uint8_t *ids)
+{
+    if (PyTuple_GET_SIZE(tuple) != EXTENSIONS) {
+        PyErr_Format(PyExc_ValueError, "there are %d header extensions", EXTENSIONS);
+        return -1;
+    }
+    for (int i = 0; i < EXTENSIONS; i++)
+        ids[i] = (uint8_t)PyLong_AsLong(PyTuple_GET_ITEM(tuple, i));
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+PyObject *remove_producer_method(PyObject *object, PyObject *capsule)
+{
+    return remove_one(object, capsule, OBJECT_PRODUCER, COMMAND_REMOVE_PRODUCER);
+}
+
+PyObject *remove_consumer_method(PyObject *object, PyObject *capsule)
+{
+    return remove_one(object, capsule, OBJECT_CONSUMER, COMMAND_REMOVE_CONSUMER);
+}
+
+/* Make room for what the encodings are to hold. */
+static bool make_encodings(struct producer *producer, PyObject *encodings, size_t bytes)
+{
+    producer->encoding_count = (int)PyTuple_GET_SIZE(encodings);
+    if (producer->encoding_count < 1 || producer->encoding_count > MAX_ENCODINGS) {
+        PyErr_Format(PyExc_ValueError, "a producer has 1 to %d encodings", MAX_ENCODINGS);
+        return false;
+    }
+    uint32_t packets = 32;
+    while (packets * 2048ull < bytes && packets < 16384)
+        packets *= 2;
+    for (int i = 0; i < producer->encoding_count; i++) {
+        struct encoding *encoding = &producer->encodings[i];
+        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(encodings, i), "II", &encoding->ssrc, &encoding->rtx_ssrc))
+            return false;
+        encoding->producer = producer;
+        encoding->index = (uint8_t)i;
+        encoding->offset_known = i == 0;
+        encoding->mask = packets - 1;
+        if ((encoding->history = calloc(packets, sizeof *encoding->history)) == NULL) {
+            PyErr_NoMemory();
+            return false;
+        }
+    }
+    return true;
+}
+
+PyObject *add_producer_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    unsigned long long id;
+    PyObject *transport, *encodings, *ids;
+    unsigned codec, clock_rate, history_ms, history_bytes;
+    unsigned char payload_type, rtx_payload_type;
+    int nack;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "KOIIBO!BpIIO!", &id, &transport, &codec, &clock_rate,
+                                            &payload_type, &PyTuple_Type, &encodings, &rtx_payload_type, &nack,
+                                            &history_ms, &history_bytes, &PyTuple_Type, &ids))
+        return NULL;
+    if (codec >= CODECS || clock_rate == 0)
+        return PyErr_Format(PyExc_ValueError, "a producer of these numbers cannot be");
+    struct producer *producer = object_make(self->plane, OBJECT_PRODUCER, sizeof *producer);
+    if (producer == NULL)
+        return PyErr_NoMemory();
+    producer->id = id;
+    producer->transport = transport == Py_None ? NULL : object_of(transport, OBJECT_TRANSPORT);
+    producer->codec = (enum codec)codec;
+    producer->clock_rate = clock_rate;
+    producer->payload_type = payload_type;
+    producer->rtx_payload_type = rtx_payload_type;
+    producer->nack = nack != 0;
+    producer->history_ns = history_ms * MILLISECOND;
+    note(&producer->audio_level, 127);
+    PyObject *capsule = NULL;
+    if (!PyErr_Occurred() && ids_of(ids, producer->extension_ids) == 0 &&
+        make_encodings(producer, encodings, history_bytes))
+        capsule = PyCapsule_New(producer, CAPSULES[OBJECT_PRODUCER], NULL);
+    if (capsule == NULL) {
+        object_free(self->plane, &producer->retired);
+        return NULL;
+    }
+    Py_DECREF(push(self, (struct command){.kind = COMMAND_ADD_PRODUCER, .subject = producer}));
+    return capsule;
+}
+
+PyObject *set_encoding_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    struct command command = {.kind = COMMAND_SET_ENCODING};
+    if (!running(self) || !PyArg_ParseTuple(arguments, "OiII", &capsule, &command.number[0], &command.ssrc,
+                                            &command.rtx_ssrc))
+        return NULL;
+    command.subject = object_of(capsule, OBJECT_PRODUCER);
+    return command.subject == NULL ? NULL : push(self, command);
+}
+
+PyObject *set_timestamp_offset_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    struct command command = {.kind = COMMAND_SET_TIMESTAMP_OFFSET};
+    if (!running(self) || !PyArg_ParseTuple(arguments, "OiI", &capsule, &command.number[0], &command.ssrc))
+        return NULL;
+    command.subject = object_of(capsule, OBJECT_PRODUCER);
+    return command.subject == NULL ? NULL : push(self, command);
+}
+
+PyObject *set_capture_offset_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    long long offset;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "OL", &capsule, &offset))
+        return NULL;
+    void *producer = object_of(capsule, OBJECT_PRODUCER);
+    if (producer == NULL)
+        return NULL;
+    return push(self, (struct command){.kind = COMMAND_SET_CAPTURE_OFFSET, .subject = producer, .time = offset});
+}
+
+PyObject *set_layer_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    struct command command = {.kind = COMMAND_SET_LAYER};
+    if (!running(self) || !PyArg_ParseTuple(arguments, "OBBB", &capsule, &command.layer.encoding,
+                                            &command.layer.spatial, &command.layer.temporal))
+        return NULL;
+    command.subject = object_of(capsule, OBJECT_CONSUMER);
+    return command.subject == NULL ? NULL : push(self, command);
+}
+
+PyObject *add_consumer_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    unsigned long long id;
+    PyObject *producer, *transport, *ids;
+    unsigned char payload_type, rtx_payload_type;
+    unsigned ssrc, rtx_ssrc;
+    const char *mid;
+    Py_ssize_t mid_size;
+    int min_delay, max_delay;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "KOOBIBIs#O!ii", &id, &producer, &transport, &payload_type,
+                                            &ssrc, &rtx_payload_type, &rtx_ssrc, &mid, &mid_size, &PyTuple_Type,
+                                            &ids, &min_delay, &max_delay))
+        return NULL;
+    struct consumer *consumer = object_make(self->plane, OBJECT_CONSUMER, sizeof *consumer);
+    if (consumer == NULL)
+        return PyErr_NoMemory();
+    consumer->id = id;
+    consumer->producer = object_of(producer, OBJECT_PRODUCER);
+    consumer->transport = consumer->producer == NULL ? NULL : object_of(transport, OBJECT_TRANSPORT);
+    consumer->payload_type = payload_type;
+    consumer->ssrc = ssrc;
+    consumer->rtx_payload_type = rtx_payload_type;
+    consumer->rtx_ssrc = rtx_ssrc;
+    PyObject *capsule = NULL;
+    if (mid_size > 16) {
+        PyErr_SetString(PyExc_ValueError, "a MID has at most 16 bytes");
+    } else if (consumer->transport != NULL && ids_of(ids, consumer->extension_ids) == 0) {
+        consumer->fixed_size = write_fixed_extensions(consumer->extension_ids, mid, (size_t)mid_size, min_delay,
+                                                      max_delay, consumer->fixed_extensions);
+        consumer->wanted = (struct layer){0, 3, 3};
+        consumer->mask = consumer->producer->encodings[0].mask;
+        consumer->repeated = calloc(consumer->mask + 1, sizeof *consumer->repeated);
+        capsule = consumer->repeated != NULL ? PyCapsule_New(consumer, CAPSULES[OBJECT_CONSUMER], NULL)
+                                             : PyErr_NoMemory();
+    }
+    if (capsule == NULL) {
+        object_free(self->plane, &consumer->retired);
+        return NULL;
+    }
+    Py_DECREF(push(self, (struct command){.kind = COMMAND_ADD_CONSUMER, .subject = consumer}));
+    return capsule;
+}
+
+static PyObject *set_flag(PyObject *object, PyObject *arguments, enum object_kind kind, enum command_kind command)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    int flag;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "Op", &capsule, &flag))
+        return NULL;
+    void *subject = object_of(capsule, kind);
+    if (subject == NULL)
+        return NULL;
+    return push(self, (struct command){.kind = command, .subject = subject, .flag = flag != 0});
+}
+
+PyObject *set_tap_method(PyObject *object, PyObject *arguments)
+{
+    return set_flag(object, arguments, OBJECT_PRODUCER, COMMAND_SET_TAP);
+}
+
+PyObject *set_paused_method(PyObject *object, PyObject *arguments)
+{
+    return set_flag(object, arguments, OBJECT_CONSUMER, COMMAND_SET_PAUSED);
+}
+
+PyObject *set_fec_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    int share;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "Oi", &capsule, &share))
+        return NULL;
+    void *consumer = object_of(capsule, OBJECT_CONSUMER);
+    if (consumer == NULL)
+        return NULL;
+    return push(self, (struct command){.kind = COMMAND_SET_FEC, .subject = consumer, .time = share});
+}

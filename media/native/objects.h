@@ -1,0 +1,197 @@
+/* The plane's nouns: packets, the producers and consumers of a transport. All belong to the plane's thread; Python
+ * makes them, hands them over, and reads counters. */
+
+#ifndef KONSIL_OBJECTS_H
+#define KONSIL_OBJECTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "addresses.h"
+#include "histogram.h"
+#include "ring.h"
+
+#define MAX_DATAGRAM 1500
+#define RECEIVE_BATCH 64
+#define MAX_ADDRESSES 8  /* a transport */
+#define MAX_STREAMS 512  /* SSRCs of encodings, RTX too, a transport */
+#define MAX_ENCODINGS 4  /* a producer; simulcast */
+#define LAYERS 16        /* 4 spatial times 4 temporal */
+#define RECENT_FRAMES 16 /* whose timestamps an encoding remembers */
+#define MAX_ADMITTED 256 /* SSRCs that may make a stream in a transport's libsrtp session */
+#define MAX_MISSING 1024 /* packets that are asked for again, an encoding */
+#define RUNS 8           /* stretches between pauses that a consumer remembers */
+#define MAX_FIXED_EXTENSIONS 24
+
+#define MILLISECOND 1000000LL
+#define SECOND 1000000000LL
+
+/* media.plane.Codec */
+enum codec { CODEC_OPUS, CODEC_H264, CODEC_VP8, CODEC_VP9, CODEC_AV1, CODEC_H265, CODECS };
+
+/* media.plane.Extension */
+enum extension {
+    EXTENSION_MID,
+    EXTENSION_ABS_SEND_TIME,
+    EXTENSION_ABS_CAPTURE_TIME,
+    EXTENSION_AUDIO_LEVEL,
+    EXTENSION_TRANSPORT_WIDE,
+    EXTENSION_PLAYOUT_DELAY,
+    EXTENSION_RID,
+    EXTENSION_REPAIRED_RID,
+    EXTENSION_DEPENDENCY_DESCRIPTOR,
+    EXTENSION_VIDEO_ORIENTATION,
+    EXTENSIONS
+};
+
+/* What passes through the graveyard; each begins with struct retired. */
+enum object_kind { OBJECT_TRANSPORT, OBJECT_PRODUCER, OBJECT_CONSUMER, OBJECT_BLOCK, OBJECT_KINDS };
+
+/* Bytes that a command carries; for an injected burst: u16 size and packet, one after the other. */
+struct block {
+    struct retired retired;
+    size_t size;
+    uint8_t data[];
+};
+
+/* Where the parts of an RTP packet are: offsets into it. */
+struct layout {
+    uint16_t size, payload, padding;    /* `padding` bytes at the end are none of the payload */
+    uint16_t capture_time, audio_level; /* values of header extensions, 0: not there */
+    uint8_t capture_time_size;
+};
+
+/* One decrypted RTP packet of an encoding, as its history holds it. */
+struct packet {
+    struct encoding *encoding;
+    uint64_t sequence; /* extended to 64 bits */
+    int64_t arrival;   /* ns, CLOCK_REALTIME */
+    uint32_t timestamp;
+    struct layout layout;
+    bool held;      /* this slot has a packet */
+    bool pending;   /* received in this batch, not yet fanned out */
+    bool key_frame; /* a key frame starts in it */
+    uint8_t data[MAX_DATAGRAM];
+};
+
+/* A number that was skipped: asked for again until it comes or is given up. Times: monotonic ns. */
+struct missing {
+    uint64_t sequence;
+    int64_t noticed, due;
+    int asked;
+};
+
+/* One of the streams in which a producer sends the same pictures; numbers, history and losses are its own. */
+struct encoding {
+    struct producer *producer;
+    uint8_t index;
+    uint32_t ssrc, rtx_ssrc; /* 0: not known yet, or none */
+    bool offset_known;
+    uint32_t timestamp_offset; /* added: then its timestamps are canonical */
+
+    struct packet *history;
+    uint32_t mask; /* packets in the history less one */
+    struct packet *pending[RECEIVE_BATCH];
+    int pending_count;
+    struct encoding *next_pending;
+
+    bool started, seen_transit, seen_key_frame;
+    uint32_t relative_transit, key_timestamp; /* RFC 3550 A.8's; of the newest key frame */
+    uint32_t jitter_16;                       /* RFC 3550 A.8: jitter * 16 */
+    int64_t key_frame_wanted;                 /* monotonic ns of the newest such event */
+    struct missing missing[MAX_MISSING];      /* ascending */
+    int missing_count;
+
+    counter packets, bytes, first, highest, recovered, duplicates, jitter, nacks_sent, key_frames;
+    counter last_timestamp, last_arrival;
+    counter layer_bytes[LAYERS];
+    counter recent_timestamps[RECENT_FRAMES], frames; /* frame n is at n % RECENT_FRAMES */
+    counter capture_timestamp, capture_time;
+};
+
+struct producer {
+    struct retired retired;
+    uint64_t id;
+    struct transport *transport; /* NULL: injected */
+    struct producer *next;       /* of the transport; or of the injected ones */
+    struct consumer *consumers;
+    enum codec codec;
+    uint32_t clock_rate;
+    uint8_t payload_type, rtx_payload_type;
+    bool nack, tapped;
+    uint8_t extension_ids[EXTENSIONS];
+    int64_t history_ns;
+    bool capture_offset_set;
+    int64_t capture_offset; /* Q32.32 seconds, added to abs-capture-time's */
+
+    struct encoding encodings[MAX_ENCODINGS]; /* lowest quality first */
+    int encoding_count;
+
+    counter transit[TRANSIT_BUCKETS];
+    counter audio_level;
+};
+
+/* What a consumer is sent, or is to be sent at most. */
+struct layer {
+    uint8_t encoding, spatial, temporal;
+};
+
+/* The producer's numbers [first_in, last_in] became the consumer's from first_out on. */
+struct run {
+    uint64_t first_in, last_in, first_out;
+};
+
+enum consumer_state { CONSUMER_PAUSED, CONSUMER_AWAITING, CONSUMER_SENDING };
+
+struct consumer {
+    struct retired retired;
+    uint64_t id;
+    struct producer *producer;
+    struct transport *transport;
+    struct consumer *next_of_producer, *next_of_transport;
+    uint32_t ssrc, rtx_ssrc;
+    uint8_t payload_type, rtx_payload_type;
+    uint8_t extension_ids[EXTENSIONS];
+    uint8_t fixed_extensions[MAX_FIXED_EXTENSIONS]; /* MID and playout delay, ready to send */
+    int fixed_size;
+
+    enum consumer_state state;
+    struct layer wanted, current;
+    struct run runs[RUNS]; /* the newest is runs[(run_count - 1) % RUNS] */
+    uint64_t run_count;
+    uint32_t mask; /* of `repeated` */
+    uint16_t rtx_sequence;
+    uint32_t *repeated; /* ms of the newest repeat, by number sent; as many as the history */
+    int64_t repeats_left_at;
+    int repeats_left; /* a bucket of tokens */
+
+    counter packets, octets, retransmitted, last_timestamp, last_sent;
+    counter layer_sent; /* encoding, spatial, temporal, 8 bits each, plus 1; 0: nothing yet */
+};
+
+struct transport {
+    struct retired retired;
+    uint64_t id;
+    struct transport *next;
+    struct producer *producers;
+    struct consumer *consumers;
+    void *receive_session, *send_session; /* srtp_t; NULL before DTLS has finished */
+
+    struct address addresses[MAX_ADDRESSES]; /* oldest first */
+    int address_count;
+    struct address selected;
+    struct sockaddr_storage name; /* of the selected address */
+    socklen_t name_size;          /* 0: none selected */
+    uint16_t wide_sequence;
+    int64_t round_trip; /* ns, 0: not known */
+
+    uint32_t stream_ssrcs[MAX_STREAMS];
+    struct encoding *stream_encodings[MAX_STREAMS];
+    int stream_count;
+    uint32_t admitted[MAX_ADMITTED];           /* authenticated SSRCs that no producer has */
+    int64_t admitted_reported[MAX_ADMITTED];   /* monotonic ns of its UNKNOWN_SSRC event */
+    int admitted_count;
+};
+
+#endif
