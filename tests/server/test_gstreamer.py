@@ -82,4 +82,4 @@ async def test_gstreamer_is_shown_and_shows_and_goes_on_with_the_next(tmp_path: 
 
 def _key_frames(server: Served, producer: int) -> int:
     statistics = {int(p): s for p, s in server.service.plane.statistics().producers.items()}
-    return statistics[producer].key_frames if producer in statistics else 0
+    return statistics[producer].encodings[0].key_frames if producer in statistics else 0
