@@ -82,6 +82,8 @@ class Plane:
         extensions: _Ids,
         min_delay: int,
         max_delay: int,
+        fec_payload_type: int,
+        fec_ssrc: int,
         /,
     ) -> _Consumer: ...
     def set_layer(self, consumer: _Consumer, encoding: int, spatial: int, temporal: int, /) -> None: ...
@@ -108,6 +110,9 @@ class Plane:
     def consumer_statistics(
         self, consumer: _Consumer, /
     ) -> tuple[int, int, int, int, int, int, int, int]: ...
+    def transport_statistics(
+        self, transport: _Transport, /
+    ) -> tuple[int, int, int, int, int, int, int, int, int, int, int, int]: ...
     def live(self) -> tuple[int, int, int, int]:
         """Tell how many (transports, producers, consumers, data blocks) are made and not freed."""
 

@@ -55,12 +55,31 @@ static void send_to(struct plane *plane, struct transport *transport, const stru
         send_now(plane, &transport->name, transport->name_size, block->data, block->size);
 }
 
-static void set_paused(struct consumer *consumer, bool paused)
+static void set_paused(struct plane *plane, struct consumer *consumer, bool paused)
 {
-    if (paused)
+    if (paused) {
+        pacer_discard(plane, consumer, DROP_PAUSED);
         consumer->state = CONSUMER_PAUSED;
-    else if (consumer->state == CONSUMER_PAUSED)
+    } else if (consumer->state == CONSUMER_PAUSED) {
         consumer->state = CONSUMER_AWAITING;
+    }
+}
+
+/* A part of a transport that Python has made because it is needed from now on. */
+static void attach(struct transport *transport, enum part part, void *made)
+{
+    if (part == PART_ARRIVALS) {
+        transport->arrivals = made;
+        transport->arrivals->transport = transport;
+    } else if (part == PART_SENT) {
+        transport->sent = made;
+        sent_start(transport->sent);
+        transport->wide_sequence = (uint16_t)transport->sent->next;
+    } else {
+        transport->pacer = made;
+        transport->pacer->transport = transport;
+        pacer_start(transport->pacer);
+    }
 }
 
 static void carry_out(struct plane *plane, struct command *command)
@@ -110,7 +129,7 @@ static void carry_out(struct plane *plane, struct command *command)
         add_consumer(plane, command->subject);
         break;
     case COMMAND_SET_PAUSED:
-        set_paused(command->subject, command->flag);
+        set_paused(plane, command->subject, command->flag);
         break;
     case COMMAND_REMOVE_CONSUMER:
         remove_consumer(plane, command->subject);
@@ -130,9 +149,18 @@ static void carry_out(struct plane *plane, struct command *command)
     case COMMAND_SET_ROUND_TRIP:
         transport->round_trip = command->time;
         break;
+    case COMMAND_ATTACH:
+        attach(transport, (enum part)command->number[0], command->part);
+        break;
     case COMMAND_SET_PACING:
+        if (transport->pacer != NULL)
+            pacer_set_rate(plane, transport->pacer, command->time);
+        break;
     case COMMAND_PROBE:
+        probe_begin(plane, transport, command->number[0], command->time, command->number[1]);
+        break;
     case COMMAND_SET_FEC:
+        protection_set_share(((struct consumer *)command->subject)->protection, (int)command->time);
         break;
     case COMMAND_STOP:
         plane->stopping = true;

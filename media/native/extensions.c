@@ -15,6 +15,8 @@ static void note_extension(struct layout *layout, const uint8_t *ids, int id, si
         layout->capture_time_size = (uint8_t)length;
     } else if (id == ids[EXTENSION_AUDIO_LEVEL] && length == 1 && layout->audio_level == 0) {
         layout->audio_level = (uint16_t)at;
+    } else if (id == ids[EXTENSION_TRANSPORT_WIDE] && (length == 2 || length == 4) && layout->wide == 0) {
+        layout->wide = (uint16_t)at;
     }
 }
 
@@ -105,14 +107,10 @@ int write_fixed_extensions(const uint8_t *ids, const char *mid, size_t mid_size,
     return (int)(at - out);
 }
 
-/* Write the consumer's extension block in the one-byte form; return its size, 0 when there is none. */
-int write_extensions(struct consumer *consumer, const struct packet *packet, int64_t now, uint8_t *out)
+/* What each sending has of its own: when, and the how manieth of the transport. */
+static inline uint8_t *put_sending(struct consumer *consumer, int64_t now, uint8_t *at)
 {
     const uint8_t *ids = consumer->extension_ids;
-    uint8_t *at = out + 4;
-    /* the room behind is written next: so all of it may be copied, in one go */
-    memcpy(at, consumer->fixed_extensions, MAX_FIXED_EXTENSIONS);
-    at += consumer->fixed_size;
     if (ids[EXTENSION_ABS_SEND_TIME] != 0) {
         /* 24 bits: seconds as 6.18 fixed point */
         uint64_t time = (uint64_t)(now / SECOND) << 18 | ((uint64_t)(now % SECOND) << 18) / (uint64_t)SECOND;
@@ -121,9 +119,32 @@ int write_extensions(struct consumer *consumer, const struct packet *packet, int
     }
     if (ids[EXTENSION_TRANSPORT_WIDE] != 0) {
         uint8_t value[2];
-        write_16(value, consumer->transport->wide_sequence++);
+        write_16(value, consumer->transport->wide_sequence); /* it counts up when the packet is queued */
         at = put(at, ids[EXTENSION_TRANSPORT_WIDE], value, sizeof value);
     }
+    return at;
+}
+
+static inline int finish(uint8_t *out, uint8_t *at)
+{
+    if (at == out + 4)
+        return 0;
+    while ((at - out) % 4 != 0)
+        *at++ = 0;
+    write_16(out, ONE_BYTE_PROFILE);
+    write_16(out + 2, (uint16_t)((at - out) / 4 - 1));
+    return (int)(at - out);
+}
+
+/* Write the consumer's extension block in the one-byte form; return its size, 0 when there is none. */
+int write_extensions(struct consumer *consumer, const struct packet *packet, int64_t now, uint8_t *out)
+{
+    const uint8_t *ids = consumer->extension_ids;
+    uint8_t *at = out + 4;
+    /* the room behind is written next: so all of it may be copied, in one go */
+    memcpy(at, consumer->fixed_extensions, MAX_FIXED_EXTENSIONS);
+    at += consumer->fixed_size;
+    at = put_sending(consumer, now, at);
     if (ids[EXTENSION_ABS_CAPTURE_TIME] != 0 && packet->layout.capture_time != 0) {
         const uint8_t *value = packet->data + packet->layout.capture_time;
         bool with_offset = packet->layout.capture_time_size == 16;
@@ -136,11 +157,10 @@ int write_extensions(struct consumer *consumer, const struct packet *packet, int
     }
     if (ids[EXTENSION_AUDIO_LEVEL] != 0 && packet->layout.audio_level != 0)
         at = put(at, ids[EXTENSION_AUDIO_LEVEL], packet->data + packet->layout.audio_level, 1);
-    if (at == out + 4)
-        return 0;
-    while ((at - out) % 4 != 0)
-        *at++ = 0;
-    write_16(out, ONE_BYTE_PROFILE);
-    write_16(out + 2, (uint16_t)((at - out) / 4 - 1));
-    return (int)(at - out);
+    return finish(out, at);
+}
+
+int write_own_extensions(struct consumer *consumer, int64_t now, uint8_t *out)
+{
+    return finish(out, put_sending(consumer, now, out + 4));
 }

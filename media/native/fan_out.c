@@ -37,19 +37,44 @@ static int rewrite(struct plane *plane, struct consumer *consumer, const struct 
     return size + (int)rest;
 }
 
-void forward(struct plane *plane, struct consumer *consumer, struct packet *packet, uint64_t out, bool again)
+uint8_t *forward_room(struct plane *plane)
 {
+    if (!send_batch_has_room(plane, 1))
+        send_batch(plane);
+    return send_batch_room(plane);
+}
+
+/* Queue what is protected in the room, and book it. */
+static void queue(struct plane *plane, struct outgoing outgoing)
+{
+    struct transport *transport = outgoing.consumer->transport;
+    plane->queue[plane->queued++] = outgoing;
+    if (outgoing.consumer->extension_ids[EXTENSION_TRANSPORT_WIDE] != 0)
+        sent_put(plane, transport, outgoing.size);
+    if (transport->pacer != NULL)
+        pacer_spend(plane, transport->pacer, outgoing.size);
+    if (transport->probe.cluster != 0)
+        probe_spend(&transport->probe, outgoing.size);
+}
+
+void forward(struct plane *plane, struct consumer *consumer, struct packet *packet, uint64_t out,
+             enum sending kind)
+{
+    bool again = kind >= SENDING_REPEAT;
     bool rtx = again && consumer->rtx_ssrc != 0;
-    uint8_t *room = send_batch_room(plane);
+    uint8_t *room = forward_room(plane);
     int size = rewrite(plane, consumer, packet, (uint16_t)out, rtx, room);
+    int protections = 0;
     if (size == 0) {
         drop(plane, DROP_TOO_LARGE);
         return;
     }
+    if (consumer->protection != NULL && !again)
+        protections = protection_add(consumer->protection, room, size, out);
     int status = srtp.protect(consumer->transport->send_session, room, &size);
     if (status == SRTP_REPLAY_OLD && !rtx && consumer->rtx_ssrc != 0) {
         /* recovered so late that SRTP's window has passed its number: in the RTX stream it has a new one */
-        forward(plane, consumer, packet, out, true);
+        forward(plane, consumer, packet, out, SENDING_REPEAT);
         return;
     }
     if (status != SRTP_OK) {
@@ -62,12 +87,53 @@ void forward(struct plane *plane, struct consumer *consumer, struct packet *pack
         drop(plane, DROP_TOO_LARGE);
         return;
     }
-    plane->queue[plane->queued++] = (struct outgoing){
-        .consumer = consumer,
-        .packet = packet,
-        .size = (uint16_t)size,
-        .octets = (uint16_t)(packet->layout.size - packet->layout.payload - packet->layout.padding),
-        .repeat = again};
+    queue(plane, (struct outgoing){
+                     .consumer = consumer,
+                     .packet = packet,
+                     .size = (uint16_t)size,
+                     .octets = (uint16_t)(packet->layout.size - packet->layout.payload - packet->layout.padding),
+                     .kind = kind});
+    if (!again && out > consumer->highest_sent)
+        consumer->highest_sent = out;
+    if (protections > 0)
+        protection_send(plane, consumer, protections, packet->timestamp);
+}
+
+int write_own_header(struct plane *plane, struct consumer *consumer, uint8_t payload_type, uint16_t sequence,
+                     uint32_t timestamp, uint32_t ssrc, uint8_t *out)
+{
+    int size = 12 + write_own_extensions(consumer, plane->sending_time, out + 12);
+    out[0] = size > 12 ? 0x90 : 0x80;
+    out[1] = payload_type;
+    write_16(out + 2, sequence);
+    write_32(out + 4, timestamp);
+    write_32(out + 8, ssrc);
+    return size;
+}
+
+bool forward_own(struct plane *plane, struct consumer *consumer, int size, enum sending kind)
+{
+    if (srtp.protect(consumer->transport->send_session, send_batch_room(plane), &size) != SRTP_OK) {
+        drop(plane, DROP_PROTECT_FAILED);
+        return false;
+    }
+    if (size > MAX_DATAGRAM)
+        drop(plane, DROP_TOO_LARGE);
+    else
+        queue(plane, (struct outgoing){.consumer = consumer, .size = (uint16_t)size, .kind = kind});
+    return true;
+}
+
+void send_padding(struct plane *plane, struct consumer *consumer, int padding)
+{
+    uint8_t *room = forward_room(plane);
+    int size = write_own_header(plane, consumer, consumer->rtx_payload_type, consumer->rtx_sequence,
+                                (uint32_t)counted(&consumer->last_timestamp), consumer->rtx_ssrc, room);
+    memset(room + size, 0, (size_t)padding);
+    room[0] |= 0x20;
+    room[size + padding - 1] = (uint8_t)padding;
+    if (forward_own(plane, consumer, size + padding, SENDING_PADDING))
+        consumer->rtx_sequence++;
 }
 
 static void fan_out_to(struct plane *plane, struct consumer *consumer, struct encoding *encoding)
@@ -93,7 +159,7 @@ static void fan_out_to(struct plane *plane, struct consumer *consumer, struct en
         else if (!numbering_out(consumer, packet->sequence, &out))
             drop(plane, video ? DROP_AWAITING_KEY_FRAME : DROP_TOO_OLD); /* late, from before the run began */
         else
-            forward(plane, consumer, packet, out, false);
+            offer(plane, consumer, packet, out, SENDING_FIRST);
     }
 }
 

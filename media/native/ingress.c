@@ -136,6 +136,9 @@ void ingress(struct plane *plane, struct encoding *encoding, uint8_t *data, size
         drop(plane, DROP_MALFORMED);
         return;
     }
+    struct transport *transport = encoding->producer->transport;
+    if (layout.wide != 0 && transport != NULL)
+        wide_arrived(plane, transport, read_16(data + layout.wide), arrival, read_32(data + 8));
     if ((data[1] & 127) != (rtx ? encoding->producer->rtx_payload_type : encoding->producer->payload_type)) {
         drop(plane, DROP_UNKNOWN_PAYLOAD_TYPE);
         return;

@@ -86,6 +86,12 @@ PyObject *add_producer_method(PyObject *object, PyObject *arguments)
         object_free(self->plane, &producer->retired);
         return NULL;
     }
+    if (producer->transport != NULL && producer->extension_ids[EXTENSION_TRANSPORT_WIDE] != 0 &&
+        !attach_part(self, producer->transport, PART_ARRIVALS, sizeof(struct arrivals))) {
+        Py_DECREF(capsule);
+        object_free(self->plane, &producer->retired);
+        return NULL;
+    }
     Py_DECREF(push(self, (struct command){.kind = COMMAND_ADD_PRODUCER, .subject = producer}));
     return capsule;
 }
@@ -143,14 +149,15 @@ PyObject *add_consumer_method(PyObject *object, PyObject *arguments)
     struct plane_object *self = (struct plane_object *)object;
     unsigned long long id;
     PyObject *producer, *transport, *ids;
-    unsigned char payload_type, rtx_payload_type;
-    unsigned ssrc, rtx_ssrc;
+    unsigned char payload_type, rtx_payload_type, fec_payload_type;
+    unsigned ssrc, rtx_ssrc, fec_ssrc;
     const char *mid;
     Py_ssize_t mid_size;
     int min_delay, max_delay;
-    if (!running(self) || !PyArg_ParseTuple(arguments, "KOOBIBIs#O!ii", &id, &producer, &transport, &payload_type,
-                                            &ssrc, &rtx_payload_type, &rtx_ssrc, &mid, &mid_size, &PyTuple_Type,
-                                            &ids, &min_delay, &max_delay))
+    if (!running(self) || !PyArg_ParseTuple(arguments, "KOOBIBIs#O!iiBI", &id, &producer, &transport,
+                                            &payload_type, &ssrc, &rtx_payload_type, &rtx_ssrc, &mid, &mid_size,
+                                            &PyTuple_Type, &ids, &min_delay, &max_delay, &fec_payload_type,
+                                            &fec_ssrc))
         return NULL;
     struct consumer *consumer = object_make(self->plane, OBJECT_CONSUMER, sizeof *consumer);
     if (consumer == NULL)
@@ -162,6 +169,8 @@ PyObject *add_consumer_method(PyObject *object, PyObject *arguments)
     consumer->ssrc = ssrc;
     consumer->rtx_payload_type = rtx_payload_type;
     consumer->rtx_ssrc = rtx_ssrc;
+    consumer->fec_payload_type = fec_payload_type;
+    consumer->fec_ssrc = fec_ssrc;
     PyObject *capsule = NULL;
     if (mid_size > 16) {
         PyErr_SetString(PyExc_ValueError, "a MID has at most 16 bytes");
@@ -171,8 +180,12 @@ PyObject *add_consumer_method(PyObject *object, PyObject *arguments)
         consumer->wanted = (struct layer){0, 3, 3};
         consumer->mask = consumer->producer->encodings[0].mask;
         consumer->repeated = calloc(consumer->mask + 1, sizeof *consumer->repeated);
-        capsule = consumer->repeated != NULL ? PyCapsule_New(consumer, CAPSULES[OBJECT_CONSUMER], NULL)
-                                             : PyErr_NoMemory();
+        consumer->protection = fec_ssrc != 0 ? calloc(1, sizeof *consumer->protection) : NULL;
+        bool wide = consumer->extension_ids[EXTENSION_TRANSPORT_WIDE] != 0;
+        if (consumer->repeated == NULL || (fec_ssrc != 0 && consumer->protection == NULL))
+            PyErr_NoMemory();
+        else if (!wide || attach_part(self, consumer->transport, PART_SENT, sizeof(struct sent_window)))
+            capsule = PyCapsule_New(consumer, CAPSULES[OBJECT_CONSUMER], NULL);
     }
     if (capsule == NULL) {
         object_free(self->plane, &consumer->retired);
@@ -203,17 +216,4 @@ PyObject *set_tap_method(PyObject *object, PyObject *arguments)
 PyObject *set_paused_method(PyObject *object, PyObject *arguments)
 {
     return set_flag(object, arguments, OBJECT_CONSUMER, COMMAND_SET_PAUSED);
-}
-
-PyObject *set_fec_method(PyObject *object, PyObject *arguments)
-{
-    struct plane_object *self = (struct plane_object *)object;
-    PyObject *capsule;
-    int share;
-    if (!running(self) || !PyArg_ParseTuple(arguments, "Oi", &capsule, &share))
-        return NULL;
-    void *consumer = object_of(capsule, OBJECT_CONSUMER);
-    if (consumer == NULL)
-        return NULL;
-    return push(self, (struct command){.kind = COMMAND_SET_FEC, .subject = consumer, .time = share});
 }

@@ -16,6 +16,16 @@ uint64_t numbering_highest_out(const struct consumer *consumer)
     return run->first_out + (run->last_in - run->first_in);
 }
 
+void numbering_rewind(struct consumer *consumer)
+{
+    while (consumer->run_count > 0 && newest(consumer)->first_out > consumer->highest_sent)
+        consumer->run_count--;
+    if (consumer->run_count > 0) {
+        struct run *run = newest(consumer);
+        run->last_in = run->first_in + (consumer->highest_sent - run->first_out);
+    }
+}
+
 bool numbering_begin(struct consumer *consumer, uint64_t in)
 {
     if (consumer->run_count > 0 && in <= newest(consumer)->last_in)

@@ -21,8 +21,16 @@ void object_free(struct plane *plane, struct retired *object)
     if (object->kind == OBJECT_PRODUCER)
         for (int i = 0; i < MAX_ENCODINGS; i++)
             free(((struct producer *)object)->encodings[i].history);
-    if (object->kind == OBJECT_CONSUMER)
+    if (object->kind == OBJECT_CONSUMER) {
         free(((struct consumer *)object)->repeated);
+        free(((struct consumer *)object)->protection);
+    }
+    if (object->kind == OBJECT_TRANSPORT) {
+        struct transport *transport = (struct transport *)object;
+        free(transport->arrivals);
+        free(transport->sent);
+        free(transport->pacer);
+    }
     free(object);
 }
 
@@ -42,12 +50,17 @@ void add_transport(struct plane *plane, struct transport *transport)
 
 void remove_transport(struct plane *plane, struct transport *transport)
 {
+    probe_end(plane, transport);
     while (transport->consumers != NULL)
         remove_consumer(plane, transport->consumers);
     while (transport->producers != NULL)
         remove_producer(plane, transport->producers);
     for (int i = 0; i < transport->address_count; i++)
         address_table_remove(&plane->addresses, &transport->addresses[i]);
+    if (transport->arrivals != NULL)
+        wide_forget(plane, transport->arrivals);
+    if (transport->pacer != NULL)
+        pacer_unlist(plane, transport->pacer);
     struct transport **link = &plane->transports;
     while (*link != transport)
         link = &(*link)->next;
@@ -133,6 +146,8 @@ void add_producer(struct plane *plane, struct producer *producer)
     struct producer **list = transport != NULL ? &transport->producers : &plane->injected;
     producer->next = *list;
     *list = producer;
+    if (transport != NULL && producer->extension_ids[EXTENSION_TRANSPORT_WIDE] != 0)
+        transport->wide_ids[EXTENSION_TRANSPORT_WIDE] = producer->extension_ids[EXTENSION_TRANSPORT_WIDE];
     for (int i = 0; i < producer->encoding_count; i++) {
         producer->encodings[i].key_frame_wanted = INT64_MIN / 2;
         if (transport != NULL) {
@@ -178,11 +193,12 @@ void add_consumer(struct plane *plane, struct consumer *consumer)
     consumer->transport->consumers = consumer;
     consumer->state = CONSUMER_AWAITING;
     consumer->repeats_left_at = INT64_MIN / 2;
-    consumer->rtx_sequence = 1;
+    consumer->rtx_sequence = consumer->fec_sequence = 1;
 }
 
 void remove_consumer(struct plane *plane, struct consumer *consumer)
 {
+    pacer_forget(consumer);
     struct consumer **link = &consumer->producer->consumers;
     while (*link != consumer)
         link = &(*link)->next_of_producer;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "addresses.h"
+#include "congestion.h"
 #include "histogram.h"
 #include "ring.h"
 
@@ -58,7 +59,7 @@ struct block {
 /* Where the parts of an RTP packet are: offsets into it. */
 struct layout {
     uint16_t size, payload, padding;    /* `padding` bytes at the end are none of the payload */
-    uint16_t capture_time, audio_level; /* values of header extensions, 0: not there */
+    uint16_t capture_time, audio_level, wide; /* values of header extensions, 0: not there */
     uint8_t capture_time_size;
 };
 
@@ -163,6 +164,13 @@ struct consumer {
     uint32_t mask; /* of `repeated` */
     uint16_t rtx_sequence;
     uint32_t *repeated; /* ms of the newest repeat, by number sent; as many as the history */
+    uint64_t highest_sent; /* numbers that wait in the pacer are given, but not sent */
+    bool key_frame_seen;   /* by the pacer: the newest key frame's timestamp */
+    uint32_t key_frame_timestamp;
+    uint32_t fec_ssrc;
+    uint8_t fec_payload_type;
+    uint16_t fec_sequence;
+    struct protection *protection; /* NULL: it has no stream for it */
     int64_t repeats_left_at;
     int repeats_left; /* a bucket of tokens */
 
@@ -183,7 +191,15 @@ struct transport {
     struct address selected;
     struct sockaddr_storage name; /* of the selected address */
     socklen_t name_size;          /* 0: none selected */
-    uint16_t wide_sequence;
+    uint8_t wide_ids[EXTENSIONS]; /* only TRANSPORT_WIDE: as its producers negotiated it */
+    uint16_t wide_sequence;       /* of the next packet that it is sent */
+    struct arrivals *arrivals;    /* these three are there where they are needed */
+    struct sent_window *sent;
+    struct pacer *pacer;
+    struct probe_out probe;
+    bool parts[PARTS]; /* Python's thread alone: made, perhaps not yet attached */
+    counter packets_out, bytes_out, padding_packets, padding_bytes, fec_packets, fec_bytes;
+    counter queued_packets, queued_bytes, paced, feedback_in, feedback_out, feedback_ignored;
     int64_t round_trip; /* ns, 0: not known */
 
     uint32_t stream_ssrcs[MAX_STREAMS];

@@ -16,6 +16,17 @@
 #define ADDRESS_SLOTS 65536  /* twice MAX_ADDRESSES of the 4,096 transports that Python may add */
 #define REALTIME_PRIORITY 10 /* above what is ordinary, below what the kernel's own threads use */
 
+static inline int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t plane_timer(const struct plane *plane)
+{
+    return earlier(earlier(plane->nack_timer, plane->feedback_timer),
+                   earlier(plane->pacer_timer, plane->probe_timer));
+}
+
 /* Sleep until a datagram, a command or a timer. */
 static void wait_for_work(struct plane *plane)
 {
@@ -24,8 +35,8 @@ static void wait_for_work(struct plane *plane)
         return;
     struct pollfd sources[2] = {{plane->socket, POLLIN, 0}, {plane->command_event, POLLIN, 0}};
     struct timespec timeout, *limit = NULL;
-    if (plane->nack_timer != INT64_MAX) {
-        int64_t left = plane->nack_timer - monotonic_ns();
+    if (plane_timer(plane) != INT64_MAX) {
+        int64_t left = plane_timer(plane) - monotonic_ns();
         left = left > 0 ? left : 0;
         timeout = (struct timespec){left / SECOND, left % SECOND};
         limit = &timeout;
@@ -48,6 +59,9 @@ static void *run(void *argument)
         commands_carry_out(plane);
         receive_batch(plane);
         missing_ask(plane);
+        pacer_run(plane);
+        probe_run(plane);
+        wide_tell(plane);
         if (plane->events_written) {
             plane->events_written = false;
             wake(plane->event_event);
@@ -82,7 +96,7 @@ struct plane *plane_make(const struct address *address, int buffer, size_t tap_b
     }
     memset(plane, 0, sizeof *plane);
     plane->socket = plane->command_event = plane->event_event = -1;
-    plane->nack_timer = INT64_MAX;
+    plane->nack_timer = plane->feedback_timer = plane->pacer_timer = plane->probe_timer = INT64_MAX;
     uint64_t seed = 0;
     ssize_t drawn = getrandom(&seed, sizeof seed, GRND_NONBLOCK);
     (void)drawn;

@@ -87,6 +87,7 @@ enum command_kind {
     COMMAND_SEND_DATAGRAM,
     COMMAND_SEND_TO,
     COMMAND_SEND_RTCP,
+    COMMAND_ATTACH,
     COMMAND_SET_ROUND_TRIP,
     COMMAND_SET_PACING,
     COMMAND_PROBE,
@@ -102,17 +103,28 @@ struct command {
     void *receive_session, *send_session;
     struct address address;
     int64_t time;  /* or a rate, a share */
-    int number[2]; /* of a probe: cluster, packets; of an encoding: its index */
+    int number[2]; /* of a probe: cluster, packets; of an encoding: its index; which part */
+    void *part;    /* of a transport, attached by COMMAND_ATTACH */
     uint32_t ssrc, rtx_ssrc; /* or a timestamp offset */
     struct layer layer;
+};
+
+/* Why a packet is sent. */
+enum sending {
+    SENDING_FIRST,      /* as it came */
+    SENDING_LATER,      /* the first time too, but the pacer held it */
+    SENDING_REPEAT,     /* a NACK's answer */
+    SENDING_FILLING,    /* of a probe: a repeat that nobody asked for */
+    SENDING_PADDING,    /* of a probe: nothing */
+    SENDING_PROTECTION, /* FlexFEC */
 };
 
 /* A packet that is protected and waits for send_batch. */
 struct outgoing {
     struct consumer *consumer;
-    struct packet *packet;
+    struct packet *packet; /* NULL: none of the producer's */
     uint16_t size, octets;
-    bool repeat;
+    enum sending kind;
 };
 
 struct receive_buffers; /* socket.c */
@@ -131,6 +143,10 @@ struct plane {
     struct address_table addresses;
     struct encoding *pending; /* encodings with packets to fan out */
     int64_t nack_timer;       /* monotonic ns; INT64_MAX: nothing is missing */
+    int64_t feedback_timer, pacer_timer, probe_timer;
+    struct arrivals *telling;  /* publishers that are owed feedback */
+    struct pacer *paced;       /* in which something waits */
+    struct transport *probing; /* probes under way */
     int64_t sending_time;     /* realtime ns of this fan-out */
     int64_t stun_window;
     int stun_count;
@@ -168,6 +184,11 @@ static inline uint32_t read_32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+static inline uint64_t read_64(const uint8_t *at)
+{
+    return (uint64_t)read_32(at) << 32 | read_32(at + 4);
+}
+
 static inline void write_16(uint8_t *at, uint16_t value)
 {
     at[0] = (uint8_t)(value >> 8);
@@ -194,6 +215,7 @@ struct plane *plane_make(const struct address *address, int buffer, size_t tap_b
                          const char **error);
 void plane_close(struct plane *plane); /* joins the thread; everything is in the graveyard afterwards */
 void plane_free(struct plane *plane);
+int64_t plane_timer(const struct plane *plane); /* when something is due next, monotonic ns */
 
 /* socket.c */
 bool socket_open(struct plane *plane, const struct address *address, int buffer, const char **error);
@@ -221,6 +243,7 @@ uint64_t encoding_lost(struct encoding *encoding);
 /* extensions.c */
 bool parse_layout(const uint8_t *data, size_t size, const uint8_t *extension_ids, struct layout *layout);
 int write_extensions(struct consumer *consumer, const struct packet *packet, int64_t now, uint8_t *out);
+int write_own_extensions(struct consumer *consumer, int64_t now, uint8_t *out); /* for a packet of no producer */
 int write_fixed_extensions(const uint8_t *ids, const char *mid, size_t mid_size, int min_delay, int max_delay,
                            uint8_t *out);
 
@@ -237,16 +260,56 @@ void missing_ask(struct plane *plane);
 /* fan_out.c */
 void fan_out(struct plane *plane); /* the packets of this batch; ends with send_batch */
 bool sendable(struct plane *plane, const struct transport *transport, int packets); /* else counts them */
-void forward(struct plane *plane, struct consumer *consumer, struct packet *packet, uint64_t out, bool again);
+void forward(struct plane *plane, struct consumer *consumer, struct packet *packet, uint64_t out,
+             enum sending kind);
+/* A packet of no producer: room for it, its RTP header (returns the size), then it is protected and queued. */
+uint8_t *forward_room(struct plane *plane);
+int write_own_header(struct plane *plane, struct consumer *consumer, uint8_t payload_type, uint16_t sequence,
+                     uint32_t timestamp, uint32_t ssrc, uint8_t *out);
+bool forward_own(struct plane *plane, struct consumer *consumer, int size, enum sending kind);
+void send_padding(struct plane *plane, struct consumer *consumer, int padding);
+
+/* pacer.c: forward now, or when it is its turn */
+void offer(struct plane *plane, struct consumer *consumer, struct packet *packet, uint64_t out, enum sending kind);
+void pacer_start(struct pacer *pacer);
+void pacer_set_rate(struct plane *plane, struct pacer *pacer, int64_t rate);
+void pacer_spend(struct plane *plane, struct pacer *pacer, int size);
+void pacer_discard(struct plane *plane, struct consumer *consumer, enum drop reason);
+void pacer_forget(struct consumer *consumer);
+void pacer_unlist(struct plane *plane, struct pacer *pacer);
+void pacer_run(struct plane *plane);
+
+/* probe_out.c: more than there is to send */
+void probe_begin(struct plane *plane, struct transport *transport, int cluster, int64_t rate, int packets);
+void probe_end(struct plane *plane, struct transport *transport);
+void probe_spend(struct probe_out *probe, int size);
+void probe_run(struct plane *plane);
+
+/* fec.c: FlexFEC-03. `protection_add` says how many protection packets are to be sent now. */
+void protection_set_share(struct protection *protection, int share);
+int protection_add(struct protection *protection, const uint8_t *packet, int size, uint64_t out);
+void protection_send(struct plane *plane, struct consumer *consumer, int packets, uint32_t timestamp);
+
+/* transport_wide.c: feedback to publishers */
+void wide_arrived(struct plane *plane, struct transport *transport, uint16_t number, int64_t arrival, uint32_t ssrc);
+void wide_tell(struct plane *plane);
+void wide_forget(struct plane *plane, struct arrivals *arrivals);
+
+/* sent_window.c: feedback from subscribers. `data` is one RTCP packet. */
+void sent_start(struct sent_window *window);
+void sent_put(struct plane *plane, struct transport *transport, int size);
+void sent_join(struct plane *plane, struct transport *transport, const uint8_t *data, size_t length, int64_t time);
 
 /* numbering.c: a consumer's sequence numbers against its producer's */
 bool numbering_begin(struct consumer *consumer, uint64_t in); /* a run, without a gap after the last one */
 bool numbering_out(struct consumer *consumer, uint64_t in, uint64_t *out);
 bool numbering_in(const struct consumer *consumer, uint64_t out, uint64_t *in);
+void numbering_rewind(struct consumer *consumer); /* numbers that were given but not sent are free again */
 uint64_t numbering_highest_out(const struct consumer *consumer); /* 0: nothing was sent */
 
 /* repeat.c: what consumers lost on its way to them */
 void want_key_frame(struct plane *plane, struct encoding *encoding);
+struct packet *find_sent(const struct consumer *consumer, uint64_t out); /* NULL: no history holds it */
 void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence);
 
 /* rtcp.c: from peers, and ours */

@@ -32,6 +32,7 @@ from ..plane import (
     PlaneStatistics,
     ProducerSpec,
     ProducerStatistics,
+    TransportStatistics,
 )
 from . import _native
 from .srtp import connect_libsrtp, session_pointer
@@ -262,6 +263,8 @@ class NativePlane:
             spec.mid,
             spec.extensions,
             *spec.playout_delay,
+            spec.fec_payload_type,
+            spec.fec_ssrc,
         )
         self._consumers[spec.consumer] = _Consumer(handle, spec)
         peer.consumers.add(spec.consumer)
@@ -362,6 +365,10 @@ class NativePlane:
             consumers={
                 identifier: ConsumerStatistics(*self._native.consumer_statistics(consumer.handle))
                 for identifier, consumer in self._consumers.items()
+            },
+            transports={
+                identifier: TransportStatistics(*self._native.transport_statistics(peer.handle))
+                for identifier, peer in self._transports.items()
             },
         )
 

@@ -205,47 +205,6 @@ static PyObject *remove_transport_method(PyObject *object, PyObject *capsule)
     return remove_one(object, capsule, OBJECT_TRANSPORT, COMMAND_REMOVE_TRANSPORT);
 }
 
-static PyObject *set_round_trip_method(PyObject *object, PyObject *arguments)
-{
-    struct plane_object *self = (struct plane_object *)object;
-    PyObject *capsule;
-    long long round_trip;
-    if (!running(self) || !PyArg_ParseTuple(arguments, "OL", &capsule, &round_trip))
-        return NULL;
-    void *transport = object_of(capsule, OBJECT_TRANSPORT);
-    if (transport == NULL)
-        return NULL;
-    return push(self, (struct command){.kind = COMMAND_SET_ROUND_TRIP, .subject = transport, .time = round_trip});
-}
-
-static PyObject *set_pacing_method(PyObject *object, PyObject *arguments)
-{
-    struct plane_object *self = (struct plane_object *)object;
-    PyObject *capsule;
-    long long rate;
-    if (!running(self) || !PyArg_ParseTuple(arguments, "OL", &capsule, &rate))
-        return NULL;
-    void *transport = object_of(capsule, OBJECT_TRANSPORT);
-    if (transport == NULL)
-        return NULL;
-    return push(self, (struct command){.kind = COMMAND_SET_PACING, .subject = transport, .time = rate});
-}
-
-static PyObject *probe_method(PyObject *object, PyObject *arguments)
-{
-    struct plane_object *self = (struct plane_object *)object;
-    PyObject *capsule;
-    struct command command = {.kind = COMMAND_PROBE};
-    long long rate;
-    if (!running(self) ||
-        !PyArg_ParseTuple(arguments, "OiLi", &capsule, &command.number[0], &rate, &command.number[1]))
-        return NULL;
-    if ((command.subject = object_of(capsule, OBJECT_TRANSPORT)) == NULL)
-        return NULL;
-    command.time = rate;
-    return push(self, command);
-}
-
 static PyObject *inject_method(PyObject *object, PyObject *arguments)
 {
     struct plane_object *self = (struct plane_object *)object;
@@ -482,6 +441,7 @@ static PyMethodDef methods[] = {
     {"statistics", statistics_method, METH_NOARGS, NULL},
     {"producer_statistics", producer_statistics_method, METH_O, NULL},
     {"consumer_statistics", consumer_statistics_method, METH_O, NULL},
+    {"transport_statistics", transport_statistics_method, METH_O, NULL},
     {"live", live_method, METH_NOARGS, NULL},
     {"close", plane_close_method, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},

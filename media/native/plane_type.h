@@ -35,7 +35,14 @@ PyObject *add_consumer_method(PyObject *object, PyObject *arguments);
 PyObject *remove_consumer_method(PyObject *object, PyObject *capsule);
 PyObject *set_layer_method(PyObject *object, PyObject *arguments);
 PyObject *set_paused_method(PyObject *object, PyObject *arguments);
+
+/* congestion_type.c; the first makes a part of a transport, unless it has it */
+bool attach_part(struct plane_object *self, struct transport *transport, enum part part, size_t size);
+PyObject *set_round_trip_method(PyObject *object, PyObject *arguments);
+PyObject *set_pacing_method(PyObject *object, PyObject *arguments);
+PyObject *probe_method(PyObject *object, PyObject *arguments);
 PyObject *set_fec_method(PyObject *object, PyObject *arguments);
+PyObject *transport_statistics_method(PyObject *object, PyObject *capsule);
 
 /* statistics_type.c */
 PyObject *counters_tuple(counter *counters, int count);

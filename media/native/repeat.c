@@ -34,6 +34,16 @@ void want_key_frame(struct plane *plane, struct encoding *encoding)
     post_event(plane, EVENT_KEY_FRAME_WANTED, producer->transport, NULL, 0, producer->id, &encoding->index, 1);
 }
 
+struct packet *find_sent(const struct consumer *consumer, uint64_t out)
+{
+    const struct encoding *encoding = &consumer->producer->encodings[consumer->current.encoding];
+    uint64_t in;
+    if (!numbering_in(consumer, out, &in))
+        return NULL;
+    struct packet *packet = &encoding->history[in & encoding->mask];
+    return packet->held && packet->sequence == in ? packet : NULL;
+}
+
 void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
 {
     struct encoding *encoding = &consumer->producer->encodings[consumer->current.encoding];
@@ -67,7 +77,5 @@ void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
     if (!sendable(plane, consumer->transport, 1))
         return;
     *repeated = now;
-    if (!send_batch_has_room(plane, 1))
-        send_batch(plane);
-    forward(plane, consumer, packet, out, true);
+    offer(plane, consumer, packet, out, SENDING_REPEAT);
 }

@@ -6,6 +6,7 @@
 
 #define TRANSPORT_FEEDBACK 205
 #define GENERIC_NACK 1
+#define TRANSPORT_WIDE 15
 
 /* Whether the lengths of a compound packet add up. */
 static bool well_formed(const uint8_t *data, size_t size)
@@ -53,6 +54,8 @@ void receive_rtcp(struct plane *plane, struct transport *transport, uint8_t *dat
         size_t length = 4 * ((size_t)read_16(data + at + 2) + 1);
         if (data[at + 1] == TRANSPORT_FEEDBACK && (data[at] & 31) == GENERIC_NACK)
             answer_nack(plane, transport, data + at, length);
+        else if (data[at + 1] == TRANSPORT_FEEDBACK && (data[at] & 31) == TRANSPORT_WIDE)
+            sent_join(plane, transport, data + at, length, time);
         at += length;
     }
     send_batch(plane);

@@ -165,7 +165,7 @@ void receive_batch(struct plane *plane)
         if (received < RECEIVE_BATCH || atomic_load_explicit(&plane->commands_written, memory_order_relaxed) !=
                                             atomic_load_explicit(&plane->commands_read, memory_order_relaxed))
             return;
-        if (plane->now >= plane->nack_timer || plane->events_written)
+        if (plane->now >= plane_timer(plane) || plane->events_written)
             return;
     }
 }
@@ -222,6 +222,21 @@ static int group(struct plane *plane)
     return messages;
 }
 
+/* What is sent beside the stream itself. */
+static void account_beside(const struct outgoing *outgoing)
+{
+    struct transport *transport = outgoing->consumer->transport;
+    if (outgoing->kind == SENDING_REPEAT) {
+        count_up(&outgoing->consumer->retransmitted, 1);
+    } else if (outgoing->kind == SENDING_PROTECTION) {
+        count_up(&transport->fec_packets, 1);
+        count_up(&transport->fec_bytes, outgoing->size);
+    } else {
+        count_up(&transport->padding_packets, 1);
+        count_up(&transport->padding_bytes, outgoing->size);
+    }
+}
+
 static void account(struct plane *plane, const bool *sent)
 {
     int64_t now = realtime_ns();
@@ -234,14 +249,18 @@ static void account(struct plane *plane, const bool *sent)
         }
         count_up(&plane->packets_out, 1);
         count_up(&plane->bytes_out, outgoing->size);
-        if (outgoing->repeat) {
-            count_up(&consumer->retransmitted, 1);
+        count_up(&consumer->transport->packets_out, 1);
+        count_up(&consumer->transport->bytes_out, outgoing->size);
+        if (outgoing->kind > SENDING_LATER) {
+            account_beside(outgoing);
             continue;
         }
         count_up(&consumer->packets, 1);
         count_up(&consumer->octets, outgoing->octets);
         note(&consumer->last_timestamp, outgoing->packet->timestamp);
         note(&consumer->last_sent, (uint64_t)now);
+        if (outgoing->kind == SENDING_LATER)
+            continue; /* its wait is not the plane's slowness */
         int bucket = transit_bucket(now - outgoing->packet->arrival);
         count_up(&plane->transit[bucket], 1);
         count_up(&consumer->producer->transit[bucket], 1);

@@ -41,10 +41,13 @@ static void report_unknown(struct plane *plane, struct transport *transport, int
                            size_t size, const struct address *address, int64_t time)
 {
     struct layout layout;
-    if (!parse_layout(data, size, NULL, &layout)) {
+    if (!parse_layout(data, size, transport->wide_ids, &layout)) {
         drop(plane, DROP_MALFORMED);
         return;
     }
+    /* a publisher's estimate is of everything that it sends, probes on streams to come too */
+    if (layout.wide != 0)
+        wide_arrived(plane, transport, read_16(data + layout.wide), time, read_32(data + 8));
     drop(plane, DROP_UNKNOWN_SSRC);
     if (plane->now - transport->admitted_reported[index] < UNKNOWN_SSRC_EVERY)
         return;
