@@ -1,0 +1,186 @@
+"""How many bits a second a receiver's line carries, by what it says of the packets' arrival.
+
+Assumptions. The receiver sends transport-wide feedback, which the plane has joined with what was sent (FeedbackGroup).
+One that sends none is not throttled: there is nothing to go by, and a guess would blur a picture for nothing. Times
+are seconds of one steady clock.
+
+After draft-ietf-rmcat-gcc-02: the rate rises until a queue builds up or packets are lost, falls to a share of what
+arrived, and rises by little near where it last fell. Three things differ, each for a harm that was seen:
+
+- a picture that needs less than the line carries proves nothing about the rest, so then the rate does not rise, and
+  does not fall below what was proven either; probes prove more (`prober.py`);
+- a trend of the delay counts only together with a standing queue (`delay.py`);
+- loss that sending less does not cure is the line's own (`loss.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..feedback_group import FeedbackGroup
+from .delay import DelayDetector, Usage
+from .loss import LossDetector
+from .throughput import ProbeResult, Throughput
+
+#: The rate never falls below this, bit/s: audio and a thumbnail, by which the line is noticed when it comes back.
+FLOOR = 64_000
+
+#: After a queue has built up: the share of what arrived that is sent, so that the queue empties.
+BACK_OFF = 0.85
+#: The rate falls at most once in this time, seconds: a queue needs it to empty, and feedback to say so.
+FALL_INTERVAL = 0.3
+
+#: Growth a second far from the last fall; near it, so many bits a second for each second.
+GROWTH = 0.08
+NEAR_GROWTH = 200_000
+NEAR = 0.15
+#: The rate does not rise above this multiple of what arrives, but for probes.
+BEYOND_ARRIVED = 1.5
+#: Less than this share of the rate being sent, it proves nothing about the rest.
+USED = 0.7
+
+#: Seconds after which a receiver that says nothing is taken for one that never will.
+SILENCE = 2.0
+
+
+class BandwidthEstimator:
+    """One transport's line."""
+
+    def __init__(self, start: int, maximum: int) -> None:
+        """`start` and `maximum` in bit/s; nothing is measured yet."""
+        self._rate = start
+        self._maximum = maximum
+        self._remb: int | None = None
+        self._delay = DelayDetector()
+        self._loss = LossDetector()
+        self._throughput = Throughput()
+        self._probe: ProbeResult | None = None
+        self._last_feedback: float | None = None
+        self._last_fall = self._last_growth = self._last_trouble = float("-inf")
+        self._fell_from: float | None = None
+        self._used = False
+        self.proven = False
+
+    # -- what is said --------------------------------------------------------------------------------------------
+
+    def receive_feedback(self, groups: Iterable[FeedbackGroup], now: float) -> None:
+        """Take what one feedback says, in the order of sending."""
+        self._last_feedback = now
+        usage = Usage.NORMAL
+        received = lost = 0
+        probed: int | None = None
+        for group in groups:
+            usage = self._delay.add(group, now)
+            self._throughput.add(group.bytes_received, now)
+            received, lost = received + group.packets_received, lost + group.packets_lost
+            if group.probe_cluster:
+                probed = self._follow_probe(group) or probed
+        self._loss.add(received, lost, now)
+        if probed is not None:
+            self._prove(probed, now)
+        self._update(usage, now)
+
+    def _follow_probe(self, group: FeedbackGroup) -> int | None:
+        if self._probe is None or self._probe.cluster != group.probe_cluster:
+            self._probe = ProbeResult(group.probe_cluster)
+        self._probe.add(group)
+        return self._probe.rate()
+
+    def _prove(self, rate: int, now: float) -> None:
+        if rate > self._rate and self._delay.usage is not Usage.OVER:
+            self._rate = rate
+            self._last_growth = now
+        self.proven = True
+
+    def receive_remb(self, rate: int) -> None:
+        """Take the receiver's own estimate (draft-alvestrand-rmcat-remb-03): it is never exceeded."""
+        self._remb = rate
+
+    def path_changed(self) -> None:
+        """Forget how long the old path took; its rate is kept until the new one has been heard of."""
+        self._delay.forget_base()
+        self._fell_from = None
+
+    # -- what follows --------------------------------------------------------------------------------------------
+
+    def target(self, now: float) -> int | None:
+        """Bits a second that may be sent; None while there is nothing to go by, which means: as is wished."""
+        heard = self._last_feedback is not None
+        if not heard:
+            return self._remb
+        return min(self._rate, self._maximum, self._remb or self._maximum)
+
+    def silent(self, now: float, sending_since: float) -> bool:
+        """Tell whether a receiver that is being sent to says nothing at all."""
+        return self._last_feedback is None and now - sending_since > SILENCE
+
+    @property
+    def overused(self) -> bool:
+        """Whether a queue is building up just now: no moment for a probe."""
+        return self._delay.usage is Usage.OVER
+
+    @property
+    def limited(self) -> bool:
+        """Whether the line, not the wish, has set the rate: it fell before."""
+        return self._fell_from is not None
+
+    @property
+    def last_trouble(self) -> float:
+        """When a queue last built up or the rate fell; minus infinity if neither ever did."""
+        return self._last_trouble
+
+    @property
+    def loss(self) -> float:
+        """The share of packets that are lost lately."""
+        return self._loss.loss
+
+    @property
+    def queue_ms(self) -> float:
+        """The standing queue on the line in ms."""
+        return self._delay.standing
+
+    def arrived(self, now: float) -> int:
+        """Bits a second that arrived lately."""
+        return self._throughput.rate(now) or 0
+
+    def _update(self, usage: Usage, now: float) -> None:
+        arrived = self._throughput.rate(now)
+        if arrived is None:
+            return
+        self._used = arrived > USED * self._rate
+        if usage is Usage.OVER:
+            self._last_trouble = now
+            self._back_off(arrived, now)
+            return
+        permitted = self._loss.decide(self._rate, now)
+        if permitted < self._rate:
+            self._fall(permitted, now)
+        elif permitted > self._rate:
+            self._rate = permitted
+            self._fell_from = None
+        elif usage is Usage.NORMAL and self._used and self._loss.allows_growth:
+            self._grow(arrived, now)
+
+    def _back_off(self, arrived: int, now: float) -> None:
+        if now - self._last_fall < FALL_INTERVAL:
+            return
+        self._fall(min(self._rate, int(BACK_OFF * arrived)), now)
+
+    def _fall(self, rate: int, now: float) -> None:
+        self._fell_from = float(self.arrived(now) or self._rate)
+        self._rate = max(FLOOR, rate)
+        self._last_fall = self._last_growth = self._last_trouble = now
+        self.proven = True
+
+    def _grow(self, arrived: int, now: float) -> None:
+        elapsed = min(max(0.0, now - self._last_growth), 1.0)
+        self._last_growth = now
+        near = self._fell_from is not None and abs(arrived - self._fell_from) < NEAR * self._fell_from
+        if near:
+            grown = self._rate + NEAR_GROWTH * elapsed
+        else:
+            grown = self._rate * (1 + GROWTH * elapsed)
+            if self._fell_from is not None and arrived > self._fell_from:
+                self._fell_from = None
+        self._rate = max(self._rate, min(int(grown), int(BEYOND_ARRIVED * arrived)))
+        self.proven = True

@@ -1,0 +1,64 @@
+"""When to send more than is needed for a moment, and how fast: what arrives of it proves what the line carries.
+
+A probe is a burst of filling at a rate, short enough that it harms nobody. Probes are sent at the start (what the line
+carries is not known), when more is wished than is proven, and after a fall, when the line may be free again. Also
+when nothing else is being sent: a picture that was paused comes back by a probe, or never.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: A probe lasts at least so long, seconds, and has at least so many packets; each of 1,200 bytes.
+SECONDS = 0.02
+LEAST_PACKETS, MOST_PACKETS = 8, 250
+PACKET_BITS = 1200 * 8
+
+#: At the start: multiples of the rate that is allowed.
+START = (3.0, 6.0)
+#: Later: how much more than the rate, and how long between two probes, seconds; each that proves nothing doubles it.
+FURTHER = 2.0
+INTERVAL, LONGEST_INTERVAL = 1.0, 10.0
+#: After a fall the queue is left to empty for so long, seconds.
+AFTER_FALL = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeOrder:
+    """What the plane is to send."""
+
+    cluster: int
+    rate: int
+    packets: int
+
+
+class Prober:
+    """Decides the probes of one transport."""
+
+    def __init__(self) -> None:
+        self._cluster = 0
+        self._starts = list(START)
+        self._next = float("-inf")
+        self._interval = INTERVAL
+        self._asked: int | None = None
+
+    def next_probe(self, now: float, rate: int, wish: int, *, quiet_since: float) -> ProbeOrder | None:
+        """Return a probe that is due: `rate` is what may be sent, `wish` what would be, both bit/s.
+
+        `quiet_since` is when the line last showed a queue or loss.
+        """
+        if now < self._next or rate >= wish or now - quiet_since < AFTER_FALL:
+            return None
+        if self._asked is not None:
+            # did the last one lead anywhere?
+            self._interval = (
+                INTERVAL if rate > 1.2 * self._asked else min(2 * self._interval, LONGEST_INTERVAL)
+            )
+        self._asked = rate
+        factor = self._starts.pop(0) if self._starts else FURTHER
+        self._next = now + (0.15 if self._starts else self._interval)
+        self._cluster = self._cluster % 65535 + 1
+        # a little beyond the wish, for only what is beyond it leaves room for the allocation's margin
+        speed = min(int(rate * factor), int(1.2 * wish))
+        packets = max(LEAST_PACKETS, min(MOST_PACKETS, int(speed * SECONDS / PACKET_BITS) + 1))
+        return ProbeOrder(self._cluster, speed, packets)
