@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct consumer;
-struct packet;
+struct encoding;
 struct transport;
 
 #define ARRIVALS 1024 /* numbers that are remembered: half a second of a 4K stream */
@@ -52,8 +52,8 @@ struct sent_window {
 /* pacer.c: references to packets in histories. */
 struct waiting {
     struct consumer *consumer;
-    struct packet *packet;
-    uint64_t sequence, out; /* the packet is gone when it has another number */
+    struct encoding *encoding;
+    uint64_t sequence, out;
     uint32_t since;         /* ms, monotonic */
     uint16_t size;
     bool key_frame;

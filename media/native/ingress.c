@@ -63,12 +63,11 @@ static bool book(struct plane *plane, struct encoding *encoding, uint64_t sequen
         return true;
     }
     if (sequence <= highest) {
-        if (highest - sequence > encoding->mask) {
+        if (highest - sequence > encoding->history.mask) {
             drop(plane, DROP_TOO_OLD);
             return false;
         }
-        const struct packet *slot = &encoding->history[sequence & encoding->mask];
-        if (slot->held && slot->sequence == sequence) {
+        if (history_received(&encoding->history, sequence)) {
             count_up(&encoding->duplicates, 1);
             drop(plane, DROP_DUPLICATE);
             return false;
@@ -80,6 +79,7 @@ static bool book(struct plane *plane, struct encoding *encoding, uint64_t sequen
         return true;
     }
     note(&encoding->highest, sequence);
+    history_advance(&encoding->history, highest + 1, sequence);
     if (sequence - highest > RESTART_JUMP)
         encoding->missing_count = 0;
     else if (sequence - highest > 1)
@@ -107,18 +107,20 @@ static void announce_key_frame(struct plane *plane, struct encoding *encoding, c
 static struct packet *hold(struct plane *plane, struct encoding *encoding, const uint8_t *data,
                            const struct layout *layout, uint64_t sequence, int64_t arrival)
 {
-    struct packet *packet = &encoding->history[sequence & encoding->mask];
-    if (packet->pending || encoding->pending_count == RECEIVE_BATCH)
+    if (encoding->pending_count == RECEIVE_BATCH)
         fan_out(plane);
+    for (const struct packet *oldest; (oldest = history_in_the_way(&encoding->history, layout->size, arrival)) != NULL;
+         history_evict(&encoding->history))
+        if (oldest->pending)
+            fan_out(plane);
+    struct packet *packet = history_put(&encoding->history, sequence, layout->size);
     packet->encoding = encoding;
     memcpy(packet->data, data, layout->size);
     packet->layout = *layout;
-    packet->sequence = sequence;
     packet->arrival = arrival;
     packet->timestamp = read_32(data + 4);
     packet->key_frame = starts_key_frame(encoding->producer->codec, data + layout->payload,
                                          (size_t)(layout->size - layout->payload - layout->padding));
-    packet->held = true;
     packet->pending = true;
     if (encoding->pending_count == 0) {
         encoding->next_pending = plane->pending;

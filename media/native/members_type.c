@@ -26,16 +26,13 @@ PyObject *remove_consumer_method(PyObject *object, PyObject *capsule)
 }
 
 /* Make room for what the encodings are to hold. */
-static bool make_encodings(struct producer *producer, PyObject *encodings, size_t bytes)
+static bool make_encodings(struct producer *producer, PyObject *encodings, size_t bytes, int64_t keep)
 {
     producer->encoding_count = (int)PyTuple_GET_SIZE(encodings);
     if (producer->encoding_count < 1 || producer->encoding_count > MAX_ENCODINGS) {
         PyErr_Format(PyExc_ValueError, "a producer has 1 to %d encodings", MAX_ENCODINGS);
         return false;
     }
-    uint32_t packets = 32;
-    while (packets * 2048ull < bytes && packets < 16384)
-        packets *= 2;
     for (int i = 0; i < producer->encoding_count; i++) {
         struct encoding *encoding = &producer->encodings[i];
         if (!PyArg_ParseTuple(PyTuple_GET_ITEM(encodings, i), "II", &encoding->ssrc, &encoding->rtx_ssrc))
@@ -43,8 +40,7 @@ static bool make_encodings(struct producer *producer, PyObject *encodings, size_
         encoding->producer = producer;
         encoding->index = (uint8_t)i;
         encoding->offset_known = i == 0;
-        encoding->mask = packets - 1;
-        if ((encoding->history = calloc(packets, sizeof *encoding->history)) == NULL) {
+        if (!history_make(&encoding->history, bytes, keep)) {
             PyErr_NoMemory();
             return false;
         }
@@ -76,11 +72,10 @@ PyObject *add_producer_method(PyObject *object, PyObject *arguments)
     producer->payload_type = payload_type;
     producer->rtx_payload_type = rtx_payload_type;
     producer->nack = nack != 0;
-    producer->history_ns = history_ms * MILLISECOND;
     note(&producer->audio_level, 127);
     PyObject *capsule = NULL;
     if (!PyErr_Occurred() && ids_of(ids, producer->extension_ids) == 0 &&
-        make_encodings(producer, encodings, history_bytes))
+        make_encodings(producer, encodings, history_bytes, history_ms * MILLISECOND))
         capsule = PyCapsule_New(producer, CAPSULES[OBJECT_PRODUCER], NULL);
     if (capsule == NULL) {
         object_free(self->plane, &producer->retired);
@@ -178,11 +173,9 @@ PyObject *add_consumer_method(PyObject *object, PyObject *arguments)
         consumer->fixed_size = write_fixed_extensions(consumer->extension_ids, mid, (size_t)mid_size, min_delay,
                                                       max_delay, consumer->fixed_extensions);
         consumer->wanted = (struct layer){0, 3, 3};
-        consumer->mask = consumer->producer->encodings[0].mask;
-        consumer->repeated = calloc(consumer->mask + 1, sizeof *consumer->repeated);
         consumer->protection = fec_ssrc != 0 ? calloc(1, sizeof *consumer->protection) : NULL;
         bool wide = consumer->extension_ids[EXTENSION_TRANSPORT_WIDE] != 0;
-        if (consumer->repeated == NULL || (fec_ssrc != 0 && consumer->protection == NULL))
+        if (fec_ssrc != 0 && consumer->protection == NULL)
             PyErr_NoMemory();
         else if (!wide || attach_part(self, consumer->transport, PART_SENT, sizeof(struct sent_window)))
             capsule = PyCapsule_New(consumer, CAPSULES[OBJECT_CONSUMER], NULL);

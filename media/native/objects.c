@@ -20,11 +20,9 @@ void object_free(struct plane *plane, struct retired *object)
     plane->live[object->kind]--;
     if (object->kind == OBJECT_PRODUCER)
         for (int i = 0; i < MAX_ENCODINGS; i++)
-            free(((struct producer *)object)->encodings[i].history);
-    if (object->kind == OBJECT_CONSUMER) {
-        free(((struct consumer *)object)->repeated);
+            history_free(&((struct producer *)object)->encodings[i].history);
+    if (object->kind == OBJECT_CONSUMER)
         free(((struct consumer *)object)->protection);
-    }
     if (object->kind == OBJECT_TRANSPORT) {
         struct transport *transport = (struct transport *)object;
         free(transport->arrivals);

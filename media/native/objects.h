@@ -11,6 +11,7 @@
 #include "addresses.h"
 #include "congestion.h"
 #include "histogram.h"
+#include "history.h"
 #include "ring.h"
 
 #define MAX_DATAGRAM 1500
@@ -22,6 +23,7 @@
 #define RECENT_FRAMES 16 /* whose timestamps an encoding remembers */
 #define MAX_ADMITTED 256 /* SSRCs that may make a stream in a transport's libsrtp session */
 #define MAX_MISSING 1024 /* packets that are asked for again, an encoding */
+#define REPEATS_REMEMBERED 1024 /* numbers whose newest repeat a consumer remembers */
 #define RUNS 8           /* stretches between pauses that a consumer remembers */
 #define MAX_FIXED_EXTENSIONS 24
 
@@ -63,17 +65,18 @@ struct layout {
     uint8_t capture_time_size;
 };
 
-/* One decrypted RTP packet of an encoding, as its history holds it. */
+/* One decrypted RTP packet of an encoding, as its history holds it. Its place is another's after the encoding's next
+ * packets: what waits longer than this batch is kept by number (history_find). */
 struct packet {
     struct encoding *encoding;
     uint64_t sequence; /* extended to 64 bits */
     int64_t arrival;   /* ns, CLOCK_REALTIME */
     uint32_t timestamp;
+    uint32_t record; /* bytes of the history that it takes */
     struct layout layout;
-    bool held;      /* this slot has a packet */
     bool pending;   /* received in this batch, not yet fanned out */
     bool key_frame; /* a key frame starts in it */
-    uint8_t data[MAX_DATAGRAM];
+    uint8_t data[];
 };
 
 /* A number that was skipped: asked for again until it comes or is given up. Times: monotonic ns. */
@@ -91,8 +94,7 @@ struct encoding {
     bool offset_known;
     uint32_t timestamp_offset; /* added: then its timestamps are canonical */
 
-    struct packet *history;
-    uint32_t mask; /* packets in the history less one */
+    struct history history;
     struct packet *pending[RECEIVE_BATCH];
     int pending_count;
     struct encoding *next_pending;
@@ -122,7 +124,6 @@ struct producer {
     uint8_t payload_type, rtx_payload_type;
     bool nack, tapped;
     uint8_t extension_ids[EXTENSIONS];
-    int64_t history_ns;
     bool capture_offset_set;
     int64_t capture_offset; /* Q32.32 seconds, added to abs-capture-time's */
 
@@ -145,6 +146,11 @@ struct run {
 
 enum consumer_state { CONSUMER_PAUSED, CONSUMER_AWAITING, CONSUMER_SENDING };
 
+/* When a number was repeated last: ms, 0 never. */
+struct repeated {
+    uint32_t out, at;
+};
+
 struct consumer {
     struct retired retired;
     uint64_t id;
@@ -161,9 +167,8 @@ struct consumer {
     struct layer wanted, current;
     struct run runs[RUNS]; /* the newest is runs[(run_count - 1) % RUNS] */
     uint64_t run_count;
-    uint32_t mask; /* of `repeated` */
     uint16_t rtx_sequence;
-    uint32_t *repeated; /* ms of the newest repeat, by number sent; as many as the history */
+    struct repeated repeated[REPEATS_REMEMBERED]; /* by number sent */
     uint64_t highest_sent; /* numbers that wait in the pacer are given, but not sent */
     bool key_frame_seen;   /* by the pacer: the newest key frame's timestamp */
     uint32_t key_frame_timestamp;

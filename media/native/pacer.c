@@ -123,7 +123,7 @@ void offer(struct plane *plane, struct consumer *consumer, struct packet *packet
         consumer->key_frame_timestamp = packet->timestamp;
     }
     struct waiting waiting = {.consumer = consumer,
-                              .packet = packet,
+                              .encoding = packet->encoding,
                               .sequence = packet->sequence,
                               .out = out,
                               .since = (uint32_t)(plane->now / MILLISECOND),
@@ -150,12 +150,13 @@ static bool overdue(const struct plane *plane, const struct waiting_queue *queue
 static void send_waiting(struct plane *plane, struct pacer *pacer, struct waiting_queue *queue, enum sending kind)
 {
     struct waiting waiting = pop(pacer, queue);
-    if (!waiting.packet->held || waiting.packet->sequence != waiting.sequence) {
+    struct packet *packet = history_find(&waiting.encoding->history, waiting.sequence);
+    if (packet == NULL) {
         drop(plane, DROP_NOT_IN_HISTORY); /* a history is longer than any wait, unless the stream begins anew */
         return;
     }
     count_up(&pacer->transport->paced, 1);
-    forward(plane, waiting.consumer, waiting.packet, waiting.out, kind);
+    forward(plane, waiting.consumer, packet, waiting.out, kind);
 }
 
 /* Send what may leave by now; drop what waited too long. */

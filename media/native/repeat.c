@@ -40,8 +40,7 @@ struct packet *find_sent(const struct consumer *consumer, uint64_t out)
     uint64_t in;
     if (!numbering_in(consumer, out, &in))
         return NULL;
-    struct packet *packet = &encoding->history[in & encoding->mask];
-    return packet->held && packet->sequence == in ? packet : NULL;
+    return history_find(&encoding->history, in);
 }
 
 void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
@@ -57,8 +56,8 @@ void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
     struct packet *packet = NULL;
     bool known = numbering_in(consumer, out, &in);
     if (known)
-        packet = &encoding->history[in & encoding->mask];
-    if (packet == NULL || !packet->held || packet->sequence != in) {
+        packet = history_find(&encoding->history, in);
+    if (packet == NULL || (int64_t)counted(&encoding->last_arrival) - packet->arrival > encoding->history.keep) {
         drop(plane, DROP_NOT_IN_HISTORY);
         /* what we ourselves have asked for may still come */
         if (!known || !missing_waits(encoding, in))
@@ -69,13 +68,13 @@ void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
     now += now == 0; /* 0 means never */
     uint32_t every = (uint32_t)(consumer->transport->round_trip * 8 / 10 / MILLISECOND);
     every = every > REPEAT_EVERY_MS ? every : REPEAT_EVERY_MS;
-    uint32_t *repeated = &consumer->repeated[out & consumer->mask];
-    if ((*repeated != 0 && now - *repeated < every) || !may_repeat(plane, consumer)) {
+    struct repeated *repeated = &consumer->repeated[out % REPEATS_REMEMBERED];
+    if ((repeated->at != 0 && repeated->out == (uint32_t)out && now - repeated->at < every) || !may_repeat(plane, consumer)) {
         drop(plane, DROP_NACK_LIMIT);
         return;
     }
     if (!sendable(plane, consumer->transport, 1))
         return;
-    *repeated = now;
+    *repeated = (struct repeated){(uint32_t)out, now};
     offer(plane, consumer, packet, out, SENDING_REPEAT);
 }

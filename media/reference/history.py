@@ -1,10 +1,18 @@
-"""What a producer sent lately, decrypted, shared by all who may ask for it again."""
+"""What an encoding sent lately, decrypted, shared by all who may ask for it again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ..rtp.packet import RtpPacket
+
+#: What a packet counts for beside its bytes.
+RECORD_BYTES = 64
+
+#: Numbers that can be told from each other: one for each so many bytes of the history, within these limits.
+BYTES_A_NUMBER = 512
+MIN_NUMBERS = 128
+MAX_NUMBERS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +28,43 @@ class HeldPacket:
 
 
 class History:
-    """Keep the newest packets: a ring indexed by the extended sequence number."""
+    """Keep the newest packets, by their extended sequence numbers."""
 
-    def __init__(self, size: int) -> None:
-        """Make room for `size` packets, a power of two."""
-        self._slots: list[HeldPacket | None] = [None] * size
-
-    @property
-    def size(self) -> int:
-        """How many packets there is room for."""
-        return len(self._slots)
+    def __init__(self, milliseconds: int, size: int) -> None:
+        """Make room for what is at most so old, and for so many bytes."""
+        self.numbers = MIN_NUMBERS
+        while self.numbers * BYTES_A_NUMBER < size and self.numbers < MAX_NUMBERS:
+            self.numbers *= 2
+        self._keep = milliseconds * 1_000_000
+        self._room = size
+        self._held: dict[int, HeldPacket] = {}  # in the order in which they came
+        self._used = 0
+        self._newest = self._highest = 0
+        self._received: set[int] = set()
 
     def put(self, held: HeldPacket) -> None:
-        """Keep a packet in the place of the one that is `size` older."""
-        self._slots[held.sequence % len(self._slots)] = held
+        """Keep a packet; what came first leaves for it."""
+        self._newest = held.arrival
+        self._highest = max(self._highest, held.sequence)
+        self._used += len(held.data) + RECORD_BYTES
+        while self._used > self._room:
+            oldest = self._held.pop(next(iter(self._held)))
+            self._used -= len(oldest.data) + RECORD_BYTES
+        self._held[held.sequence] = held
+        self._received.add(held.sequence)
+
+    def forget_before(self, sequence: int) -> None:
+        """Forget that numbers were received which are older than any that is still taken."""
+        if len(self._received) > 2 * self.numbers:
+            self._received = {number for number in self._received if number >= sequence}
+
+    def received(self, sequence: int) -> bool:
+        """Tell whether a packet came, also if it is no longer held."""
+        return sequence in self._received
 
     def get(self, sequence: int) -> HeldPacket | None:
-        """Find a packet by its extended sequence number."""
-        held = self._slots[sequence % len(self._slots)]
-        return held if held is not None and held.sequence == sequence else None
+        """Find a packet by its extended sequence number, if it is not too old."""
+        held = self._held.get(sequence)
+        if held is None or self._newest - held.arrival > self._keep:
+            return None
+        return held if self._highest - sequence < self.numbers else None

@@ -64,7 +64,7 @@ class Encoding:
         self.ssrc, self.rtx_ssrc = given.ssrc, given.rtx_ssrc
         self.offset = 0
         self.offset_known = index == 0
-        self.history = History(2 * (self.spec.history_bytes // 4096))
+        self.history = History(self.spec.history_ms, self.spec.history_bytes)
         self.missing = MissingPackets()
         self.key_frame_wanted_at: int | None = None
         self.nacks_sent = 0
@@ -115,9 +115,9 @@ class Encoding:
         sequence = self._extender.extend(packet.sequence_number)
         if begins:
             self._first = highest = sequence
-        if sequence <= highest - self.history.size or sequence < 0:
+        if sequence <= highest - self.history.numbers or sequence < 0:
             return Drop.TOO_OLD
-        if self.history.get(sequence) is not None:
+        if self.history.received(sequence):
             self._duplicates += 1
             return Drop.DUPLICATE
         asked = self.asks and self.missing.arrived(sequence, highest, now)
@@ -133,6 +133,7 @@ class Encoding:
             and BY_CODEC[self.spec.codec].starts_key_frame(packet.payload),
         )
         self.history.put(held)
+        self.history.forget_before(self.highest - self.history.numbers)
         self._first = min(self._first, sequence)
         self._packets += 1
         self._bytes += len(data)

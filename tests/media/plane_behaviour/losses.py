@@ -112,7 +112,7 @@ class Losses:
         assert stream.statistics().duplicates == 1
 
     def test_what_is_behind_the_history_is_too_old(self, harness: PlaneHarness) -> None:
-        stream = Stream(harness, history_bytes=4 << 20)
+        stream = Stream(harness, history_bytes=1 << 20)
         view = View(stream)
         key = stream.send_key()
         stream.send_rtx((key.sequence_number - 2048 & 0xFFFF).to_bytes(2, "big") + b"old", 1)

@@ -3,7 +3,7 @@
 from media.plane import Drop, EventKind
 from media.rtp.rtcp import GenericNack, parse_compound
 from tests.helpers.rtp_harness import PlaneHarness
-from tests.helpers.rtp_stream import Stream, View, ids
+from tests.helpers.rtp_stream import VP8_DELTA, Stream, View, ids
 
 
 class Repeats:
@@ -73,8 +73,8 @@ class Repeats:
         view.nack(number)
         assert len(view.repeats) == 2
 
-    def test_the_history_is_2048_packets_deep(self, harness: PlaneHarness) -> None:
-        stream = Stream(harness, history_bytes=4 << 20)
+    def test_the_history_holds_a_number_for_each_512_bytes(self, harness: PlaneHarness) -> None:
+        stream = Stream(harness, history_bytes=1 << 20)
         view, plain = View(stream), View(stream, rtx_ssrc=0, rtx_payload_type=0)
         oldest = stream.send_key()
         for _ in range(2047):
@@ -86,7 +86,7 @@ class Repeats:
         assert plain.peer.repeated == [plain.peer.datagrams[0]]
 
     def test_what_the_history_no_longer_holds_wants_a_key_frame(self, harness: PlaneHarness) -> None:
-        stream = Stream(harness, history_bytes=4 << 20)
+        stream = Stream(harness, history_bytes=1 << 20)
         view = View(stream)
         stream.send_key()
         for _ in range(2048):
@@ -95,7 +95,54 @@ class Repeats:
         assert not view.repeats
         assert harness.drops(Drop.NOT_IN_HISTORY) == 1
         [event] = harness.events(EventKind.KEY_FRAME_WANTED)
-        assert (event.subject, event.transport) == (stream.spec.producer, stream.peer.transport)
+        assert (event.subject, event.transport, event.data) == (
+            stream.spec.producer,
+            stream.peer.transport,
+            b"\0",
+        )
+
+    def test_the_history_has_room_for_so_many_bytes(self, harness: PlaneHarness) -> None:
+        stream = Stream(harness, history_bytes=1 << 16)
+        view = View(stream)
+        sent = [stream.send_key(), *(stream.send(VP8_DELTA + bytes(1000)) for _ in range(100))]
+        numbers = [packet.sequence_number for packet in view.packets]
+        # 64 KiB hold 58 of them and more
+        view.nack(numbers[20], *numbers[-50:])
+        assert [packet.payload[2:] for packet in view.repeats] == [packet.payload for packet in sent[-50:]]
+        assert harness.drops(Drop.NOT_IN_HISTORY) == 1
+
+    def test_what_goes_round_the_history_many_times_can_still_be_asked_for(
+        self, harness: PlaneHarness
+    ) -> None:
+        stream = Stream(harness, history_bytes=1 << 16)
+        view = View(stream)
+        stream.send_key()
+        for turn in range(300):
+            sent = [stream.send(VP8_DELTA + bytes(turn * 37 % 1200)) for _ in range(4)]
+            lost = stream.lose(VP8_DELTA + bytes(500))
+            stream.send()
+            if turn % 60 == 59:
+                stream.peer.send_rtp(lost)
+                stream.peer.send_rtp(lost)
+                numbers = [packet.sequence_number for packet in view.packets[-6:]]
+                before = len(view.repeats)
+                view.nack(*numbers)
+                repeated = {packet.payload[2:] for packet in view.repeats[before:]}
+                assert repeated >= {lost.payload, *(packet.payload for packet in sent)}
+        # each of the five the second time; SRTP may have known some of them already
+        assert harness.drops(Drop.DUPLICATE) + harness.drops(Drop.REPLAYED) == 5
+
+    def test_what_is_older_than_the_history_wants_a_key_frame(self, harness: PlaneHarness) -> None:
+        stream = Stream(harness, history_ms=50)
+        view = View(stream)
+        stream.send_key()
+        harness.settle()
+        harness.advance(100)
+        young = stream.send()
+        numbers = [packet.sequence_number for packet in view.packets]
+        view.nack(*numbers)
+        assert [packet.payload[2:] for packet in view.repeats] == [young.payload]
+        assert len(harness.events(EventKind.KEY_FRAME_WANTED)) == 1
 
     def test_what_was_never_sent_is_not_in_the_history(self, harness: PlaneHarness) -> None:
         stream = Stream(harness)
