@@ -71,8 +71,9 @@ def measure(consumers: int, bursts: int) -> PlaneResult:
     with _receivers(consumers) as addresses:
         feed = _Feed(addresses, bursts)
         plane_rates, limit_rates = [], []
+        pairs = [(address.host, address.port) for address in addresses]
         sizes = [PAYLOAD + 12 + TAG] * (BURST - 1) + [LAST_PAYLOAD + 12 + TAG]
-        _native.bare_send(addresses, sizes, 20, _SOCKET_BUFFER, _INTERVAL_NS)  # warm up
+        _native.bare_send(pairs, sizes, 20, _SOCKET_BUFFER, _INTERVAL_NS)  # warm up
         for first in range(0, bursts, _TURN):
             before = feed.plane.statistics()
             feed.run(first, first + _TURN)
@@ -81,7 +82,7 @@ def measure(consumers: int, bursts: int) -> PlaneResult:
                 (after.packets_out - before.packets_out) / (after.cpu_ns - before.cpu_ns) * 1e9
             )
             packets, used = feed.run_beside(
-                lambda: _native.bare_send(addresses, sizes, _TURN, _SOCKET_BUFFER, _INTERVAL_NS)
+                lambda: _native.bare_send(pairs, sizes, _TURN, _SOCKET_BUFFER, _INTERVAL_NS)
             )
             limit_rates.append(packets / used * 1e9)
         statistics = feed.plane.statistics()
@@ -142,7 +143,7 @@ class _Feed:
         """Send bursts at their pace, and wait until the plane is through."""
         due = time.monotonic_ns()
         for burst in self._packets[first:end]:
-            self._send(burst, self.plane.address)
+            self._send(burst, self.plane.address[:2])
             self._sent += len(burst)
             due = self._wait(due)
         deadline = time.monotonic() + 5
@@ -168,7 +169,7 @@ class _Feed:
         time.sleep(max(0, due - time.monotonic_ns()) / 1e9)  # noqa: TID251 - a load generator's pace
         return due
 
-    def _send(self, burst: list[bytes], address: Address) -> None:
+    def _send(self, burst: list[bytes], address: tuple[str, int]) -> None:
         """Send a frame in one call, cut up by the kernel: its packets arrive one behind the other."""
         segment = struct.pack("=H", len(burst[0]))
         self._socket.sendmsg(burst, [(socket.IPPROTO_UDP, _UDP_SEGMENT, segment)], 0, address)

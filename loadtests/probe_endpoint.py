@@ -29,7 +29,7 @@ class ProbeSocket:
         self._probe = probe
         self.capture_time_id = capture_time_id
         self.index, port = probe.open(host)
-        self.address: Address = (host, port)
+        self.address = Address(host, port)
         self._remote: Address | None = None
         self._events: deque[PlaneEvent] = deque()
         self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)

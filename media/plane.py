@@ -14,14 +14,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pylibsrtp import Session
 
 from .ids import ConsumerId, ProducerId, Ssrc, TransportId
 
-#: (host, port): the host in numbers, IPv4 dotted or IPv6 without scope.
-Address = tuple[str, int]
+
+class Address(NamedTuple):
+    """Where a peer is: the host in numbers, IPv4 dotted or IPv6 without scope; `tcp`: at the end of a TCP stream."""
+
+    host: str
+    port: int
+    tcp: bool = False
+
+
+#: Any free port of this machine alone.
+ANY_PORT = Address("127.0.0.1", 0)
 
 
 class Codec(IntEnum):

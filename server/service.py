@@ -43,10 +43,10 @@ class Service:
         self.config = config
         self.secret = load_secret(Path(config.secrets.file))
         self._turn_secret = _turn_secret(config.turn)
-        self.plane: Plane = NativePlane((config.media.host, config.media.port))
+        self.plane: Plane = NativePlane(Address(config.media.host, config.media.port))
         self.endpoint = Endpoint(
             self.plane,
-            advertised=[_address(text, self.plane.address[1]) for text in config.media.advertised],
+            advertised=[_address(text, self.plane.address.port) for text in config.media.advertised],
             on_event=self._plane_event,
         )
         self._started_wall = time.time() - time.monotonic()
@@ -88,7 +88,7 @@ class Service:
         """Begin the archive's errands, and say what the system gave."""
         await self.archive.start()
         plane = self.plane
-        host, port = plane.address
+        host, port, _ = plane.address
         log.info("media on UDP %s:%d", host, port)
         buffers = min(plane.receive_buffer, plane.send_buffer)
         log.info(
@@ -206,8 +206,8 @@ def _address(text: str, port: int) -> Address:
     """Read host, host:port or [IPv6]:port."""
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
-        return host, int(rest.removeprefix(":") or port)
+        return Address(host, int(rest.removeprefix(":") or port))
     if text.count(":") == 1:
         host, _, rest = text.partition(":")
-        return host, int(rest)
-    return text, port
+        return Address(host, int(rest))
+    return Address(text, port)

@@ -21,6 +21,7 @@ from ..checks import (
 )
 from ..ids import ConsumerId, ProducerId, Ssrc, TransportId
 from ..plane import (
+    ANY_PORT,
     Address,
     ConsumerSpec,
     ConsumerStatistics,
@@ -85,7 +86,7 @@ class NativePlane:
 
     def __init__(
         self,
-        address: Address = ("127.0.0.1", 0),
+        address: Address = ANY_PORT,
         *,
         buffer: int = 4 << 20,
         tap_bytes: int = 16 << 20,
@@ -99,7 +100,7 @@ class NativePlane:
         for size in (tap_bytes, event_bytes):
             if size < 1 << 12 or size & size - 1:
                 raise ValueError(f"A ring has a power of two of bytes, 4,096 at least, not {size}.")
-        self._native = _native.Plane(*address, buffer, tap_bytes, event_bytes)
+        self._native = _native.Plane(address.host, address.port, buffer, tap_bytes, event_bytes)
         self._transports: dict[TransportId, _Transport] = {}
         self._producers: dict[ProducerId, _Producer] = {}
         self._consumers: dict[ConsumerId, _Consumer] = {}
@@ -110,7 +111,7 @@ class NativePlane:
     @property
     def address(self) -> Address:
         """Where the plane listens."""
-        return self._native.socket()[:2]
+        return Address(*self._native.socket()[:2])
 
     @property
     def receive_buffer(self) -> int:
@@ -150,7 +151,7 @@ class NativePlane:
 
     def validate_address(self, transport: TransportId, address: Address, *, selected: bool) -> None:
         """See media.plane.Plane."""
-        self._native.validate_address(self._transport(transport).handle, *address, selected)
+        self._native.validate_address(self._transport(transport).handle, address.host, address.port, selected)
 
     def set_keys(self, transport: TransportId, receive: Session, send: Session) -> None:
         """See media.plane.Plane."""
@@ -325,7 +326,7 @@ class NativePlane:
         """See media.plane.Plane."""
         if len(data) > MAX_DATAGRAM:
             raise ValueError(f"A datagram has at most {MAX_DATAGRAM} bytes.")
-        self._native.send_datagram(*address, data)
+        self._native.send_datagram(address.host, address.port, data)
 
     def send_to(self, transport: TransportId, data: bytes) -> None:
         """See media.plane.Plane."""
@@ -343,7 +344,8 @@ class NativePlane:
         for kind, transport, address, time, subject, data in self._native.events(_EVENTS_AT_ONCE):
             if kind == EventKind.REMOVED:
                 self._leaving.pop(TransportId(transport), None)
-            events.append(PlaneEvent(EventKind(kind), TransportId(transport), address, time, subject, data))
+            source = Address(*address) if address is not None else None
+            events.append(PlaneEvent(EventKind(kind), TransportId(transport), source, time, subject, data))
         return events
 
     def read_tap(self, limit: int = 4 << 20) -> bytes:

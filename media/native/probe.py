@@ -90,14 +90,14 @@ class Probe:
 
     def send(self, socket: int, address: Address, data: bytes) -> None:
         """Send a datagram as it is: STUN, DTLS."""
-        self._native.send(socket, *address, data)
+        self._native.send(socket, address.host, address.port, data)
 
     def events(self) -> list[ProbeEvent]:
         """Take what arrived for Python."""
         events = []
         for kind, _, address, time, socket, data in self._native.events():
             assert address is not None
-            events.append(ProbeEvent(EventKind(kind), socket, address, time, data))
+            events.append(ProbeEvent(EventKind(kind), socket, Address(*address), time, data))
         return events
 
     def set_keys(
@@ -106,7 +106,7 @@ class Probe:
         """Hand the SRTP sessions over. `capture_time_id`: where received packets bear their stamp."""
         self._sessions.append((receive, send))
         self._native.set_keys(
-            socket, session_pointer(receive), session_pointer(send), *remote, capture_time_id
+            socket, session_pointer(receive), session_pointer(send), remote.host, remote.port, capture_time_id
         )
 
     def send_rtcp(self, socket: int, data: bytes) -> None:

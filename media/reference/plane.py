@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from ..ids import ProducerId, Ssrc, TransportId
 from ..plane import (
+    ANY_PORT,
     TRANSIT_BUCKETS,
     Address,
     Drop,
@@ -57,7 +58,7 @@ class ReferencePlane(Delivery):
     send_buffer = 0
 
     def __init__(
-        self, address: Address = ("127.0.0.1", 0), *, events: int = 65_536, tap_bytes: int = 64 << 20
+        self, address: Address = ANY_PORT, *, events: int = 65_536, tap_bytes: int = 64 << 20
     ) -> None:
         """Begin with nobody; `events` and `tap_bytes` are what waits at most for Python."""
         super().__init__()

@@ -55,8 +55,10 @@ class Candidate:
 def host_candidates(addresses: tuple[Address, ...]) -> tuple[Candidate, ...]:
     """Make UDP host candidates of the addresses, the first preferred (priorities of RFC 8445, 5.1.2.1)."""
     return tuple(
-        Candidate(str(index + 1), 1, "udp", (126 << 24) + ((65535 - index) << 8) + 255, host, port)
-        for index, (host, port) in enumerate(addresses)
+        Candidate(
+            str(index + 1), 1, "udp", (126 << 24) + ((65535 - index) << 8) + 255, address.host, address.port
+        )
+        for index, address in enumerate(addresses)
     )
 
 

@@ -216,4 +216,4 @@ def _credentials() -> tuple[str, str]:
 
 
 def _is_unspecified(address: Address) -> bool:
-    return ipaddress.ip_address(address[0]).is_unspecified
+    return ipaddress.ip_address(address.host).is_unspecified

@@ -172,14 +172,14 @@ class Message:
         port = struct.unpack_from("!H", value, 2)[0] ^ (MAGIC_COOKIE >> 16)
         mask = (_COOKIE + self.transaction)[: len(value) - 4]
         host = bytes(a ^ b for a, b in zip(value[4:], mask, strict=True))
-        return str(ipaddress.ip_address(host)), port
+        return Address(str(ipaddress.ip_address(host)), port)
 
 
 def xor_mapped_address(address: Address, transaction: bytes) -> tuple[int, bytes]:
     """Make the attribute that tells a peer where its request came from."""
-    host = ipaddress.ip_address(address[0]).packed
+    host = ipaddress.ip_address(address.host).packed
     mask = (_COOKIE + transaction)[: len(host)]
-    value = struct.pack("!BBH", 0, 1 if len(host) == 4 else 2, address[1] ^ (MAGIC_COOKIE >> 16))
+    value = struct.pack("!BBH", 0, 1 if len(host) == 4 else 2, address.port ^ (MAGIC_COOKIE >> 16))
     return Attribute.XOR_MAPPED_ADDRESS, value + bytes(a ^ b for a, b in zip(host, mask, strict=True))
 
 

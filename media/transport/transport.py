@@ -353,5 +353,5 @@ def _addresses(candidates: tuple[Candidate, ...]) -> list[Address]:
         except ValueError:
             continue
         if candidate.protocol == "udp" and candidate.component == 1 and candidate.port:
-            addresses.append((host, candidate.port))
+            addresses.append(Address(host, candidate.port))
     return addresses

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from media.ids import Ssrc
 from media.native import NativePlane
-from media.plane import EventKind, PlaneEvent
+from media.plane import Address, EventKind, PlaneEvent
 from media.rtp.feedback import FullIntraRequest, PictureLossIndication
 from media.rtp.rtcp import Goodbye, ReceiverReport, RtcpError, SenderReport, build_compound, parse_compound
 from media.sdp import SdpError, offer_publisher, parse, remote_parameters
@@ -108,7 +108,7 @@ class Session:
         Raise WhipError, SourceError or ConnectionLostError; goodbyes are said on every way out.
         """
         host = await _local_host(self._whip.host)
-        self._endpoint = Endpoint(NativePlane((host, 0)), on_event=self._plane_event)
+        self._endpoint = Endpoint(NativePlane(Address(host, 0)), on_event=self._plane_event)
         try:
             self._transport = self._endpoint.create(role="client")
             await self._connect()

@@ -104,13 +104,13 @@ class MemoryHarness(PlaneHarness):
         self._under_way: list[tuple[bytes, Address, int]] = []
 
     def _add_peer(self, transport: TransportId) -> Peer:
-        address = (f"10.0.0.{next(self._hosts)}", 5000)
+        address = Address(f"10.0.0.{next(self._hosts)}", 5000)
         peer = self._peers[address] = Peer(transport, address, self.profile, self._send)
         return peer
 
     def move(self, peer: Peer) -> None:
         """Give a peer a new address."""
-        peer.address = (f"10.0.0.{next(self._hosts)}", 5000)
+        peer.address = Address(f"10.0.0.{next(self._hosts)}", 5000)
         self._peers[peer.address] = peer
 
     def settle(self) -> None:
@@ -171,14 +171,14 @@ class NativeHarness(PlaneHarness):
 
     def _add_peer(self, transport: TransportId) -> Peer:
         opened = self._open()
-        peer = Peer(transport, opened.getsockname(), self.profile, self._send)
+        peer = Peer(transport, Address(*opened.getsockname()), self.profile, self._send)
         self._attach(opened, peer)
         return peer
 
     def move(self, peer: Peer) -> None:
         """Give a peer a new address; what comes to the old one still arrives."""
         opened = self._open()
-        peer.address = opened.getsockname()
+        peer.address = Address(*opened.getsockname())
         self._attach(opened, peer)
 
     def settle(self) -> None:
@@ -187,7 +187,7 @@ class NativeHarness(PlaneHarness):
         # the second goes round after whatever the thread did in the turn in which it sent the first
         for _ in range(2):
             token = b"\0barrier" + next(self._tokens).to_bytes(8, "big")
-            self.plane.send_datagram(self._barrier.getsockname(), token)
+            self.plane.send_datagram(Address(*self._barrier.getsockname()), token)
             while self._receive_token() != token:
                 pass
         self._collect()
@@ -222,7 +222,7 @@ class NativeHarness(PlaneHarness):
 
     def _send(self, peer: Peer, data: bytes) -> None:
         self._wait_taken_in(_WINDOW)
-        self._sockets[id(peer)].sendto(data, self.plane.address)
+        self._sockets[id(peer)].sendto(data, self.plane.address[:2])
         self._sent += 1
 
     def _wait_taken_in(self, outstanding: int) -> None:

@@ -53,7 +53,7 @@ class UdpPlane:
         self.on_keys: Callable[[TransportId], None] = lambda transport: None
         self.closed = False
         name = self._socket.getsockname()
-        self.address: Address = (name[0], name[1])
+        self.address = Address(name[0], name[1])
         self.receive_buffer = self.send_buffer = 212992
         self.realtime = False
 
@@ -133,7 +133,7 @@ class UdpPlane:
     def send_datagram(self, address: Address, data: bytes) -> None:
         self.sent_sizes.append(len(data))
         try:
-            self._socket.sendto(data, address)
+            self._socket.sendto(data, address[:2])
         except OSError:
             self.drops[Drop.SEND_FAILED] += 1
 
@@ -160,7 +160,7 @@ class UdpPlane:
                 data, name = self._socket.recvfrom(65536)
             except (BlockingIOError, ConnectionRefusedError):
                 break
-            event = self._classify(data, (name[0], name[1]))
+            event = self._classify(data, Address(name[0], name[1]))
             if isinstance(event, Drop):
                 self.drops[event] += 1
             elif event is not None:

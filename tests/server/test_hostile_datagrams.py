@@ -92,7 +92,7 @@ async def test_a_strangers_datagram_costs_one_counter(call: Call, datagram: byte
     before = call.dropped(reason)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         for _ in range(50):
-            stranger.sendto(datagram, call.server.service.plane.address)
+            stranger.sendto(datagram, call.server.service.plane.address[:2])
     await call.counted(reason, before, 50)
     await call.goes_on()
 
@@ -110,7 +110,7 @@ async def test_strangers_checks_are_answered_by_nothing_that_helps_them(call: Ca
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.setblocking(False)
         for request in requests * 20:
-            stranger.sendto(request, call.server.service.plane.address)
+            stranger.sendto(request, call.server.service.plane.address[:2])
         plane = call.server.service.plane
         await until(lambda: plane.statistics().datagrams_in >= before + len(requests) * 20)
         await call.goes_on()
@@ -177,6 +177,6 @@ async def test_a_datagram_of_the_peers_socket_without_ice_is_a_strangers(call: C
     before = call.dropped(Drop.STRANGER)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         for packet in captured:
-            stranger.sendto(packet, call.server.service.plane.address)
+            stranger.sendto(packet, call.server.service.plane.address[:2])
     await call.counted(Drop.STRANGER, before, len(captured))
     await call.goes_on()

@@ -11,7 +11,7 @@ import pytest
 
 from media.ids import Mid, Ssrc
 from media.native import NativePlane
-from media.plane import Codec
+from media.plane import Address, Codec
 from media.sdp import PublishedTrack, offer_publisher, parse, parse_fragment, remote_parameters
 from media.transport import Endpoint, TransportState
 from server.config import TurnConfig
@@ -217,7 +217,7 @@ async def test_what_the_client_names_writes_no_header(running: Served) -> None:
 
 @pytest.mark.parametrize("prefix", ["/whip", "/whep"])
 async def test_ice_restarts_by_patch_while_media_go_on(running: Served, prefix: str) -> None:
-    endpoint = Endpoint(NativePlane(("127.0.0.1", 0)))
+    endpoint = Endpoint(NativePlane(Address("127.0.0.1", 0)))
     try:
         transport = endpoint.create(role="client")
         track = PublishedTrack(Mid("0"), "video", Codec.VP8, "", 96, Ssrc(77), "c", "s", "l")

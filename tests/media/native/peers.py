@@ -16,6 +16,7 @@ from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
 from media.native import NativePlane
 from media.plane import (
     NO_EXTENSIONS,
+    Address,
     Codec,
     ConsumerSpec,
     Drop,
@@ -103,12 +104,11 @@ class Peer:
         plane.set_keys(self.transport, receive, send)
 
     @property
-    def address(self) -> tuple[str, int]:
-        host, port = self.socket.getsockname()
-        return host, port
+    def address(self) -> Address:
+        return Address(*self.socket.getsockname()[:2])
 
     def send_raw(self, data: bytes) -> None:
-        self.socket.sendto(data, self.plane.address)
+        self.socket.sendto(data, self.plane.address[:2])
 
     def protect(self, packet: bytes, *, rtcp: bool = False) -> bytes:
         # pylibsrtp's own protect takes 1,356 bytes at most

@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from media.ids import ConsumerId, ProducerId, Ssrc
-from media.plane import Codec, ConsumerSpec, Drop, EventKind
+from media.plane import Address, Codec, ConsumerSpec, Drop, EventKind
 
 from .peers import CM_80, GCM_128, KEY_FRAME, Peer, Room, nack, room, rtp
 
@@ -131,7 +131,7 @@ def churn(here: Room, rng: random.Random, number: int) -> None:
         plane.add_consumer(ConsumerSpec(identifier, ProducerId(1), here.subscribers[1].transport, 96, ssrc))
         plane.remove_consumer(identifier)
     else:
-        address = ("127.0.0.1", rng.randrange(1, 65_536))
+        address = Address("127.0.0.1", rng.randrange(1, 65_536))
         plane.validate_address(here.subscribers[0].transport, address, selected=False)
     plane.read_tap()
 

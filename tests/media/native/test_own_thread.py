@@ -17,7 +17,7 @@ import pytest
 
 from media.ids import ConsumerId, ProducerId, TransportId
 from media.native import NativePlane
-from media.plane import Drop, EventKind
+from media.plane import Address, Drop, EventKind
 
 from .peers import DELTA_FRAME, KEY_FRAME, PATIENCE, Peer, Room, room, rtp, wait_until
 
@@ -150,7 +150,7 @@ def test_a_port_in_use_is_an_os_error_and_a_name_is_a_value_error() -> None:
     with pytest.raises(OSError, match="bind"):
         NativePlane(plane.address)
     with pytest.raises(ValueError, match="not an address in numbers"):
-        NativePlane(("localhost", 0))
+        NativePlane(Address("localhost", 0))
     plane.close()
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
 from media.native import NativePlane, Probe, percentile
-from media.plane import NO_EXTENSIONS, Codec, ConsumerSpec, EncodingSpec, EventKind, ProducerSpec
+from media.plane import NO_EXTENSIONS, Address, Codec, ConsumerSpec, EncodingSpec, EventKind, ProducerSpec
 
 from .peers import GCM_128, KEY_FRAME, make_sessions, nack, wait_until
 
@@ -27,7 +27,7 @@ def test_a_field_reaches_its_receivers_with_a_latency_for_each_packet() -> None:
             index, port = probe.open("127.0.0.1")
             transport = TransportId(1 + number)
             plane.add_transport(transport)
-            plane.validate_address(transport, ("127.0.0.1", port), selected=True)
+            plane.validate_address(transport, Address("127.0.0.1", port), selected=True)
             plane.set_keys(transport, *make_sessions(GCM_128, 1, 2))
             receive, send = make_sessions(GCM_128, 2, 1)
             probe.set_keys(index, receive, send, plane.address, capture_time_id=CAPTURE_TIME)
@@ -95,7 +95,7 @@ def test_a_nack_is_answered_and_other_datagrams_are_handed_over() -> None:
         index, port = probe.open("127.0.0.1")
         transport = TransportId(1)
         plane.add_transport(transport)
-        plane.validate_address(transport, ("127.0.0.1", port), selected=True)
+        plane.validate_address(transport, Address("127.0.0.1", port), selected=True)
         plane.set_keys(transport, *make_sessions(GCM_128, 1, 2))
         probe.set_keys(index, *make_sessions(GCM_128, 2, 1), plane.address)
         stream = probe.start_sending(

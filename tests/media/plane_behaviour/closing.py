@@ -6,7 +6,17 @@ from dataclasses import replace
 import pytest
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
-from media.plane import Codec, ConsumerSpec, Drop, EncodingSpec, EventKind, Layer, Plane, ProducerSpec
+from media.plane import (
+    Address,
+    Codec,
+    ConsumerSpec,
+    Drop,
+    EncodingSpec,
+    EventKind,
+    Layer,
+    Plane,
+    ProducerSpec,
+)
 from tests.helpers.rtp_harness import PlaneHarness
 from tests.helpers.rtp_stream import Stream, View, ids
 
@@ -48,7 +58,7 @@ BAD_CONSUMERS = {
 def _misuses(plane: Plane) -> list[Callable[[], None]]:
     """Name what does not exist in each command that names something."""
     return [
-        lambda: plane.validate_address(TransportId(77), ("127.0.0.1", 9), selected=True),
+        lambda: plane.validate_address(TransportId(77), Address("127.0.0.1", 9), selected=True),
         lambda: plane.remove_transport(TransportId(77)),
         lambda: plane.remove_producer(ProducerId(77)),
         lambda: plane.remove_consumer(ConsumerId(77)),

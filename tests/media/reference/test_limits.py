@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from media.ids import TransportId
-from media.plane import TRANSIT_BUCKETS, Drop, EventKind
+from media.plane import TRANSIT_BUCKETS, Address, Drop, EventKind
 from media.reference.histogram import BOUNDS, bucket_of
 from media.reference.plane import ReferencePlane
 from media.rtp.rtcp import ReceiverReport
@@ -140,8 +140,8 @@ def test_the_histogram_has_twenty_buckets_a_decade() -> None:
 
 
 def test_there_is_nothing_to_wait_for_in_memory() -> None:
-    plane = ReferencePlane(("10.0.0.1", 9))
-    assert (plane.address, plane.fileno(), plane.realtime) == (("10.0.0.1", 9), -1, False)
+    plane = ReferencePlane(Address("10.0.0.1", 9))
+    assert (plane.address, plane.fileno(), plane.realtime) == (Address("10.0.0.1", 9), -1, False)
     assert (plane.receive_buffer, plane.send_buffer, plane.get_timer()) == (0, 0, None)
     with pytest.raises(ValueError):
         plane.send_to(TransportId(1), b"x")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from media.plane import Address
 from media.sdp import Fingerprint, TransportParameters, host_candidates
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -27,7 +28,7 @@ def local() -> TransportParameters:
         "abcd1234",
         "a" * 32,
         (FINGERPRINT,),
-        host_candidates((("192.0.2.1", 5000), ("2001:db8::1", 5000))),
+        host_candidates((Address("192.0.2.1", 5000), Address("2001:db8::1", 5000))),
         ice_lite=True,
         sctp_port=5000,
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from media.ids import Mid, Ssrc
-from media.plane import Codec, EventKind, PlaneEvent
+from media.plane import Address, Codec, EventKind, PlaneEvent
 from media.sdp import (
     Fingerprint,
     PayloadTypes,
@@ -194,7 +194,7 @@ async def test_an_endpoint_without_an_address_for_peers_says_so() -> None:
 
 
 async def test_advertised_addresses_are_candidates_in_their_order(make_endpoint: MakeEndpoint) -> None:
-    endpoint = make_endpoint(advertised=[("192.0.2.1", 5000), ("2001:db8::1", 5001)])
+    endpoint = make_endpoint(advertised=[Address("192.0.2.1", 5000), Address("2001:db8::1", 5001)])
     first, second = endpoint.create().parameters.candidates
     assert (first.host, first.port) == ("192.0.2.1", 5000)
     assert (second.host, second.port) == ("2001:db8::1", 5001)

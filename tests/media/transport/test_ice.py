@@ -19,8 +19,8 @@ from media.transport.ice_lite import (
 )
 from media.transport.stun import Attribute, Message, MessageClass
 
-SERVER: Address = ("192.0.2.1", 5000)
-CLIENT: Address = ("198.51.100.7", 40000)
+SERVER = Address("192.0.2.1", 5000)
+CLIENT = Address("198.51.100.7", 40000)
 PWD = "p" * 32
 
 
@@ -86,7 +86,7 @@ def test_a_check_without_nomination_selects_nothing() -> None:
 
 def test_the_newest_nomination_counts() -> None:
     agent = lite()
-    other = ("203.0.113.9", 1)
+    other = Address("203.0.113.9", 1)
     for address, selected in ((CLIENT, CLIENT), (other, other), (CLIENT, CLIENT)):
         answer_to(agent, check(), address)
         assert agent.selected == selected
@@ -182,7 +182,7 @@ def test_addresses_are_bounded_and_the_selected_one_stays() -> None:
     agent = lite()
     answer_to(agent, check())
     for port in range(1, 3 * MAX_ADDRESSES):
-        answer_to(agent, check(nominate=False), ("203.0.113.1", port))
+        answer_to(agent, check(nominate=False), Address("203.0.113.1", port))
     assert agent.selected == CLIENT
     assert len(agent._addresses) == MAX_ADDRESSES
     assert CLIENT in agent._addresses
@@ -221,7 +221,7 @@ class Pair:
 
 def test_a_client_connects_and_keeps_consent_for_hours() -> None:
     pair = Pair()
-    pair.client.start("lite", PWD, [("192.0.2.99", 9), SERVER], 0.0)
+    pair.client.start("lite", PWD, [Address("192.0.2.99", 9), SERVER], 0.0)
     pair.run(until=7200.0)
     assert pair.client.selected == SERVER
     assert pair.lite.selected == CLIENT
@@ -281,7 +281,7 @@ def test_forged_answers_do_not_connect_a_client() -> None:
         (request.transaction, "forged", SERVER),
         (request.transaction, None, SERVER),
         (b"x" * 12, PWD, SERVER),
-        (request.transaction, PWD, ("203.0.113.5", 5000)),
+        (request.transaction, PWD, Address("203.0.113.5", 5000)),
     ):
         client.receive_datagram(Message(MessageClass.SUCCESS, transaction).write(password), address, 0.1)
         client.receive_datagram(b"", address, 0.1)

@@ -17,9 +17,9 @@ from media.transport.stun import Attribute, Message, MessageClass
 
 from .test_ice import Random
 
-SERVER: Address = ("192.0.2.1", 5000)
-MOBILE: Address = ("198.51.100.7", 40000)
-FIBRE: Address = ("203.0.113.9", 41000)
+SERVER = Address("192.0.2.1", 5000)
+MOBILE = Address("198.51.100.7", 40000)
+FIBRE = Address("203.0.113.9", 41000)
 
 
 class Line:

@@ -13,6 +13,7 @@ from media.ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
 from media.native import NativePlane
 from media.plane import (
     NO_EXTENSIONS,
+    Address,
     Codec,
     ConsumerSpec,
     Drop,
@@ -46,7 +47,7 @@ async def make_native() -> AsyncIterator[MakeNative]:
 
     def make() -> tuple[Endpoint, list[PlaneEvent]]:
         events: list[PlaneEvent] = []
-        endpoint = Endpoint(NativePlane(("127.0.0.1", 0)), on_event=events.append)
+        endpoint = Endpoint(NativePlane(Address("127.0.0.1", 0)), on_event=events.append)
         endpoints.append(endpoint)
         return endpoint, events
 

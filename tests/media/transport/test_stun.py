@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.plane import Address
 from media.transport.stun import (
     MAX_ATTRIBUTES,
     Attribute,
@@ -62,9 +63,12 @@ def test_the_sample_request_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("data", "address"),
-    [(RESPONSE_V4, ("192.0.2.1", 32853)), (RESPONSE_V6, ("2001:db8:1234:5678:11:2233:4455:6677", 32853))],
+    [
+        (RESPONSE_V4, Address("192.0.2.1", 32853)),
+        (RESPONSE_V6, Address("2001:db8:1234:5678:11:2233:4455:6677", 32853)),
+    ],
 )
-def test_the_sample_responses_are_read(data: bytes, address: tuple[str, int]) -> None:
+def test_the_sample_responses_are_read(data: bytes, address: Address) -> None:
     message = Message.parse(data)
     assert message.message_class is MessageClass.SUCCESS
     assert message.mapped_address == address
@@ -80,7 +84,9 @@ def test_a_response_is_written_as_in_the_sample_but_for_its_padding() -> None:
     assert written.authenticated(PASSWORD)
 
 
-addresses = st.tuples(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str), st.integers(0, 65535))
+addresses = st.builds(
+    Address, st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str), st.integers(0, 65535)
+)
 
 
 @given(
@@ -96,7 +102,7 @@ def test_what_is_written_is_read(
     transaction: bytes,
     attributes: list[tuple[int, bytes]],
     password: str | None,
-    address: tuple[str, int],
+    address: Address,
     method: int,
 ) -> None:
     attributes = [*attributes, xor_mapped_address(address, transaction)]
