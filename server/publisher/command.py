@@ -1,16 +1,16 @@
-"""The command line: ``python -m server publish FILE|URL --room R``."""
+"""The command line: ``python -m server publish FILE|URL|DEVICE:NAME --room R``."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import ipaddress
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,8 +20,11 @@ from signalling.tokens import is_room_name, issue
 from .. import config as configuration
 from ..config import Config
 from ..secret_file import load_secret
-from .session import ConnectionLostError, Session, Status, Wishes
-from .source import Source, SourceError, shown
+from . import devices
+from .address import Address
+from .bar import Bar
+from .session import ConnectionLostError, Session, Wishes
+from .source import AS_NEEDED, Encoding, Source, SourceError
 from .whip import Whip, WhipError
 
 #: Seconds before a new attempt: doubled each time, up to the most; from the beginning after a good connection.
@@ -36,6 +39,13 @@ TOKEN_HOURS = 24 * 30
 def main(arguments: Sequence[str], config: Config | None = None) -> int:
     """Publish until the source ends or Ctrl-C; returns the exit status. `config` is read from its file if not given."""
     options = _parser().parse_args(arguments)
+    if options.list_devices:
+        for line in devices.report():
+            print(line)
+        return 0
+    if options.file is None or options.room is None:
+        print("A source and --room are needed; --list-devices shows what there is.", file=sys.stderr)
+        return 2
     if not is_room_name(options.room):
         print("A room has 1 to 64 of A-Z a-z 0-9 - _ . and no dot in front.", file=sys.stderr)
         return 2
@@ -53,8 +63,12 @@ def main(arguments: Sequence[str], config: Config | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     wishes = Wishes(options.room, options.source, options.name, options.barcode)
+    address, encoding = (
+        Address(options.file, _ffmpeg_options(options)),
+        Encoding(options.encode, options.bitrate),
+    )
     try:
-        return asyncio.run(_until_stopped(options.file, options.loop, server, token, wishes))
+        return asyncio.run(_until_stopped(address, options.loop, server, token, wishes, encoding))
     except KeyboardInterrupt:
         return 130
 
@@ -62,11 +76,12 @@ def main(arguments: Sequence[str], config: Config | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m server publish",
-        description="Send a file or a stream (RTSP, HTTP, whatever FFmpeg opens) into a room. H.264, H.265 and Opus "
-        "are passed through as they are; nothing is decoded.",
+        description="Send a file, a stream (RTSP, HTTP, whatever FFmpeg opens) or a device (v4l2:/dev/video0, "
+        "decklink:NAME, x11grab::0, lavfi:testsrc2) into a room. H.264, H.265 and Opus are passed through as they "
+        "are; anything else is encoded by the best encoder of this machine.",
     )
-    parser.add_argument("file", metavar="FILE|URL")
-    parser.add_argument("--room", required=True)
+    parser.add_argument("file", metavar="FILE|URL|DEVICE:NAME", nargs="?")
+    parser.add_argument("--room")
     parser.add_argument("--server", help="address of the server (default: the local configuration's)")
     parser.add_argument(
         "--token",
@@ -85,7 +100,46 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="the picture bears the barcode of docs/barcode.md, in a loop of N frames: tell when frames are sent",
     )
+    parser.add_argument("--encode", action="store_true", help="encode also what could be passed through")
+    parser.add_argument(
+        "--bitrate", type=_bits, default=0, metavar="8M", help="of what is encoded (default: by its size)"
+    )
+    parser.add_argument("--size", metavar="1920x1080", help="what a device is to give")
+    parser.add_argument("--rate", metavar="30", help="pictures a second that a device is to give")
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="NAME=VALUE",
+        help="any of FFmpeg's options for this input, such as input_format=mjpeg; may be repeated",
+    )
+    parser.add_argument("--list-devices", action="store_true", help="show devices and encoders, and end")
     return parser
+
+
+def _bits(text: str) -> int:
+    units = {"k": 1_000, "M": 1_000_000}
+    number = text[:-1] if text[-1:] in units else text
+    try:
+        bits = int(float(number) * units.get(text[-1:], 1))
+    except (ValueError, OverflowError):
+        bits = 0
+    if not 50_000 <= bits <= 200_000_000:
+        raise argparse.ArgumentTypeError("a bit rate is from 50k to 200M")
+    return bits
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError("an option is NAME=VALUE")
+    return name, value
+
+
+def _ffmpeg_options(options: argparse.Namespace) -> dict[str, str]:
+    named = {"video_size": options.size, "framerate": options.rate}
+    return {name: value for name, value in named.items() if value} | dict(options.option)
 
 
 def _modulus(text: str) -> int:
@@ -128,61 +182,69 @@ def _is_loopback(server: str) -> bool:
         return host == "localhost"
 
 
-async def _until_stopped(url: str, loop: bool, server: str, token: str, wishes: Wishes) -> int:
-    """Publish, and again if the connection breaks, until the source ends or we are told to stop."""
+async def _until_stopped(
+    source: str | Address,
+    loop: bool,
+    server: str,
+    token: str,
+    wishes: Wishes,
+    encoding: Encoding = AS_NEEDED,
+) -> int:
+    """Publish, and again if source or connection break, until the source ends or we are told to stop."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    address = source if isinstance(source, Address) else Address(source)
+    bar = Bar()
     wait = FIRST_WAIT
     try:
         while True:
             began = time.monotonic()
             try:
-                await _publish_once(url, loop, server, token, wishes)
-                print("The source has ended.")
+                await _publish_once(address, loop, server, token, wishes, encoding, bar)
+                bar.end("The source has ended.")
                 return 0
-            except (SourceError, WhipError) as error:
-                print(error, file=sys.stderr)
+            except SourceError as error:
+                bar.say(str(error))
+                if error.encode and not encoding.always:
+                    bar.say("It is encoded instead.")
+                    encoding = replace(encoding, always=True)
+                    continue
+                if error.final:
+                    return 1
+            except WhipError as error:
+                bar.say(str(error))
                 if error.final:
                     return 1
             except ConnectionLostError as error:
-                print(error, file=sys.stderr)
+                bar.say(str(error))
             if time.monotonic() - began > GOOD_SECONDS:
                 wait = FIRST_WAIT
-            print(f"Trying again in {wait:.0f} s.", file=sys.stderr)
+            bar.say(f"Trying again in {wait:.0f} s.")
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
     except asyncio.CancelledError:
-        print("Stopped.")
+        bar.end("Stopped.")
         return 0
 
 
-async def _publish_once(url: str, loop: bool, server: str, token: str, wishes: Wishes) -> None:
-    source = await asyncio.to_thread(Source, url, loop=loop)
+async def _publish_once(
+    address: Address,
+    loop: bool,
+    server: str,
+    token: str,
+    wishes: Wishes,
+    encoding: Encoding,
+    bar: Bar,
+) -> None:
+    source = await asyncio.to_thread(Source, address, loop=loop, encoding=encoding)
     try:
+        bar.encodes = source.encodes
         async with Whip(server, token) as whip:
             for track in source.tracks:
-                print(f"{shown(url)}: {track.codec.name} {track.fmtp}")
-            await Session(source, whip, wishes, show=_show, say=_say).run()
+                by = f", encoded by {track.encoder}" if track.encoder else ""
+                print(f"{address.name}: {track.codec.name} {track.fmtp}{by}", flush=True)
+            await Session(source, whip, wishes, show=bar.show, say=bar.say).run()
     finally:
         source.close()
-
-
-def _show(status: Status) -> None:
-    line = (
-        f"{status.bits_per_second / 1e6:6.2f} Mbit/s  {status.frames_per_second:5.1f} frames/s  "
-        f"{status.key_frames} key frames  {status.repeated} repeated"
-    )
-    if status.key_frames_wanted:
-        line += f"  {status.key_frames_wanted} key frames asked for (the next one of the source serves)"
-    if (reception := status.reception) is not None:
-        line += f"  loss {100 * reception.lost:.1f} %  jitter {1000 * reception.jitter:.1f} ms"
-        if reception.round_trip is not None:
-            line += f"  round trip {1000 * reception.round_trip:.1f} ms"
-    with contextlib.suppress(BrokenPipeError):
-        print(line, flush=True)
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

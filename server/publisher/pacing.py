@@ -18,8 +18,10 @@ from fractions import Fraction
 
 from .source import AccessUnit
 
-#: Media time read ahead of what is sent, and the most units and bytes held for it.
+#: Media time read ahead of what is sent, and the most units and bytes held for it. A computed picture is encoded as it
+#: is needed, or a key frame that somebody asks for would stand behind those that wait.
 READ_AHEAD = Fraction(1)
+COMPUTED_AHEAD = Fraction(1, 10)
 MOST_UNITS = 1024
 MOST_BYTES = 64 << 20
 
@@ -46,7 +48,8 @@ class Release:
 class Pacer:
     """Holds access units until they are due."""
 
-    def __init__(self, *, live: bool) -> None:
+    def __init__(self, *, live: bool, read_ahead: Fraction = READ_AHEAD) -> None:
+        self._read_ahead = read_ahead
         self.shift = Fraction(0)
         self._live = live
         self._waiting: list[tuple[Fraction, int, AccessUnit]] = []
@@ -64,7 +67,7 @@ class Pacer:
         if not self._waiting or self._live:
             return len(self._waiting) < MOST_UNITS
         full = len(self._waiting) >= MOST_UNITS or self._bytes >= MOST_BYTES
-        return not full and self._newest - self._waiting[0][0] < READ_AHEAD
+        return not full and self._newest - self._waiting[0][0] < self._read_ahead
 
     @property
     def finished(self) -> bool:

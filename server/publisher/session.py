@@ -20,7 +20,7 @@ from media.sdp import SdpError, offer_publisher, parse, remote_parameters
 from media.sdp.formats import extension_ids
 from media.transport import Endpoint, TransportState
 
-from .pacing import Bursts, Pacer, Release
+from .pacing import COMPUTED_AHEAD, READ_AHEAD, Bursts, Pacer, Release
 from .source import AccessUnit, Source, SourceError
 from .stream import PAYLOAD_TYPES, Reception, Stream
 from .whip import Barcode, SessionEndedError, Whip, WhipError
@@ -31,8 +31,9 @@ CONNECT_TIMEOUT = 15.0
 #: A server that hears us reports each second; ICE would notice its end only after 30 s.
 SILENCE = 8.0
 
-#: Units read beyond what the pacer holds.
+#: Units read beyond what the pacer holds; of a computed picture no more than one.
 QUEUE = 16
+COMPUTED_QUEUE = 1
 
 
 class ConnectionLostError(Exception):
@@ -51,6 +52,7 @@ class Status:
     key_frames_wanted: int
     repeated: int
     reception: Reception | None
+    left_out: int = 0  # pictures that a live source's encoder had no time for
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +94,13 @@ class Session:
             )
             for number, track in enumerate(source.tracks, 1)
         }
-        self._pacer = Pacer(live=source.live)
+        self._pacer = Pacer(live=source.live, read_ahead=COMPUTED_AHEAD if source.computed else READ_AHEAD)
         self._bursts = {kind: Bursts() for kind in self._streams}
         self._wake = asyncio.Event()
         self._failure: SourceError | None = None
-        self._units: asyncio.Queue[AccessUnit | None] = asyncio.Queue(QUEUE)
+        self._units: asyncio.Queue[AccessUnit | None] = asyncio.Queue(
+            COMPUTED_QUEUE if source.computed else QUEUE
+        )
         self._heard = 0.0
         self._wanted = 0
         self._newest: tuple[AccessUnit, int] | None = None
@@ -270,6 +274,7 @@ class Session:
                     key_frames_wanted=self._wanted,
                     repeated=repeated,
                     reception=video.reception,
+                    left_out=self._source.left_out,
                 )
             )
             before = (now, octets, video.frames)
@@ -337,12 +342,16 @@ class Session:
                             if block.ssrc == stream.ssrc:
                                 stream.receive_report(block, arrival)
                 case PictureLossIndication() | FullIntraRequest():
-                    # nothing is encoded here: the next key frame of the source answers it
-                    self._wanted += 1
+                    self._want_key_frame()
 
     def _plane_event(self, event: PlaneEvent) -> None:
         if event.kind is EventKind.KEY_FRAME_WANTED:
-            self._wanted += 1
+            self._want_key_frame()
+
+    def _want_key_frame(self) -> None:
+        # what is passed through has no answer but its own next key frame
+        self._wanted += 1
+        self._source.want_key_frame()
 
 
 async def _in_thread(units: Iterator[AccessUnit]) -> AccessUnit | None:

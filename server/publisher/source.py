@@ -1,4 +1,8 @@
-"""A file or an address, demultiplexed by PyAV into access units. Blocking: to be read in a thread."""
+"""A file, an address or a device, demultiplexed by PyAV into access units. Blocking: to be read in a thread.
+
+H.264, H.265 and Opus are passed through as they are. Whatever else FFmpeg decodes is encoded anew (`picture.py`,
+`sound.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
-from urllib.parse import urlsplit
 
 import av
 import av.error
@@ -17,33 +20,57 @@ from media.codecs import opus as opus_format
 from media.ids import Mid
 from media.plane import Codec
 
-from .bitstream import Bitstream
+from .address import COMPUTED, Address, shown
+from .encoder import PREFERRED, Format, NoEncoderError, choose
+from .picture import EncodedPicture, PassedPicture
+from .sound import SoundEncoder
 from .timeline import OutOfOrderError, Timeline
+
+__all__ = ["AccessUnit", "Encoding", "Source", "SourceError", "Track", "shown"]
 
 #: Seconds that opening and each read may take: a camera that is silent for longer has gone.
 OPEN_TIMEOUT = 10.0
 READ_TIMEOUT = 5.0
 
+#: Pictures a second of a source that does not say.
+USUAL_RATE = Fraction(30)
+#: What is above this is a clock and no rate.
+MOST_RATE = 240
+
 _VIDEO = {"h264": Codec.H264, "hevc": Codec.H265}
 
 
 class SourceError(Exception):
-    """The source cannot be published; `final`: not by trying again either."""
+    """The source cannot be published; `final`: not by trying again either; `encode`: but by encoding it anew."""
 
-    def __init__(self, message: str, *, final: bool) -> None:
+    def __init__(self, message: str, *, final: bool, encode: bool = False) -> None:
         super().__init__(message)
         self.final = final
+        self.encode = encode
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How to encode: also what could be passed through (`always`), at how many bits a second (0: by the size)."""
+
+    always: bool = False
+    bits: int = 0
+
+
+#: What can be passed through is; what cannot gets its bits by its size.
+AS_NEEDED = Encoding()
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One stream of the source as it will be offered."""
+    """One stream of the source as it will be offered. `encoder` is empty where it is passed through."""
 
     mid: Mid
     kind: str
     codec: Codec
     clock_rate: int
     fmtp: str
+    encoder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +90,51 @@ class AccessUnit:
 
 
 class Source:
-    """An open file or stream. Iterate `units`, then `close`, in one thread at a time.
+    """An open source. Iterate `units`, then `close`, in one thread at a time.
 
-    SourceError, in one sentence, when it cannot be opened or what is in it cannot be passed through.
+    SourceError, in one sentence, when it cannot be opened or nothing can be made of it.
     """
 
-    def __init__(self, url: str, *, loop: bool = False) -> None:
-        self.url = url
-        self.name = shown(url)
+    def __init__(self, url: str | Address, *, loop: bool = False, encoding: Encoding = AS_NEEDED) -> None:
+        self.address = url if isinstance(url, Address) else Address(url)
+        self.name = self.address.name
         self.warnings: list[str] = []
         #: pictures of one pass, known after the first
         self.pictures_per_pass = 0
         self._loop = loop
+        self._encoding = encoding
         self._timeline = Timeline()
+        self._encoder = ""
         self._container = self._open()
         try:
-            self._video = self._find_video()
-            self._bitstream = self._read_header()
-            self._audio = self._find_audio()
             #: a source that comes in its own time; everything else is sent by its timestamps
-            self.live = "://" in url and self._container.duration is None
+            self.live = self._is_live()
             if self.live and loop:
                 raise SourceError(f"{self.name} is live and has no end from which to --loop.", final=True)
+            self._begin_pass()
             self.tracks = self._describe()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def encodes(self) -> bool:
+        """Whether the picture is encoded here, so that a key frame comes when it is asked for."""
+        return isinstance(self._picture, EncodedPicture)
+
+    @property
+    def computed(self) -> bool:
+        """Whether pictures are there as soon as they are asked for, and each only then."""
+        return self.address.device == COMPUTED
+
+    @property
+    def left_out(self) -> int:
+        """Pictures that were not sent because the encoder does not keep up with a live source."""
+        return self._picture.left_out if isinstance(self._picture, EncodedPicture) else 0
+
+    def want_key_frame(self) -> None:
+        """Have the next picture be a key frame if it is encoded here. From any thread."""
+        self._picture.want_key_frame()
 
     def units(self) -> Iterator[AccessUnit]:
         """Yield pictures from the first key frame on, and sound, in the source's order; SourceError when it breaks."""
@@ -101,65 +147,80 @@ class Source:
             # opened anew: seeking back is exact in few containers
             self._container.close()
             self._container = self._open()
-            self._video = self._find_video()
-            self._bitstream = self._read_header()
-            self._audio = self._find_audio()
+            self._begin_pass()
             self._timeline.begin_again()
 
     def close(self) -> None:
         """Close the file."""
         self._container.close()
 
+    def _begin_pass(self) -> None:
+        self._video = self._find_video()
+        self._picture = self._take_up_picture()
+        audible = [stream for stream in self._container.streams.audio if stream.codec_context is not None]
+        opus = [stream for stream in audible if _codec_name(stream) == "opus"]
+        self._audio = next(iter(opus or audible), None)
+        self._sound = SoundEncoder() if self._audio and _codec_name(self._audio) != "opus" else None
+
     def _one_pass(self) -> Iterator[AccessUnit]:
-        number = 0
-        awaiting_key = True
+        self._number = 0
+        self._awaiting_key = True
         streams = [self._video, *([self._audio] if self._audio is not None else [])]
         for packet in self._packets(streams):
-            raw = packet.pts if packet.pts is not None else packet.dts
             if packet.stream.index != self._video.index:
-                time = None if raw is None else self._timeline.place_sound(raw * packet.time_base)
-                data = bytes(packet)
-                if time is not None and opus_format.starts_frame(data):
-                    yield AccessUnit("audio", time, (data,))
+                yield from self._sounds(packet)
                 continue
-            try:
-                units, key = self._bitstream.split(bytes(packet))
-                payloads = self._bitstream.packetise(units) if units else []
-            except CodecError as error:
-                self.warnings.append(f"A damaged picture of {self.name} was left out: {error}")
-                awaiting_key = True
-                number += 1
-                continue
-            if not payloads:
-                continue
-            if awaiting_key and not key:
-                number += 1
-                continue
-            awaiting_key = False
-            duration = Fraction(packet.duration or 0) * packet.time_base
-            yield AccessUnit(
-                "video",
-                self._place(raw, packet.time_base, duration),
-                tuple(payloads),
-                key,
-                number,
-                self._timeline.step,
-            )
-            number += 1
+            for picture in self._picture.take(packet):
+                yield from self._pictures(picture.raw, picture.duration, picture.data)
+        for picture in self._picture.finish():
+            yield from self._pictures(picture.raw, picture.duration, picture.data)
         if self._timeline.empty:
             raise SourceError(f"{self.name} holds no key frame.", final=not self.live)
-        self.pictures_per_pass = number
+        self.pictures_per_pass = self._number
 
-    def _place(self, raw: int | None, time_base: Fraction, duration: Fraction) -> Fraction:
+    def _sounds(self, packet: Any) -> Iterator[AccessUnit]:
+        if self._sound is not None:
+            ready = self._sound.take(packet)
+        else:
+            raw = packet.pts if packet.pts is not None else packet.dts
+            ready = [] if raw is None else [(raw * packet.time_base, bytes(packet))]
+        for at, data in ready:
+            time = self._timeline.place_sound(at)
+            if time is not None and opus_format.starts_frame(data):
+                yield AccessUnit("audio", time, (data,))
+
+    def _pictures(self, raw: Fraction | None, duration: Fraction, data: bytes) -> Iterator[AccessUnit]:
+        bitstream = self._picture.bitstream
+        try:
+            units, key = bitstream.split(data)
+            payloads = bitstream.packetise(units) if units else []
+        except CodecError as error:
+            self.warnings.append(f"A damaged picture of {self.name} was left out: {error}")
+            self._awaiting_key = True
+            self._number += 1
+            return
+        if not payloads:
+            return
+        number = self._number
+        self._number += 1
+        if self._awaiting_key and not key:
+            return
+        self._awaiting_key = False
+        time = self._place(raw, duration)
+        yield AccessUnit("video", time, tuple(payloads), key, number, self._timeline.step)
+
+    def _place(self, raw: Fraction | None, duration: Fraction) -> Fraction:
         if raw is None:
             # a bare bitstream: its rate is all that is known
             rate = self._video.guessed_rate or self._video.average_rate
             return self._timeline.place_next(1 / Fraction(rate) if rate else None)
         try:
-            return self._timeline.place_picture(raw * time_base, duration)
+            return self._timeline.place_picture(raw, duration)
         except OutOfOrderError:
             raise SourceError(
-                f"{self.name} has B-frames, which WebRTC cannot show in order. {self._advice()}", final=True
+                f"{self.name} has B-frames, which WebRTC cannot show in order. {self._advice()}",
+                final=True,
+                encode=True,
             ) from None
 
     def _packets(self, streams: list[Any]) -> Iterator[Any]:
@@ -169,72 +230,89 @@ class Source:
                     yield packet
         except (av.error.FFmpegError, OSError) as error:
             raise SourceError(
-                f"{self.name} broke off: {_words(error)}.", final=not self._is_address
+                f"{self.name} broke off: {_words(error)}.", final=not self.address.may_come_back
             ) from None
 
-    @property
-    def _is_address(self) -> bool:
-        return "://" in self.url
+    def _is_live(self) -> bool:
+        if self.address.device:
+            return not self.computed
+        return self.address.remote and self._container.duration is None
 
     def _open(self) -> Any:
-        # TCP: lost packets of a camera would be lost pictures, and nobody to ask for them again
-        options = {"rtsp_transport": "tcp"} if self.url.startswith("rtsp") else {}
+        options = dict(self.address.options)
+        if self.address.url.startswith("rtsp"):
+            # TCP: lost packets of a camera would be lost pictures, and nobody to ask for them again
+            options.setdefault("rtsp_transport", "tcp")
+        device = self.address.device
+        if device and not any(device in name.split(",") for name in av.formats_available):
+            raise SourceError(f"{self.name} cannot be opened: this FFmpeg has no {device}.", final=True)
         try:
-            return av.open(self.url, options=options, timeout=(OPEN_TIMEOUT, READ_TIMEOUT))
+            return av.open(
+                self.address.target,
+                format=device or None,
+                options=options,
+                timeout=(OPEN_TIMEOUT, READ_TIMEOUT),
+            )
         except (av.error.FFmpegError, OSError) as error:
             raise SourceError(
-                f"{self.name} cannot be opened: {_words(error)}.", final=not self._is_address
+                f"{self.name} cannot be opened: {_words(error)}.", final=not self.address.may_come_back
             ) from None
 
     def _find_video(self) -> Any:
         streams = self._container.streams.video
         if not streams:
             raise SourceError(f"{self.name} has no picture.", final=True)
-        for stream in streams:
-            if _codec_name(stream) in _VIDEO:
-                return stream
-        name = _codec_name(streams[0])
-        raise SourceError(
-            f"{self.name} is {name}; only H.264 and H.265 are passed through. {self._advice()}", final=True
-        )
+        return next((stream for stream in streams if _codec_name(stream) in _VIDEO), streams[0])
 
-    def _read_header(self) -> Bitstream:
+    def _take_up_picture(self) -> PassedPicture | EncodedPicture:
+        name = _codec_name(self._video)
+        if name not in _VIDEO or self._encoding.always:
+            return self._take_up_encoder()
         context = self._video.codec_context
         try:
-            return Bitstream(_VIDEO[_codec_name(self._video)], bytes(context.extradata or b""))
+            return PassedPicture(_VIDEO[name], bytes(context.extradata or b""))
         except CodecError as error:
             raise SourceError(f"The header of {self.name} cannot be read: {error}", final=True) from None
 
-    def _find_audio(self) -> Any:
-        for stream in self._container.streams.audio:
-            if _codec_name(stream) == "opus":
-                return stream
-        return None
+    def _take_up_encoder(self) -> EncodedPicture:
+        context = self._video.codec_context
+        if context is None or not (context.width and context.height):
+            raise SourceError(
+                f"{self.name} is {_codec_name(self._video)}, which this FFmpeg cannot decode.", final=True
+            )
+        rate = Fraction(self._video.average_rate or self._video.guessed_rate or USUAL_RATE)
+        # the encoders' chroma has half the size
+        format_ = Format(
+            context.width & ~1,
+            context.height & ~1,
+            rate if 0 < rate <= MOST_RATE else USUAL_RATE,
+            self._encoding.bits,
+        )
+        try:
+            self._encoder, first = choose(format_, (self._encoder,) if self._encoder else PREFERRED)
+            return EncodedPicture(self._encoder, format_, first, live=self.live, decoder=context)
+        except NoEncoderError as error:
+            raise SourceError(
+                f"{self.name} must be encoded, and no encoder can: {error}.", final=True
+            ) from None
 
     def _describe(self) -> tuple[Track, ...]:
         try:
-            fmtp = self._bitstream.fmtp
+            fmtp = self._picture.bitstream.fmtp
         except CodecError as error:
             raise SourceError(f"{self.name} cannot be offered: {error}", final=not self.live) from None
-        tracks = [Track(Mid("0"), "video", self._bitstream.codec, 90_000, fmtp)]
+        tracks = [Track(Mid("0"), "video", self._picture.bitstream.codec, 90_000, fmtp, self._encoder)]
         if self._audio is not None:
-            tracks.append(Track(Mid("1"), "audio", Codec.OPUS, 48_000, "minptime=10;useinbandfec=1"))
-        elif self._container.streams.audio:
-            name = _codec_name(self._container.streams.audio[0])
-            self.warnings.append(f"The sound of {self.name} is {name}, not Opus: it is not sent.")
+            encoder = "libopus" if self._sound is not None else ""
+            tracks.append(Track(Mid("1"), "audio", Codec.OPUS, 48_000, "minptime=10;useinbandfec=1", encoder))
         return tuple(tracks)
 
     def _advice(self) -> str:
-        given = self.name if self._is_address else shlex.quote(self.url)
-        return f"Convert it: ffmpeg -i {given} -c:v libx264 -profile:v baseline -bf 0 -g 60 -c:a libopus converted.mp4"
-
-
-def shown(url: str) -> str:
-    """Return an address without what may be secret in it: user, password, query."""
-    if "://" not in url:
-        return url
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        given = self.name if self.address.remote else shlex.quote(self.address.url)
+        return (
+            "Publish it with --encode, or convert it: "
+            f"ffmpeg -i {given} -c:v libx264 -profile:v baseline -bf 0 -g 60 -c:a libopus converted.mp4"
+        )
 
 
 def _words(error: BaseException) -> str:

@@ -115,6 +115,20 @@ async def test_it_publishes_anew_when_the_connection_is_lost(
     assert "The connection ended. Closed by the peer." in capsys.readouterr().err
 
 
+async def test_what_cannot_be_passed_through_is_encoded_instead(
+    endpoint: WhipEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_clip(tmp_path / "clip.mp4", b_frames=2, options={"b-adapt": "0"})
+    wishes = Wishes("ward", "field", "Field")
+    async with asyncio.timeout(60):
+        assert await command._until_stopped(str(path), False, endpoint.url, TOKEN, wishes) == 0
+    await until(lambda: len(endpoint.frames()) == 20)
+    captured = capsys.readouterr()
+    assert "has B-frames" in captured.err
+    assert "It is encoded instead." in captured.err
+    assert ", encoded by " in captured.out
+
+
 async def test_an_expired_link_ends_it(
     endpoint: WhipEndpoint, clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from media.codecs.packetisation import split_avcc
 from media.plane import Extension
 from media.rtp.extensions import AbsCaptureTime
 from media.rtp.ntp import unix_from_ntp
+from media.rtp.packet import RtpPacket
 from media.rtp.rtcp import SenderReport
 from server.publisher.session import ConnectionLostError, Session, Status, Wishes
 from server.publisher.source import Source, SourceError
@@ -294,3 +295,20 @@ async def test_a_server_that_is_not_there_may_come_back(clip: Path) -> None:
     with pytest.raises(WhipError, match="cannot be reached") as caught:
         await asyncio.wait_for(running.task, 30)
     assert not caught.value.final
+
+
+async def test_who_asks_an_encoder_for_a_key_frame_is_sent_one(endpoint: WhipEndpoint) -> None:
+    running = Running(endpoint, Path("lavfi:testsrc2=size=320x180:rate=25"))
+    await running.until(lambda: len(endpoint.frames()) > 10)
+    assert sum(_is_key(frame) for frame in endpoint.frames()) == 1
+    before = len(endpoint.frames())
+    endpoint.want_key_frame()
+    await running.until(lambda: sum(_is_key(frame) for frame in endpoint.frames()) == 2)
+    # without being asked it makes one in 250 pictures
+    assert len(endpoint.frames()) < before + 100
+    await running.stop()
+
+
+def _is_key(frame: list[RtpPacket]) -> bool:
+    units = h264.depacketise(packet.payload for packet in frame)
+    return any(unit[0] & 0x1F == 5 for unit in units)
