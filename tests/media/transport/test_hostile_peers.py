@@ -10,7 +10,7 @@ import pytest
 from aiortc.rtcsctptransport import RTCSctpTransport
 from google_crc32c import value as crc32c
 
-from media.plane import Drop
+from media.plane import Address, Drop
 from media.transport import Endpoint, TransportState
 from media.transport.sctp import MAX_CHANNELS, MAX_LABEL, MAX_WAITING
 from media.transport.stun import Attribute, Message, MessageClass
@@ -138,8 +138,8 @@ async def test_a_peer_with_the_password_may_move(
     username = f"{parameters.ufrag}:{client.transport.parameters.ufrag}"
     stranger.sendto(check(username, parameters.pwd), plane.address[:2])
     answer = await answered(stranger)
-    assert answer.mapped_address == stranger.getsockname()
-    assert plane._selected[server.transport.id] == stranger.getsockname()
+    assert answer.mapped_address == Address(*stranger.getsockname())
+    assert plane._selected[server.transport.id] == Address(*stranger.getsockname())
 
 
 def association(heard: Heard) -> RTCSctpTransport:
