@@ -113,14 +113,17 @@ void offer(struct plane *plane, struct consumer *consumer, struct packet *packet
 {
     struct pacer *pacer = consumer->transport->pacer;
     bool repeat = kind == SENDING_REPEAT;
-    if (pacer == NULL || pacer->rate == 0 || consumer->producer->codec == CODEC_OPUS ||
-        (pacer->free_at <= plane->now && pacer->repeats.count == 0 && (repeat || pacer->video.count == 0))) {
+    if (pacer == NULL || pacer->rate == 0 || consumer->producer->codec == CODEC_OPUS) {
         forward(plane, consumer, packet, out, kind);
         return;
     }
     if (packet->key_frame) {
         consumer->key_frame_seen = true;
         consumer->key_frame_timestamp = packet->timestamp;
+    }
+    if (pacer->free_at <= plane->now && pacer->repeats.count == 0 && (repeat || pacer->video.count == 0)) {
+        forward(plane, consumer, packet, out, kind);
+        return;
     }
     struct waiting waiting = {.consumer = consumer,
                               .encoding = packet->encoding,

@@ -78,10 +78,10 @@ class Delivery(Members):
         """Send a packet now, or when it is its turn."""
         peer = self._transport(consumer.spec.transport)
         pacer = peer.pacer
+        key_frame = pacer.belongs_to_key_frame(consumer, held)
         if not pacer.rate or not producer.is_video or pacer.goes_at_once(self._now, repeat=repeat):
             self._forward(producer, consumer, held, out, repeat=repeat)
             return
-        key_frame = pacer.belongs_to_key_frame(consumer, held)
         waiting = Waiting(producer, consumer, held, out, repeat, self._now, key_frame)
         if not pacer.put(waiting):
             self._drop(Drop.PACER_FULL)

@@ -321,7 +321,7 @@ class ReferencePlane(Delivery):
             self._drop(Drop.MALFORMED)
             return
         for packet_type, fmt, body in packets:
-            if packet_type == TRANSPORT_FEEDBACK and fmt == TRANSPORT_WIDE and len(body) >= 8:
+            if packet_type == TRANSPORT_FEEDBACK and fmt == TRANSPORT_WIDE:
                 self._receive_feedback(peer, body[8:], time)
                 continue
             # a NACK of nothing is not the plane's to judge

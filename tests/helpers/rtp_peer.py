@@ -43,7 +43,7 @@ def make_session(profile: str, secret: str, *, inbound: bool) -> Session:
 class Peer:
     """Speak SRTP with the plane; `rtp`, `rtcp` and `raw` are what arrived so far, in order.
 
-    `datagrams` are the bytes of all that arrived, `repeated` those that SRTP had seen before.
+    `plain` are the bytes of `rtp`, `datagrams` those of all that arrived, `repeated` those that SRTP had seen before.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Peer:
         self._protecting = make_session(profile, f"{transport} to plane", inbound=False)
         self._unprotecting = make_session(profile, f"{transport} from plane", inbound=True)
         self.rtp: list[RtpPacket] = []
+        self.plain: list[bytes] = []
         self.rtcp: list[bytes] = []
         self.raw: list[bytes] = []
         self.datagrams: list[bytes] = []
@@ -102,6 +103,7 @@ class Peer:
                     raise AssertionError("The plane sent what its peer cannot decrypt.") from error
                 self.repeated.append(data)
                 return
+            self.plain.append(plain)
             self.rtp.append(RtpPacket.parse(plain))
 
     def nacked(self, ssrc: int) -> list[int]:

@@ -17,14 +17,20 @@ from tests.helpers.rtp_peer import PROFILES
 
 from .bad_datagrams import BadDatagrams
 from .closing import Closing
+from .feedback_from_subscribers import FeedbackFromSubscribers
+from .feedback_to_publishers import FeedbackToPublishers
 from .forwarding import Forwarding
 from .header_extensions import HeaderExtensions
 from .losses import Losses
 from .observing import Observing
+from .pacing import Pacing
+from .probing import Probing
+from .protection import Protection
 from .repeats import Repeats
+from .round_trips import RoundTrips
 from .starting import Starting
 
-__all__ = ["PlaneBehaviour"]
+__all__ = ["CongestionBehaviour", "PlaneBehaviour"]
 
 
 class PlaneBehaviour(
@@ -36,6 +42,22 @@ class PlaneBehaviour(
     def profile(self, request: pytest.FixtureRequest) -> str:
         """Name the SRTP profile of all peers."""
         return str(request.param)
+
+    @pytest.fixture
+    def harness(self, profile: str) -> Iterator[PlaneHarness]:
+        """Provide the harness: the class that inherits does."""
+        raise NotImplementedError
+
+
+class CongestionBehaviour(
+    FeedbackFromSubscribers, FeedbackToPublishers, Pacing, Probing, Protection, RoundTrips
+):
+    """All behaviour tests of congestion control and repair, with the profile that browsers negotiate."""
+
+    @pytest.fixture
+    def profile(self) -> str:
+        """Name the SRTP profile of all peers."""
+        return "AEAD_AES_128_GCM"
 
     @pytest.fixture
     def harness(self, profile: str) -> Iterator[PlaneHarness]:
