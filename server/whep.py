@@ -21,7 +21,7 @@ from .conductor import Conductor
 from .member import Member
 from .service import Service
 from .wall import Wall
-from .wish import Sessions, read_offer, unavailable
+from .wish import Sessions, read_offer, refused, unavailable
 
 
 def add_routes(application: web.Application, service: Service) -> None:
@@ -59,7 +59,7 @@ class Whep:
             member = conductor.join(claims, watching=False)
         except RoomError as error:
             conductor.pump()
-            raise unavailable(str(error)) from None
+            raise refused(error) from None
         try:
             wall = _wall(service, conductor, member, source, pinned)
         except RuntimeError:

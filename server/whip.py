@@ -27,7 +27,7 @@ from signalling.tokens import is_room_name
 
 from .bearer import bearer, demand
 from .service import Service
-from .wish import Sessions, read, read_offer, unavailable
+from .wish import Sessions, read, read_offer, refused, unavailable
 
 #: A sending time of a barcode has about 100 bytes.
 MOST_BARCODE = 4096
@@ -62,7 +62,7 @@ class Whip:
             member = conductor.join(claims, watching=False)
         except RoomError as error:
             conductor.pump()
-            raise unavailable(str(error)) from None
+            raise refused(error) from None
         try:
             answer, tracks = member.publication.offer(offer)
             _demand_all(offer, answer, len(tracks))

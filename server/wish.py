@@ -28,6 +28,7 @@ from media.sdp import (
 from media.transport.transport import Transport
 from signalling.messages import SDP_LIMIT
 from signalling.rate import TokenBucket
+from signalling.room import RoomError
 
 from .bearer import bearer
 from .conductor import Conductor
@@ -267,6 +268,11 @@ async def read(request: web.Request, limit: int) -> bytes:
     if len(body) > limit:
         raise web.HTTPBadRequest(text=f"At most {limit} bytes are taken.")
     return body
+
+
+def refused(error: RoomError) -> web.HTTPException:
+    """Make the answer to who may not come in: 503 while the room is full, else 403."""
+    return unavailable(str(error)) if error.code == "room_full" else web.HTTPForbidden(text=str(error))
 
 
 def unavailable(sentence: str) -> web.HTTPServiceUnavailable:

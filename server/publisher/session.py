@@ -120,7 +120,8 @@ class Session:
         finally:
             # what was cancelled may still say goodbye, for a short while
             with contextlib.suppress(WhipError, TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._whip.end()), 3)
+                async with asyncio.timeout(3):
+                    await self._whip.end()
             await self._endpoint.close()
 
     async def _connect(self) -> None:

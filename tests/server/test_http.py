@@ -72,7 +72,16 @@ async def test_an_error_is_a_code_and_a_sentence(
     assert answer.headers["content-type"].startswith("application/json")
 
 
-@pytest.mark.parametrize("method_and_path", ["GET /api/recordings", "POST /api/replay", "POST /whip/ward"])
+@pytest.mark.parametrize(
+    "method_and_path",
+    [
+        "GET /api/recordings",
+        "GET /api/recordings/r",
+        "POST /api/replay",
+        "POST /whip/ward",
+        "POST /whep/ward",
+    ],
+)
 @pytest.mark.parametrize(
     "write",
     [
