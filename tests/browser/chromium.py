@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 
-#: The binary behind Debian's wrapper script; elsewhere whatever Chrome or Playwright's own build there is.
-DEBIAN = Path("/usr/lib/chromium/chromium")
+from loadtests.chromium import FLAGS, browser, executable
 
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--allow-loopback-in-peer-connection",
-    "--autoplay-policy=no-user-gesture-required",
-]
+__all__ = ["FLAGS", "browser", "executable"]
 
 #: Milliseconds that a page may take for a step: decoding in software shares two cores with everything else.
 PATIENCE = 30_000
@@ -37,26 +20,6 @@ TABLET = (1024, 768)
 
 #: Where screenshots are kept.
 SCREENSHOTS = Path("build/screenshots")
-
-
-def executable() -> str | None:
-    """Find the browser; None lets Playwright take its own."""
-    if DEBIAN.is_file():
-        return str(DEBIAN)
-    return shutil.which("google-chrome")
-
-
-@contextlib.asynccontextmanager
-async def browser(*more: str) -> AsyncIterator[Browser]:
-    """Start a browser."""
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(
-            executable_path=executable(), args=[*FLAGS, *more], headless=True
-        )
-        try:
-            yield started
-        finally:
-            await started.close()
 
 
 async def person(
