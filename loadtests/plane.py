@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -28,7 +28,7 @@ from pylibsrtp import Policy, Session
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
 from media.native import NativePlane, _native
-from media.plane import Address, Codec, ConsumerSpec, EncodingSpec, ProducerSpec
+from media.plane import Address, Codec, ConsumerSpec, EncodingSpec, Extension, ProducerSpec
 
 #: A 4K stream of 20 Mbit/s at 60 frames a second: 35 packets a frame, the last one short.
 PAYLOAD = 1188
@@ -66,10 +66,13 @@ class PlaneResult:
     receivers: str = "loopback sockets that one thread reads without UDP GRO, in both measurements"
 
 
-def measure(consumers: int, bursts: int) -> PlaneResult:
-    """Measure both in turns, so that a busy machine disturbs them alike."""
+def measure(consumers: int, bursts: int, *, wide: bool = False) -> PlaneResult:
+    """Measure both in turns, so that a busy machine disturbs them alike.
+
+    `wide`: consumers are sent transport-wide numbers, and each packet is entered in its transport's window.
+    """
     with _receivers(consumers) as addresses:
-        feed = _Feed(addresses, bursts)
+        feed = _Feed(addresses, bursts, wide=wide)
         plane_rates, limit_rates = [], []
         pairs = [(address.host, address.port) for address in addresses]
         sizes = [PAYLOAD + 12 + TAG] * (BURST - 1) + [LAST_PAYLOAD + 12 + TAG]
@@ -108,7 +111,7 @@ def measure(consumers: int, bursts: int) -> PlaneResult:
 class _Feed:
     """A plane with its consumers, and a publisher whose packets are protected before the clock starts."""
 
-    def __init__(self, receivers: list[Address], bursts: int) -> None:
+    def __init__(self, receivers: list[Address], bursts: int, *, wide: bool) -> None:
         self.plane = NativePlane()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
@@ -117,7 +120,7 @@ class _Feed:
         self._sent = 0
         self._consumers = len(receivers)
         publisher = TransportId(1)
-        send = self._connect(publisher, self._socket.getsockname())
+        send = self._connect(publisher, Address(*self._socket.getsockname()))
         producer = ProducerId(1)
         self.plane.add_producer(
             ProducerSpec(producer, publisher, Codec.VP8, 90_000, 96, (EncodingSpec(Ssrc(1)),))
@@ -125,7 +128,11 @@ class _Feed:
         for i, address in enumerate(receivers):
             transport = TransportId(2 + i)
             self._connect(transport, address)
-            self.plane.add_consumer(ConsumerSpec(ConsumerId(1 + i), producer, transport, 96, Ssrc(100 + i)))
+            spec = ConsumerSpec(ConsumerId(1 + i), producer, transport, 96, Ssrc(100 + i))
+            if wide:
+                ids = tuple(1 if one is Extension.TRANSPORT_WIDE else 0 for one in Extension)
+                spec = replace(spec, rtx_payload_type=97, rtx_ssrc=Ssrc(1000 + i), extensions=ids)
+            self.plane.add_consumer(spec)
         self._packets = [[send.protect(packet) for packet in _burst(number)] for number in range(bursts)]
 
     def _connect(self, transport: TransportId, address: Address) -> Session:
@@ -198,7 +205,7 @@ def _receivers(count: int) -> Iterator[list[Address]]:
     for opened in sockets:
         opened.bind(("127.0.0.1", 0))
     drain = _native.bare_drain([opened.fileno() for opened in sockets])
-    yield [opened.getsockname() for opened in sockets]
+    yield [Address(*opened.getsockname()) for opened in sockets]
     del drain
     for opened in sockets:
         opened.close()
@@ -219,9 +226,10 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtests plane", description=__doc__)
     parser.add_argument("--consumers", type=int, default=15)
     parser.add_argument("--bursts", type=int, default=800, help="frames of 35 packets (default: %(default)s)")
+    parser.add_argument("--wide", action="store_true", help="with transport-wide numbers")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(arguments)
-    result = measure(options.consumers, options.bursts)
+    result = measure(options.consumers, options.bursts, wide=options.wide)
     text = f"""\
 One publisher to {result.consumers} consumers, AES-128-GCM, {result.packet_bytes}-byte packets, bursts of {BURST}
   plane    {result.packets_per_cpu_s:>12,} packets per CPU second ({result.packets:,} packets, {result.lost:,} lost)

@@ -24,10 +24,16 @@ class ProbeSocket:
     receive_buffer = send_buffer = 0
     realtime = False
 
-    def __init__(self, probe: Probe, capture_time_id: int = 0, host: str = LOOPBACK) -> None:
-        """`capture_time_id`: the header extension in which received packets bear the time of sending."""
+    def __init__(
+        self, probe: Probe, capture_time_id: int = 0, host: str = LOOPBACK, wide_id: int = 0
+    ) -> None:
+        """`capture_time_id`: the header extension in which received packets bear the time of sending.
+
+        `wide_id`: that of their transport-wide number; then the probe sends feedback.
+        """
         self._probe = probe
         self.capture_time_id = capture_time_id
+        self.wide_id = wide_id
         self.index, port = probe.open(host)
         self.address = Address(host, port)
         self._remote: Address | None = None
@@ -65,7 +71,14 @@ class ProbeSocket:
     def set_keys(self, transport: TransportId, receive: Session, send: Session) -> None:
         """See media.plane.Plane."""
         assert self._remote is not None
-        self._probe.set_keys(self.index, receive, send, self._remote, capture_time_id=self.capture_time_id)
+        self._probe.set_keys(
+            self.index,
+            receive,
+            send,
+            self._remote,
+            capture_time_id=self.capture_time_id,
+            wide_id=self.wide_id,
+        )
 
     def send_datagram(self, address: Address, data: bytes) -> None:
         """See media.plane.Plane."""
@@ -171,9 +184,11 @@ class ProbePump:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self.probe.fileno(), self._read)
 
-    def open(self, capture_time_id: int = 0, host: str = LOOPBACK) -> tuple[ProbeSocket, Endpoint]:
+    def open(
+        self, capture_time_id: int = 0, host: str = LOOPBACK, wide_id: int = 0
+    ) -> tuple[ProbeSocket, Endpoint]:
         """Make one more client, on an address of this machine."""
-        socket = ProbeSocket(self.probe, capture_time_id, host)
+        socket = ProbeSocket(self.probe, capture_time_id, host, wide_id)
         self._sockets[socket.index] = socket
         endpoint = Endpoint(socket, certificate=self._certificate)
         self._endpoints.append(endpoint)

@@ -152,7 +152,10 @@ async def add_expert(server: ServerUnderLoad, pump: ProbePump, number: int, fiel
 
     caller = Caller(server.url, server.token("expert", f"Expert {number + 1}"), on_notice)
     await caller.join()
-    socket, endpoint = pump.open(OUR_EXTENSION_IDS[Extension.ABS_CAPTURE_TIME])
+    socket, endpoint = pump.open(
+        OUR_EXTENSION_IDS[Extension.ABS_CAPTURE_TIME],
+        wide_id=OUR_EXTENSION_IDS[Extension.TRANSPORT_WIDE],
+    )
     transport = endpoint.create(IceRole.CLIENT)
     watched = 0
     while watched < fields:

@@ -126,7 +126,15 @@ class Probe:
     def open(self, host: str, /) -> tuple[int, int]: ...
     def send(self, socket: int, host: str, port: int, data: bytes, /) -> None: ...
     def set_keys(
-        self, socket: int, receive: int, send: int, host: str, port: int, capture_time_id: int, /
+        self,
+        socket: int,
+        receive: int,
+        send: int,
+        host: str,
+        port: int,
+        capture_time_id: int,
+        wide_id: int,
+        /,
     ) -> None: ...
     def send_rtcp(self, socket: int, data: bytes, /) -> None: ...
     def start_sending(

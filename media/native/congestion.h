@@ -5,6 +5,7 @@
 #define KONSIL_CONGESTION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct consumer;
@@ -33,6 +34,14 @@ struct arrivals {
     uint32_t ssrc;
     uint32_t ticks[ARRIVALS];
 };
+
+#define ARRIVALS_ROOM 1200
+
+/* Note a packet; whether it was the first with its number. `due` says when to tell. */
+bool arrivals_note(struct arrivals *arrivals, int64_t now, uint16_t number, int64_t arrival, uint32_t ssrc);
+/* Write a compound packet, ARRIVALS_ROOM bytes at most, of as many arrivals as fit, each within 8 s of the one
+ * before; return its size, 0 when all is told. */
+size_t arrivals_tell(struct arrivals *arrivals, uint8_t *data);
 
 /* sent_window.c: what was sent, by transport-wide number. */
 struct sent {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "addresses.h"
+#include "congestion.h"
 #include "histogram.h"
 #include "ring.h"
 #include "srtp.h"
@@ -37,7 +38,8 @@ struct probe_socket {
     _Atomic(void *) receive_session, send_session;
     struct sockaddr_storage remote;
     socklen_t remote_size;
-    int capture_time_id;
+    int capture_time_id, wide_id;
+    struct arrivals arrivals; /* told to the sender where `wide_id` is set */
     struct probe_stream streams[PROBE_STREAMS];
     _Atomic int stream_count;
     uint32_t overflow;

@@ -101,12 +101,28 @@ class Probe:
         return events
 
     def set_keys(
-        self, socket: int, receive: Session, send: Session, remote: Address, *, capture_time_id: int = 0
+        self,
+        socket: int,
+        receive: Session,
+        send: Session,
+        remote: Address,
+        *,
+        capture_time_id: int = 0,
+        wide_id: int = 0,
     ) -> None:
-        """Hand the SRTP sessions over. `capture_time_id`: where received packets bear their stamp."""
+        """Hand the SRTP sessions over. `capture_time_id`: where received packets bear their stamp.
+
+        `wide_id`: where they bear transport-wide numbers, whose arrivals are then told to the sender.
+        """
         self._sessions.append((receive, send))
         self._native.set_keys(
-            socket, session_pointer(receive), session_pointer(send), remote.host, remote.port, capture_time_id
+            socket,
+            session_pointer(receive),
+            session_pointer(send),
+            remote.host,
+            remote.port,
+            capture_time_id,
+            wide_id,
         )
 
     def send_rtcp(self, socket: int, data: bytes) -> None:

@@ -90,11 +90,14 @@ static void measure_rtp(struct probe_socket *socket, const uint8_t *data, size_t
     uint8_t ids[EXTENSIONS] = {0};
     struct layout layout;
     ids[EXTENSION_ABS_CAPTURE_TIME] = (uint8_t)socket->capture_time_id;
+    ids[EXTENSION_TRANSPORT_WIDE] = (uint8_t)socket->wide_id;
     struct probe_stream *stream = stream_of(socket, read_32(data + 8));
     if (stream == NULL || !parse_layout(data, size, ids, &layout)) {
         count_up(&socket->other, 1);
         return;
     }
+    if (layout.wide != 0)
+        arrivals_note(&socket->arrivals, monotonic_ns(), read_16(data + layout.wide), arrival, stream->ssrc);
     follow(stream, read_16(data + 2));
     count_up(&stream->packets, 1);
     count_up(&stream->bytes, size);
@@ -201,6 +204,22 @@ static void receive_messages(struct probe *probe, int index, struct receive_room
     }
 }
 
+/* Tell the sender what arrived, if it is time. */
+static void tell_arrivals(struct probe_socket *socket)
+{
+    uint8_t data[ARRIVALS_ROOM + SRTP_ROOM];
+    if (socket->arrivals.waiting == 0 || monotonic_ns() < socket->arrivals.due)
+        return;
+    pthread_mutex_lock(&socket->sending);
+    for (size_t size; (size = arrivals_tell(&socket->arrivals, data)) > 0;) {
+        int length = (int)size;
+        if (srtp.protect_rtcp(socket->send_session, data, &length) == SRTP_OK)
+            sendto(socket->descriptor, data, (size_t)length, 0, (struct sockaddr *)&socket->remote,
+                   socket->remote_size);
+    }
+    pthread_mutex_unlock(&socket->sending);
+}
+
 void *probe_receive(void *argument)
 {
     struct probe *probe = argument;
@@ -219,6 +238,9 @@ void *probe_receive(void *argument)
         int ready = epoll_wait(probe->epoll, events, 64, 50);
         for (int i = 0; i < ready; i++)
             receive_messages(probe, (int)events[i].data.u32, room);
+        int sockets = atomic_load_explicit(&probe->socket_count, memory_order_acquire);
+        for (int i = 0; i < sockets; i++)
+            tell_arrivals(probe->sockets[i]);
     }
     return NULL;
 }

@@ -183,18 +183,18 @@ static PyObject *send_method(PyObject *object, PyObject *arguments)
 static PyObject *set_keys_method(PyObject *object, PyObject *arguments)
 {
     struct probe *probe = probe_of(object);
-    int index, capture_time_id;
+    int index, capture_time_id, wide_id;
     unsigned long long receive, send;
     const char *host;
     unsigned short port;
     struct address address;
     if (probe == NULL ||
-        !PyArg_ParseTuple(arguments, "iKKsHi", &index, &receive, &send, &host, &port, &capture_time_id))
+        !PyArg_ParseTuple(arguments, "iKKsHii", &index, &receive, &send, &host, &port, &capture_time_id, &wide_id))
         return NULL;
     struct probe_socket *socket = socket_of(probe, index);
     if (socket == NULL)
         return NULL;
-    if (!address_from_text(&address, host, port) || capture_time_id < 0 ||
+    if (!address_from_text(&address, host, port) || capture_time_id < 0 || wide_id < 0 || wide_id > 14 ||
         (capture_time_id > 14 && capture_time_id != PROBE_STAMP_IN_PAYLOAD))
         return PyErr_Format(PyExc_ValueError, "an address in numbers, and an extension id of 1 to 14, 0 or 255");
     pthread_mutex_lock(&socket->sending);
@@ -202,6 +202,7 @@ static PyObject *set_keys_method(PyObject *object, PyObject *arguments)
     if (socket->remote_size == 0)
         socket->remote_size = address_to_socket(&address, AF_INET6, &socket->remote);
     socket->capture_time_id = capture_time_id;
+    socket->wide_id = wide_id;
     atomic_store_explicit(&socket->send_session, (void *)(uintptr_t)send, memory_order_release);
     atomic_store_explicit(&socket->receive_session, (void *)(uintptr_t)receive, memory_order_release);
     pthread_mutex_unlock(&socket->sending);

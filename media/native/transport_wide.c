@@ -12,17 +12,14 @@
 #define HURRY_PACKETS 20
 #define MAX_WAITING 200        /* with so many a feedback leaves at once */
 #define GRID (5 * MILLISECOND) /* the feedbacks of many publishers leave in few turns */
-#define MAX_TOLD 400           /* arrivals a packet: 2 bytes for each, and chunks: some 1,100 bytes */
+#define MAX_TOLD 400           /* arrivals a packet: 2 bytes for each, and chunks, are less than ARRIVALS_ROOM */
 #define LOCAL_SSRC 1           /* as whom we report; libwebrtc's receivers say the same */
 #define MAX_RUN 0x1fff
 #define ONE_BIT 14
 #define TWO_BITS 7
 
-void wide_arrived(struct plane *plane, struct transport *transport, uint16_t number, int64_t arrival, uint32_t ssrc)
+bool arrivals_note(struct arrivals *arrivals, int64_t now, uint16_t number, int64_t arrival, uint32_t ssrc)
 {
-    struct arrivals *arrivals = transport->arrivals;
-    if (arrivals == NULL)
-        return;
     /* begins above 0, so that what is late at the beginning is not below it */
     uint64_t extended = arrivals->started
                             ? arrivals->highest + (uint64_t)(int64_t)(int16_t)(number - (uint16_t)arrivals->highest)
@@ -37,7 +34,7 @@ void wide_arrived(struct plane *plane, struct transport *transport, uint16_t num
         arrivals->ticks[(arrivals->highest + 1) % ARRIVALS] = 0;
     uint32_t *tick = &arrivals->ticks[extended % ARRIVALS];
     if (arrivals->highest - extended >= ARRIVALS || *tick != 0)
-        return;
+        return false;
     *tick = (uint32_t)(arrival / TICK);
     *tick += *tick == 0;
     arrivals->ssrc = ssrc;
@@ -46,18 +43,12 @@ void wide_arrived(struct plane *plane, struct transport *transport, uint16_t num
     if (arrivals->highest - arrivals->told >= ARRIVALS)
         arrivals->told = arrivals->highest - ARRIVALS + 1;
     if (arrivals->waiting++ == 0) {
-        int64_t due = plane->now + (arrivals->patience != 0 ? arrivals->patience : PATIENCE);
+        int64_t due = now + (arrivals->patience != 0 ? arrivals->patience : PATIENCE);
         arrivals->due = (due + GRID - 1) / GRID * GRID;
     } else if (arrivals->waiting == MAX_WAITING) {
-        arrivals->due = plane->now;
+        arrivals->due = now;
     }
-    if (!arrivals->listed) {
-        arrivals->listed = true;
-        arrivals->next = plane->telling;
-        plane->telling = arrivals;
-    }
-    if (arrivals->due < plane->feedback_timer)
-        plane->feedback_timer = arrivals->due;
+    return true;
 }
 
 static int all_of(const uint8_t *symbols, int count)
@@ -98,12 +89,16 @@ static uint8_t *put_chunks(const uint8_t *symbols, int count, uint8_t *out)
     return out;
 }
 
-/* One packet, from `told` on: as many as fit, each within 8 s of the one before. */
-static void tell(struct plane *plane, struct arrivals *arrivals)
+size_t arrivals_tell(struct arrivals *arrivals, uint8_t *data)
 {
+    if (arrivals->told > arrivals->highest)
+        return 0;
+    if (arrivals->waiting > 0)
+        arrivals->patience = arrivals->waiting >= HURRY_PACKETS ? HURRY : PATIENCE;
+    arrivals->waiting = 0;
     uint8_t symbols[ARRIVALS], deltas[2 * MAX_TOLD];
     /* an empty receiver report comes first (RFC 3550, section 6.1) */
-    uint8_t data[8 + 20 + 2 * (ARRIVALS / TWO_BITS + 1) + sizeof deltas + 4] = {0x80, 201, 0, 1};
+    memcpy(data, (uint8_t[]){0x80, 201, 0, 1}, 4);
     uint8_t *feedback = data + 8;
     int count = 0, arrived = 0, size = 0; /* `count` ends behind the last arrival */
     uint32_t last = 0, reference = 0;
@@ -144,8 +139,21 @@ static void tell(struct plane *plane, struct arrivals *arrivals)
         *end++ = 0;
     write_16(feedback + 2, (uint16_t)((end - feedback) / 4 - 1));
     arrivals->told += (uint64_t)count;
-    if (send_rtcp(plane, arrivals->transport, data, (size_t)(end - data)))
-        count_up(&arrivals->transport->feedback_out, 1);
+    return (size_t)(end - data);
+}
+
+void wide_arrived(struct plane *plane, struct transport *transport, uint16_t number, int64_t arrival, uint32_t ssrc)
+{
+    struct arrivals *arrivals = transport->arrivals;
+    if (arrivals == NULL || !arrivals_note(arrivals, plane->now, number, arrival, ssrc))
+        return;
+    if (!arrivals->listed) {
+        arrivals->listed = true;
+        arrivals->next = plane->telling;
+        plane->telling = arrivals;
+    }
+    if (arrivals->due < plane->feedback_timer)
+        plane->feedback_timer = arrivals->due;
 }
 
 void wide_tell(struct plane *plane)
@@ -162,10 +170,10 @@ void wide_tell(struct plane *plane)
             link = &arrivals->next;
             continue;
         }
-        arrivals->patience = arrivals->waiting >= HURRY_PACKETS ? HURRY : PATIENCE;
-        arrivals->waiting = 0;
-        while (arrivals->told <= arrivals->highest)
-            tell(plane, arrivals);
+        uint8_t data[ARRIVALS_ROOM];
+        for (size_t size; (size = arrivals_tell(arrivals, data)) > 0;)
+            if (send_rtcp(plane, arrivals->transport, data, size))
+                count_up(&arrivals->transport->feedback_out, 1);
         arrivals->listed = false;
         *link = arrivals->next;
     }
