@@ -8,7 +8,7 @@ import ipaddress
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from media.ids import Ssrc
@@ -21,6 +21,7 @@ from media.sdp.formats import extension_ids
 from media.transport import Endpoint, TransportState
 
 from .pacing import COMPUTED_AHEAD, READ_AHEAD, Bursts, Pacer, Release
+from .reader import Reader
 from .source import AccessUnit, Source, SourceError
 from .stream import PAYLOAD_TYPES, Reception, Stream
 from .whip import Barcode, SessionEndedError, Whip, WhipError
@@ -30,6 +31,9 @@ CONNECT_TIMEOUT = 15.0
 
 #: A server that hears us reports each second; ICE would notice its end only after 30 s.
 SILENCE = 8.0
+
+#: A live source that gives nothing for this long has gone.
+SOURCE_SILENCE = 8.0
 
 #: Units read beyond what the pacer holds; of a computed picture no more than one.
 QUEUE = 16
@@ -97,10 +101,6 @@ class Session:
         self._pacer = Pacer(live=source.live, read_ahead=COMPUTED_AHEAD if source.computed else READ_AHEAD)
         self._bursts = {kind: Bursts() for kind in self._streams}
         self._wake = asyncio.Event()
-        self._failure: SourceError | None = None
-        self._units: asyncio.Queue[AccessUnit | None] = asyncio.Queue(
-            COMPUTED_QUEUE if source.computed else QUEUE
-        )
         self._heard = 0.0
         self._wanted = 0
         self._newest: tuple[AccessUnit, int] | None = None
@@ -173,7 +173,9 @@ class Session:
             self._endpoint.plane.add_consumer(stream.consumer_spec(self._transport.id, extensions, rtx=rtx))
 
     async def _send_all(self) -> None:
-        tasks = [asyncio.create_task(work) for work in (self._read(), self._report(), self._tell_times())]
+        ahead = COMPUTED_QUEUE if self._source.computed else QUEUE
+        self._reader = Reader(self._source, ahead, self._wake.set)
+        tasks = [asyncio.create_task(work) for work in (self._report(), self._tell_times())]
         sending = asyncio.create_task(self._send())
         try:
             done, _ = await asyncio.wait([sending, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -186,38 +188,24 @@ class Session:
             for task in (sending, *tasks):
                 task.cancel()
             await asyncio.gather(sending, *tasks, return_exceptions=True)
-        if self._failure is not None:
-            raise self._failure
+            if not await self._reader.stop():
+                self._source.leave()
+        # what came before a source broke was sent first
+        if self._reader.failure is not None:
+            raise self._reader.failure
         # the last packets may be asked for again
         await asyncio.sleep(0.1)
         self._transport.send_rtcp(build_compound([Goodbye(tuple(s.ssrc for s in self._streams.values()))]))
 
-    async def _read(self) -> None:
-        """Carry units from the source's thread into the queue."""
-        units = self._source.units()
-        try:
-            while True:
-                unit = await _in_thread(units)
-                self._warn()
-                await self._units.put(unit)
-                self._wake.set()
-                if unit is None:
-                    return
-        except SourceError as error:
-            # what came before the end is sent first
-            self._failure = error
-            await self._units.put(None)
-            self._wake.set()
-
     async def _send(self) -> None:
         """Send each burst when it is due."""
         while True:
-            while self._pacer.wants_more and not self._units.empty():
-                unit = self._units.get_nowait()
-                if unit is None:
-                    self._pacer.receive_end()
-                elif unit.kind in self._streams:
+            while self._pacer.wants_more and (unit := self._reader.take()) is not None:
+                self._warn()
+                if unit.kind in self._streams:
                     self._pacer.receive(unit)
+            if self._reader.finished:
+                self._pacer.receive_end()
             self._check_transport()
             now = time.monotonic()
             while (release := self._pacer.release(now)) is not None:
@@ -231,7 +219,7 @@ class Session:
             if (timer := self._pacer.get_timer()) is not None:
                 timers.append(timer)
             self._wake.clear()
-            if self._pacer.wants_more and not self._units.empty():
+            if self._pacer.wants_more and self._reader.waiting:
                 continue
             with contextlib.suppress(TimeoutError):
                 timeout = max(0.0, min(timers) - time.monotonic()) if timers else None
@@ -279,6 +267,11 @@ class Session:
                 )
             )
             before = (now, octets, video.frames)
+            # a camera's connection is watched by FFmpeg, a card's is not
+            if self._source.live and asyncio.get_running_loop().time() - self._reader.heard > SOURCE_SILENCE:
+                raise SourceError(
+                    f"{self._source.name} has been silent for {SOURCE_SILENCE:.0f} s.", final=False
+                )
             if now - self._heard > SILENCE:
                 raise ConnectionLostError(f"The server has not reported for {SILENCE:.0f} s.")
 
@@ -353,16 +346,6 @@ class Session:
         # what is passed through has no answer but its own next key frame
         self._wanted += 1
         self._source.want_key_frame()
-
-
-async def _in_thread(units: Iterator[AccessUnit]) -> AccessUnit | None:
-    """Take the next unit in a thread; when cancelled, wait until that thread is done with the source."""
-    taking = asyncio.ensure_future(asyncio.to_thread(next, units, None))
-    try:
-        return await asyncio.shield(taking)
-    except asyncio.CancelledError:
-        await asyncio.gather(taking, return_exceptions=True)
-        raise
 
 
 def _random_ssrc() -> Ssrc:

@@ -105,6 +105,7 @@ class Source:
         self._encoding = encoding
         self._timeline = Timeline()
         self._encoder = ""
+        self._left = False
         self._container = self._open()
         try:
             #: a source that comes in its own time; everything else is sent by its timestamps
@@ -150,9 +151,14 @@ class Source:
             self._begin_pass()
             self._timeline.begin_again()
 
+    def leave(self) -> None:
+        """Give the source up to the thread that is still in it; `close` does nothing then."""
+        self._left = True
+
     def close(self) -> None:
         """Close the file."""
-        self._container.close()
+        if not self._left:
+            self._container.close()
 
     def _begin_pass(self) -> None:
         self._video = self._find_video()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -81,3 +82,34 @@ async def test_a_live_stream_has_nothing_to_loop(tmp_path: Path) -> None:
     async with camera(path.read_bytes(), more) as url:
         with pytest.raises(SourceError, match="is live and has no end"):
             await asyncio.to_thread(Source, url, loop=True)
+
+
+async def test_a_card_that_gives_nothing_any_more_is_noticed_and_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe that nobody writes to holds FFmpeg as a stalled card does: no timeout wakes it."""
+    monkeypatch.setattr("server.publisher.session.SOURCE_SILENCE", 2.0)
+    monkeypatch.setattr("server.publisher.reader.STOP_TIMEOUT", 0.2)
+    path, pipe = write_clip(tmp_path / "camera.ts", frames=90), tmp_path / "card"
+    os.mkfifo(pipe)
+    # opened for both, it waits for nobody
+    card = os.open(pipe, os.O_RDWR)
+    try:
+        writing = asyncio.create_task(asyncio.to_thread(os.write, card, path.read_bytes()))
+        source = await asyncio.to_thread(Source, str(pipe))
+        source.live = True
+        async with whip_endpoint() as endpoint, Whip(endpoint.url, "token") as whip:
+            session = Session(
+                source, whip, Wishes("ward", "field", "Card"), show=lambda _: None, say=lambda _: None
+            )
+            with pytest.raises(SourceError, match=r"card has been silent for 2 s\.") as caught:
+                async with asyncio.timeout(60):
+                    await session.run()
+            assert not caught.value.final
+            assert len(endpoint.frames()) > 30
+            assert endpoint.ended
+        # the thread is still in there
+        source.close()
+        await writing
+    finally:
+        os.close(card)
