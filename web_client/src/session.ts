@@ -45,6 +45,10 @@ interface SessionEvents {
   announcement: Announcement;
 }
 
+/** TURN credentials are renewed when this share of their time is over, and tried again after a refusal. */
+const RENEW_SHARE = 0.75;
+const RENEW_RETRY_MS = 30_000;
+
 /** A failed media connection is asked for again at this pace, while the server can be reached. */
 const REWATCH_MS = 3000;
 
@@ -62,6 +66,9 @@ export class Session extends Emitter<SessionEvents> {
   #count = 0;
   #receiverFailed = false;
   #publisherFailed = false;
+  #seekingPath = false;
+  #iceServers: RTCIceServer[] = [];
+  #cancelRenewal: () => void = () => undefined;
   #askingForMarks = false;
   #cancelRetry: () => void = () => undefined;
 
@@ -85,8 +92,24 @@ export class Session extends Emitter<SessionEvents> {
     this.connection.start();
   }
 
+  /** TURN servers for connections to be made, with credentials that hold. */
+  get iceServers(): RTCIceServer[] {
+    return this.#iceServers;
+  }
+
+  /**
+   * The network has changed, or nothing comes any more: seek new ways for everything, while the old ones go on. The
+   * signalling goes first, since the restarts of both media connections are agreed on over it.
+   */
+  handleNetworkChange(): void {
+    if (this.connection.state === 'closed') return;
+    this.#seekingPath = true;
+    this.connection.handleNetworkChange();
+  }
+
   leave(): void {
     this.#cancelRetry();
+    this.#cancelRenewal();
     this.connection.close();
     this.receiver.reset();
     this.publisher.close();
@@ -122,6 +145,11 @@ export class Session extends Emitter<SessionEvents> {
       await this.connection.request(request);
       return true;
     } catch (error) {
+      if (error instanceof RequestError && error.code === 'disconnected' && this.connection.state === 'connected') {
+        // a second socket took over meanwhile: what may be said twice is, and negotiations begin anew by themselves
+        if (request.type === 'mute' || request.type === 'pause') return this.#tell(request);
+        if (request.type === 'answer' || request.type === 'restart_ice') return false;
+      }
       this.#announceRefusal('request_refused', error);
       return false;
     }
@@ -137,11 +165,12 @@ export class Session extends Emitter<SessionEvents> {
       this.emit('connection', state);
       if (state.state === 'closed') {
         this.#cancelRetry();
+        this.#cancelRenewal();
         this.receiver.reset();
         this.publisher.close();
       }
     });
-    this.connection.on('welcome', ({ welcome, resumed }) => this.#handleWelcome(welcome, resumed));
+    this.connection.on('welcome', ({ welcome, resumed, seamless }) => this.#handleWelcome(welcome, resumed, seamless));
     this.connection.on('notice', (notice) => this.#handleNotice(notice));
     this.connection.on('pong', ({ sentAt, serverTime }) => {
       this.clock.handlePong(sentAt, serverTime, this.#timers.now());
@@ -159,8 +188,9 @@ export class Session extends Emitter<SessionEvents> {
     this.room.on('producer_removed', (producer) => this.#frames.delete(producer));
   }
 
-  #handleWelcome(welcome: Welcome, resumed: boolean): void {
+  #handleWelcome(welcome: Welcome, resumed: boolean, seamless: boolean): void {
     const before = this.room.self;
+    this.#takeIceServers(welcome.ice_servers, welcome.ice_lifetime);
     this.clock.handleWelcome(welcome.time, this.#timers.now());
     if (!resumed) {
       this.replica.reset();
@@ -175,7 +205,22 @@ export class Session extends Emitter<SessionEvents> {
       for (const mark of this.replica.pending) void this.#add(mark);
       this.#healMedia();
     } else if (before !== null) this.publisher.restart();
-    if (before !== null) this.emit('announcement', { kind: resumed ? 'resumed' : 'rejoined' });
+    if (before !== null && !seamless) this.emit('announcement', { kind: resumed ? 'resumed' : 'rejoined' });
+  }
+
+  #takeIceServers(servers: RTCIceServer[], lifetime: number): void {
+    this.#iceServers = servers;
+    this.publisher.setIceServers(servers);
+    this.receiver.setIceServers(servers);
+    this.#cancelRenewal();
+    if (servers.length === 0) return;
+    const renew = (): void => {
+      this.connection.request({ type: 'ice_servers' }).then(
+        ({ ice_servers, ice_lifetime }) => this.#takeIceServers(ice_servers ?? [], ice_lifetime ?? lifetime),
+        () => (this.#cancelRenewal = this.#timers.after(RENEW_RETRY_MS, renew)),
+      );
+    };
+    this.#cancelRenewal = this.#timers.after(lifetime * 1000 * RENEW_SHARE, renew);
   }
 
   #handleNotice(notice: Notice): void {
@@ -207,6 +252,8 @@ export class Session extends Emitter<SessionEvents> {
     this.receiver.on('answer', ({ revision, sdp }) => void this.#tell({ type: 'answer', revision, sdp }));
     this.receiver.on('tracks', () => this.emit('tracks', undefined));
     this.receiver.on('state', () => this.emit('media', undefined));
+    this.receiver.on('path_lost', () => this.handleNetworkChange());
+    this.publisher.on('path_lost', () => this.handleNetworkChange());
     this.receiver.on('failed', () => {
       this.#receiverFailed = true;
       this.#healMedia();
@@ -227,9 +274,13 @@ export class Session extends Emitter<SessionEvents> {
     try {
       await this.publisher.handleReply(await this.connection.request(request));
     } catch (error) {
+      if (error instanceof RequestError && error.code === 'disconnected') {
+        // a connection that stands is kept, and its offer made again
+        if (!this.publisher.handleInterruption()) this.#publisherFailed = true;
+        return;
+      }
       this.publisher.handleRefusal();
-      if (error instanceof RequestError && error.code === 'disconnected') this.#publisherFailed = true;
-      else if (error instanceof RequestError) this.#announceRefusal('request_refused', error);
+      if (error instanceof RequestError) this.#announceRefusal('request_refused', error);
       // the browser itself could not take the server's answer
       else this.emit('announcement', { kind: 'request_refused', code: 'bad_sdp', message: String(error) });
     }
@@ -239,13 +290,22 @@ export class Session extends Emitter<SessionEvents> {
   #healMedia(): void {
     if (this.connection.state !== 'connected') return;
     this.#cancelRetry();
+    const seeking = this.#seekingPath;
+    this.#seekingPath = false;
     if (this.#publisherFailed) {
       this.#publisherFailed = false;
       this.publisher.restart();
+    } else {
+      if (seeking) this.publisher.restartIce();
+      void this.publisher.resume();
+    }
+    if (seeking && !this.#receiverFailed && this.receiver.connected) {
+      this.receiver.guard.handleRestart();
+      void this.#tell({ type: 'restart_ice' });
     }
     if (this.#receiverFailed) {
       this.#receiverFailed = false;
-      this.receiver.reset();
+      this.receiver.reset(true);
       void this.#tell({ type: 'rewatch' }).then((asked) => {
         if (asked) return;
         this.#receiverFailed = true;

@@ -165,3 +165,60 @@ test('unknown messages and broken text change nothing', async () => {
   server.socket.handlers.handleText('[1]');
   expect(states).toEqual(['connected']);
 });
+
+test('when the network changes a second socket takes over without a break', async () => {
+  await connect();
+  const states: string[] = [];
+  connection.on('state', ({ state }) => states.push(state));
+  const welcomes: boolean[] = [];
+  connection.on('welcome', ({ resumed, seamless }) => welcomes.push(resumed && seamless));
+  const [old] = server.sockets;
+  connection.handleNetworkChange();
+  connection.handleNetworkChange();
+  await settled();
+  expect(server.sockets.length).toBe(2);
+  expect(server.sent('hello')[0]).toMatchObject({ session: '9JX' });
+  // the old one is still in use, and told to go before the welcome has come
+  expect(old?.closed).toBe(false);
+  old?.handlers.handleText(JSON.stringify({ type: 'closed', code: 'taken_over', message: '' }));
+  old?.handlers.handleClose();
+  server.say(welcome());
+  expect([states, welcomes, old?.closed]).toEqual([[], [true], true]);
+  server.break();
+  expect(connection.state).toBe('reconnecting');
+});
+
+test('a second socket that nobody welcomes is given up, and the first goes on', async () => {
+  await connect();
+  server.away = true;
+  connection.handleNetworkChange();
+  for (let n = 0; n < 4; n += 1) {
+    timers.advance(1000);
+    server.sockets[0]?.handlers.handleText(JSON.stringify({ type: 'pong', id: 1, time: 0, server_time: 0 }));
+  }
+  expect(server.sockets.map(({ closed }) => closed)).toEqual([false, true]);
+  expect(connection.state).toBe('connected');
+});
+
+test('when the first socket breaks meanwhile the second one is what comes back', async () => {
+  await connect();
+  connection.handleNetworkChange();
+  await settled();
+  server.sockets[0]?.handlers.handleClose();
+  expect(connection.state).toBe('reconnecting');
+  server.say(welcome());
+  expect(connection.state).toBe('connected');
+  expect(server.sockets.length).toBe(2);
+});
+
+test('while reconnecting a change of the network ends the waiting', async () => {
+  await connect();
+  server.break();
+  for (let n = 0; n < 3; n += 1) {
+    timers.advance(10_000);
+    await settled();
+  }
+  const attempts = server.sockets.length;
+  connection.handleNetworkChange();
+  expect(server.sockets.length).toBe(attempts + 1);
+});

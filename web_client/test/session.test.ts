@@ -31,9 +31,10 @@ beforeEach(async () => {
   server.say(welcome());
 });
 
-const offer = (revision: number, credentials: string) => ({
+const offer = (revision: number, credentials: string, connection = 1) => ({
   type: 'offer',
   revision,
+  connection,
   sdp: `a=ice-ufrag:${credentials}\r\na=mid:0\r\n`,
   consumers: [{ mid: '0', producer: 7, consumer: 21 }],
 });
@@ -60,13 +61,16 @@ test('an offer is answered with its revision, the field is not buffered', async 
   expect(FakePeer.newest.transceivers[0]?.receiver.jitterBufferTarget).toBe(0);
 });
 
-test('an offer with new credentials is for a new connection', async () => {
+test('an offer for another connection is for a new one; new credentials alone are an ICE restart', async () => {
   server.say(offer(1, 'abcd'));
   await settled();
   server.say(offer(2, 'abcd'));
   await settled();
   expect(FakePeer.made.length).toBe(1);
   server.say(offer(3, 'efgh'));
+  await settled();
+  expect(FakePeer.made.length).toBe(1);
+  server.say(offer(4, 'ijkl', 2));
   await settled();
   expect(FakePeer.made.map(({ closed }) => closed)).toEqual([true, false]);
 });
@@ -76,7 +80,7 @@ test('a failed receiving connection is asked for again, also after the server wa
   await settled();
   FakePeer.newest.become('failed');
   expect(server.sent('rewatch').length).toBe(1);
-  server.say(offer(2, 'efgh'));
+  server.say(offer(2, 'efgh', 2));
   await settled();
   server.break();
   FakePeer.newest.become('failed');
@@ -163,4 +167,71 @@ test('a publication that a break interrupted is made again after the resumption'
   await settled();
   await breakAndReturn();
   expect(server.sent('publish').length).toBe(1);
+});
+
+test('a change of the network renews the signalling first, then restarts ICE on both media connections', async () => {
+  session.publisher.send('camera', { id: 'c', kind: 'video', getSettings: () => ({}) } as unknown as MediaStreamTrack, '');
+  await settled();
+  server.say({ type: 'reply', id: server.sent('publish')[0]?.id, sdp: 'answer', producers: [{ mid: '0', producer: 9 }] });
+  server.say(offer(1, 'abcd'));
+  await settled();
+  const [publishing, receiving] = FakePeer.made;
+  receiving?.become('connected');
+  receiving?.become('disconnected');
+  await settled();
+  expect(server.sockets.length).toBe(2);
+  expect(server.sent('restart_ice')).toEqual([]);
+  server.say(welcome());
+  await settled();
+  expect(publishing?.restarts).toBe(1);
+  expect([server.sent('publish').length, server.sent('restart_ice').length]).toEqual([1, 1]);
+  expect(FakePeer.made.length).toBe(2);
+  expect(announced).toEqual([]);
+});
+
+test('a restart whose offer was lost with the socket is offered again on the next one', async () => {
+  session.publisher.send('camera', { id: 'c', kind: 'video', getSettings: () => ({}) } as unknown as MediaStreamTrack, '');
+  await settled();
+  server.say({ type: 'reply', id: server.sent('publish')[0]?.id, sdp: 'answer', producers: [{ mid: '0', producer: 9 }] });
+  await settled();
+  session.publisher.restartIce();
+  await settled();
+  expect(server.sent('publish').length).toBe(2);
+  await breakAndReturn();
+  expect(server.sent('publish').length).toBe(1);
+  expect(FakePeer.made.length).toBe(1);
+  expect(FakePeer.newest.rollbacks).toBe(1);
+});
+
+test('four seconds without a way: what failed is built anew by itself', async () => {
+  server.say(offer(1, 'abcd'));
+  await settled();
+  FakePeer.newest.become('connected');
+  FakePeer.newest.become('disconnected');
+  await settled();
+  server.say(welcome());
+  await settled();
+  timers.advance(4000);
+  expect(server.sent('rewatch').length).toBe(1);
+  expect(session.receiver.guard.state).toBe('rejoining');
+  server.say(offer(2, 'efgh', 2));
+  await settled();
+  FakePeer.newest.become('connected');
+  expect(session.receiver.guard.state).toBe('steady');
+});
+
+test('TURN credentials are renewed before they end, and used from then on', async () => {
+  const servers = [{ urls: ['turn:turn.example.org'], username: '1:pt', credential: 'a' }];
+  await breakAndReturn({ ice_servers: servers, ice_lifetime: 4 });
+  expect(session.iceServers).toEqual(servers);
+  server.say(offer(1, 'abcd'));
+  await settled();
+  timers.advance(2999);
+  expect(server.sent('ice_servers')).toEqual([]);
+  timers.advance(1);
+  const renewed = [{ ...servers[0], credential: 'b' }];
+  server.say({ type: 'reply', id: server.sent('ice_servers')[0]?.id, ice_servers: renewed, ice_lifetime: 4 });
+  await settled();
+  expect(FakePeer.newest.configuration.iceServers).toEqual(renewed);
+  expect(session.iceServers).toEqual(renewed);
 });

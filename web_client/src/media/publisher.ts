@@ -7,6 +7,7 @@
 import { Emitter } from '../emitter';
 import type { ProducerId, PublishedSource, Reply, Source } from '../signalling/protocol';
 import type { Timers } from '../timers';
+import { PathGuard, type PathTrigger } from './path_guard';
 import { SenderFrames } from './sender_frames';
 import type { EncodedFrameReport } from './sender_frames_worker';
 
@@ -19,6 +20,8 @@ interface PublisherEvents {
   changed: undefined;
   /** The connection broke and cannot heal: `restart` when the server can be reached. */
   failed: undefined;
+  /** Nothing comes over the present path any more: `restartIce` when the server can be reached. */
+  path_lost: PathTrigger;
 }
 
 interface Sent {
@@ -30,8 +33,6 @@ interface Sent {
 
 /** Bit/s: a 4K field in H.264 needs about 20 million, a face is well served by 1.5. */
 const MAX_BITRATE: Readonly<Record<SentSource, number>> = { microphone: 64_000, camera: 1_500_000, field: 20_000_000 };
-/** An ICE connection heals at once or not at all. */
-const HEALING_MS = 4000;
 const ABS_CAPTURE_TIME = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time';
 
 export class Publisher extends Emitter<PublisherEvents> {
@@ -40,7 +41,9 @@ export class Publisher extends Emitter<PublisherEvents> {
   #connection: RTCPeerConnection | null = null;
   #negotiating = false;
   #changedMeanwhile = false;
-  #cancelHealing: () => void = () => undefined;
+  /** An offer that was never answered, since the connection to the server broke: `resume` makes it again. */
+  #interrupted = false;
+  readonly guard: PathGuard;
   /** Names one's own frames of the field; empty where the browser has no encoded transforms. */
   #fieldFrames = new SenderFrames();
 
@@ -53,6 +56,10 @@ export class Publisher extends Emitter<PublisherEvents> {
     },
   ) {
     super();
+    this.guard = new PathGuard(options.timers);
+    this.guard.on('restart', (trigger) => this.emit('path_lost', trigger));
+    this.guard.on('rejoin', () => this.emit('failed', undefined));
+    this.guard.on('state', () => this.emit('changed', undefined));
   }
 
   get fieldFrames(): SenderFrames {
@@ -114,9 +121,23 @@ export class Publisher extends Emitter<PublisherEvents> {
     this.emit('changed', undefined);
   }
 
+  /** Seek a new way for the connection there is; media go on over the old one meanwhile. */
+  restartIce(): void {
+    if (this.#connection === null) return;
+    this.#connection.restartIce();
+    this.guard.handleRestart();
+    this.#negotiate();
+  }
+
+  /** Use these TURN servers from the next restart on. */
+  setIceServers(iceServers: RTCIceServer[]): void {
+    this.#connection?.setConfiguration({ ...this.#connection.getConfiguration(), iceServers });
+  }
+
   /** Publish everything anew on a new connection: after a failure, or as a new participant. */
   restart(): void {
     this.#discard();
+    if (this.#sent.size > 0) this.guard.rebuild();
     if (this.#sent.size > 0) this.#negotiate();
   }
 
@@ -144,6 +165,27 @@ export class Publisher extends Emitter<PublisherEvents> {
   handleRefusal(): void {
     this.#discard();
     this.emit('changed', undefined);
+  }
+
+  /** The answer will never come: the connection to the server broke. False: there was nothing to keep. */
+  handleInterruption(): boolean {
+    if (this.#connection === null || this.#connection.remoteDescription === null) {
+      this.handleRefusal();
+      return false;
+    }
+    this.#interrupted = true;
+    return true;
+  }
+
+  /** The server can be reached again: make the offer that it may never have seen once more. */
+  async resume(): Promise<void> {
+    const connection = this.#connection;
+    if (!this.#interrupted || connection === null) return;
+    this.#interrupted = false;
+    if (connection.signalingState === 'have-local-offer') await connection.setLocalDescription({ type: 'rollback' });
+    if (connection !== this.#connection) return;
+    this.#negotiating = false;
+    this.#negotiate();
   }
 
   #negotiate(): void {
@@ -203,20 +245,15 @@ export class Publisher extends Emitter<PublisherEvents> {
   #connect(): RTCPeerConnection {
     const connection = this.options.connect();
     connection.addEventListener('connectionstatechange', () => {
-      if (connection !== this.#connection) return;
-      this.#cancelHealing();
-      const state = connection.connectionState;
-      if (state === 'failed') this.emit('failed', undefined);
-      if (state === 'disconnected') {
-        this.#cancelHealing = this.options.timers.after(HEALING_MS, () => this.emit('failed', undefined));
-      }
-      this.emit('changed', undefined);
+      if (connection === this.#connection) this.emit('changed', undefined);
     });
+    this.guard.follow(connection);
     return connection;
   }
 
   #discard(): void {
-    this.#cancelHealing();
+    this.guard.stop();
+    this.#interrupted = false;
     this.#connection?.close();
     this.#connection = null;
     this.#negotiating = false;

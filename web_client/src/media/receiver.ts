@@ -5,6 +5,7 @@
 import { Emitter } from '../emitter';
 import type { Offer, ProducerId } from '../signalling/protocol';
 import type { Timers } from '../timers';
+import { PathGuard, type PathTrigger } from './path_guard';
 
 interface ReceiverEvents {
   /** To be sent as `answer`. */
@@ -14,18 +15,18 @@ interface ReceiverEvents {
   ephemeral: string;
   /** The connection broke and cannot heal: ask for a new one by `rewatch`. */
   failed: undefined;
+  /** Nothing comes over the present path any more: ask by `restart_ice` for an offer that seeks a new one. */
+  path_lost: PathTrigger;
   state: RTCPeerConnectionState;
 }
 
-/** An ICE connection heals at once or not at all. */
-const HEALING_MS = 4000;
-
 export class Receiver extends Emitter<ReceiverEvents> {
   #connection: RTCPeerConnection | null = null;
-  #credentials = '';
+  /** The server's number of the connection that its offers are for. */
+  #number = 0;
   #channel: RTCDataChannel | null = null;
   #tracks = new Map<ProducerId, MediaStreamTrack>();
-  #cancelHealing: () => void = () => undefined;
+  readonly guard: PathGuard;
   /** Offers are carried out one after the other. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -38,6 +39,20 @@ export class Receiver extends Emitter<ReceiverEvents> {
     },
   ) {
     super();
+    this.guard = new PathGuard(options.timers);
+    this.guard.on('restart', (trigger) => this.emit('path_lost', trigger));
+    this.guard.on('rejoin', () => this.emit('failed', undefined));
+    this.guard.on('state', () => this.emit('state', this.#connection?.connectionState ?? 'new'));
+  }
+
+  /** Whether there is a connection whose path could be sought anew. */
+  get connected(): boolean {
+    return this.#connection !== null;
+  }
+
+  /** Use these TURN servers from the next restart on. */
+  setIceServers(iceServers: RTCIceServer[]): void {
+    this.#connection?.setConfiguration({ ...this.#connection.getConfiguration(), iceServers });
   }
 
   get tracks(): ReadonlyMap<ProducerId, MediaStreamTrack> {
@@ -56,22 +71,23 @@ export class Receiver extends Emitter<ReceiverEvents> {
     return true;
   }
 
-  /** Forget the connection: the server is about to offer a new one. */
-  reset(): void {
-    this.#cancelHealing();
+  /** Forget the connection: the server is about to offer a new one, in place of one that failed if `rebuilding`. */
+  reset(rebuilding = false): void {
+    if (rebuilding) this.guard.rebuild();
+    else this.guard.stop();
     this.#connection?.close();
     this.#connection = null;
-    this.#credentials = '';
+    this.#number = 0;
     this.#channel = null;
     this.#tracks = new Map();
     this.emit('tracks', this.#tracks);
   }
 
   async #answer(offer: Offer): Promise<void> {
-    const credentials = /^a=ice-ufrag:(\S+)/m.exec(offer.sdp)?.[1] ?? '';
-    if (this.#connection !== null && credentials !== this.#credentials) this.reset();
+    // new credentials under the same number are an ICE restart, which the browser recognises itself
+    if (this.#connection !== null && offer.connection !== this.#number) this.reset();
     const connection = (this.#connection ??= this.#connect());
-    this.#credentials = credentials;
+    this.#number = offer.connection;
     await connection.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
     await connection.setLocalDescription(await connection.createAnswer());
     if (connection !== this.#connection) return;
@@ -95,13 +111,9 @@ export class Receiver extends Emitter<ReceiverEvents> {
   #connect(): RTCPeerConnection {
     const connection = this.options.connect();
     connection.addEventListener('connectionstatechange', () => {
-      if (connection !== this.#connection) return;
-      this.#cancelHealing();
-      const state = connection.connectionState;
-      if (state === 'failed') this.#fail();
-      if (state === 'disconnected') this.#cancelHealing = this.options.timers.after(HEALING_MS, () => this.#fail());
-      this.emit('state', state);
+      if (connection === this.#connection) this.emit('state', connection.connectionState);
     });
+    this.guard.follow(connection);
     connection.addEventListener('datachannel', ({ channel }) => {
       if (channel.label !== 'ephemeral') return;
       this.#channel = channel;
@@ -113,7 +125,6 @@ export class Receiver extends Emitter<ReceiverEvents> {
   }
 
   #fail(): void {
-    this.#cancelHealing();
     this.emit('failed', undefined);
   }
 }

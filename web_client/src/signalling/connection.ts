@@ -5,6 +5,9 @@
  *
  *   connecting ──welcome──▶ connected ──socket breaks──▶ reconnecting ──welcome──▶ connected
  *       └──────────── `closed` that no retry can mend (expired, removed, …) ──▶ closed
+ *
+ * When the network may have changed, a second socket is opened beside the one in use and takes its place once it is
+ * welcomed: TCP itself would notice only after many seconds that its path is gone.
  */
 import { Emitter } from '../emitter';
 import type { Timers } from '../timers';
@@ -36,8 +39,8 @@ export type ConnectionState = 'connecting' | 'connected' | 'reconnecting' | 'clo
 
 interface ConnectionEvents {
   state: { state: ConnectionState; code: string; message: string };
-  /** `resumed`: identity, media connections and marks are still those of before. */
-  welcome: { welcome: Welcome; resumed: boolean };
+  /** `resumed`: identity, media connections and marks are still those of before; `seamless`: there was no break. */
+  welcome: { welcome: Welcome; resumed: boolean; seamless: boolean };
   notice: Notice;
   pong: { sentAt: number; serverTime: number };
 }
@@ -51,6 +54,8 @@ const PING_MS = 2000;
 const SILENCE_MS = 7000;
 /** The server closes after 10 s without hello; a socket that takes longer to welcome is given up. */
 const HELLO_MS = 10_000;
+/** A socket that is to take the place of one that may have died. */
+const SUCCESSOR_MS = 4000;
 /** Codes of `closed` that another attempt may mend. */
 const RETRIED = new Set(['server_stopping', 'hello_timeout']);
 
@@ -72,6 +77,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   #lastHeard = 0;
   #pings = 0;
   #cancelTimer: () => void = () => undefined;
+  /** Gives up the socket that is to take over; null: there is none. */
+  #dropSuccessor: (() => void) | null = null;
   readonly #waiting = new Map<number, Waiting>();
 
   constructor(
@@ -118,6 +125,60 @@ export class Connection extends Emitter<ConnectionEvents> {
     if (this.#state === 'connected') this.#socket?.send(JSON.stringify(message));
   }
 
+  /** The network may have changed: try at once, and if a connection stands, beside it. */
+  handleNetworkChange(): void {
+    if (this.#state === 'closed') return;
+    if (this.#state === 'connected') {
+      if (this.#dropSuccessor === null) this.#openSuccessor();
+      return;
+    }
+    this.#attempt = 0;
+    this.#cancelTimer();
+    this.#socket?.close(false);
+    this.#socket = null;
+    this.#open();
+  }
+
+  #openSuccessor(): void {
+    const helloId = this.#nextId++;
+    /** The generation that it became when it took over. */
+    let generation: number | null = null;
+    let given_up = false;
+    const successor = this.options.open({
+      handleOpen: () => given_up || successor.send(this.#hello(helloId)),
+      handleText: (text) => {
+        if (given_up) return;
+        if (generation !== null) {
+          if (generation === this.#generation) this.#handleText(text);
+          return;
+        }
+        const message = parseMessage(text);
+        if (message?.type !== 'welcome') return giveUp();
+        cancelPatience();
+        this.#dropSuccessor = null;
+        this.#drop('disconnected', 'Changed over.');
+        generation = this.#generation;
+        this.#socket = successor;
+        this.#lastHeard = this.options.timers.now();
+        this.#handleWelcome(message, this.#state === 'connected');
+      },
+      handleClose: () => {
+        if (generation === null) giveUp();
+        else if (generation === this.#generation) this.#handleBreak();
+      },
+    });
+    const giveUp = (): void => {
+      if (given_up || generation !== null) return;
+      given_up = true;
+      cancelPatience();
+      this.#dropSuccessor = null;
+      successor.close(false);
+      if (this.#socket === null) this.#handleBreak();
+    };
+    const cancelPatience = this.options.timers.after(SUCCESSOR_MS, giveUp);
+    this.#dropSuccessor = giveUp;
+  }
+
   #open(): void {
     const generation = ++this.#generation;
     const current = (): boolean => generation === this.#generation;
@@ -133,9 +194,13 @@ export class Connection extends Emitter<ConnectionEvents> {
 
   #sayHello(): void {
     this.#helloId = this.#nextId++;
-    const hello = { type: 'hello', id: this.#helloId, version: PROTOCOL_VERSION, token: this.options.token };
+    this.#socket?.send(this.#hello(this.#helloId));
+  }
+
+  #hello(id: number): string {
+    const hello = { type: 'hello', id, version: PROTOCOL_VERSION, token: this.options.token };
     const resume = this.#session === null ? {} : { session: this.#session, marks_after: this.options.marksAfter() };
-    this.#socket?.send(JSON.stringify({ ...hello, ...resume }));
+    return JSON.stringify({ ...hello, ...resume });
   }
 
   #handleText(text: string): void {
@@ -160,7 +225,9 @@ export class Connection extends Emitter<ConnectionEvents> {
         this.#waiting.delete(message.id);
         break;
       case 'closed':
-        if (RETRIED.has(message.code)) this.#handleBreak();
+        // by our own second socket, whose welcome is on its way
+        if (message.code === 'taken_over' && this.#dropSuccessor !== null) this.#drop('disconnected', 'Changing over.');
+        else if (RETRIED.has(message.code)) this.#handleBreak();
         else this.#end(message.code, message.message);
         break;
       default:
@@ -168,14 +235,14 @@ export class Connection extends Emitter<ConnectionEvents> {
     }
   }
 
-  #handleWelcome(welcome: Welcome): void {
+  #handleWelcome(welcome: Welcome, seamless = false): void {
     const resumed = this.#self === welcome.self;
     this.#self = welcome.self;
     this.#session = welcome.session;
     this.#attempt = 0;
     this.#pings = 0;
     this.#setState('connected');
-    this.emit('welcome', { welcome, resumed });
+    this.emit('welcome', { welcome, resumed, seamless });
     this.#ping();
   }
 
@@ -190,6 +257,7 @@ export class Connection extends Emitter<ConnectionEvents> {
   #handleBreak(): void {
     if (this.#state === 'closed') return;
     this.#drop('disconnected', 'The connection broke.');
+    if (this.#dropSuccessor !== null) return this.#setState('reconnecting', 'server_away');
     const wait = BACKOFF_MS[Math.min(this.#attempt, BACKOFF_MS.length - 1)] ?? 5000;
     this.#attempt += 1;
     this.#schedule(wait, () => this.#open());
@@ -200,6 +268,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     if (this.#state === 'closed') return;
     this.#drop(code, message);
     this.#setState('closed', code, message);
+    this.#dropSuccessor?.();
   }
 
   /** Let go of the socket and of everyone who waits for an answer. */

@@ -23,6 +23,8 @@ export interface Participant {
   name: string;
   role: Role;
   state: 'connected' | 'away';
+  /** `silent`: its media connections have not been heard for 5 s. */
+  media: 'live' | 'silent';
   colour: string;
 }
 
@@ -100,11 +102,16 @@ export interface Welcome {
   producers: Producer[];
   marks: MarksSnapshot;
   recording: Recording | null;
+  /** TURN servers, and the seconds that their credentials hold. */
+  ice_servers: RTCIceServer[];
+  ice_lifetime: number;
 }
 
 export interface Offer {
   type: 'offer';
   revision: number;
+  /** Counts the receiving connections; new ICE credentials under the same number are an ICE restart. */
+  connection: number;
   sdp: string;
   consumers: { mid: string; producer: ProducerId; consumer: number }[];
 }
@@ -180,6 +187,8 @@ export interface Reply {
   after?: number;
   sequence?: number;
   operations?: LoggedOperation[];
+  ice_servers?: RTCIceServer[];
+  ice_lifetime?: number;
 }
 
 export interface ErrorMessage {
@@ -211,6 +220,8 @@ export type Request =
   | { type: 'unpublish'; producer: ProducerId }
   | { type: 'answer'; revision: number; sdp: string }
   | { type: 'rewatch' }
+  | { type: 'restart_ice' }
+  | { type: 'ice_servers' }
   | { type: 'leave' }
   | { type: 'pause'; producer: ProducerId; paused: boolean }
   | { type: 'mark'; operation: Operation }

@@ -1,4 +1,5 @@
 /** The live page's state as the components see it: follows a Session, adds what only the page knows. */
+import type { PathState } from '../media/path_guard';
 import { Publisher, type SentSource } from '../media/publisher';
 import { captureFailure, openCamera, openFieldDevice, openScreen } from '../media/devices';
 import { Receiver } from '../media/receiver';
@@ -9,6 +10,7 @@ import { Session, type Announcement } from '../session';
 import { pageTimers } from '../timers';
 import { sayCode, t } from '../words/language.svelte';
 import { LiveOverlay } from './live_overlay';
+import { watchNetwork } from './network_watch';
 import type { Drawing } from './overlay_source';
 
 export interface Toast {
@@ -29,6 +31,8 @@ export interface Capture {
   cameraDevice: string | null;
 }
 
+/** The worst first. */
+const PATH_ORDER: readonly PathState[] = ['rejoining', 'restarting', 'steady'];
 const TOAST_MS = 6000;
 const MAX_TOASTS = 4;
 
@@ -50,6 +54,8 @@ export class Live {
   fieldOn = $state(false);
   receiving = $state<RTCPeerConnectionState | 'none'>('none');
   publishing = $state<RTCPeerConnectionState | 'none'>('none');
+  /** How the worse of both media connections stands. */
+  path = $state<PathState>('steady');
   pinned = $state<ProducerId | null>(null);
   toasts = $state.raw<Toast[]>([]);
   soundBlocked = $state(false);
@@ -59,10 +65,12 @@ export class Live {
   #capture: Capture;
   #toastCount = 0;
   #cameraBusy = false;
+  #cancelNetworkWatch: () => void = () => undefined;
 
   constructor(token: string, capture: Capture) {
     this.#capture = capture;
-    const connect = (): RTCPeerConnection => new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    const connect = (): RTCPeerConnection =>
+      new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: this.session.iceServers });
     const isField = (producer: ProducerId): boolean => this.session.room.producers.get(producer)?.source === 'field';
     this.session = new Session({
       open: openBrowserSocket,
@@ -73,6 +81,7 @@ export class Live {
     });
     this.overlay = new LiveOverlay(this.session);
     this.#listen();
+    this.#cancelNetworkWatch = watchNetwork(() => this.session.handleNetworkChange());
     this.session.start();
   }
 
@@ -216,13 +225,23 @@ export class Live {
     const { session } = this;
     session.on('connection', (view) => {
       this.connection = view;
-      if (view.state === 'closed') this.#stopCapture();
+      if (view.state !== 'closed') return;
+      this.#stopCapture();
+      this.#cancelNetworkWatch();
     });
     session.on('room', () => this.#readRoom());
     session.on('tracks', () => (this.tracks = new Map(session.receiver.tracks)));
     session.on('media', () => this.#readMedia());
     session.on('announcement', (announcement) => this.#announce(announcement));
     session.receiver.on('state', (state) => (this.receiving = state));
+    for (const { guard } of [session.receiver, session.publisher]) {
+      guard.on('state', () => {
+        const before = this.path;
+        const states = [session.receiver.guard.state, session.publisher.guard.state];
+        this.path = PATH_ORDER.find((state) => states.includes(state)) ?? 'steady';
+        if (before === 'rejoining' && this.path === 'steady') this.toast('plain', t('said_media_rejoined'));
+      });
+    }
     navigator.mediaDevices?.addEventListener('devicechange', () => this.#readMedia());
   }
 

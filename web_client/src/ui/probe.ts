@@ -8,6 +8,7 @@
  *   marks                  visible marks: {mark, anchor, author, sequence}; sequence null: not yet confirmed
  *   marksDrawnOn(producer) what that picture's overlay drew last: {mark, rtp_timestamp, stale}
  *   roundTrip, receiving, publishing
+ *   path                   'steady' | 'restarting' | 'rejoining': whether the media connections look for a new way
  */
 import type { Live } from './live.svelte';
 import { drawn, type DrawnMark } from './overlay_source';
@@ -91,6 +92,9 @@ export function liveProbe(live: Live): KonsilProbe {
     },
     get publishing() {
       return live.publishing;
+    },
+    get path() {
+      return live.path;
     },
     marksDrawnOn: (producer) => copy(drawn.get(producer) ?? []),
   };

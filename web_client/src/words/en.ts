@@ -17,6 +17,7 @@ export const en = {
   source_second: 'Second image',
   state_connected: 'connected',
   state_away: 'away, reconnecting',
+  state_silent: 'picture and sound lost',
   you: 'you',
 
   // joining
@@ -59,6 +60,7 @@ export const en = {
   connection_connecting: 'Connecting',
   connection_connected: 'Connected',
   connection_reconnecting: 'Reconnecting',
+  connection_seeking: 'Looking for a new way',
   connection_closed: 'Disconnected',
   round_trip: 'Round trip {ms} ms',
   reconnecting_title: 'Connection to the server lost. Reconnecting…',
@@ -150,6 +152,7 @@ export const en = {
   said_recording_failed: 'Recording has failed',
   said_resumed: 'Connected again',
   said_rejoined: 'Joined again',
+  said_media_rejoined: 'Picture and sound are set up again',
   said_mark_refused: 'The mark was not placed: {reason}',
   said_muted_by_other: 'The chair has muted you',
   said_field_ended: 'The field is no longer sent: its device has stopped',

@@ -17,6 +17,7 @@ export const zh: Catalogue = {
   source_second: '第二路图像',
   state_connected: '已连接',
   state_away: '已断开，正在重连',
+  state_silent: '音视频已中断',
   you: '您',
 
   join_title: '加入会诊',
@@ -56,6 +57,7 @@ export const zh: Catalogue = {
   connection_connecting: '正在连接',
   connection_connected: '已连接',
   connection_reconnecting: '正在重连',
+  connection_seeking: '正在寻找新的网络通路',
   connection_closed: '已断开',
   round_trip: '往返时延 {ms} ms',
   reconnecting_title: '与服务器的连接中断，正在重连…',
@@ -143,6 +145,7 @@ export const zh: Catalogue = {
   said_recording_failed: '录制失败',
   said_resumed: '已恢复连接',
   said_rejoined: '已重新加入',
+  said_media_rejoined: '画面和声音已重新建立',
   said_mark_refused: '标注未成功：{reason}',
   said_muted_by_other: '主持人已将您静音',
   said_field_ended: '术野已停止发送：设备已停止',

@@ -6,6 +6,14 @@ export class FakePeer extends EventTarget {
   remote: string[] = [];
   closed = false;
   transceivers: FakeTransceiver[] = [];
+  configuration: RTCConfiguration = {};
+  restarts = 0;
+  rollbacks = 0;
+  signalingState: RTCSignalingState = 'stable';
+  remoteDescription: { sdp: string } | null = null;
+  /** What `getStats` tells: bytes that arrived, and answers by candidate pair. */
+  bytes = 0;
+  answers: Record<string, number> = {};
 
   constructor() {
     super();
@@ -38,14 +46,42 @@ export class FakePeer extends EventTarget {
     return Promise.resolve({});
   }
 
-  setLocalDescription(): Promise<void> {
+  getConfiguration(): RTCConfiguration {
+    return this.configuration;
+  }
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    this.configuration = configuration;
+  }
+
+  restartIce(): void {
+    this.restarts += 1;
+  }
+
+  getStats(): Promise<Map<string, object>> {
+    const report = new Map<string, object>([['T', { id: 'T', type: 'transport', bytesReceived: this.bytes }]]);
+    for (const [id, responsesReceived] of Object.entries(this.answers)) {
+      report.set(id, { id, type: 'candidate-pair', responsesReceived });
+    }
+    return Promise.resolve(report);
+  }
+
+  setLocalDescription(description?: { type: string }): Promise<void> {
+    if (description?.type === 'rollback') {
+      this.rollbacks += 1;
+      this.signalingState = 'stable';
+      return Promise.resolve();
+    }
+    this.signalingState = this.signalingState === 'have-remote-offer' ? 'stable' : 'have-local-offer';
     for (const transceiver of this.transceivers) transceiver.mid = transceiver.promised;
     this.localDescription = { sdp: `local ${this.transceivers.map(({ direction }) => direction).join()}` };
     return Promise.resolve();
   }
 
-  setRemoteDescription({ sdp }: { sdp: string }): Promise<void> {
+  setRemoteDescription({ type, sdp }: { type: string; sdp: string }): Promise<void> {
     this.remote.push(sdp);
+    this.remoteDescription = { sdp };
+    this.signalingState = type === 'offer' ? 'have-remote-offer' : 'stable';
     // an offer names its sections, so that receivers exist for them
     for (const [, mid] of sdp.matchAll(/a=mid:(\S+)/g)) {
       if (mid !== undefined && !this.transceivers.some((known) => known.promised === mid)) {

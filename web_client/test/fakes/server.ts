@@ -54,8 +54,8 @@ export function welcome(fields: Partial<Welcome> = {}): Welcome {
     time: 1_795_305_600_000,
     permissions,
     participants: [
-      { participant: 'pt-5f0c2a9e', name: 'Dr. Li Wei', role: 'expert', state: 'connected', colour: '#4cc2ff' },
-      { participant: 'pt-11aa22bb', name: 'Dr. Weber', role: 'surgeon', state: 'connected', colour: '#ffcc00' },
+      { participant: 'pt-5f0c2a9e', name: 'Dr. Li Wei', role: 'expert', state: 'connected', media: 'live', colour: '#4cc2ff' },
+      { participant: 'pt-11aa22bb', name: 'Dr. Weber', role: 'surgeon', state: 'connected', media: 'live', colour: '#ffcc00' },
     ],
     producers: [
       {
@@ -70,6 +70,8 @@ export function welcome(fields: Partial<Welcome> = {}): Welcome {
     ],
     marks: { after: 0, sequence: 0, operations: [] },
     recording: null,
+    ice_servers: [],
+    ice_lifetime: 14_400,
     ...fields,
   };
 }
