@@ -120,6 +120,10 @@ class ProbeSocket:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no consumers.")
 
+    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"") -> None:
+        """Refuse: a probe calls, nobody calls it."""
+        raise ValueError("A probe's socket has no streams.")
+
     def set_layer(self, consumer: ConsumerId, layer: Layer) -> None:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no consumers.")

@@ -99,6 +99,9 @@ class Drop(IntEnum):
     UNKNOWN_PAYLOAD_TYPE = 23  # a known SSRC, but not the payload type of its producer
     RECEIVE_QUEUE = 24  # the kernel's receive buffer was full (SO_RXQ_OVFL)
     PACER_FULL = 25  # it waited too long for its turn on a paced transport
+    STREAM_FULL = (
+        26  # a TCP stream is slower than what is sent: the oldest that waited, video before all else
+    )
 
 
 class EventKind(IntEnum):
@@ -122,6 +125,7 @@ class EventKind(IntEnum):
     )
     # timestamp (4 bytes big-endian): what the consumer is sent from this frame on
     FEEDBACK = 8  # what a peer said of arrivals, at `time`: FeedbackGroup.read_all(data)
+    STREAM_CLOSED = 9  # the TCP stream from this address has ended; transport: whose it was, 0 if nobody's
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +315,7 @@ class PlaneStatistics:
     """Counters since the start, of one shard. `drops` is indexed by Drop, `transit` by bucket.
 
     Packets that waited for their turn on a paced transport (`TransportStatistics.paced`) are not in `transit`.
+    What was put into a TCP stream counts as sent. `streams` are those that are held now.
     """
 
     packets_in: int
@@ -323,6 +328,7 @@ class PlaneStatistics:
     transit: tuple[int, ...]
     cpu_ns: int
     tap_backlog_bytes: int
+    streams: int = 0
     producers: dict[ProducerId, ProducerStatistics] = field(default_factory=dict)
     consumers: dict[ConsumerId, ConsumerStatistics] = field(default_factory=dict)
     transports: dict[TransportId, TransportStatistics] = field(default_factory=dict)
@@ -456,6 +462,17 @@ class Plane(Protocol):
 
         This is how a replay, a file or a test is a producer. The packets of one call are one burst. Of several
         encodings it is the one that has the packet's SSRC, else the first.
+        """
+
+    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"") -> None:
+        """Take over an accepted TCP socket (ICE-TCP, RFC 6544): what its frames carry (RFC 4571) is as datagrams
+        from `remote` with `tcp` set, and what is sent there goes into the stream. The descriptor is the plane's.
+
+        `first` is what was read of it already (1,500 bytes at most). A stream is closed at a frame of more than 1,500
+        bytes, at anything but STUN before ICE has validated it, 10 s after that ought to have been, and when its
+        transport has gone; STREAM_CLOSED tells. So it is at once beyond 1,024 streams, or 32 not validated ones from
+        one host. What its line does not take waits, up to 1 MB; then the oldest video is dropped (STREAM_FULL).
+        Only the native plane has streams: elsewhere this is a ValueError.
         """
 
     def send_datagram(self, address: Address, data: bytes) -> None:

@@ -8,11 +8,12 @@ static const uint8_t MAPPED[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 bool address_equal(const struct address *a, const struct address *b)
 {
-    return a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+    return a->port == b->port && a->tcp == b->tcp && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
 }
 
 void address_from_socket(struct address *address, const struct sockaddr *name)
 {
+    address->tcp = false;
     if (name->sa_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)name;
         memcpy(address->ip, &six->sin6_addr, 16);
@@ -53,6 +54,7 @@ void address_to_text(const struct address *address, char *text)
 bool address_from_text(struct address *address, const char *host, uint16_t port)
 {
     address->port = port;
+    address->tcp = false;
     memcpy(address->ip, MAPPED, 12);
     if (inet_pton(AF_INET, host, address->ip + 12) == 1)
         return true;
@@ -82,7 +84,7 @@ static uint32_t home(const struct address_table *table, const struct address *ad
     /* the seed is drawn at start-up: nobody can choose addresses that collide */
     uint64_t mixed = (high ^ table->seed) * 0x9e3779b97f4a7c15u;
     mixed = (mixed ^ (mixed >> 32) ^ low) * 0xbf58476d1ce4e5b9u;
-    mixed = (mixed ^ (mixed >> 29) ^ address->port) * 0x94d049bb133111ebu;
+    mixed = (mixed ^ (mixed >> 29) ^ address->port ^ (uint64_t)address->tcp << 16) * 0x94d049bb133111ebu;
     return (uint32_t)(mixed >> 32) & (table->slots - 1);
 }
 
@@ -90,26 +92,26 @@ static uint32_t home(const struct address_table *table, const struct address *ad
 static uint32_t slot_of(const struct address_table *table, const struct address *address)
 {
     uint32_t slot = home(table, address);
-    while (table->entries[slot].transport != NULL && !address_equal(&table->entries[slot].address, address))
+    while (table->entries[slot].owner != NULL && !address_equal(&table->entries[slot].address, address))
         slot = (slot + 1) & (table->slots - 1);
     return slot;
 }
 
-struct transport *address_table_find(const struct address_table *table, const struct address *address)
+void *address_table_find(const struct address_table *table, const struct address *address)
 {
-    return table->entries[slot_of(table, address)].transport;
+    return table->entries[slot_of(table, address)].owner;
 }
 
-bool address_table_put(struct address_table *table, const struct address *address, struct transport *transport)
+bool address_table_put(struct address_table *table, const struct address *address, void *owner)
 {
     struct address_entry *entry = &table->entries[slot_of(table, address)];
-    if (entry->transport == NULL) {
+    if (entry->owner == NULL) {
         if (table->used >= table->slots / 2)
             return false;
         table->used++;
         entry->address = *address;
     }
-    entry->transport = transport;
+    entry->owner = owner;
     return true;
 }
 
@@ -117,16 +119,16 @@ void address_table_remove(struct address_table *table, const struct address *add
 {
     uint32_t mask = table->slots - 1;
     uint32_t gap = slot_of(table, address);
-    if (table->entries[gap].transport == NULL)
+    if (table->entries[gap].owner == NULL)
         return;
-    table->entries[gap].transport = NULL;
+    table->entries[gap].owner = NULL;
     table->used--;
     /* close the gap: whatever stands behind it and belongs at or before it moves up */
-    for (uint32_t slot = (gap + 1) & mask; table->entries[slot].transport != NULL; slot = (slot + 1) & mask) {
+    for (uint32_t slot = (gap + 1) & mask; table->entries[slot].owner != NULL; slot = (slot + 1) & mask) {
         uint32_t wanted = home(table, &table->entries[slot].address);
         if (((slot - wanted) & mask) >= ((slot - gap) & mask)) {
             table->entries[gap] = table->entries[slot];
-            table->entries[slot].transport = NULL;
+            table->entries[slot].owner = NULL;
             gap = slot;
         }
     }

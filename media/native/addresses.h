@@ -1,4 +1,5 @@
-/* Whose address is this? An open-addressing table from validated addresses to transports. */
+/* Whose address is this? An open-addressing table from addresses to their owners: validated ones to transports,
+ * those of TCP streams to streams. */
 
 #ifndef KONSIL_ADDRESSES_H
 #define KONSIL_ADDRESSES_H
@@ -8,12 +9,11 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-struct transport;
-
 /* IPv4 as an IPv4-mapped IPv6 address, so that the same peer is one key whatever the socket's family. */
 struct address {
     uint8_t ip[16];
     uint16_t port; /* the host's byte order */
+    bool tcp;      /* the end of a stream */
 };
 
 bool address_equal(const struct address *a, const struct address *b);
@@ -26,7 +26,7 @@ bool address_from_text(struct address *address, const char *host, uint16_t port)
 
 struct address_entry {
     struct address address;
-    struct transport *transport; /* NULL: free */
+    void *owner; /* NULL: free */
 };
 
 struct address_table {
@@ -37,9 +37,9 @@ struct address_table {
 
 bool address_table_make(struct address_table *table, uint32_t slots, uint64_t seed);
 void address_table_free(struct address_table *table);
-struct transport *address_table_find(const struct address_table *table, const struct address *address);
+void *address_table_find(const struct address_table *table, const struct address *address);
 /* Enter or replace; false when the table is full. */
-bool address_table_put(struct address_table *table, const struct address *address, struct transport *transport);
+bool address_table_put(struct address_table *table, const struct address *address, void *owner);
 void address_table_remove(struct address_table *table, const struct address *address);
 
 #endif

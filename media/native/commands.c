@@ -40,8 +40,11 @@ static void inject(struct plane *plane, struct producer *producer, struct block 
 static void send_datagram(struct plane *plane, const struct address *address, const struct block *block)
 {
     struct sockaddr_storage name;
-    socklen_t size = address_to_socket(address, plane->family, &name);
-    if (size == 0)
+    struct stream *stream = address->tcp ? stream_find(plane, address) : NULL;
+    socklen_t size = address->tcp ? 0 : address_to_socket(address, plane->family, &name);
+    if (stream != NULL)
+        stream_put(plane, stream, block->data, block->size, false);
+    else if (size == 0)
         drop(plane, DROP_SEND_FAILED);
     else
         send_now(plane, &name, size, block->data, block->size);
@@ -52,7 +55,7 @@ static void send_to(struct plane *plane, struct transport *transport, const stru
     if (transport->name_size == 0)
         drop(plane, DROP_SEND_FAILED);
     else
-        send_now(plane, &transport->name, transport->name_size, block->data, block->size);
+        send_to_transport(plane, transport, block->data, block->size);
 }
 
 static void set_paused(struct plane *plane, struct consumer *consumer, bool paused)
@@ -161,6 +164,9 @@ static void carry_out(struct plane *plane, struct command *command)
         break;
     case COMMAND_SET_FEC:
         protection_set_share(((struct consumer *)command->subject)->protection, (int)command->time);
+        break;
+    case COMMAND_ADOPT_STREAM:
+        stream_adopt(plane, command->subject);
         break;
     case COMMAND_STOP:
         plane->stopping = true;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "plane.h"
 
@@ -29,6 +30,8 @@ void object_free(struct plane *plane, struct retired *object)
         free(transport->sent);
         free(transport->pacer);
     }
+    if (object->kind == OBJECT_STREAM && ((struct stream *)object)->socket >= 0)
+        close(((struct stream *)object)->socket);
     free(object);
 }
 
@@ -66,10 +69,26 @@ void remove_transport(struct plane *plane, struct transport *transport)
     retire(plane, transport);
 }
 
+static void select_nothing(struct transport *transport)
+{
+    transport->name_size = 0;
+    transport->tcp = NULL;
+}
+
+static void select_address(struct plane *plane, struct transport *transport, const struct address *address)
+{
+    transport->selected = *address;
+    transport->tcp = address->tcp ? stream_find(plane, address) : NULL;
+    if (!address->tcp)
+        transport->name_size = address_to_socket(address, plane->family, &transport->name);
+    else if (transport->tcp != NULL)
+        transport->name_size = sizeof transport->name; /* a stream is sent to without a name */
+}
+
 static void forget_address(struct transport *transport, int index)
 {
     if (transport->name_size != 0 && address_equal(&transport->selected, &transport->addresses[index]))
-        transport->name_size = 0;
+        select_nothing(transport);
     transport->address_count--;
     memmove(transport->addresses + index, transport->addresses + index + 1,
             (size_t)(transport->address_count - index) * sizeof *transport->addresses);
@@ -89,8 +108,16 @@ static int oldest_address(const struct transport *transport)
     return transport->name_size != 0 && address_equal(&transport->selected, &transport->addresses[0]) ? 1 : 0;
 }
 
+void lose_address(struct plane *plane, struct transport *transport, const struct address *address)
+{
+    address_table_remove(&plane->addresses, address);
+    forget_address(transport, find_address(transport, address));
+}
+
 void validate_address(struct plane *plane, struct transport *transport, const struct address *address, bool selected)
 {
+    if (address->tcp && stream_find(plane, address) == NULL)
+        return; /* it was closed meanwhile */
     struct transport *previous = address_table_find(&plane->addresses, address);
     if (previous != NULL && previous != transport)
         forget_address(previous, find_address(previous, address));
@@ -104,10 +131,8 @@ void validate_address(struct plane *plane, struct transport *transport, const st
             return; /* cannot be: the table holds MAX_ADDRESSES of all transports that Python may add */
         transport->addresses[transport->address_count++] = *address;
     }
-    if (selected) {
-        transport->selected = *address;
-        transport->name_size = address_to_socket(address, plane->family, &transport->name);
-    }
+    if (selected)
+        select_address(plane, transport, address);
 }
 
 static void add_stream(struct transport *transport, uint32_t ssrc, struct encoding *encoding)

@@ -49,7 +49,7 @@ enum extension {
 };
 
 /* What passes through the graveyard; each begins with struct retired. */
-enum object_kind { OBJECT_TRANSPORT, OBJECT_PRODUCER, OBJECT_CONSUMER, OBJECT_BLOCK, OBJECT_KINDS };
+enum object_kind { OBJECT_TRANSPORT, OBJECT_PRODUCER, OBJECT_CONSUMER, OBJECT_BLOCK, OBJECT_STREAM, OBJECT_KINDS };
 
 /* Bytes that a command carries; for an injected burst: u16 size and packet, one after the other. */
 struct block {
@@ -196,6 +196,7 @@ struct transport {
     struct address selected;
     struct sockaddr_storage name; /* of the selected address */
     socklen_t name_size;          /* 0: none selected */
+    struct stream *tcp;           /* where the selected address is the end of a stream; else NULL */
     uint8_t wide_ids[EXTENSIONS]; /* only TRANSPORT_WIDE: as its producers negotiated it */
     uint16_t wide_sequence;       /* of the next packet that it is sent */
     struct arrivals *arrivals;    /* these three are there where they are needed */

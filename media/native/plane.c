@@ -24,16 +24,17 @@ static inline int64_t earlier(int64_t a, int64_t b)
 int64_t plane_timer(const struct plane *plane)
 {
     return earlier(earlier(plane->nack_timer, plane->feedback_timer),
-                   earlier(plane->pacer_timer, plane->probe_timer));
+                   earlier(streams_timer(plane), earlier(plane->pacer_timer, plane->probe_timer)));
 }
 
-/* Sleep until a datagram, a command or a timer. */
-static void wait_for_work(struct plane *plane)
+/* Sleep until a datagram, a command or a timer; tell whether a stream may have something. */
+static bool wait_for_work(struct plane *plane)
 {
     if (atomic_load_explicit(&plane->commands_written, memory_order_acquire) !=
         atomic_load_explicit(&plane->commands_read, memory_order_relaxed))
-        return;
-    struct pollfd sources[2] = {{plane->socket, POLLIN, 0}, {plane->command_event, POLLIN, 0}};
+        return streams_poll(plane) >= 0;
+    struct pollfd sources[3] = {
+        {plane->socket, POLLIN, 0}, {plane->command_event, POLLIN, 0}, {streams_poll(plane), POLLIN, 0}};
     struct timespec timeout, *limit = NULL;
     if (plane_timer(plane) != INT64_MAX) {
         int64_t left = plane_timer(plane) - monotonic_ns();
@@ -41,12 +42,13 @@ static void wait_for_work(struct plane *plane)
         timeout = (struct timespec){left / SECOND, left % SECOND};
         limit = &timeout;
     }
-    ppoll(sources, 2, limit, NULL);
+    ppoll(sources, sources[2].fd >= 0 ? 3 : 2, limit, NULL);
     if (sources[1].revents & POLLIN) {
         uint64_t rung;
         ssize_t ignored = read(plane->command_event, &rung, sizeof rung);
         (void)ignored;
     }
+    return sources[2].revents != 0;
 }
 
 static void *run(void *argument)
@@ -54,7 +56,7 @@ static void *run(void *argument)
     struct plane *plane = argument;
     pthread_setname_np(pthread_self(), "konsil-plane");
     while (!plane->stopping) {
-        wait_for_work(plane);
+        bool streams = wait_for_work(plane);
         plane->now = monotonic_ns();
         commands_carry_out(plane);
         receive_batch(plane);
@@ -62,11 +64,14 @@ static void *run(void *argument)
         pacer_run(plane);
         probe_run(plane);
         wide_tell(plane);
+        streams_run(plane, streams);
         if (plane->events_written) {
             plane->events_written = false;
             wake(plane->event_event);
         }
     }
+    streams_flush(plane);
+    streams_close(plane);
     while (plane->transports != NULL)
         remove_transport(plane, plane->transports);
     while (plane->injected != NULL)
@@ -86,8 +91,7 @@ static bool start(struct plane *plane, const char **error)
     return true;
 }
 
-struct plane *plane_make(const struct address *address, int buffer, size_t tap_bytes, size_t event_bytes,
-                         const char **error)
+struct plane *plane_make(const struct plane_options *options, const char **error)
 {
     struct plane *plane = aligned_alloc(64, (sizeof *plane + 63) & ~(size_t)63);
     if (plane == NULL) {
@@ -107,8 +111,9 @@ struct plane *plane_make(const struct address *address, int buffer, size_t tap_b
     if (plane->command_event < 0 || plane->event_event < 0) {
         *error = "eventfd";
     } else if (plane->commands != NULL && address_table_make(&plane->addresses, ADDRESS_SLOTS, seed) &&
-               byte_ring_make(&plane->events, event_bytes) && byte_ring_make(&plane->tap, tap_bytes) &&
-               socket_open(plane, address, buffer, error) && start(plane, error)) {
+               byte_ring_make(&plane->events, options->event_bytes) && byte_ring_make(&plane->tap, options->tap_bytes) &&
+               streams_open(plane, options->stream_patience) &&
+               socket_open(plane, &options->address, options->buffer, error) && start(plane, error)) {
         return plane;
     }
     int kept = errno;
@@ -137,6 +142,7 @@ void plane_free(struct plane *plane)
     byte_ring_free(&plane->events);
     byte_ring_free(&plane->tap);
     address_table_free(&plane->addresses);
+    streams_free(plane);
     free(plane->commands);
     free(plane);
 }

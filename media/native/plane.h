@@ -18,6 +18,7 @@
 #include "addresses.h"
 #include "objects.h"
 #include "srtp.h"
+#include "stream.h"
 
 #define SEND_QUEUE 128 /* packets: 200 KB, which stay in the second-level cache */
 #define SEND_ROOM 1600 /* a packet and what protecting adds */
@@ -52,6 +53,7 @@ enum drop {
     DROP_UNKNOWN_PAYLOAD_TYPE,
     DROP_RECEIVE_QUEUE,
     DROP_PACER_FULL,
+    DROP_STREAM_FULL,
     DROPS
 };
 
@@ -65,7 +67,8 @@ enum event_kind {
     EVENT_KEY_FRAME,
     EVENT_REMOVED,
     EVENT_LAYER,
-    EVENT_FEEDBACK
+    EVENT_FEEDBACK,
+    EVENT_STREAM_CLOSED
 };
 
 enum command_kind {
@@ -92,6 +95,7 @@ enum command_kind {
     COMMAND_SET_PACING,
     COMMAND_PROBE,
     COMMAND_SET_FEC,
+    COMMAND_ADOPT_STREAM,
     COMMAND_STOP
 };
 
@@ -127,6 +131,14 @@ struct outgoing {
     enum sending kind;
 };
 
+/* What Python decides once. */
+struct plane_options {
+    struct address address;
+    int buffer;
+    size_t tap_bytes, event_bytes;
+    int64_t stream_patience; /* ns */
+};
+
 struct receive_buffers; /* socket.c */
 struct send_buffers;
 
@@ -152,6 +164,7 @@ struct plane {
     int stun_count;
     uint32_t receive_overflow;
 
+    struct stream_set *streams;
     struct receive_buffers *receive;
     struct send_buffers *send;
     struct outgoing queue[SEND_QUEUE];
@@ -165,6 +178,7 @@ struct plane {
     int64_t live[OBJECT_KINDS]; /* objects made and not yet freed; Python's thread alone counts */
 
     counter packets_in, bytes_in, packets_out, bytes_out, send_calls, datagrams_in;
+    counter stream_count;
     counter drops[DROPS];
     counter transit[TRANSIT_BUCKETS];
 };
@@ -211,8 +225,7 @@ int64_t realtime_ns(void);
 int64_t monotonic_ns(void);
 
 /* plane.c: the thread */
-struct plane *plane_make(const struct address *address, int buffer, size_t tap_bytes, size_t event_bytes,
-                         const char **error);
+struct plane *plane_make(const struct plane_options *options, const char **error);
 void plane_close(struct plane *plane); /* joins the thread; everything is in the graveyard afterwards */
 void plane_free(struct plane *plane);
 int64_t plane_timer(const struct plane *plane); /* when something is due next, monotonic ns */
@@ -226,6 +239,7 @@ uint8_t *send_batch_room(struct plane *plane); /* SEND_ROOM bytes for the next p
 void send_batch(struct plane *plane);
 void send_now(struct plane *plane, const struct sockaddr_storage *name, socklen_t size, const uint8_t *data,
               size_t length);
+void send_to_transport(struct plane *plane, struct transport *transport, const uint8_t *data, size_t length);
 
 /* classify.c */
 void classify(struct plane *plane, uint8_t *data, size_t size, const struct address *address, int64_t time);
@@ -341,6 +355,7 @@ void add_transport(struct plane *plane, struct transport *transport);
 void remove_transport(struct plane *plane, struct transport *transport);
 void validate_address(struct plane *plane, struct transport *transport, const struct address *address,
                       bool selected);
+void lose_address(struct plane *plane, struct transport *transport, const struct address *address);
 void add_producer(struct plane *plane, struct producer *producer);
 void remove_producer(struct plane *plane, struct producer *producer);
 void add_consumer(struct plane *plane, struct consumer *consumer);

@@ -53,6 +53,9 @@ MAX_INJECTED = 1452
 MAX_RTCP = 1452
 MAX_DATAGRAM = 1500
 
+#: Seconds in which ICE has to validate a TCP stream.
+STREAM_PATIENCE = 10.0
+
 _EVENTS_AT_ONCE = 1024
 
 
@@ -91,16 +94,20 @@ class NativePlane:
         buffer: int = 4 << 20,
         tap_bytes: int = 16 << 20,
         event_bytes: int = 4 << 20,
+        stream_patience: float = STREAM_PATIENCE,
     ) -> None:
         """Bind `address` (port 0: any) and start the thread.
 
         `buffer` bytes are asked for as socket buffers; `tap_bytes` and `event_bytes` (powers of two) are
-        what waits at most for Python. Raises OSError where the address cannot be bound.
+        what waits at most for Python. `stream_patience`: seconds
+        that ICE has to validate a TCP stream. Raises OSError where the address cannot be bound.
         """
         for size in (tap_bytes, event_bytes):
             if size < 1 << 12 or size & size - 1:
                 raise ValueError(f"A ring has a power of two of bytes, 4,096 at least, not {size}.")
-        self._native = _native.Plane(address.host, address.port, buffer, tap_bytes, event_bytes)
+        self._native = _native.Plane(
+            address.host, address.port, buffer, tap_bytes, event_bytes, round(stream_patience * 1e9)
+        )
         self._transports: dict[TransportId, _Transport] = {}
         self._producers: dict[ProducerId, _Producer] = {}
         self._consumers: dict[ConsumerId, _Consumer] = {}
@@ -151,7 +158,7 @@ class NativePlane:
 
     def validate_address(self, transport: TransportId, address: Address, *, selected: bool) -> None:
         """See media.plane.Plane."""
-        self._native.validate_address(self._transport(transport).handle, address.host, address.port, selected)
+        self._native.validate_address(self._transport(transport).handle, *address, selected)
 
     def set_keys(self, transport: TransportId, receive: Session, send: Session) -> None:
         """See media.plane.Plane."""
@@ -326,7 +333,11 @@ class NativePlane:
         """See media.plane.Plane."""
         if len(data) > MAX_DATAGRAM:
             raise ValueError(f"A datagram has at most {MAX_DATAGRAM} bytes.")
-        self._native.send_datagram(address.host, address.port, data)
+        self._native.send_datagram(*address, data)
+
+    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"") -> None:
+        """See media.plane.Plane."""
+        self._native.adopt_stream(descriptor, remote.host, remote.port, first)
 
     def send_to(self, transport: TransportId, data: bytes) -> None:
         """See media.plane.Plane."""
@@ -374,8 +385,8 @@ class NativePlane:
             },
         )
 
-    def live_objects(self) -> tuple[int, int, int, int]:
-        """Tell how many (transports, producers, consumers, data blocks) C holds; all 0 after `close`."""
+    def live_objects(self) -> tuple[int, int, int, int, int]:
+        """Tell how many (transports, producers, consumers, data blocks, TCP streams) C holds; all 0 after `close`."""
         return self._native.live()
 
     def close(self) -> None:

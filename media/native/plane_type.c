@@ -14,7 +14,7 @@
 #include "types.h"
 
 const char *const CAPSULES[OBJECT_KINDS] = {"konsil.transport", "konsil.producer", "konsil.consumer",
-                                                   "konsil.block"};
+                                                   "konsil.block", "konsil.stream"};
 
 bool started(PyObject *object)
 {
@@ -62,28 +62,31 @@ static struct block *block_of(struct plane_object *self, const void *data, size_
 static int plane_init(PyObject *object, PyObject *arguments, PyObject *keywords)
 {
     struct plane_object *self = (struct plane_object *)object;
-    static char *names[] = {"host", "port", "buffer", "tap_bytes", "event_bytes", NULL};
+    static char *names[] = {"host", "port", "buffer", "tap_bytes", "event_bytes", "stream_patience", NULL};
     const char *host, *error;
     unsigned short port;
-    int buffer;
+    long long patience;
     Py_ssize_t tap_bytes, event_bytes;
-    struct address address;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "sHinn", names, &host, &port, &buffer, &tap_bytes,
-                                     &event_bytes))
+    struct plane_options options;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "sHinnL", names, &host, &port, &options.buffer,
+                                     &tap_bytes, &event_bytes, &patience))
         return -1;
     if (self->plane != NULL) {
         PyErr_SetString(PyExc_ValueError, "the plane is running already");
         return -1;
     }
-    if (!address_from_text(&address, host, port)) {
+    if (!address_from_text(&options.address, host, port)) {
         PyErr_Format(PyExc_ValueError, "the host %s is not an address in numbers", host);
         return -1;
     }
+    options.tap_bytes = (size_t)tap_bytes;
+    options.event_bytes = (size_t)event_bytes;
+    options.stream_patience = patience;
     if (srtp.protect == NULL) {
         PyErr_SetString(PyExc_ValueError, "set_srtp comes first");
         return -1;
     }
-    self->plane = plane_make(&address, buffer, (size_t)tap_bytes, (size_t)event_bytes, &error);
+    self->plane = plane_make(&options, &error);
     if (self->plane == NULL) {
         PyErr_Format(PyExc_OSError, "the plane cannot start: %s: %s", error, strerror(errno));
         return -1;
@@ -166,14 +169,15 @@ static PyObject *validate_address_method(PyObject *object, PyObject *arguments)
     PyObject *capsule;
     const char *host;
     unsigned short port;
-    int selected;
+    int tcp, selected;
     struct command command = {.kind = COMMAND_VALIDATE_ADDRESS};
-    if (!running(self) || !PyArg_ParseTuple(arguments, "OsHp", &capsule, &host, &port, &selected))
+    if (!running(self) || !PyArg_ParseTuple(arguments, "OsHpp", &capsule, &host, &port, &tcp, &selected))
         return NULL;
     if ((command.subject = object_of(capsule, OBJECT_TRANSPORT)) == NULL)
         return NULL;
     if (!address_from_text(&command.address, host, port))
         return PyErr_Format(PyExc_ValueError, "the host %s is not an address in numbers", host);
+    command.address.tcp = tcp != 0;
     command.flag = selected != 0;
     return push(self, command);
 }
@@ -250,16 +254,35 @@ static PyObject *send_datagram_method(PyObject *object, PyObject *arguments)
     const char *host, *data;
     Py_ssize_t size;
     unsigned short port;
+    int tcp;
     struct command command = {.kind = COMMAND_SEND_DATAGRAM};
-    if (!running(self) || !PyArg_ParseTuple(arguments, "sHy#", &host, &port, &data, &size))
+    if (!running(self) || !PyArg_ParseTuple(arguments, "sHpy#", &host, &port, &tcp, &data, &size))
         return NULL;
     if (!address_from_text(&command.address, host, port))
         return PyErr_Format(PyExc_ValueError, "the host %s is not an address in numbers", host);
+    command.address.tcp = tcp != 0;
     command.block = block_of(self, data, (size_t)size);
     return command.block == NULL ? NULL : push(self, command);
 }
 
-static PyObject *send_to_transport(PyObject *object, PyObject *arguments, enum command_kind kind)
+static PyObject *adopt_stream_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    int socket;
+    const char *host, *first;
+    unsigned short port;
+    Py_ssize_t size;
+    struct command command = {.kind = COMMAND_ADOPT_STREAM};
+    if (!running(self) || !PyArg_ParseTuple(arguments, "isHy#", &socket, &host, &port, &first, &size))
+        return NULL;
+    if (size > MAX_DATAGRAM || !address_from_text(&command.address, host, port))
+        return PyErr_Format(PyExc_ValueError, "an address in numbers, and at most %d bytes", MAX_DATAGRAM);
+    command.address.tcp = true;
+    command.subject = stream_make(self->plane, socket, &command.address, (const uint8_t *)first, (size_t)size);
+    return command.subject == NULL ? PyErr_SetFromErrno(PyExc_OSError) : push(self, command);
+}
+
+static PyObject *send_to_peer(PyObject *object, PyObject *arguments, enum command_kind kind)
 {
     struct plane_object *self = (struct plane_object *)object;
     PyObject *capsule;
@@ -278,12 +301,12 @@ static PyObject *send_to_transport(PyObject *object, PyObject *arguments, enum c
 
 static PyObject *send_to_method(PyObject *object, PyObject *arguments)
 {
-    return send_to_transport(object, arguments, COMMAND_SEND_TO);
+    return send_to_peer(object, arguments, COMMAND_SEND_TO);
 }
 
 static PyObject *send_rtcp_method(PyObject *object, PyObject *arguments)
 {
-    return send_to_transport(object, arguments, COMMAND_SEND_RTCP);
+    return send_to_peer(object, arguments, COMMAND_SEND_RTCP);
 }
 
 PyObject *take_event(struct byte_ring *ring)
@@ -299,7 +322,8 @@ PyObject *take_event(struct byte_ring *ring)
     if (header.has_address) {
         char host[INET6_ADDRSTRLEN];
         address_to_text(&header.address, host);
-        Py_SETREF(address, Py_BuildValue("(si)", host, (int)header.address.port));
+        Py_SETREF(address, Py_BuildValue("(siO)", host, (int)header.address.port,
+                                         header.address.tcp ? Py_True : Py_False));
     }
     if (address == NULL) {
         Py_DECREF(data);
@@ -362,7 +386,7 @@ static PyObject *read_tap_method(PyObject *object, PyObject *limit)
     return data;
 }
 
-/* The fields of media.plane.PlaneStatistics up to tap_backlog_bytes, in its order. */
+/* The fields of media.plane.PlaneStatistics up to streams, in its order. */
 static PyObject *statistics_method(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     if (!started(object))
@@ -374,14 +398,15 @@ static PyObject *statistics_method(PyObject *object, PyObject *Py_UNUSED(ignored
     uint64_t cpu_ns = self->cpu_ns;
     if (!self->closed && pthread_getcpuclockid(plane->thread, &clock) == 0 && clock_gettime(clock, &used) == 0)
         cpu_ns = (uint64_t)(used.tv_sec * SECOND + used.tv_nsec);
-    return Py_BuildValue("(KKKKKKNNKn)", (unsigned long long)counted(&plane->packets_in),
+    return Py_BuildValue("(KKKKKKNNKnK)", (unsigned long long)counted(&plane->packets_in),
                          (unsigned long long)counted(&plane->bytes_in),
                          (unsigned long long)counted(&plane->packets_out),
                          (unsigned long long)counted(&plane->bytes_out),
                          (unsigned long long)counted(&plane->send_calls),
                          (unsigned long long)counted(&plane->datagrams_in), counters_tuple(plane->drops, DROPS),
                          counters_tuple(plane->transit, TRANSIT_BUCKETS), (unsigned long long)cpu_ns,
-                         (Py_ssize_t)byte_ring_used(&plane->tap));
+                         (Py_ssize_t)byte_ring_used(&plane->tap),
+                         (unsigned long long)counted(&plane->stream_count));
 }
 
 static PyObject *live_method(PyObject *object, PyObject *Py_UNUSED(ignored))
@@ -389,7 +414,8 @@ static PyObject *live_method(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (!started(object))
         return NULL;
     int64_t *live = ((struct plane_object *)object)->plane->live;
-    return Py_BuildValue("(LLLL)", (long long)live[0], (long long)live[1], (long long)live[2], (long long)live[3]);
+    return Py_BuildValue("(LLLLL)", (long long)live[0], (long long)live[1], (long long)live[2], (long long)live[3],
+                         (long long)live[4]);
 }
 
 static PyObject *fileno_method(PyObject *object, PyObject *Py_UNUSED(ignored))
@@ -442,6 +468,7 @@ static PyMethodDef methods[] = {
     {"producer_statistics", producer_statistics_method, METH_O, NULL},
     {"consumer_statistics", consumer_statistics_method, METH_O, NULL},
     {"transport_statistics", transport_statistics_method, METH_O, NULL},
+    {"adopt_stream", adopt_stream_method, METH_VARARGS, NULL},
     {"live", live_method, METH_NOARGS, NULL},
     {"close", plane_close_method, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -73,6 +73,6 @@ bool send_rtcp(struct plane *plane, struct transport *transport, const uint8_t *
         drop(plane, DROP_PROTECT_FAILED);
         return false;
     }
-    send_now(plane, &transport->name, transport->name_size, room, (size_t)length);
+    send_to_transport(plane, transport, room, (size_t)length);
     return true;
 }

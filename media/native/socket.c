@@ -26,6 +26,7 @@ struct send_buffers {
     struct mmsghdr messages[SEND_QUEUE];
     struct iovec vectors[SEND_QUEUE];
     struct segment_control controls[SEND_QUEUE];
+    int firsts[SEND_QUEUE]; /* of each message, its first packet in the queue */
     uint8_t data[SEND_QUEUE][SEND_ROOM];
 };
 
@@ -69,7 +70,8 @@ bool socket_open(struct plane *plane, const struct address *address, int buffer,
         *error = "socket";
         return false;
     }
-    int on = 1;
+    int on = 1, off = 0;
+    setsockopt(plane->socket, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off); /* :: is for IPv4 too */
     setsockopt(plane->socket, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
     plane->receive_buffer = ask_for_buffer(plane->socket, SO_RCVBUFFORCE, SO_RCVBUF, buffer);
     plane->send_buffer = ask_for_buffer(plane->socket, SO_SNDBUFFORCE, SO_SNDBUF, buffer);
@@ -207,8 +209,9 @@ static void send_singly(struct plane *plane, const struct msghdr *message, bool 
     }
 }
 
-/* Turn the queue into messages: what goes to one address together, as few of them as may be. */
-static int group(struct plane *plane)
+/* Turn the queue into messages: what goes to one address together, as few of them as may be. What goes into a
+ * stream is put there, and counts as sent. */
+static int group(struct plane *plane, bool *sent)
 {
     struct send_buffers *buffers = plane->send;
     int messages = 0;
@@ -216,8 +219,21 @@ static int group(struct plane *plane)
         struct transport *transport = plane->queue[first].consumer->transport;
         for (end = first; end < plane->queued && plane->queue[end].consumer->transport == transport; end++)
             buffers->vectors[end] = (struct iovec){buffers->data[end], plane->queue[end].size};
-        messages += segment(&buffers->vectors[first], end - first, plane->gso, &transport->name,
+        for (int i = first; transport->tcp != NULL && i < end; i++) {
+            bool video = plane->queue[i].consumer->producer->codec != CODEC_OPUS;
+            stream_put(plane, transport->tcp, buffers->data[i], plane->queue[i].size, video);
+            sent[i] = true;
+        }
+        if (transport->tcp != NULL)
+            continue;
+        buffers->firsts[messages] = first;
+        int more = segment(&buffers->vectors[first], end - first, plane->gso, &transport->name,
                             transport->name_size, &buffers->messages[messages], &buffers->controls[messages]);
+        for (int i = 1; i < more; i++) {
+            size_t before = buffers->messages[messages + i - 1].msg_hdr.msg_iovlen;
+            buffers->firsts[messages + i] = buffers->firsts[messages + i - 1] + (int)before;
+        }
+        messages += more;
     }
     return messages;
 }
@@ -273,31 +289,40 @@ void send_batch(struct plane *plane)
         return;
     bool sent[SEND_QUEUE];
     struct mmsghdr *messages = plane->send->messages;
-    int count = group(plane);
+    const int *firsts = plane->send->firsts;
+    int count = group(plane, sent);
     int patience = SEND_PATIENCE;
-    int packet = 0; /* of the queue, the first of message i */
     for (int i = 0; i < count;) {
         int done = sendmmsg(plane->socket, messages + i, (unsigned)(count - i), MSG_DONTWAIT);
         int error = errno;
         count_up(&plane->send_calls, 1);
         for (int end = i + (done > 0 ? done : 0); i < end; i++)
             for (size_t k = 0; k < messages[i].msg_hdr.msg_iovlen; k++)
-                sent[packet++] = true;
+                sent[firsts[i] + (int)k] = true;
         if (done > 0 || (error == EAGAIN && wait_for_room(plane, &patience)) || error == EINTR)
             continue;
         /* this one message was refused */
+        bool *of_it = sent + firsts[i];
         struct msghdr *refused = &messages[i++].msg_hdr;
         bool segmented = refused->msg_iovlen > 1;
-        memset(sent + packet, 0, refused->msg_iovlen * sizeof *sent);
+        memset(of_it, 0, refused->msg_iovlen * sizeof *sent);
         if (segmented && (error == EIO || error == EINVAL || error == ENOPROTOOPT || error == EMSGSIZE)) {
             /* EIO: the device cannot do checksums for it; the other errors may be this message's own */
             plane->gso = plane->gso && error != EIO && error != ENOPROTOOPT;
-            send_singly(plane, refused, sent + packet, &patience);
+            send_singly(plane, refused, of_it, &patience);
         }
-        packet += (int)refused->msg_iovlen;
     }
     account(plane, sent);
     plane->queued = 0;
+    streams_flush(plane);
+}
+
+void send_to_transport(struct plane *plane, struct transport *transport, const uint8_t *data, size_t length)
+{
+    if (transport->tcp != NULL)
+        stream_put(plane, transport->tcp, data, length, false);
+    else
+        send_now(plane, &transport->name, transport->name_size, data, length);
 }
 
 void send_now(struct plane *plane, const struct sockaddr_storage *name, socklen_t size, const uint8_t *data,

@@ -129,6 +129,10 @@ class ReferencePlane(Delivery):
         for data in packets:
             self._receive_packet(receiver.encoding_of(data), data, time, repeat=False)
 
+    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"") -> None:
+        """Refuse: there are no sockets here. A frame is a datagram from an address with `tcp` set."""
+        raise ValueError("Only the native plane has streams.")
+
     def send_datagram(self, address: Address, data: bytes) -> None:
         """See media.plane.Plane."""
         self._outgoing.append((address, data))

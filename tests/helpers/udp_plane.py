@@ -130,6 +130,9 @@ class UdpPlane:
     def inject(self, producer: ProducerId, packets: Sequence[bytes], time: int) -> None:
         raise NotImplementedError
 
+    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"") -> None:
+        raise NotImplementedError
+
     def send_datagram(self, address: Address, data: bytes) -> None:
         self.sent_sizes.append(len(data))
         try:

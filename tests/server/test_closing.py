@@ -230,6 +230,6 @@ async def test_a_server_that_stops_says_so_and_closes_everything(tmp_path: Path)
     assert socket.close_code == 4000
     (line,) = server.service.archive.library.recordings("ward")
     assert line.state in {"preparing", "complete"}
-    assert plane.live_objects() == (0, 0, 0, 0)
+    assert plane.live_objects() == (0, 0, 0, 0, 0)
     await publisher.close()
     await caller.close()

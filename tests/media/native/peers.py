@@ -230,7 +230,7 @@ class Room:
         self.plane.close()
         for peer in (self.publisher, *self.subscribers):
             peer.socket.close()
-        assert self.plane.live_objects() == (0, 0, 0, 0)
+        assert self.plane.live_objects() == (0, 0, 0, 0, 0)
 
 
 @contextmanager

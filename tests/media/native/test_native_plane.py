@@ -19,7 +19,7 @@ class TestNativePlane(PlaneBehaviour):
         harness = NativeHarness(plane, profile)
         yield harness
         harness.close()
-        assert plane.live_objects() == (0, 0, 0, 0)
+        assert plane.live_objects() == (0, 0, 0, 0, 0)
 
 
 class TestNativeCongestion(CongestionBehaviour):
@@ -32,4 +32,4 @@ class TestNativeCongestion(CongestionBehaviour):
         harness = NativeHarness(plane, profile)
         yield harness
         harness.close()
-        assert plane.live_objects() == (0, 0, 0, 0)
+        assert plane.live_objects() == (0, 0, 0, 0, 0)
