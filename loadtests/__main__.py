@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-SUBCOMMANDS = ("compare", "plane", "room")
+SUBCOMMANDS = ("compare", "line", "plane", "room")
 
 
 def main(arguments: list[str]) -> int:

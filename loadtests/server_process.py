@@ -50,15 +50,20 @@ class Scrape:
 
 @dataclass(slots=True)
 class ServerUnderLoad:
-    """Where the server is, and how to sign links for it. `pid` None: it runs elsewhere."""
+    """Where the server is, and how to sign links for it. `pid` None: it runs elsewhere, `media_port` 0: not known."""
 
     url: str
     secret: bytes
     pid: int | None
+    media_port: int = 0
 
     def token(self, role: Role, name: str, room: str = "loadtest") -> str:
         """Sign a token."""
         return issue(self.secret, room=room, name=name, role=role, expires=time.time() + 3600)
+
+    def link(self, role: Role, name: str, room: str = "loadtest") -> str:
+        """Sign a link for a browser; localhost is a secure context."""
+        return f"{self.url.replace('127.0.0.1', 'localhost')}/#token={self.token(role, name, room)}"
 
     async def scrape(self) -> Scrape:
         """Read /metrics, and the process's CPU time and memory where it is ours."""
@@ -120,8 +125,8 @@ def rss_mb(pid: int) -> float:
     return 0.0
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
+def _free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(type=kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
@@ -136,12 +141,12 @@ async def started(
     """
     with tempfile.TemporaryDirectory(prefix="konsil-load-") as name:
         folder = Path(name)
-        port = _free_port()
+        port, media_port = _free_port(), _free_port(socket.SOCK_DGRAM)
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("KONSIL_")},
             "KONSIL_HTTP_PORT": str(port),
             "KONSIL_MEDIA_HOST": host,
-            "KONSIL_MEDIA_PORT": "0",
+            "KONSIL_MEDIA_PORT": str(media_port),
             "KONSIL_SECRETS_FILE": str(folder / "secret"),
             "KONSIL_RECORDINGS_FOLDER": str(folder / "recordings"),
         }
@@ -163,7 +168,7 @@ async def started(
                     said.append(line.decode())
             drain = asyncio.create_task(_drain(process.stderr))
             secret = await asyncio.to_thread((folder / "secret").read_bytes)
-            yield ServerUnderLoad(f"http://127.0.0.1:{port}", secret, process.pid)
+            yield ServerUnderLoad(f"http://127.0.0.1:{port}", secret, process.pid, media_port)
             drain.cancel()
         finally:
             if process.returncode is None:
