@@ -11,7 +11,17 @@ from pylibsrtp import Session
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
 from media.native import Probe
-from media.plane import Address, ConsumerSpec, EventKind, Layer, PlaneEvent, PlaneStatistics, ProducerSpec
+from media.plane import (
+    Address,
+    ConsumerSpec,
+    ConsumerStatistics,
+    EventKind,
+    Layer,
+    PlaneEvent,
+    PlaneStatistics,
+    ProducerSpec,
+    ProducerStatistics,
+)
 from media.transport.dtls import Certificate
 from media.transport.endpoint import Endpoint
 
@@ -170,6 +180,14 @@ class ProbeSocket:
     def read_tap(self, limit: int = 0) -> bytes:
         """Nothing is tapped."""
         return b""
+
+    def producer_statistics(self, producer: ProducerId) -> ProducerStatistics:
+        """Refuse: packets are the probe's."""
+        raise ValueError("A probe's socket has no producers.")
+
+    def consumer_statistics(self, consumer: ConsumerId) -> ConsumerStatistics:
+        """Refuse: packets are the probe's."""
+        raise ValueError("A probe's socket has no consumers.")
 
     def statistics(self) -> PlaneStatistics:
         """Refuse: `Probe.statistics` has them."""

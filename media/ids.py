@@ -22,3 +22,6 @@ Ssrc = NewType("Ssrc", int)
 
 #: The identification tag of an SDP media section (RFC 8843), at most 16 characters here.
 Mid = NewType("Mid", str)
+
+#: The name of one encoding of a track (RFC 8851), at most 16 characters here.
+Rid = NewType("Rid", str)

@@ -494,6 +494,12 @@ class Plane(Protocol):
         the RTP packet, decrypted; all big-endian.
         """
 
+    def producer_statistics(self, producer: ProducerId) -> ProducerStatistics:
+        """Read one producer's counters."""
+
+    def consumer_statistics(self, consumer: ConsumerId) -> ConsumerStatistics:
+        """Read one consumer's counters."""
+
     def statistics(self) -> PlaneStatistics:
         """Read the counters (not a consistent instant; each counter is monotonic)."""
 

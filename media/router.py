@@ -9,78 +9,59 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from .ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
-from .key_frames import KeyFrameRequests
-from .plane import Codec, ConsumerSpec, EncodingSpec, EventKind, Extension, Plane, PlaneEvent, ProducerSpec
+from .delivery import INTERVAL, Delivered, Delivery
+from .ids import ConsumerId, ProducerId, Ssrc, TransportId
+from .plane import ConsumerSpec, EncodingSpec, EventKind, Plane, PlaneEvent, ProducerSpec
+from .producer import Producer
+from .recognition import recognise
 from .remote_clock import RemoteClock
-from .reports import SERVER_SSRC, ReceiverReportBuilder, SenderInstant, receiver_report, sender_report
-from .rtp.feedback import FullIntraRequest, PictureLossIndication
-from .rtp.ntp import unix_from_ntp
-from .rtp.packet import RtpError, RtpPacket
+from .reporting import Reporting, SenderReportReceived
+from .reports import SERVER_SSRC
+from .rtp.feedback import FullIntraRequest, PictureLossIndication, ReceiverEstimate
 from .rtp.rtcp import ReceiverReport, RtcpPacket, SenderReport, build_compound, parse_compound
 from .rtp.rtcp_header import RtcpError
 from .sdp.answer import OfferedTrack
 from .subscriber import Slot, Subscriber
 
-#: Bytes kept for repetition, a producer: two seconds of 4K at 60 Mbit/s, and of the loudest Opus.
+#: Bytes kept for repetition, an encoding: two seconds of 4K at 60 Mbit/s, and of the loudest Opus.
 VIDEO_HISTORY = 16 << 20
 AUDIO_HISTORY = 1 << 18
 
-#: Seconds between two reports to one peer.
-REPORT_INTERVAL = 1.0
-
-#: Report blocks that fit into one receiver report (RFC 3550, section 6.4.2).
-MAX_BLOCKS = 31
-
-
-@dataclass(slots=True)
-class Producer:
-    """A track that a transport sends."""
-
-    producer: ProducerId
-    transport: TransportId
-    track: OfferedTrack
-    ssrc: Ssrc
-    key_frames: KeyFrameRequests = field(default_factory=KeyFrameRequests)
-    reports: ReceiverReportBuilder = field(default_factory=ReceiverReportBuilder)
-    instant: SenderInstant | None = None
-    tapped: bool = False
-
-    @property
-    def video(self) -> bool:
-        """Whether there are key frames to be asked for."""
-        return self.track.codec is not Codec.OPUS
+#: An encoding that nobody has wanted for so long, seconds, may rest: not at each short look at another size.
+REST_AFTER = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class SenderReportReceived:
-    """A publisher told its time: for the clock notice, and for the recording.
-
-    `ntp_time` is the publisher's, 64 bits; `time` the same instant by our clock and `arrival`, both Unix ns.
-    """
+class EncodingsWanted:
+    """Which encodings of a producer, the lowest first, anybody watches: its publisher may suspend the others."""
 
     producer: ProducerId
-    ntp_time: int
-    rtp_timestamp: int
-    time: int
-    arrival: int
+    active: tuple[bool, ...]
+
+
+RouterEvent = SenderReportReceived | EncodingsWanted | Delivered
 
 
 class Router:
     """One room's producers, consumers and their reports."""
 
-    def __init__(self, plane: Plane, next_id: Callable[[], int], *, estimate: int = 50_000_000) -> None:
-        """`estimate` is the rate in bit/s that publishers are told they may send."""
+    def __init__(
+        self, plane: Plane, next_id: Callable[[], int], *, start: int = 6_000_000, maximum: int = 50_000_000
+    ) -> None:
+        """`start` and `maximum` in bit/s: what a line is taken to carry at first, what a publisher may send at most."""
         self._plane = plane
         self._next_id = next_id
-        self._estimate = estimate
+        self._start = start
         self.producers: dict[ProducerId, Producer] = {}
         self.subscribers: dict[TransportId, Subscriber] = {}
-        self._clocks: dict[TransportId, RemoteClock] = {}
-        self._events: deque[SenderReportReceived] = deque()
-        self._next_report = 0.0
+        self.deliveries: dict[TransportId, Delivery] = {}
+        self._slots: dict[ConsumerId, Slot] = {}
+        self._events: deque[RouterEvent] = deque()
+        self._reporting = Reporting(plane, self.producers, self.subscribers, maximum)
+        self._rested: dict[tuple[ProducerId, int], float] = {}
+        self._next_decision = 0.0
 
     # -- publishing ----------------------------------------------------------------------------------------------
 
@@ -94,53 +75,54 @@ class Router:
         for track, producer in known.items():
             if track not in tracks:
                 self.unpublish(producer)
-        self._clocks.setdefault(transport, RemoteClock())
+        self._reporting.clocks.setdefault(transport, RemoteClock())
         return [known[track] if track in known else self._add(transport, track) for track in tracks]
 
-    def _add(self, transport: TransportId, track: OfferedTrack) -> ProducerId:
-        producer = Producer(ProducerId(self._next_id()), transport, track, track.ssrc)
-        if track.ssrc:
-            self._receive(producer)
-        self.producers[producer.producer] = producer
-        return producer.producer
+    def describe(self, producer: ProducerId, source: str, heights: tuple[int, ...] = ()) -> None:
+        """Learn what a producer shows (its priority), and how high its encodings are, the lowest first."""
+        entry = self.producers[producer]
+        entry.source, entry.heights = source, heights
 
-    def _receive(self, producer: Producer) -> None:
-        track = producer.track
+    def _add(self, transport: TransportId, track: OfferedTrack) -> ProducerId:
+        producer = Producer(ProducerId(self._next_id()), transport, track)
         self._plane.add_producer(
             ProducerSpec(
                 producer=producer.producer,
-                transport=producer.transport,
+                transport=transport,
                 codec=track.codec,
                 clock_rate=track.clock_rate,
                 payload_type=track.payload_type,
-                encodings=(EncodingSpec(producer.ssrc, track.rtx_ssrc),),
-                rtx_payload_type=track.rtx_payload_type if track.rtx_ssrc else 0,
+                encodings=tuple(EncodingSpec(e.ssrc, e.rtx_ssrc) for e in track.encodings),
+                rtx_payload_type=track.rtx_payload_type,
                 nack=producer.video,
                 history_bytes=VIDEO_HISTORY if producer.video else AUDIO_HISTORY,
                 extensions=track.extensions,
             )
         )
-        if producer.tapped:
-            self._plane.set_tap(producer.producer, enabled=True)
+        self.producers[producer.producer] = producer
+        return producer.producer
 
     def unpublish(self, producer: ProducerId) -> None:
         """Stop receiving a producer and sending it to anybody."""
-        entry = self.producers.pop(producer, None)
-        if entry is None:
+        if self.producers.pop(producer, None) is None:
             return
-        if entry.ssrc:
-            self._plane.remove_producer(producer)
+        self._plane.remove_producer(producer)
         for subscriber in self.subscribers.values():
-            subscriber.release(producer)
+            consumer = subscriber.release(producer)
+            if consumer is not None:
+                self._slots.pop(consumer, None)
+        for delivery in self.deliveries.values():
+            delivery.forget(producer)
+        self._rested = {key: since for key, since in self._rested.items() if key[0] != producer}
 
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
         """Copy a producer to the recorder, from a key frame on, or stop."""
         entry = self.producers[producer]
         entry.tapped = enabled
-        if entry.ssrc:
-            self._plane.set_tap(producer, enabled=enabled)
-            if enabled and entry.video:
-                entry.key_frames.want()
+        self._plane.set_tap(producer, enabled=enabled)
+        if enabled:
+            for encoding in range(len(entry.encodings)):
+                entry.want_key_frame(encoding)
 
     # -- watching ------------------------------------------------------------------------------------------------
 
@@ -148,6 +130,7 @@ class Router:
         """Begin to send to a transport; `Subscriber` says what, and what to offer."""
         subscriber = Subscriber(transport, self._next_id)
         self.subscribers[transport] = subscriber
+        self.deliveries[transport] = Delivery(subscriber, self._plane, self._start)
         return subscriber
 
     def start(self, transport: TransportId, slots: Sequence[Slot], *, connected: bool = True) -> None:
@@ -161,11 +144,12 @@ class Router:
             if producer is None or slot.started:
                 continue
             slot.started = True
+            self._slots[slot.consumer] = slot
             self._plane.add_consumer(self._consumer(transport, slot, producer))
-            if producer.instant is not None:
-                self._plane.send_rtcp(transport, sender_report(slot.ssrc, producer.instant, None))
+            self._reporting.introduce(transport, slot, producer)
             if connected:
-                producer.key_frames.want()
+                producer.want_key_frame(0)
+        self._next_decision = 0.0
 
     def connected(self, transport: TransportId) -> None:
         """Ask for the key frames that a transport begins with, now that it can be sent them."""
@@ -173,7 +157,8 @@ class Router:
         for slot in subscriber.slots if subscriber else ():
             producer = self.producers.get(slot.producer)
             if producer is not None and slot.started:
-                producer.key_frames.want()
+                producer.want_key_frame(slot.layer.encoding)
+        self._next_decision = 0.0
 
     def _consumer(self, transport: TransportId, slot: Slot, producer: Producer) -> ConsumerSpec:
         return ConsumerSpec(
@@ -192,18 +177,39 @@ class Router:
     def stop(self, consumers: Sequence[ConsumerId]) -> None:
         """Stop sending these (their producers live on)."""
         for consumer in consumers:
+            self._slots.pop(consumer, None)
             self._plane.remove_consumer(consumer)
+
+    def view(self, transport: TransportId, producer: ProducerId, height: int | None) -> bool:
+        """Note how high, in pixels, a receiver shows a producer: 0 not at all, None as it likes; False if not sent."""
+        slot = self._slot(transport, producer)
+        if slot is None:
+            return False
+        hidden, slot.hidden = slot.hidden, height == 0
+        slot.height = slot.height if height == 0 else height
+        if hidden and not slot.hidden:
+            self._resume(slot, self.producers[producer])
+        elif slot.hidden and not slot.paused:
+            slot.paused = True
+            self._plane.set_paused(slot.consumer, paused=True)
+        self._next_decision = 0.0
+        return True
 
     def pause(self, transport: TransportId, producer: ProducerId, *, paused: bool) -> bool:
         """Stop or resume what a transport is sent of a producer; False if it is not sent."""
+        slot = self._slot(transport, producer)
+        return slot is not None and self.view(transport, producer, 0 if paused else slot.height)
+
+    def _slot(self, transport: TransportId, producer: ProducerId) -> Slot | None:
         subscriber = self.subscribers.get(transport)
         slot = subscriber.slot_of(producer) if subscriber else None
-        if slot is None or not slot.started:
-            return False
-        self._plane.set_paused(slot.consumer, paused=paused)
-        if not paused:
-            self.producers[producer].key_frames.want()
-        return True
+        return slot if slot is not None and slot.started else None
+
+    def _resume(self, slot: Slot, producer: Producer) -> None:
+        # at once, since somebody has just looked there; the next decision may take it back
+        slot.paused = False
+        self._plane.set_paused(slot.consumer, paused=False)
+        producer.want_key_frame(slot.layer.encoding)
 
     def remove_transport(self, transport: TransportId) -> list[ProducerId]:
         """Forget what a transport published and watched; returns the producers that ended.
@@ -213,44 +219,68 @@ class Router:
         ended = [p.producer for p in self.producers.values() if p.transport == transport]
         for producer in ended:
             self.unpublish(producer)
-        self.subscribers.pop(transport, None)
-        self._clocks.pop(transport, None)
+        subscriber = self.subscribers.pop(transport, None)
+        for slot in subscriber.slots if subscriber else ():
+            self._slots.pop(slot.consumer, None)
+        self.deliveries.pop(transport, None)
+        self._reporting.clocks.pop(transport, None)
         return ended
 
-    # -- control traffic -----------------------------------------------------------------------------------------
+    # -- what the plane says -------------------------------------------------------------------------------------
 
-    def receive_event(self, event: PlaneEvent) -> None:
-        """Take an event of the plane that concerns a producer or an unknown stream."""
-        if event.kind is EventKind.UNKNOWN_SSRC:
-            self._recognise(event)
-            return
-        producer = self.producers.get(ProducerId(event.subject))
-        if producer is None:
-            return
-        if event.kind is EventKind.KEY_FRAME:
-            producer.key_frames.arrived()
-        elif event.kind is EventKind.KEY_FRAME_WANTED:
-            producer.key_frames.want()
+    def concerns(self, event: PlaneEvent) -> bool:
+        """Tell whether an event is about one of this router's streams."""
+        match event.kind:
+            case EventKind.UNKNOWN_SSRC:
+                return any(p.transport == event.transport for p in self.producers.values())
+            case EventKind.FEEDBACK:
+                return event.transport in self.deliveries
+            case EventKind.LAYER:
+                return ConsumerId(event.subject) in self._slots
+            case _:
+                return ProducerId(event.subject) in self.producers
+
+    def receive_event(self, event: PlaneEvent, now: float) -> None:
+        """Take an event of the plane that `concerns` this router."""
+        match event.kind:
+            case EventKind.UNKNOWN_SSRC:
+                self._recognise(event)
+            case EventKind.FEEDBACK:
+                if (delivery := self.deliveries.get(event.transport)) is not None:
+                    delivery.receive_feedback(event.data, now)
+            case EventKind.LAYER:
+                if (slot := self._slots.get(ConsumerId(event.subject))) is not None:
+                    slot.sending = event.data[0]
+            case EventKind.KEY_FRAME | EventKind.KEY_FRAME_WANTED:
+                producer = self.producers.get(ProducerId(event.subject))
+                if producer is None:
+                    return
+                if event.kind is EventKind.KEY_FRAME:
+                    producer.encodings[event.data[4]].key_frames.arrived()
+                else:
+                    producer.want_key_frame(event.data[0])
 
     def _recognise(self, event: PlaneEvent) -> None:
-        """Find the track that did not declare its SSRC by MID (RFC 8843, section 9.2), else by payload type."""
-        try:
-            packet = RtpPacket.parse(event.data)
-        except RtpError:
+        found = recognise(event, self.producers.values())
+        if found is None:
             return
-        waiting = [p for p in self.producers.values() if p.transport == event.transport and not p.ssrc]
-        for producer in waiting:
-            mid = packet.extensions.get(producer.track.extensions[Extension.MID], b"")
-            if mid and Mid(mid.decode("ascii", "replace")) == producer.track.mid:
-                break
-        else:
-            fitting = [p for p in waiting if p.track.payload_type == packet.payload_type]
-            if len(fitting) != 1:
-                return
-            producer = fitting[0]
-        producer.ssrc = Ssrc(packet.ssrc)
-        self._receive(producer)
-        producer.key_frames.want()
+        producer, encoding = found.producer, found.producer.encodings[found.encoding]
+        ssrc, rtx_ssrc = (
+            (encoding.ssrc, Ssrc(found.ssrc)) if found.rtx else (Ssrc(found.ssrc), encoding.rtx_ssrc)
+        )
+        if not found.rtx and encoding.ssrc:
+            # begun anew: its repeats will be, too
+            rtx_ssrc = Ssrc(0)
+            producer.identity.forget(found.encoding)
+        try:
+            self._plane.set_encoding(producer.producer, found.encoding, ssrc, rtx_ssrc)
+        except ValueError:
+            return  # somebody sends one SSRC for two streams: neither is believed
+        encoding.ssrc, encoding.rtx_ssrc = ssrc, rtx_ssrc
+        if not found.rtx:
+            producer.want_key_frame(found.encoding)
+
+    # -- control traffic -----------------------------------------------------------------------------------------
 
     def receive_rtcp(self, transport: TransportId, data: bytes, now: float, time: int) -> None:
         """Take a decrypted compound of a peer that arrived at `time`. What it does not understand it ignores."""
@@ -261,51 +291,25 @@ class Router:
         for packet in packets:
             match packet:
                 case SenderReport():
-                    self._learn_time(transport, packet, now, time)
-                    self._count_loss(transport, packet)
+                    self._events += self._reporting.learn_time(transport, packet, now, time)
+                    self._reporting.learn_loss(transport, packet, now)
                 case ReceiverReport():
-                    self._count_loss(transport, packet)
+                    self._reporting.learn_loss(transport, packet, now)
                 case PictureLossIndication():
                     self._want_key_frame(transport, Ssrc(packet.media_ssrc))
                 case FullIntraRequest():
                     for ssrc, _ in packet.entries:
                         self._want_key_frame(transport, Ssrc(ssrc))
-
-    def _learn_time(self, transport: TransportId, report: SenderReport, now: float, time: int) -> None:
-        for producer in self.producers.values():
-            if producer.transport != transport or producer.ssrc != report.ssrc:
-                continue
-            clock = self._clocks[transport]
-            clock.add(unix_from_ntp(report.ntp_time), time)
-            translated = clock.translate(unix_from_ntp(report.ntp_time))
-            producer.instant = SenderInstant(report.ntp_time, report.rtp_timestamp, translated, now)
-            self._events.append(
-                SenderReportReceived(
-                    producer.producer, report.ntp_time, report.rtp_timestamp, translated, time
-                )
-            )
-            self._pass_on(producer, producer.instant)
-
-    def _pass_on(self, producer: Producer, instant: SenderInstant) -> None:
-        statistics = self._plane.statistics().consumers
-        for subscriber in self.subscribers.values():
-            slot = subscriber.slot_of(producer.producer)
-            if slot is not None and slot.started:
-                report = sender_report(slot.ssrc, instant, statistics.get(slot.consumer))
-                self._plane.send_rtcp(subscriber.transport, report)
-
-    def _count_loss(self, transport: TransportId, report: SenderReport | ReceiverReport) -> None:
-        subscriber = self.subscribers.get(transport)
-        if subscriber is not None:
-            for block in report.reports:
-                subscriber.report_loss(Ssrc(block.ssrc), block.fraction_lost / 256)
+                case ReceiverEstimate():
+                    if (delivery := self.deliveries.get(transport)) is not None:
+                        delivery.estimator.receive_remb(packet.bitrate)
 
     def _want_key_frame(self, transport: TransportId, ssrc: Ssrc) -> None:
         subscriber = self.subscribers.get(transport)
         slot = subscriber.slot_with(ssrc) if subscriber else None
         producer = self.producers.get(slot.producer) if slot else None
-        if producer is not None:
-            producer.key_frames.want()
+        if producer is not None and slot is not None:
+            producer.want_key_frame(slot.sending if slot.sending >= 0 else slot.layer.encoding)
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -313,35 +317,65 @@ class Router:
         """Return when `handle_timer` is next to be called, None while nothing is published."""
         if not self.producers:
             return None
-        timers = [p.key_frames.get_timer() for p in self.producers.values() if p.ssrc]
-        return min([self._next_report, *(timer for timer in timers if timer is not None)])
+        timers = [
+            e.key_frames.get_timer()
+            for p in self.producers.values()
+            for e in p.encodings
+            if e.ssrc and p.video
+        ]
+        due = [self._reporting.next_report, *(timer for timer in timers if timer is not None)]
+        return min([self._next_decision, *due] if self.subscribers or self._unnamed() else due)
+
+    def _unnamed(self) -> bool:
+        return any(len(p.identity.offsets) < len(p.encodings) for p in self.producers.values())
 
     def handle_timer(self, now: float) -> None:
-        """Send what is due: requests for key frames, and reports once a second."""
+        """Send what is due: requests for key frames, reports once a second, what each line is used for."""
+        if now >= self._next_decision:
+            self._next_decision = now + INTERVAL
+            self._decide(now)
         for producer in self.producers.values():
-            if producer.ssrc and producer.video and producer.key_frames.due(now):
-                request: list[RtcpPacket] = [
-                    ReceiverReport(SERVER_SSRC),
-                    PictureLossIndication(SERVER_SSRC, producer.ssrc),
-                ]
-                self._plane.send_rtcp(producer.transport, build_compound(request))
-        if now >= self._next_report:
-            self._next_report = now + REPORT_INTERVAL
-            self._send_receiver_reports(now)
+            for encoding in producer.encodings if producer.video else ():
+                if encoding.ssrc and encoding.key_frames.due(now):
+                    request: list[RtcpPacket] = [
+                        ReceiverReport(SERVER_SSRC),
+                        PictureLossIndication(SERVER_SSRC, encoding.ssrc),
+                    ]
+                    self._plane.send_rtcp(producer.transport, build_compound(request))
+        self._reporting.handle_timer(now)
 
-    def _send_receiver_reports(self, now: float) -> None:
-        statistics = self._plane.statistics().producers
-        by_transport: dict[TransportId, list[Producer]] = {}
+    def _decide(self, now: float) -> None:
         for producer in self.producers.values():
-            if producer.producer in statistics and statistics[producer.producer].packets:
-                by_transport.setdefault(producer.transport, []).append(producer)
-        for transport, producers in by_transport.items():
-            blocks = [
-                p.reports.block(p.ssrc, statistics[p.producer].encodings[0], p.instant, now)
-                for p in producers[:MAX_BLOCKS]
-            ]
-            self._plane.send_rtcp(transport, receiver_report(blocks, self._estimate))
+            encodings = self._plane.producer_statistics(producer.producer).encodings
+            producer.rates.update(encodings, now)
+            for encoding, offset in producer.identity.find(encodings):
+                self._plane.set_timestamp_offset(producer.producer, encoding, offset)
+        for delivery in self.deliveries.values():
+            self._events += delivery.decide(self.producers, now)
+        for producer in self.producers.values():
+            if producer.simulcast:
+                self._rest(producer, now)
 
-    def next_event(self) -> SenderReportReceived | None:
+    def _rest(self, producer: Producer, now: float) -> None:
+        """Say which encodings are wanted: all until their frames are named, later what is sent, or recorded."""
+        count = len(producer.encodings)
+        wanted = {count - 1} if producer.tapped else set()
+        if len(producer.identity.offsets) < count:
+            wanted = set(range(count))
+        for subscriber in self.subscribers.values():
+            slot = subscriber.slot_of(producer.producer)
+            if slot is not None and slot.started and not slot.paused:
+                wanted |= {slot.layer.encoding, slot.sending} - {-1}
+        active = []
+        for i in range(count):
+            since = self._rested.setdefault((producer.producer, i), now)
+            if i in wanted:
+                self._rested[producer.producer, i] = since = now
+            active.append(now - since < REST_AFTER)
+        if tuple(active) != producer.wanted:
+            producer.wanted = tuple(active)
+            self._events.append(EncodingsWanted(producer.producer, producer.wanted))
+
+    def next_event(self) -> RouterEvent | None:
         """Take the next event, None if there is none."""
         return self._events.popleft() if self._events else None

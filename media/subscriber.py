@@ -7,10 +7,10 @@ its kind. A slot's SSRCs are new each time, since the receiver would take an old
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
-from .plane import NO_EXTENSIONS, Codec, Extension, ExtensionIds
+from .plane import NO_EXTENSIONS, Codec, Extension, ExtensionIds, Layer
 
 #: Base of the SSRCs that we choose, away from the small numbers that browsers use for themselves.
 SSRC_BASE = 0x4B000000
@@ -18,7 +18,11 @@ SSRC_BASE = 0x4B000000
 
 @dataclass(slots=True)
 class Slot:
-    """One media section of the offer; `producer` 0 while it is inactive."""
+    """One media section of the offer; `producer` 0 while it is inactive.
+
+    `layer` is what is to be sent, `sending` the encoding that is (-1: none yet). `hidden` and `height` (in pixels,
+    None: not known) are the receiver's tile, `paused` whether the plane was told to send nothing.
+    """
 
     mid: Mid
     video: bool
@@ -33,6 +37,13 @@ class Slot:
     extensions: ExtensionIds = NO_EXTENSIONS
     playout_delay: tuple[int, int] = (0, 0)
     loss: float = 0.0
+    layer: Layer = field(default_factory=Layer)
+    sending: int = -1
+    hidden: bool = False
+    height: int | None = None
+    paused: bool = False
+    #: the sender report that the receiver heard last: middle bits of its NTP time, and when it was sent
+    reported: tuple[int, float] = (0, 0.0)
 
     @property
     def ssrc(self) -> Ssrc:
@@ -62,6 +73,8 @@ class Subscriber:
     def __init__(self, transport: TransportId, next_id: Callable[[], int]) -> None:
         self.transport = transport
         self.slots: list[Slot] = []
+        #: seconds, as its reports say; None: not known yet
+        self.round_trip: float | None = None
         self._next_id = next_id
 
     def assign(self, producer: ProducerId, codec: Codec, clock_rate: int, fmtp: str) -> Slot:
@@ -76,6 +89,9 @@ class Subscriber:
         slot.producer, slot.consumer = producer, ConsumerId(self._next_id())
         slot.codec, slot.clock_rate, slot.fmtp = codec, clock_rate, fmtp
         slot.started, slot.loss = False, 0.0
+        slot.layer, slot.sending = Layer(), -1
+        slot.hidden, slot.height, slot.paused = False, None, False
+        slot.reported = (0, 0.0)
         return slot
 
     def release(self, producer: ProducerId) -> ConsumerId | None:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 from annotation.document import Document
 from annotation.ephemeral import EphemeralMessage
 from annotation.operations import Add, Operation
+from media.delivery import Delivered
 from media.ids import ProducerId, TransportId
 from media.plane import EventKind, PlaneEvent
-from media.router import Router, SenderReportReceived
+from media.reporting import SenderReportReceived
+from media.router import EncodingsWanted, Router, RouterEvent
 from media.sdp import OfferedTrack
 from recorder.journal import JournalHeader
 from recorder.library import recording_id
@@ -63,7 +65,10 @@ class Conductor:
             experts=limits.experts,
             away_seconds=limits.resume_seconds,
         )
-        self.router = Router(service.plane, service.next_id, estimate=service.config.media.max_kbps * 1000)
+        media = service.config.media
+        self.router = Router(
+            service.plane, service.next_id, start=media.start_kbps * 1000, maximum=media.max_kbps * 1000
+        )
         self.document = Document()
         self.members: dict[ParticipantId, Member] = {}
         self.recorder: RoomRecorder | None = None
@@ -171,6 +176,7 @@ class Conductor:
                 label=source.label if source else "",
             )
             self.room.announce(entry)
+            self.router.describe(producer, entry.source, source.heights if source else ())
             if self.recorder is not None:
                 self.recorder.add_producer(self._recorded(entry), self.service.now())
         self._rewatch_all()
@@ -223,13 +229,11 @@ class Conductor:
 
     def concerns(self, event: PlaneEvent) -> bool:
         """Tell whether an event is about one of this room's streams."""
-        if event.kind is EventKind.UNKNOWN_SSRC:
-            return any(p.transport == event.transport for p in self.router.producers.values())
-        return ProducerId(event.subject) in self.router.producers
+        return self.router.concerns(event)
 
     def receive_plane_event(self, event: PlaneEvent) -> None:
         """Take an event that concerns one of this room's streams."""
-        self.router.receive_event(event)
+        self.router.receive_event(event, self.service.steady())
         if event.kind is EventKind.KEY_FRAME and self.recorder is not None:
             self.recorder.receive_key_frame(ProducerId(event.subject), self.service.now())
         self.pump()
@@ -372,11 +376,24 @@ class Conductor:
 
     def pump(self) -> None:
         """Carry out what the cores decided, then wait for the next timer."""
-        while (report := self.router.next_event()) is not None:
-            self._time_learnt(report)
+        while (happened := self.router.next_event()) is not None:
+            self._router_event(happened)
         while (event := self.room.next_event()) is not None:
             self._room_event(event)
         self._set_timer()
+
+    def _router_event(self, event: RouterEvent) -> None:
+        match event:
+            case SenderReportReceived():
+                self._time_learnt(event)
+            case EncodingsWanted(producer, active):
+                for member in self.members.values():
+                    if producer in member.publication.producers:
+                        member.send(notices.encodings(producer, active))
+            case Delivered(transport, producer, reason, height):
+                for member in self.members.values():
+                    if member.watching is not None and member.watching.transport.id == transport:
+                        member.send(notices.delivery(producer, reason, height))
 
     def _room_event(self, event: RoomEvent) -> None:
         match event:

@@ -176,6 +176,8 @@ class Member:
                 conductor.unpublish([ProducerId(message.producer)])
             case messages.Pause():
                 self._pause(message)
+            case messages.View():
+                self._view(message)
             case messages.Barcode():
                 self._own(message.producer)
                 conductor.barcode(message)
@@ -224,6 +226,12 @@ class Member:
         if not refused:
             return notices.reply(message.id)
         return notices.reply(message.id, refused=refused)
+
+    def _view(self, message: messages.View) -> None:
+        self.conductor.room.producer(message.producer)
+        if self.watching is not None:
+            transport, producer = self.watching.transport.id, ProducerId(message.producer)
+            self.conductor.router.view(transport, producer, message.height)
 
     def _pause(self, message: messages.Pause) -> None:
         self.conductor.room.producer(message.producer)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from media.ids import ProducerId
-from media.router import Router, SenderReportReceived
+from media.reporting import SenderReportReceived
+from media.router import Router
 from recorder.journal import JournalHeader
 from recorder.recording import KeyFrameWanted, RecordedProducer, Recording, TapWanted
 from recorder.writer import DiskWriter
@@ -107,7 +108,9 @@ class RoomRecorder:
         if isinstance(event, TapWanted):
             self._router.set_tap(event.producer, enabled=event.enabled)
         else:
-            producer.key_frames.want()
+            # the tap takes the best encoding that flows
+            for encoding in range(len(producer.encodings)):
+                producer.want_key_frame(encoding)
 
     def _progress(self) -> None:
         written = self._writer.written

@@ -28,6 +28,9 @@ INTEGER_LIMIT = 2**53
 #: Identifiers of the media plane travel in 32 bits (the tap of `media/plane.py`).
 PRODUCER_LIMIT = 2**32 - 1
 SOURCES_LIMIT = 16
+ENCODINGS_LIMIT = 4
+#: No screen has more on a side.
+PIXELS_LIMIT = 32_768
 TOKEN_LIMIT = 4096
 SESSION_LIMIT = 128
 LABEL_LIMIT = 80
@@ -63,11 +66,12 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class PublishedSource:
-    """Say what the media section `mid` of an offer shows."""
+    """Say what the media section `mid` of an offer shows; `heights` of its encodings in pixels, the lowest first."""
 
     mid: str
     source: Source
     label: str
+    heights: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,16 @@ class Pause:
     id: int
     producer: int
     paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Say how large, in pixels of its screen, this client shows a producer; 0 and 0: not at all."""
+
+    id: int
+    producer: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +218,7 @@ Request = (
     | RestartIce
     | IceServers
     | Pause
+    | View
     | Ping
     | Barcode
     | MarkRequest
@@ -393,7 +408,17 @@ def _source(item: object) -> PublishedSource:
         _text(item, "mid", 1, 16),
         cast(Source, source),
         _text(item, "label", 0, LABEL_LIMIT) if "label" in item else "",
+        _heights(item["heights"]) if "heights" in item else (),
     )
+
+
+def _heights(heights: object) -> tuple[int, ...]:
+    fits = type(heights) is list and len(heights) <= ENCODINGS_LIMIT
+    if fits and all(
+        type(height) is int and 1 <= height <= PIXELS_LIMIT for height in cast(list[Any], heights)
+    ):
+        return tuple(cast(list[int], heights))
+    raise _bad("heights", f"must be at most {ENCODINGS_LIMIT} integers from 1 to {PIXELS_LIMIT}")
 
 
 def _barcode(identifier: int, body: dict[str, Any]) -> Barcode:
@@ -433,6 +458,12 @@ _PARSERS: dict[str, Callable[[int, dict[str, Any]], ClientMessage]] = {
     "restart_ice": lambda identifier, _: RestartIce(identifier),
     "ice_servers": lambda identifier, _: IceServers(identifier),
     "pause": lambda identifier, body: Pause(identifier, _producer(body), _flag(body, "paused")),
+    "view": lambda identifier, body: View(
+        identifier,
+        _producer(body),
+        _integer(body, "width", 0, PIXELS_LIMIT),
+        _integer(body, "height", 0, PIXELS_LIMIT),
+    ),
     "ping": lambda identifier, body: Ping(identifier, _number(body, "time", -_TIME_LIMIT, _TIME_LIMIT)),
     "barcode": _barcode,
     "mark": _mark,

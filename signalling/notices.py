@@ -137,6 +137,18 @@ def producer_removed(identifier: int) -> ServerMessage:
     return ServerMessage({"type": "producer_removed", "producer": identifier})
 
 
+def encodings(identifier: int, active: Sequence[bool]) -> ServerMessage:
+    """Tell a publisher which encodings of its producer, the lowest first, anybody watches."""
+    return ServerMessage({"type": "encodings", "producer": identifier, "active": list(active)})
+
+
+def delivery(identifier: int, reason: str, height: int) -> ServerMessage:
+    """Tell a receiver in what height it is sent a producer (0: not at all), and why not better."""
+    return ServerMessage(
+        {"type": "delivery", "producer": identifier, "reason": str(reason), "height": height}
+    )
+
+
 def clock(producer: int, rtp_timestamp: int, captured: float, clock_rate: int) -> ServerMessage:
     """Tie an RTP timestamp to the server's clock by the producer's sender report."""
     return ServerMessage(

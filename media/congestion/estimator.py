@@ -115,9 +115,14 @@ class BandwidthEstimator:
         return self._last_feedback is None and now - sending_since > SILENCE
 
     @property
-    def overused(self) -> bool:
-        """Whether a queue is building up just now: no moment for a probe."""
-        return self._delay.usage is Usage.OVER
+    def expected(self) -> int:
+        """Bits a second that the line is taken to carry, measured or not."""
+        return self._rate
+
+    def expect(self, rate: int) -> None:
+        """Take the line to carry this at least, until something else is measured."""
+        if not self.proven:
+            self._rate = max(self._rate, min(rate, self._maximum))
 
     @property
     def limited(self) -> bool:

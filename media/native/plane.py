@@ -365,6 +365,14 @@ class NativePlane:
 
     # -- the end
 
+    def producer_statistics(self, producer: ProducerId) -> ProducerStatistics:
+        """See media.plane.Plane."""
+        return _producer_statistics(*self._native.producer_statistics(self._producer(producer).handle))
+
+    def consumer_statistics(self, consumer: ConsumerId) -> ConsumerStatistics:
+        """See media.plane.Plane."""
+        return ConsumerStatistics(*self._native.consumer_statistics(self._consumer(consumer).handle))
+
     def statistics(self) -> PlaneStatistics:
         """See media.plane.Plane."""
         if self._final is not None:

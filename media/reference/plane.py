@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..ids import ProducerId, Ssrc, TransportId
+from ..ids import ConsumerId, ProducerId, Ssrc, TransportId
 from ..plane import (
     ANY_PORT,
     TRANSIT_BUCKETS,
     Address,
+    ConsumerStatistics,
     Drop,
     EventKind,
     PlaneEvent,
     PlaneStatistics,
+    ProducerStatistics,
 )
 from ..rtp.feedback import GENERIC_NACK, TRANSPORT_WIDE, GenericNack, parse_feedback
 from ..rtp.packet import RtpError, RtpPacket, measure_header
@@ -160,6 +162,14 @@ class ReferencePlane(Delivery):
     def read_tap(self, limit: int = 4 << 20) -> bytes:
         """See media.plane.Plane."""
         return self._tap.take(limit)
+
+    def producer_statistics(self, producer: ProducerId) -> ProducerStatistics:
+        """See media.plane.Plane."""
+        return self._producer(producer).statistics()
+
+    def consumer_statistics(self, consumer: ConsumerId) -> ConsumerStatistics:
+        """See media.plane.Plane."""
+        return self._consumer(consumer).statistics()
 
     def statistics(self) -> PlaneStatistics:
         """See media.plane.Plane."""

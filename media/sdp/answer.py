@@ -1,7 +1,4 @@
-"""Answers what a publisher offers: one codec a section, its retransmissions, the extensions that we know.
-
-A simulcast offer is answered without simulcast, so that the browser sends one stream.
-"""
+"""Answers what a publisher offers: one codec a section, its retransmissions and encodings, the extensions we know."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from .formats import codec_of, extension_ids, extension_maps
 from .parameters import MAX_MESSAGE_SIZE, SCTP_PORT, Setup, TransportParameters
 from .remote import usable_sections
 from .session import Direction, Format, MediaSection, SessionDescription
+from .simulcast import OfferedEncoding, offered_encodings
 
 #: Feedback that we send to a publisher. Not transport-cc: then also its header extension stays out.
 PUBLISHER_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
@@ -34,7 +32,8 @@ class Bitrates:
 class OfferedTrack:
     """A track that the publisher will send. `ssrc` and `rtx_ssrc` are 0 where the offer does not tell them.
 
-    An extension that the offer lacks has id 0.
+    `simulcast` are its encodings, the lowest first; empty: one, under `ssrc`. An extension that the offer lacks has
+    id 0.
     """
 
     mid: Mid
@@ -50,6 +49,12 @@ class OfferedTrack:
     feedback: tuple[str, ...] = ()
     cname: str = ""
     msid: str = ""
+    simulcast: tuple[OfferedEncoding, ...] = ()
+
+    @property
+    def encodings(self) -> tuple[OfferedEncoding, ...]:
+        """All encodings, the lowest first: one at least."""
+        return self.simulcast or (OfferedEncoding(ssrc=self.ssrc, rtx_ssrc=self.rtx_ssrc),)
 
 
 def answer_setup(offered: Setup) -> Setup:
@@ -147,6 +152,7 @@ def _track(section: MediaSection, codec: Codec, format_: Format) -> OfferedTrack
         feedback=tuple(text for text in PUBLISHER_FEEDBACK if text in format_.feedback),
         cname=source.cname if source is not None else "",
         msid=section.msid or (source.msid if source is not None else ""),
+        simulcast=offered_encodings(section) if section.kind == "video" else (),
     )
 
 
@@ -161,6 +167,7 @@ def _accept(section: MediaSection, track: OfferedTrack, bitrates: Bitrates) -> M
         )
         fmtp = f"{fmtp};{seeds}" if fmtp else seeds
     codecs = [replace(format_, fmtp=fmtp, feedback=track.feedback)]
+    rids = [encoding.rid for encoding in track.simulcast if encoding.rid]
     rtx = section.rtx_of(track.payload_type)
     if rtx is not None:
         codecs.append(replace(rtx, feedback=()))
@@ -173,6 +180,8 @@ def _accept(section: MediaSection, track: OfferedTrack, bitrates: Bitrates) -> M
         direction=Direction.RECVONLY if section.direction.sends else Direction.INACTIVE,
         codecs=tuple(codecs),
         extensions=extension_maps(track.extensions, section.kind),
+        rids=tuple(f"{rid} recv" for rid in rids),
+        simulcast=f"recv {';'.join(rids)}" if rids else "",
         rtcp_mux=True,
         rtcp_rsize=section.rtcp_rsize,
     )

@@ -17,12 +17,14 @@ from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
 from media.plane import (
     Address,
     ConsumerSpec,
+    ConsumerStatistics,
     Drop,
     EventKind,
     Layer,
     PlaneEvent,
     PlaneStatistics,
     ProducerSpec,
+    ProducerStatistics,
 )
 
 
@@ -205,6 +207,12 @@ class UdpPlane:
 
     def read_tap(self, limit: int = 4 << 20) -> bytes:
         return b""
+
+    def producer_statistics(self, producer: ProducerId) -> ProducerStatistics:
+        raise ValueError("This plane knows no streams.")
+
+    def consumer_statistics(self, consumer: ConsumerId) -> ConsumerStatistics:
+        raise ValueError("This plane knows no streams.")
 
     def statistics(self) -> PlaneStatistics:
         return PlaneStatistics(0, 0, 0, 0, 0, 0, tuple(self.drops), (0,) * 100, 0, 0)

@@ -10,7 +10,8 @@ import pytest
 
 from media.ids import Mid, ProducerId, Ssrc
 from media.plane import NO_EXTENSIONS, Codec, EventKind, PlaneEvent
-from media.router import Router, SenderReportReceived
+from media.reporting import SenderReportReceived
+from media.router import Router
 from media.rtp.feedback import PictureLossIndication
 from media.rtp.ntp import ntp_from_unix
 from media.rtp.packet import RtpPacket
@@ -75,7 +76,7 @@ class World:
         """Carry datagrams over, hand the plane's events to the router, and let it act."""
         self.harness.settle()
         for event in self.harness.plane.events():
-            self.router.receive_event(event)
+            self.router.receive_event(event, self.now)
         self.router.handle_timer(self.now)
         self.harness.settle()
 
@@ -190,7 +191,7 @@ def test_a_track_without_declared_ssrc_is_recognised_and_tapped(world: World) ->
     # the recorder asked before the first packet came
     world.router.set_tap(video, enabled=True)
     world.send(VP8_KEY, ssrc=4711)
-    assert world.router.producers[video].ssrc == 4711
+    assert world.router.producers[video].encodings[0].ssrc == 4711
     assert world.asked() == 1
     world.send(VP8_KEY, ssrc=4711)
     assert struct.unpack_from("!I", world.harness.plane.read_tap(), 4)[0] == video
@@ -200,7 +201,7 @@ def test_an_unknown_stream_that_fits_two_tracks_is_nobodys(world: World) -> None
     tracks = [replace(VIDEO, ssrc=Ssrc(0)), replace(VIDEO, ssrc=Ssrc(0), mid=Mid("7"))]
     producers = world.router.publish(world.sender.transport, tracks)
     world.send(VP8_KEY, ssrc=4711)
-    assert [world.router.producers[producer].ssrc for producer in producers] == [0, 0]
+    assert [world.router.producers[producer].encodings[0].ssrc for producer in producers] == [0, 0]
 
 
 def test_a_sender_report_is_told_in_our_clock_with_the_same_rtp_timestamp(world: World) -> None:
@@ -225,8 +226,8 @@ def test_a_sender_report_is_told_in_our_clock_with_the_same_rtp_timestamp(world:
     world.report(5_001.0, 0, delay=100.01)
     world.report(5_002.0, 0, delay=109.0)
     faster, slower = world.router.next_event(), world.router.next_event()
-    assert faster is not None
-    assert slower is not None
+    assert isinstance(faster, SenderReportReceived)
+    assert isinstance(slower, SenderReportReceived)
     assert abs(slower.time - faster.time - 10**9) < 1000
 
 
@@ -283,5 +284,7 @@ def test_a_transport_that_goes_takes_what_it_sent_and_watched(world: World) -> N
 
 def test_an_event_of_what_is_gone_is_ignored(world: World) -> None:
     for kind in (EventKind.KEY_FRAME, EventKind.KEY_FRAME_WANTED, EventKind.UNKNOWN_SSRC):
-        world.router.receive_event(PlaneEvent(kind, world.sender.transport, None, 0, 4711, b"\x80"))
+        world.router.receive_event(
+            PlaneEvent(kind, world.sender.transport, None, 0, 4711, b"\x80"), world.now
+        )
     assert world.router.get_timer() is None

@@ -6,10 +6,12 @@ import re
 
 import pytest
 
+from media.ids import Ssrc
 from media.plane import Codec, Extension
 from media.sdp import (
     Bitrates,
     Direction,
+    MediaSection,
     SdpError,
     Setup,
     TransportParameters,
@@ -17,6 +19,8 @@ from media.sdp import (
     parse,
     remote_parameters,
 )
+from media.sdp.session import SourceGroup
+from media.sdp.simulcast import offered_encodings
 
 from .conftest import vector
 
@@ -84,15 +88,51 @@ def test_h264_without_packetization_mode_1_is_not_taken(
     assert tracks[1].codec is Codec.VP8
 
 
-def test_simulcast_is_answered_with_one_stream(local: TransportParameters) -> None:
+def test_simulcast_is_answered_with_all_its_encodings(local: TransportParameters) -> None:
     offer = parse(vector("chromium_simulcast_offer.sdp"))
     assert offer.media[1].rids
     assert offer.media[1].simulcast.startswith("send ")
     answer, tracks = answer_publisher(offer, local)
-    assert "simulcast" not in str(answer)
-    assert "a=rid" not in str(answer)
+    # the lowest first, whatever the order of the offer
+    assert answer.media[1].simulcast == "recv l;h"
+    assert answer.media[1].rids == ("l recv", "h recv")
+    assert [encoding.rid for encoding in tracks[1].encodings] == ["l", "h"]
     # a simulcast offer announces no SSRC: the plane finds it
-    assert tracks[1].ssrc == 0
+    assert {encoding.ssrc for encoding in tracks[1].encodings} == {0}
+
+
+@pytest.mark.parametrize(
+    ("rids", "simulcast", "expected"),
+    [
+        (["f send", "h send", "q send"], "send f;h;q", ["q", "h", "f"]),
+        (["1 send", "2 send"], "send 1;2", ["1", "2"]),
+        # alternatives: the first; a stream that begins paused counts
+        (["a send", "b send", "c send"], "send a,b;~c", ["a", "c"]),
+        # what is not declared, twice named, received, or no name at all, is no encoding
+        (["q send"], "send q;h", []),
+        (["q send", "h send"], "send q;q", []),
+        (["q recv", "h recv"], "recv q;h", []),
+        (["q send", "h send"], "send", []),
+        (["q send", "h send"], "", []),
+        (["q send", "../.. send"], "send q;../..", []),
+        # five: the lowest four
+        ([f"{n} send" for n in range(5)], "send 0;1;2;3;4", ["0", "1", "2", "3"]),
+    ],
+)
+def test_encodings_by_rid(rids: list[str], simulcast: str, expected: list[str]) -> None:
+    section = MediaSection("video", 9, "", (), rids=tuple(rids), simulcast=simulcast)
+    assert [encoding.rid for encoding in offered_encodings(section)] == expected
+
+
+def test_encodings_by_ssrc() -> None:
+    groups = (
+        SourceGroup("SIM", (Ssrc(1), Ssrc(2))),
+        SourceGroup("FID", (Ssrc(1), Ssrc(11))),
+        SourceGroup("FID", (Ssrc(2), Ssrc(12))),
+    )
+    encodings = offered_encodings(MediaSection("video", 9, "", (), groups=groups))
+    assert [(e.rid, e.ssrc, e.rtx_ssrc) for e in encodings] == [("", 1, 11), ("", 2, 12)]
+    assert offered_encodings(MediaSection("video", 9, "", (), groups=groups[1:])) == ()
 
 
 def test_a_section_without_a_codec_of_ours_is_rejected(

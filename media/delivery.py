@@ -1,0 +1,161 @@
+"""What one subscriber's line is used for: feedback comes in, layers, pauses, pacing and probes go out.
+
+The cycle, ten times a second and less often where nothing changes: the estimator says what the line carries, the
+allocator gives it out, the plane is told. A subscriber whose line is not known to be narrow is sent everything that it
+wishes; one that gives no feedback is never throttled. The recorder is no subscriber: nothing here touches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .congestion.allocator import MARGIN, RESERVED, Allocation, Demand, Offer, Reason, allocate
+from .congestion.estimator import BandwidthEstimator
+from .congestion.prober import Prober
+from .feedback_group import FeedbackGroup
+from .ids import ProducerId, TransportId
+from .plane import Extension, Layer, Plane
+from .producer import Producer
+from .qualities import demand, qualities
+from .subscriber import Slot, Subscriber
+
+#: What no line is taken to exceed, bit/s: that of the server's own.
+LINE_RATE = 1_000_000_000
+#: Seconds between two decisions.
+INTERVAL = 0.1
+#: On a line that is known to be narrow, video leaves at this multiple of what it carries: a key frame takes its time.
+PACING = 2.0
+#: A probe asks for so much more than the wish, as the allocator keeps a margin.
+ROOM = 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a subscriber is sent of a producer has changed: for the page. `height` 0: nothing is sent."""
+
+    transport: TransportId
+    producer: ProducerId
+    reason: Reason
+    height: int
+
+
+class Delivery:
+    """One subscriber's transport."""
+
+    def __init__(self, subscriber: Subscriber, plane: Plane, start: int) -> None:
+        """`start`, bit/s: what the line is taken to carry at first."""
+        self.subscriber = subscriber
+        self.estimator = BandwidthEstimator(start, LINE_RATE)
+        self._plane = plane
+        self._prober = Prober()
+        self._sending_since: float | None = None
+        self._pacing = 0
+        self._told: dict[ProducerId, tuple[Reason, int]] = {}
+
+    def receive_feedback(self, data: bytes, now: float) -> None:
+        """Take a FEEDBACK event's data."""
+        self.estimator.receive_feedback(FeedbackGroup.read_all(data), now)
+
+    def decide(self, producers: Mapping[ProducerId, Producer], now: float) -> list[Delivered]:
+        """Decide anew and tell the plane; returns what has changed for the page."""
+        slots = [s for s in self.subscriber.slots if s.started and s.producer in producers]
+        if not slots:
+            self._sending_since = None
+            return []
+        if self._sending_since is None:
+            self._sending_since = now
+        offers = [qualities(producers[slot.producer], now) for slot in slots]
+        demands = [
+            demand(producers[s.producer], o, 0 if s.hidden else s.height, s.layer if not s.paused else None)
+            for s, o in zip(slots, offers, strict=True)
+        ]
+        budget = self._budget(slots, demands, now)
+        allocations = allocate(budget, demands)
+        changed = []
+        for slot, found, allocation in zip(slots, offers, allocations, strict=True):
+            self._apply(slot, producers[slot.producer], found, allocation)
+            if (told := self._tell(slot, producers[slot.producer], found, allocation)) is not None:
+                changed.append(told)
+        self._pace()
+        self._probe(demands, allocations, budget, now)
+        return changed
+
+    # -- how much --------------------------------------------------------------------------------------------------
+
+    def _budget(self, slots: list[Slot], demands: list[Demand], now: float) -> int | None:
+        """Return the bits a second to be given out; None: no limit is known."""
+        estimator = self.estimator
+        target = estimator.target(now)
+        speaks = any(slot.extensions[Extension.TRANSPORT_WIDE] for slot in slots)
+        if target is None and (not speaks or estimator.silent(now, self._sending_since or now)):
+            return None
+        if not estimator.proven:
+            # nobody's least picture waits until the line has proved itself
+            least = sum(min((o.rate for o in d.offers), default=0) for d in demands if d.height != 0)
+            estimator.expect(int(MARGIN * least) + 2 * RESERVED)
+            target = estimator.target(now)
+        return estimator.expected if target is None else target
+
+    # -- what ------------------------------------------------------------------------------------------------------
+
+    def _apply(
+        self, slot: Slot, producer: Producer, found: list[tuple[Layer, Offer]], allocation: Allocation
+    ) -> None:
+        if not producer.video or not found:
+            return
+        if allocation.key is None:
+            if not slot.paused:
+                slot.paused = True
+                self._plane.set_paused(slot.consumer, paused=True)
+            return
+        layer = found[allocation.key][0]
+        if layer != slot.layer:
+            slot.layer = layer
+            self._plane.set_layer(slot.consumer, layer)
+        if slot.paused:
+            slot.paused = False
+            self._plane.set_paused(slot.consumer, paused=False)
+            producer.want_key_frame(layer.encoding)
+        elif slot.sending not in (-1, layer.encoding):
+            # until the switch has happened; the requests are coalesced
+            producer.want_key_frame(layer.encoding)
+
+    def _tell(
+        self, slot: Slot, producer: Producer, found: list[tuple[Layer, Offer]], allocation: Allocation
+    ) -> Delivered | None:
+        if not producer.video or not found:
+            return None
+        height = found[allocation.key][1].height if allocation.key is not None else 0
+        told = (allocation.reason, height)
+        if self._told.get(slot.producer, (Reason.NONE, height)) == told:
+            return None
+        self._told[slot.producer] = told
+        return Delivered(self.subscriber.transport, slot.producer, *told)
+
+    def forget(self, producer: ProducerId) -> None:
+        """A producer has ended."""
+        self._told.pop(producer, None)
+
+    # -- how -------------------------------------------------------------------------------------------------------
+
+    def _pace(self) -> None:
+        """Pace only where the line has shown its limit: elsewhere pacing would only add delay."""
+        pacing = int(PACING * self.estimator.expected) if self.estimator.limited else 0
+        if (pacing == 0) != (self._pacing == 0) or abs(pacing - self._pacing) > 0.1 * self._pacing:
+            self._pacing = pacing
+            self._plane.set_pacing(self.subscriber.transport, pacing)
+
+    def _probe(
+        self, demands: list[Demand], allocations: list[Allocation], budget: int | None, now: float
+    ) -> None:
+        if budget is None:
+            return
+        wish = RESERVED
+        for wanted, allocation in zip(demands, allocations, strict=True):
+            wish += next((o.rate for o in wanted.offers if o.key == allocation.wished), 0)
+        order = self._prober.next_probe(
+            now, budget, int(ROOM * wish), quiet_since=self.estimator.last_trouble
+        )
+        if order is not None:
+            self._plane.probe(self.subscriber.transport, order.cluster, order.rate, order.packets)

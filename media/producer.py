@@ -1,0 +1,75 @@
+"""A track that a transport sends: its encodings, what each has shown of itself, and who is asked for key frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .frame_identity import FrameIdentity
+from .ids import ProducerId, Rid, Ssrc, TransportId
+from .key_frames import KeyFrameRequests
+from .layer_rates import LayerRates
+from .plane import Codec
+from .reports import ReceiverReportBuilder, SenderInstant
+from .sdp.answer import OfferedTrack
+
+
+@dataclass(slots=True)
+class Encoding:
+    """One stream of a producer; its SSRCs are 0 until they have been seen."""
+
+    rid: Rid
+    ssrc: Ssrc
+    rtx_ssrc: Ssrc
+    key_frames: KeyFrameRequests = field(default_factory=KeyFrameRequests)
+    reports: ReceiverReportBuilder = field(default_factory=ReceiverReportBuilder)
+    instant: SenderInstant | None = None
+
+
+@dataclass(slots=True)
+class Producer:
+    """A track that a transport sends. `heights` are its encodings' in pixels where the publisher said so.
+
+    `wanted` are the encodings that somebody watches; the publisher may suspend the others.
+    """
+
+    producer: ProducerId
+    transport: TransportId
+    track: OfferedTrack
+    source: str = ""
+    heights: tuple[int, ...] = ()
+    encodings: list[Encoding] = field(default_factory=list)
+    instant: SenderInstant | None = None
+    tapped: bool = False
+    rates: LayerRates = field(init=False)
+    identity: FrameIdentity = field(init=False)
+    wanted: tuple[bool, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with what the offer told."""
+        self.encodings = [Encoding(e.rid, e.ssrc, e.rtx_ssrc) for e in self.track.encodings]
+        self.rates = LayerRates(len(self.encodings))
+        self.identity = FrameIdentity(self.track.clock_rate)
+        self.wanted = (True,) * len(self.encodings)
+
+    @property
+    def video(self) -> bool:
+        """Whether there are key frames to be asked for."""
+        return self.track.codec is not Codec.OPUS
+
+    @property
+    def simulcast(self) -> bool:
+        """Whether the picture comes in more than one encoding."""
+        return len(self.encodings) > 1
+
+    def encoding_with(self, ssrc: int) -> int | None:
+        """Find the encoding that sends under this SSRC."""
+        return next((i for i, e in enumerate(self.encodings) if ssrc and e.ssrc == ssrc), None)
+
+    def can_be_sent(self, encoding: int) -> bool:
+        """Tell whether the plane may switch to an encoding: it is there, and its frames are named as all others'."""
+        return bool(self.encodings[encoding].ssrc) and encoding in self.identity.offsets
+
+    def want_key_frame(self, encoding: int) -> None:
+        """Ask for a key frame of an encoding, soon."""
+        if self.video:
+            self.encodings[min(encoding, len(self.encodings) - 1)].key_frames.want()

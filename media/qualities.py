@@ -1,0 +1,52 @@
+"""The qualities in which a producer can be sent, as the allocator wants them: bits a second, height, frame rate."""
+
+from __future__ import annotations
+
+from .congestion.allocator import PRIORITIES, Demand, Offer, Priority
+from .plane import Layer
+from .producer import Producer
+
+#: Height of the largest encoding where the publisher did not say.
+USUAL_HEIGHT = {"field": 2160, "second": 1080, "screen": 1080, "camera": 720}
+#: Only ratios count.
+FULL_FPS = 30.0
+#: An encoding that was never seen to flow is taken to need so much more than the next smaller one.
+UNSEEN = 3.0
+
+
+def qualities(producer: Producer, now: float) -> list[tuple[Layer, Offer]]:
+    """List what can be sent of a producer just now; the key of an offer is its place in the list."""
+    found: list[tuple[Layer, Offer]] = []
+    smaller = 0
+    for i in range(len(producer.encodings)):
+        if not producer.can_be_sent(i):
+            continue
+        # what nobody wanted may be resting; what is wanted and does not come, its publisher cannot send
+        if producer.wanted[i] and not producer.rates.flows(i, now) and producer.simulcast and i > 0:
+            continue
+        spatial, temporal = producer.rates.layers(i)
+        for s in range(spatial + 1):
+            for t in range(temporal + 1):
+                layer = Layer(i, s if s < spatial else 3, t if t < temporal else 3)
+                rate = producer.rates.rate(layer) or int(smaller * UNSEEN)
+                height = height_of(producer, i) >> (spatial - s)
+                fps = FULL_FPS / (1 << (temporal - t))
+                found.append((layer, Offer(len(found), rate, height, fps)))
+        smaller = found[-1][1].rate
+    return found
+
+
+def height_of(producer: Producer, encoding: int) -> int:
+    """Return an encoding's height: as its publisher said, else by its place among them."""
+    if encoding < len(producer.heights):
+        return producer.heights[encoding]
+    return USUAL_HEIGHT.get(producer.source, 720) >> (len(producer.encodings) - 1 - encoding)
+
+
+def demand(
+    producer: Producer, offers: list[tuple[Layer, Offer]], height: int | None, current: Layer | None
+) -> Demand:
+    """Say what somebody with a tile of this height would be sent."""
+    key = next((offer.key for layer, offer in offers if layer == current), None)
+    priority = PRIORITIES.get(producer.source, Priority.FACE) if producer.video else Priority.AUDIO
+    return Demand(producer.producer, priority, tuple(offer for _, offer in offers), height, key)
