@@ -29,7 +29,7 @@ class Encoding:
 class Producer:
     """A track that a transport sends. `heights` are its encodings' in pixels where the publisher said so.
 
-    `wanted` are the encodings that somebody watches; the publisher may suspend the others.
+    `wanted` are the encodings that somebody watches, since when; the publisher may suspend the others.
     """
 
     producer: ProducerId
@@ -43,6 +43,7 @@ class Producer:
     rates: LayerRates = field(init=False)
     identity: FrameIdentity = field(init=False)
     wanted: tuple[bool, ...] = field(init=False)
+    wanted_since: list[float] = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with what the offer told."""
@@ -50,6 +51,7 @@ class Producer:
         self.rates = LayerRates(len(self.encodings))
         self.identity = FrameIdentity(self.track.clock_rate)
         self.wanted = (True,) * len(self.encodings)
+        self.wanted_since = [float("-inf")] * len(self.encodings)
 
     @property
     def video(self) -> bool:

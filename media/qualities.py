@@ -12,6 +12,8 @@ USUAL_HEIGHT = {"field": 2160, "second": 1080, "screen": 1080, "camera": 720}
 FULL_FPS = 30.0
 #: An encoding that was never seen to flow is taken to need so much more than the next smaller one.
 UNSEEN = 3.0
+#: Seconds that a publisher has to wake an encoding.
+WAKING = 3.0
 
 
 def qualities(producer: Producer, now: float) -> list[tuple[Layer, Offer]]:
@@ -21,8 +23,7 @@ def qualities(producer: Producer, now: float) -> list[tuple[Layer, Offer]]:
     for i in range(len(producer.encodings)):
         if not producer.can_be_sent(i):
             continue
-        # what nobody wanted may be resting; what is wanted and does not come, its publisher cannot send
-        if producer.wanted[i] and not producer.rates.flows(i, now) and producer.simulcast and i > 0:
+        if i > 0 and not producer.rates.flows(i, now) and not _may_come(producer, i, now):
             continue
         spatial, temporal = producer.rates.layers(i)
         for s in range(spatial + 1):
@@ -34,6 +35,11 @@ def qualities(producer: Producer, now: float) -> list[tuple[Layer, Offer]]:
                 found.append((layer, Offer(len(found), rate, height, fps)))
         smaller = found[-1][1].rate
     return found
+
+
+def _may_come(producer: Producer, encoding: int, now: float) -> bool:
+    """Tell whether an encoding that does not flow rests, or has just been woken; else its publisher cannot send it."""
+    return not producer.wanted[encoding] or now - producer.wanted_since[encoding] < WAKING
 
 
 def height_of(producer: Producer, encoding: int) -> int:

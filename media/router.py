@@ -373,6 +373,9 @@ class Router:
                 self._rested[producer.producer, i] = since = now
             active.append(now - since < REST_AFTER)
         if tuple(active) != producer.wanted:
+            for i in range(count):
+                if active[i] and not producer.wanted[i]:
+                    producer.wanted_since[i] = now
             producer.wanted = tuple(active)
             self._events.append(EncodingsWanted(producer.producer, producer.wanted))
 
