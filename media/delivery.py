@@ -77,7 +77,7 @@ class Delivery:
             self._apply(slot, producers[slot.producer], found, allocation)
             if (told := self._tell(slot, producers[slot.producer], found, allocation)) is not None:
                 changed.append(told)
-        self._pace()
+        self._pace(narrow=any(allocation.reason is Reason.LINE for allocation in allocations))
         self._probe(demands, allocations, budget, now)
         return changed
 
@@ -139,9 +139,9 @@ class Delivery:
 
     # -- how -------------------------------------------------------------------------------------------------------
 
-    def _pace(self) -> None:
-        """Pace only where the line has shown its limit: elsewhere pacing would only add delay."""
-        pacing = int(PACING * self.estimator.expected) if self.estimator.limited else 0
+    def _pace(self, *, narrow: bool) -> None:
+        """Pace only where the line carries less than is wished: elsewhere pacing would only add delay."""
+        pacing = int(PACING * self.estimator.expected) if narrow or self.estimator.limited else 0
         if (pacing == 0) != (self._pacing == 0) or abs(pacing - self._pacing) > 0.1 * self._pacing:
             self._pacing = pacing
             self._plane.set_pacing(self.subscriber.transport, pacing)

@@ -1,0 +1,209 @@
+"""What a subscriber's line is used for, with a plane that notes what it was told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+
+from media.congestion.allocator import Reason
+from media.congestion.estimator import SILENCE
+from media.delivery import Delivered, Delivery
+from media.feedback_group import FeedbackGroup
+from media.ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
+from media.plane import Codec, EncodingStatistics, Extension, Layer, Plane
+from media.producer import Producer
+from media.sdp.answer import OfferedTrack
+from media.sdp.simulcast import OfferedEncoding
+from media.subscriber import Slot, Subscriber
+
+M = 1_000_000
+#: bit/s of the three encodings of a field, of a face
+FIELD = (1.5 * M, 6 * M, 20 * M)
+FACE = (0.15 * M, 0.5 * M, 1.5 * M)
+WIDE = tuple(1 if extension is Extension.TRANSPORT_WIDE else 0 for extension in Extension)
+NONE = (0,) * len(Extension)
+
+
+@dataclass
+class Told:
+    """A plane that notes what it is told (its control half, as far as a delivery speaks to it)."""
+
+    layers: dict[ConsumerId, Layer] = field(default_factory=dict)
+    paused: set[ConsumerId] = field(default_factory=set)
+    pacing: int = 0
+    probes: list[tuple[int, int]] = field(default_factory=list)
+
+    def set_layer(self, consumer: ConsumerId, layer: Layer) -> None:
+        self.layers[consumer] = layer
+
+    def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:
+        (self.paused.add if paused else self.paused.discard)(consumer)
+
+    def set_pacing(self, transport: TransportId, rate: int) -> None:
+        self.pacing = rate
+
+    def probe(self, transport: TransportId, cluster: int, rate: int, packets: int) -> None:
+        self.probes.append((cluster, rate))
+
+
+class World:
+    """A field and a face, a subscriber, and a line by which feedback comes."""
+
+    def __init__(self, extensions: tuple[int, ...] = WIDE) -> None:
+        self.plane = Told()
+        self.now = 100.0
+        self.producers: dict[ProducerId, Producer] = {}
+        self.rates: dict[ProducerId, tuple[float, ...]] = {}
+        self._bytes: dict[ProducerId, list[float]] = {}
+        ids = iter(range(50, 99))
+        self.subscriber = Subscriber(TransportId(9), lambda: next(ids))
+        self.delivery = Delivery(self.subscriber, cast(Plane, self.plane), 6 * M)
+        self.field = self._add(1, "field", FIELD, (540, 1080, 2160), extensions)
+        self.face = self._add(2, "camera", FACE, (180, 360, 720), extensions)
+        self.told: list[Delivered] = []
+
+    def _add(
+        self,
+        number: int,
+        source: str,
+        rates: tuple[float, ...],
+        heights: tuple[int, ...],
+        extensions: tuple[int, ...],
+    ) -> Slot:
+        encodings = tuple(OfferedEncoding(ssrc=Ssrc(10 * number + i)) for i in range(3))
+        track = OfferedTrack(Mid(str(number)), "video", Codec.H264, 90_000, 102, "", simulcast=encodings)
+        producer = Producer(ProducerId(number), TransportId(1), track, source, heights)
+        producer.identity.offsets = {0: 0, 1: 1, 2: 2}
+        self.producers[producer.producer] = producer
+        self.rates[producer.producer] = rates
+        self._bytes[producer.producer] = [0.0] * 3
+        slot = self.subscriber.assign(producer.producer, Codec.H264, 90_000, "")
+        slot.accept(102, 103, extensions)
+        slot.started = True
+        return slot
+
+    def run(self, seconds: float, capacity: float | None = None, *, feedback: bool = True) -> None:
+        """Let time pass: what is sent arrives at `capacity` at most, and a queue grows by what does not."""
+        for _ in range(round(seconds * 20)):
+            self.now += 0.05
+            for number, producer in self.producers.items():
+                counters = self._bytes[number]
+                for i, rate in enumerate(self.rates[number]):
+                    counters[i] += rate / 8 * 0.05
+                statistics = [EncodingStatistics(layer_bytes=(int(c), *[0] * 15)) for c in counters]
+                producer.rates.update(statistics, self.now)
+            if feedback:
+                self._feedback(capacity)
+            self.told += self.delivery.decide(self.producers, self.now)
+
+    def sending(self) -> float:
+        """Bits a second that the plane was told to send."""
+        total = 0.0
+        for slot in (self.field, self.face):
+            if slot.consumer not in self.plane.paused:
+                total += self.rates[slot.producer][slot.layer.encoding]
+        return total
+
+    queue = 0.0
+
+    def _feedback(self, capacity: float | None) -> None:
+        groups = []
+        for i in range(10):
+            sent = self.now - 0.05 + i * 0.005
+            size = self.sending() / 8 * 0.005
+            if capacity is not None:
+                self.queue = min(max(0.0, self.queue + size - capacity / 8 * 0.005), capacity / 8 * 0.3)
+            delay = 0.02 + (self.queue * 8 / capacity if capacity else 0.0)
+            groups.append(
+                _group(sent, sent + delay, min(size, capacity / 8 * 0.005) if capacity else size, 0)
+            )
+        for cluster, wanted in self.plane.probes:
+            # carried as fast as the line can
+            rate = min(wanted, capacity or wanted)
+            for i in range(6):
+                sent, arrived = self.now + i * 0.004, self.now + 0.02 + i * 0.004 * wanted / rate
+                groups.append(_group(sent, arrived, wanted / 8 * 0.004, cluster))
+        self.plane.probes.clear()
+        self.delivery.receive_feedback(b"".join(map(bytes, groups)), self.now)
+
+
+def _group(sent: float, arrived: float, size: float, cluster: int) -> FeedbackGroup:
+    first, last, packets = int(sent * 1e9), int(sent * 1e9) + 1000, max(1, int(size / 1200))
+    return FeedbackGroup(first, last, int(arrived * 1e9), int(size), packets, 0, cluster)
+
+
+def test_on_a_wide_line_everything_is_sent_and_nothing_is_paced() -> None:
+    world = World()
+    world.run(5)
+    assert (world.field.layer, world.face.layer) == (Layer(2), Layer(2))
+    assert world.plane.paused == set()
+    assert world.plane.pacing == 0
+    # what was less at the beginning is told to be the best again
+    assert {d.producer: d.reason for d in world.told} in (
+        {},
+        {1: Reason.NONE, 2: Reason.NONE},
+        {1: Reason.NONE},
+    )
+
+
+@pytest.mark.parametrize(("capacity", "expected"), [(9 * M, 1), (3 * M, 0)])
+def test_on_a_narrow_line_the_field_is_smaller_and_the_page_is_told_why(
+    capacity: float, expected: int
+) -> None:
+    world = World()
+    world.run(12, capacity)
+    assert world.field.consumer not in world.plane.paused
+    assert world.field.layer.encoding == expected
+    assert [d.reason for d in world.told if d.producer == 1][-1] is Reason.LINE
+    assert world.plane.pacing > 0
+
+
+def test_faces_are_given_up_before_the_field() -> None:
+    world = World()
+    world.run(12, 1.9 * M)
+    assert world.field.consumer not in world.plane.paused
+    assert world.face.consumer in world.plane.paused or world.face.layer.encoding == 0
+
+
+def test_a_line_that_becomes_wide_again_gets_everything_again() -> None:
+    world = World()
+    world.run(8, 3 * M)
+    assert world.field.layer.encoding == 0
+    world.run(25, 100 * M)
+    assert world.field.layer.encoding == 2
+    assert world.face.layer.encoding == 2
+
+
+def test_a_lone_picture_that_was_paused_comes_back() -> None:
+    world = World()
+    world.face.hidden = True
+    world.run(8, 0.4 * M)
+    assert world.field.consumer in world.plane.paused
+    world.run(20, 100 * M)
+    assert world.field.consumer not in world.plane.paused
+    assert world.field.layer.encoding == 2
+
+
+def test_who_gives_no_feedback_is_not_throttled() -> None:
+    for world in (World(NONE), World()):
+        world.run(SILENCE + 1, feedback=False)
+        assert (world.field.layer, world.face.layer) == (Layer(2), Layer(2))
+        assert world.plane.probes == [] or world.delivery.estimator.silent(world.now, 100.0)
+
+
+def test_before_the_first_feedback_nobodys_least_picture_waits() -> None:
+    world = World()
+    world.rates[ProducerId(1)] = (20 * M, 0.0, 0.0)
+    world.run(0.6, feedback=False)
+    world.run(0.3, feedback=False)
+    assert world.plane.paused == set()
+
+
+def test_the_receivers_own_estimate_is_honoured() -> None:
+    world = World(NONE)
+    world.delivery.estimator.receive_remb(3 * M)
+    world.run(3, feedback=False)
+    assert world.field.layer.encoding == 0
+    assert world.field.consumer not in world.plane.paused
