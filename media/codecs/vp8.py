@@ -10,13 +10,21 @@ from .packetisation import MAX_FRAME_LENGTH, CodecError
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """Hold what the payload descriptor says; `length` is its own."""
+    """Hold what the payload descriptor says; `length` is its own, the `_at`s are positions in the payload (0: none).
+
+    `synchronises` (Y): the frame depends on the base layer alone.
+    """
 
     length: int
     start_of_partition: bool
     partition: int
     picture: int | None
     temporal_layer: int | None
+    synchronises: bool = False
+    tl0: int | None = None
+    picture_at: int = 0
+    picture_bits: int = 7
+    tl0_at: int = 0
 
 
 def parse_descriptor(payload: bytes) -> Descriptor:
@@ -25,24 +33,44 @@ def parse_descriptor(payload: bytes) -> Descriptor:
     position = 1
     picture: int | None = None
     temporal_layer: int | None = None
+    tl0: int | None = None
+    synchronises = False
+    picture_at = tl0_at = 0
+    picture_bits = 7
     if first & 0x80:
         extended = _byte(payload, position)
         position += 1
         if extended & 0x80:
+            picture_at = position
             picture = _byte(payload, position)
             position += 1
             if picture & 0x80:
                 picture = (picture & 0x7F) << 8 | _byte(payload, position)
+                picture_bits = 15
                 position += 1
         if extended & 0x40:
-            position += 1  # TL0PICIDX
+            tl0_at = position
+            tl0 = _byte(payload, position)
+            position += 1
         if extended & 0x30:
             layers = _byte(payload, position)
             position += 1
-            temporal_layer = layers >> 6 if extended & 0x20 else None
+            if extended & 0x20:
+                temporal_layer, synchronises = layers >> 6, bool(layers & 0x20)
     if position > len(payload):
         raise CodecError("The VP8 payload ends within its descriptor.")
-    return Descriptor(position, bool(first & 0x10), first & 0x07, picture, temporal_layer)
+    return Descriptor(
+        length=position,
+        start_of_partition=bool(first & 0x10),
+        partition=first & 0x07,
+        picture=picture,
+        temporal_layer=temporal_layer,
+        synchronises=synchronises,
+        tl0=tl0,
+        picture_at=picture_at,
+        picture_bits=picture_bits,
+        tl0_at=tl0_at,
+    )
 
 
 def starts_frame(payload: bytes) -> bool:

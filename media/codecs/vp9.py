@@ -14,7 +14,10 @@ _COLOUR_RGB = 7
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """Hold what the payload descriptor says; `length` is its own."""
+    """Hold what the payload descriptor says; `length` is its own, the `_at`s are positions in the payload (0: none).
+
+    `switches_up` (U): higher temporal layers can begin here.
+    """
 
     length: int
     predicted: bool
@@ -23,6 +26,11 @@ class Descriptor:
     picture: int | None
     spatial_layer: int | None
     temporal_layer: int | None
+    switches_up: bool = False
+    tl0: int | None = None
+    picture_at: int = 0
+    picture_bits: int = 7
+    tl0_at: int = 0
 
 
 def parse_descriptor(payload: bytes) -> Descriptor:
@@ -32,18 +40,27 @@ def parse_descriptor(payload: bytes) -> Descriptor:
     picture: int | None = None
     spatial_layer: int | None = None
     temporal_layer: int | None = None
+    tl0: int | None = None
+    switches_up = False
+    picture_at = tl0_at = 0
+    picture_bits = 7
     if first & 0x80:  # I: a picture id of 7 or 15 bits
+        picture_at = position
         picture = _byte(payload, position)
         position += 1
         if picture & 0x80:
             picture = (picture & 0x7F) << 8 | _byte(payload, position)
+            picture_bits = 15
             position += 1
     if first & 0x20:  # L: layer indices
         layers = _byte(payload, position)
         position += 1
         temporal_layer, spatial_layer = layers >> 5, layers >> 1 & 0x07
-        if not first & 0x10:
-            position += 1  # TL0PICIDX, in non-flexible mode
+        switches_up = bool(layers & 0x10)
+        if not first & 0x10:  # in non-flexible mode
+            tl0_at = position
+            tl0 = _byte(payload, position)
+            position += 1
     if first & 0x50 == 0x50:  # P and F: up to three reference indices
         for number in range(3):
             more = _byte(payload, position) & 0x01
@@ -64,6 +81,11 @@ def parse_descriptor(payload: bytes) -> Descriptor:
         picture=picture,
         spatial_layer=spatial_layer,
         temporal_layer=temporal_layer,
+        switches_up=switches_up,
+        tl0=tl0,
+        picture_at=picture_at,
+        picture_bits=picture_bits,
+        tl0_at=tl0_at,
     )
 
 

@@ -109,7 +109,7 @@ class Delivery(Members):
     def _overflow(self, oldest: Waiting) -> None:
         """Give up what waits of a consumer's video: it begins anew at a key frame."""
         self._discard(oldest.consumer, Drop.PACER_FULL)
-        oldest.consumer.begin_anew()
+        oldest.consumer.selection.begin_anew()
         self._want_key_frame(oldest.producer.encodings[oldest.held.encoding])
 
     def _discard(self, consumer: Consumer, reason: Drop) -> None:
@@ -140,9 +140,8 @@ class Delivery(Members):
             probe.turn += 1
             producer = self._producer(consumer.spec.producer)
             source = consumer.sent_before(probe.turn % REPEATED)
-            held = producer.encodings[0].history.get(source[0]) if source is not None else None
-            if source is not None and held is not None:
-                return self._forward(producer, consumer, held, source[1], repeat=True, filling=True)
+            if source is not None:
+                return self._forward(producer, consumer, *source, repeat=True, filling=True)
         return bool(able) and self._send_padding(peer, (sending or able)[0])
 
     def _send_padding(self, peer: Transport, consumer: Consumer) -> bool:

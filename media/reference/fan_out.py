@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Container
 
-from ..plane import ConsumerSpec, ConsumerStatistics, Drop, Extension, ExtensionIds, Layer
+from ..plane import ConsumerSpec, ConsumerStatistics, Extension, ExtensionIds
 from ..rtp.extensions import (
     build_abs_send_time,
     build_mid,
@@ -14,49 +12,28 @@ from ..rtp.extensions import (
     build_transport_wide,
 )
 from ..rtp.packet import RtpPacket
-from ..rtp.sequence import extend
 from .fec import Protection
 from .history import HeldPacket
+from .ingress import Producer
+from .layers import Selection, State
+from .numbering import Naming
+from .places import Place
 
-#: Stretches between pauses in which a consumer may still ask for packets.
-MAX_RUNS = 8
+#: Bytes of padding that use up a number.
+FILLER = 4
 
 #: The same packet is not repeated more often.
 REPEAT_INTERVAL_NS = 10_000_000
 
 
-class State(Enum):
-    """What a consumer does with the next packet."""
-
-    PAUSED = "PAUSED"
-    AWAITING = "AWAITING"
-    SENDING = "SENDING"
-
-
-@dataclass(slots=True)
-class Run:
-    """Map the producer's numbers from `first_in` on to the consumer's from `first_out` on."""
-
-    first_in: int
-    last_in: int
-    first_out: int
-
-    @property
-    def last_out(self) -> int:
-        """The consumer's newest number."""
-        return self.first_out + self.last_in - self.first_in
-
-
 class Consumer:
     """Send one producer's packets to one transport."""
 
-    def __init__(self, spec: ConsumerSpec, *, video: bool) -> None:
+    def __init__(self, spec: ConsumerSpec, producer: Producer) -> None:
         """Begin with nothing sent."""
         self.spec = spec
-        self.wanted = Layer()
-        self._video = video
-        self._state = State.AWAITING
-        self._runs: deque[Run] = deque(maxlen=MAX_RUNS)
+        self.selection = Selection(producer)
+        self._producer = producer
         self._repeated_at: dict[int, int] = {}
         self._repeat_interval = REPEAT_INTERVAL_NS
         self._rtx_sequence = self._fec_sequence = 0
@@ -65,38 +42,27 @@ class Consumer:
         self._packets = self._octets = self._retransmitted = 0
         self._last_timestamp = self._last_sent = 0
 
-    def set_paused(self, paused: bool) -> None:
-        """Stop, or wait for the next packet at which to start again."""
-        if paused:
-            self._state = State.PAUSED
-        elif self._state is State.PAUSED:
-            self._state = State.AWAITING
-
     def set_round_trip(self, round_trip: int) -> None:
         """Note how long an answer takes, ns: a packet that is under way is not repeated."""
         self._repeat_interval = max(round_trip * 8 // 10, REPEAT_INTERVAL_NS)
 
-    def begin_anew(self) -> None:
-        """Wait for a key frame: what waited to be sent was given up."""
-        if self._state is State.SENDING:
-            self._state = State.AWAITING
-
     def rewind(self) -> None:
-        """Forget numbers that were given but not sent: the next run takes them."""
-        while self._runs and self._runs[-1].first_out > self._highest_sent:
-            self._runs.pop()
-        if self._runs:
-            newest = self._runs[-1]
-            newest.last_in = newest.first_in + self._highest_sent - newest.first_out
+        """Forget numbers that were given but not sent: what follows takes them."""
+        self.selection.numbering.rewind(self._highest_sent)
 
     @property
     def sending(self) -> bool:
         """Whether packets are being sent."""
-        return self._state is State.SENDING and self._highest_sent > 0
+        return self.selection.state is State.SENDING and self._highest_sent > 0
 
-    def sent_before(self, packets: int) -> tuple[int, int] | None:
-        """Find (the producer's number, the consumer's number) of the packet sent so many before the newest."""
-        return self.source_of(self._highest_sent - packets & 0xFFFF)
+    def sent_before(self, packets: int) -> tuple[HeldPacket, int] | None:
+        """Find the packet that was sent so many before the newest, and its number."""
+        source = self.selection.numbering.source_of(self._highest_sent - packets)
+        if source is None:
+            return None
+        run, number, out = source
+        held = self._producer.encodings[run.encoding].history.get(number)
+        return (held, out) if held is not None else None
 
     def next_rtx(self) -> int:
         """Count one more packet in the RTX stream."""
@@ -107,37 +73,6 @@ class Consumer:
         """Count one more packet in the protection stream."""
         self._fec_sequence += 1
         return self._fec_sequence & 0xFFFF
-
-    def number_of(self, held: HeldPacket) -> int | Drop:
-        """Give a packet its number in this consumer's sequence; a new run begins where sending begins."""
-        if self._state is State.PAUSED:
-            return Drop.PAUSED
-        if self._state is State.AWAITING:
-            if self._video and not held.starts_key_frame:
-                return Drop.AWAITING_KEY_FRAME
-            if self._runs and held.sequence <= self._runs[-1].last_in:
-                return Drop.TOO_OLD
-            self._state = State.SENDING
-            first_out = self._runs[-1].last_out + 1 if self._runs else 1
-            self._runs.append(Run(held.sequence, held.sequence, first_out))
-        newest = self._runs[-1]
-        if held.sequence >= newest.first_in:
-            newest.last_in = max(newest.last_in, held.sequence)
-            return newest.first_out + held.sequence - newest.first_in
-        for run in self._runs:
-            if run.first_in <= held.sequence <= run.last_in:
-                return run.first_out + held.sequence - run.first_in
-        return Drop.AWAITING_KEY_FRAME if self._video else Drop.TOO_OLD
-
-    def source_of(self, sequence_number: int) -> tuple[int, int] | None:
-        """Find (the producer's number, the consumer's number) of a packet by what it was sent as."""
-        if not self._runs:
-            return None
-        out = extend(sequence_number, self._runs[-1].last_out)
-        for run in self._runs:
-            if run.first_out <= out <= run.last_out:
-                return run.first_in + out - run.first_out, out
-        return None
 
     def may_repeat(self, out: int, now: int) -> bool:
         """Tell whether the packet was not just repeated, and remember that it is now."""
@@ -151,17 +86,35 @@ class Consumer:
 
     def rewrite(self, held: HeldPacket, out: int, ids: ExtensionIds, now: int, wide: int) -> RtpPacket:
         """Make this consumer's packet. `ids` are the producer's, `wide` the transport's next number."""
-        original = held.packet
+        original, place = held.packet, held.place
+        source = self.selection.numbering.source_of(out)
+        assert source is not None, "its number was given"
+        run = source[0]
+        ends = place.layered and place.ends and place.spatial == run.spatial
         return RtpPacket(
             payload_type=self.spec.payload_type,
             sequence_number=out & 0xFFFF,
-            timestamp=original.timestamp,
+            timestamp=original.timestamp + run.naming.timestamp & 0xFFFFFFFF,
             ssrc=self.spec.ssrc,
-            marker=original.marker,
+            marker=original.marker or ends,
             csrc=original.csrc,
-            extensions=self._extensions(original, ids, now, wide),
-            payload=original.payload,
+            extensions=self._extensions(held, run.naming, ids, now, wide),
+            payload=rename(original.payload, place, run.naming),
             padding=original.padding,
+        )
+
+    def fill(self, held: HeldPacket, out: int, now: int, wide: int) -> RtpPacket:
+        """Make the padding that uses up the number of a packet that is not sent after all."""
+        source = self.selection.numbering.source_of(out)
+        assert source is not None, "its number was given"
+        values = self._own_values(now, wide)
+        return RtpPacket(
+            payload_type=self.spec.payload_type,
+            sequence_number=out & 0xFFFF,
+            timestamp=held.packet.timestamp + source[0].naming.timestamp & 0xFFFFFFFF,
+            ssrc=self.spec.ssrc,
+            extensions=self._mapped(values),
+            padding=FILLER,
         )
 
     def rewrite_again(self, held: HeldPacket, out: int, ids: ExtensionIds, now: int, wide: int) -> RtpPacket:
@@ -200,9 +153,26 @@ class Consumer:
             retransmitted=self._retransmitted,
             last_timestamp=self._last_timestamp,
             last_sent=self._last_sent,
+            encoding=self.selection.reported[0] if self.selection.reported else -1,
+            spatial=self.selection.reported[1] if self.selection.reported else -1,
+            temporal=self.selection.reported[2] if self.selection.reported else -1,
         )
 
-    def _extensions(self, original: RtpPacket, ids: ExtensionIds, now: int, wide: int) -> dict[int, bytes]:
+    def _extensions(
+        self, held: HeldPacket, naming: Naming, ids: ExtensionIds, now: int, wide: int
+    ) -> dict[int, bytes]:
+        values = self._own_values(now, wide)
+        for extension, lengths in _COPIED.items():
+            value = held.packet.extensions.get(ids[extension], b"") if ids[extension] else b""
+            if len(value) in lengths:
+                values[extension] = value
+        if held.place.frame_number is not None and Extension.DEPENDENCY_DESCRIPTOR in values:
+            value = values[Extension.DEPENDENCY_DESCRIPTOR]
+            number = held.place.frame_number + naming.frame_number & 0xFFFF
+            values[Extension.DEPENDENCY_DESCRIPTOR] = value[:1] + number.to_bytes(2, "big") + value[3:]
+        return self._mapped(values)
+
+    def _own_values(self, now: int, wide: int) -> dict[Extension, bytes]:
         values: dict[Extension, bytes] = {
             Extension.ABS_SEND_TIME: build_abs_send_time(now),
             Extension.TRANSPORT_WIDE: build_transport_wide(wide),
@@ -210,10 +180,9 @@ class Consumer:
         }
         if self.spec.mid:
             values[Extension.MID] = build_mid(self.spec.mid)
-        for extension, lengths in _COPIED.items():
-            value = original.extensions.get(ids[extension], b"")
-            if len(value) in lengths:
-                values[extension] = value
+        return values
+
+    def _mapped(self, values: dict[Extension, bytes]) -> dict[int, bytes]:
         return {
             identifier: values[extension]
             for extension, identifier in zip(Extension, self.spec.extensions, strict=True)
@@ -222,4 +191,23 @@ class Consumer:
 
 
 #: Extensions that pass from the producer, and the lengths that they have.
-_COPIED = {Extension.ABS_CAPTURE_TIME: (8, 16), Extension.AUDIO_LEVEL: (1,)}
+_COPIED: dict[Extension, Container[int]] = {
+    Extension.ABS_CAPTURE_TIME: (8, 16),
+    Extension.AUDIO_LEVEL: (1,),
+    Extension.DEPENDENCY_DESCRIPTOR: range(3, 256),
+    Extension.VIDEO_ORIENTATION: (1,),
+}
+
+
+def rename(payload: bytes, place: Place, naming: Naming) -> bytes:
+    """Write the names of a frame into a payload descriptor, in its own widths."""
+    renamed = bytearray(payload)
+    if place.picture is not None:
+        picture = place.picture + naming.picture
+        if place.picture_bits == 15:
+            renamed[place.picture_at : place.picture_at + 2] = (picture & 0x7FFF | 0x8000).to_bytes(2, "big")
+        else:
+            renamed[place.picture_at] = picture & 0x7F
+    if place.tl0 is not None:
+        renamed[place.tl0_at] = place.tl0 + naming.tl0 & 0xFF
+    return bytes(renamed)

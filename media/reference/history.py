@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..rtp.packet import RtpPacket
+from .places import Place
 
 #: What a packet counts for beside its bytes.
 RECORD_BYTES = 64
@@ -25,6 +26,7 @@ class HeldPacket:
     packet: RtpPacket
     data: bytes
     starts_key_frame: bool
+    place: Place
 
 
 class History:
@@ -61,6 +63,16 @@ class History:
     def received(self, sequence: int) -> bool:
         """Tell whether a packet came, also if it is no longer held."""
         return sequence in self._received
+
+    def held(self, sequence: int) -> HeldPacket | None:
+        """Find a packet, however old it is."""
+        return self._held.get(sequence)
+
+    def clear(self) -> None:
+        """Forget everything: the stream begins anew."""
+        self._held.clear()
+        self._received.clear()
+        self._used = self._newest = self._highest = 0
 
     def get(self, sequence: int) -> HeldPacket | None:
         """Find a packet by its extended sequence number, if it is not too old."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 
 from ..codecs import BY_CODEC
 from ..plane import (
+    RECENT_FRAMES,
     TRANSIT_BUCKETS,
     Codec,
     Drop,
@@ -18,6 +20,7 @@ from ..rtp.packet import RtpPacket
 from ..rtp.sequence import SequenceExtender
 from .history import HeldPacket, History
 from .nack import MissingPackets
+from .places import Places
 
 _NS = 1_000_000_000
 
@@ -68,6 +71,13 @@ class Encoding:
         self.missing = MissingPackets()
         self.key_frame_wanted_at: int | None = None
         self.nacks_sent = 0
+        self.life = 0
+        self.newest: int | None = None
+        self.places = Places(self.spec)
+        self._layers_seen: tuple[int, set[tuple[int, int]], set[tuple[int, int]]] = (0, set(), set())
+        self._layer_bytes = [0] * 16
+        self._recent: deque[int] = deque(maxlen=RECENT_FRAMES)
+        self._capture = (0, 0)
         self._extender = SequenceExtender()
         self._packets = self._bytes = self._recovered = self._duplicates = 0
         self._first = 0
@@ -76,6 +86,33 @@ class Encoding:
         self._jitter_16 = 0
         self._key_frames = 0
         self._key_timestamp: int | None = None
+
+    def begin_anew(self) -> None:
+        """Forget what came: another SSRC means that the sender begins the encoding anew."""
+        self.life += 1
+        self.history.clear()
+        self.missing.clear()
+        self.newest = None
+        self.places = Places(self.spec)
+        self._extender = SequenceExtender()
+        self._packets = self._first = 0
+        self._transit_time = self._key_timestamp = None
+        self.offset, self.offset_known = 0, len(self.producer.encodings) == 1
+
+    def canonical(self, held: HeldPacket) -> int:
+        """Give a packet's canonical timestamp."""
+        return held.packet.timestamp + self.offset & 0xFFFFFFFF
+
+    @property
+    def last_arrival(self) -> int:
+        """When the newest packet arrived, ns."""
+        return self._last_arrival
+
+    @property
+    def top(self) -> tuple[int, int]:
+        """The highest (spatial, temporal) layers that were seen in the last second or two."""
+        seen = self._layers_seen[1] | self._layers_seen[2] | {(0, 0)}
+        return max(spatial for spatial, _ in seen), max(temporal for _, temporal in seen)
 
     @property
     def asks(self) -> bool:
@@ -131,7 +168,9 @@ class Encoding:
             data=data,
             starts_key_frame=self.producer.is_video
             and BY_CODEC[self.spec.codec].starts_key_frame(packet.payload),
+            place=self.places.find(packet),
         )
+        self._note_layer(held)
         self.history.put(held)
         self.history.forget_before(self.highest - self.history.numbers)
         self._first = min(self._first, sequence)
@@ -140,6 +179,9 @@ class Encoding:
         self._last_arrival = arrival
         if sequence == self.highest:
             self._last_timestamp = packet.timestamp
+        if self.newest is None or 0 < packet.timestamp - self.newest & 0xFFFFFFFF < 1 << 31:
+            self.newest = packet.timestamp
+            self._recent.appendleft(packet.timestamp)
         if not repeat:
             self._measure_jitter(packet.timestamp, arrival)
         return held
@@ -172,7 +214,19 @@ class Encoding:
             key_frames=self._key_frames,
             last_timestamp=self._last_timestamp,
             last_arrival=self._last_arrival,
+            layer_bytes=tuple(self._layer_bytes),
+            recent_timestamps=tuple(self._recent),
+            capture=self._capture,
         )
+
+    def _note_layer(self, held: HeldPacket) -> None:
+        """Remember which layers flow; what was not seen for a second or two does not."""
+        began, seen, before = self._layers_seen
+        if held.arrival - began >= _NS:
+            began, seen, before = held.arrival, set(), seen
+        layer = (held.place.spatial, held.place.temporal)
+        self._layers_seen = (began, seen | {layer}, before)
+        self._layer_bytes[4 * layer[0] + layer[1]] += len(held.data)
 
     def _measure_jitter(self, timestamp: int, arrival: int) -> None:
         """Follow RFC 3550, appendix A.8, in its integer form."""

@@ -83,6 +83,11 @@ class Members:
         encoding = self._encoding(producer, index)
         check_encoding(ssrc, rtx_ssrc)
         before = (encoding.ssrc, encoding.rtx_ssrc)
+        if ssrc != before[0] and before[0]:
+            encoding.begin_anew()
+            for consumer in self._consumers.values():
+                if consumer.spec.producer == producer:
+                    consumer.selection.lose(encoding)
         if not encoding.spec.transport:
             encoding.ssrc, encoding.rtx_ssrc = ssrc, rtx_ssrc
             return
@@ -119,7 +124,7 @@ class Members:
             raise ValueError(
                 f"Transport {spec.transport} was sent this SSRC before: no nonce may come twice."
             )
-        consumer = Consumer(spec, video=producer.is_video)
+        consumer = Consumer(spec, producer)
         consumer.set_round_trip(peer.round_trip)
         self._consumers[spec.consumer] = peer.consumers[spec.ssrc] = consumer
         peer.used_ssrcs.update(ssrcs)
@@ -128,17 +133,21 @@ class Members:
         """See media.plane.Plane."""
         receiver = self._consumer(consumer)
         check_layer(layer, len(self._producer(receiver.spec.producer).encodings))
-        receiver.wanted = layer
+        self._want(receiver, layer)
 
     def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:
         """See media.plane.Plane."""
-        self._consumer(consumer).set_paused(paused)
+        self._consumer(consumer).selection.set_paused(paused)
 
     def remove_consumer(self, consumer: ConsumerId) -> None:
         """See media.plane.Plane."""
         removed = self._consumer(consumer)
         del self._transport(removed.spec.transport).consumers[removed.spec.ssrc]
         del self._consumers[consumer]
+
+    def _want(self, consumer: Consumer, layer: Layer) -> None:
+        """Change what a consumer is sent at most."""
+        consumer.selection.want(layer, 0)
 
     def _receive(self, peer: Transport, encoding: Encoding) -> None:
         """Give an encoding's SSRCs to it, or raise ValueError."""

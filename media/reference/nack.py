@@ -41,6 +41,10 @@ class MissingPackets:
         """Note how long an answer takes, ns; 0: not known."""
         self._retry = max(round_trip * 11 // 10, MIN_RETRY_NS) if round_trip else RETRY_NS
 
+    def clear(self) -> None:
+        """Ask for nothing that was missing so far."""
+        self._missing.clear()
+
     def __contains__(self, sequence: int) -> bool:
         """Tell whether this number is still waited for."""
         return sequence in self._missing

@@ -20,6 +20,7 @@ from ..plane import (
     ConsumerStatistics,
     Drop,
     EventKind,
+    Layer,
     PlaneEvent,
     PlaneStatistics,
     ProducerStatistics,
@@ -34,6 +35,7 @@ from .fan_out import Consumer
 from .histogram import bucket_of
 from .history import HeldPacket
 from .ingress import Encoding, Producer
+from .layers import Deal
 from .peers import Transport
 from .queues import EventQueue, Tap
 
@@ -94,6 +96,7 @@ class ReferencePlane(Delivery):
             self._datagrams_in += 1
             self._bytes_in += len(data)
             self._receive_datagram(data, address, time)
+        self._release_held_back()
         self._ask_for_missing()
         self._handle_delivery()
 
@@ -107,11 +110,14 @@ class ReferencePlane(Delivery):
         """Tell when `handle_timer` is due next."""
         asking = (encoding.missing.get_timer() for encoding in self._encodings())
         timers = [timer for timer in asking if timer is not None]
+        holding = [consumer.selection.hold_until for consumer in self._consumers.values()]
+        timers += [timer for timer in holding if timer is not None]
         return min(timers + self._delivery_timers(), default=None)
 
     def handle_timer(self, now: int) -> None:
         """Ask publishers again for what is missing; send what is due."""
         self._now = now
+        self._release_held_back()
         self._ask_for_missing()
         self._handle_delivery()
 
@@ -274,13 +280,49 @@ class ReferencePlane(Delivery):
 
     def _fan_out(self, producer: Producer, held: HeldPacket) -> None:
         for consumer in self._consumers.values():
-            if consumer.spec.producer != producer.spec.producer or held.encoding:
-                continue
-            out = consumer.number_of(held)
-            if isinstance(out, Drop):
-                self._drop(out)
+            if consumer.spec.producer == producer.spec.producer:
+                self._carry_out(producer, consumer, consumer.selection.deal(held, self._now))
+
+    def _carry_out(self, producer: Producer, consumer: Consumer, deals: Sequence[Deal]) -> None:
+        """Do what a consumer's selection says."""
+        for deal in deals:
+            if isinstance(deal.out, Drop):
+                self._drop(deal.out)
+            elif deal.filler:
+                self._drop(Drop.LAYER)
+                self._fill_number(consumer, deal.held, deal.out)
             else:
-                self._offer(producer, consumer, held, out, repeat=False)
+                self._offer(producer, consumer, deal.held, deal.out, repeat=False)
+        selection = consumer.selection
+        for index in selection.asks:
+            self._want_key_frame(producer.encodings[index])
+        for layer, timestamp in selection.news:
+            data = bytes(layer) + timestamp.to_bytes(4, "big")
+            spec = consumer.spec
+            self._events.put(
+                PlaneEvent(EventKind.LAYER, spec.transport, None, self._now, spec.consumer, data)
+            )
+        selection.asks.clear()
+        selection.news.clear()
+
+    def _fill_number(self, consumer: Consumer, held: HeldPacket, out: int) -> None:
+        peer = self._transport(consumer.spec.transport)
+        size = self._send_plain(
+            peer, consumer, bytes(consumer.fill(held, out, self._now, peer.sent.next_number))
+        )
+        peer.counts.padding_packets += bool(size)
+        peer.counts.padding_bytes += size
+
+    def _want(self, consumer: Consumer, layer: Layer) -> None:
+        producer = self._producer(consumer.spec.producer)
+        self._carry_out(producer, consumer, consumer.selection.want(layer, self._now))
+
+    def _release_held_back(self) -> None:
+        for consumer in self._consumers.values():
+            until = consumer.selection.hold_until
+            if until is not None and until <= self._now:
+                producer = self._producer(consumer.spec.producer)
+                self._carry_out(producer, consumer, list(consumer.selection.release(None, self._now)))
 
     def _forward(
         self,
@@ -351,12 +393,15 @@ class ReferencePlane(Delivery):
 
     def _repeat(self, consumer: Consumer, sequence_number: int) -> None:
         producer = self._producer(consumer.spec.producer)
-        encoding = producer.encodings[0]
-        source = consumer.source_of(sequence_number)
+        source = consumer.selection.numbering.source(sequence_number)
         if source is None:
             self._drop(Drop.NOT_IN_HISTORY)
             return
-        number, out = source
+        run, number, out = source
+        encoding = producer.encodings[run.encoding]
+        if run.life != encoding.life:
+            self._drop(Drop.NOT_IN_HISTORY)
+            return
         held = encoding.history.get(number)
         if held is None:
             self._drop(Drop.NOT_IN_HISTORY)
@@ -364,8 +409,10 @@ class ReferencePlane(Delivery):
                 self._want_key_frame(encoding)
         elif not consumer.may_repeat(out, self._now):
             self._drop(Drop.NACK_LIMIT)
-        else:
+        elif held.place.targets >> run.target & 1:
             self._offer(producer, consumer, held, out, repeat=True)
+        else:
+            self._drop(Drop.LAYER)  # padding has used up the number
 
     def _ask_for_missing(self) -> None:
         for encoding in self._encodings():

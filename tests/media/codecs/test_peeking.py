@@ -48,7 +48,7 @@ def test_vp8(payload: str, frame: bool, key: bool) -> None:
 
 def test_the_vp8_descriptor() -> None:
     descriptor = vp8.parse_descriptor(bytes.fromhex("90f0812a07c0ff"))
-    assert descriptor == vp8.Descriptor(6, True, 0, 0x12A, 3)
+    assert descriptor == vp8.Descriptor(6, True, 0, 0x12A, 3, tl0=7, picture_at=2, picture_bits=15, tl0_at=4)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=5))

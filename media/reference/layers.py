@@ -1,0 +1,359 @@
+"""Which of a producer's packets a consumer is sent: of which encoding, and of it which layers.
+
+Between encodings a consumer changes at a key frame of the new one; until then the old one goes on. Both send the same
+pictures under the same canonical timestamps, the better one a little later. So while a change waits, pictures of the
+old encoding are held back until the new one has shown whether its picture of that time is the key frame: otherwise
+that picture would have been sent already, and the change would be missed again and again.
+
+Within an encoding a decode target is chosen. `covered` are the targets of which nothing is missing that was sent since
+they could begin: to these a consumer may change at any picture, to others where the stream says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from ..plane import Codec, Drop, Layer
+from .history import HeldPacket
+from .ingress import Encoding, Producer
+from .numbering import Naming, Numbering, Run
+from .places import ALL, GRID, Place
+
+_MS = 1_000_000
+
+#: How long a picture of the old encoding is held back at first, and at most, for the new one to come.
+PATIENCE_NS = 30 * _MS
+MAX_PATIENCE_NS = 120 * _MS
+
+#: An encoding that has not sent for so long is not waited for.
+ALIVE_NS = 200 * _MS
+
+#: When layers that are wanted have not begun for so long, a key frame is asked for.
+LAYER_PATIENCE_NS = 500 * _MS
+
+
+class State(Enum):
+    """What a consumer does with the next packet."""
+
+    PAUSED = "PAUSED"
+    AWAITING = "AWAITING"
+    SENDING = "SENDING"
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """Say what becomes of a packet: the number under which it is sent, or why it is not.
+
+    `filler`: what came late is of a layer that is not sent; its number is used up by padding.
+    """
+
+    held: HeldPacket
+    out: int | Drop
+    filler: bool = False
+
+
+def newer(timestamp: int, than: int) -> bool:
+    """Compare RTP timestamps over their wrap."""
+    return 0 < timestamp - than & 0xFFFFFFFF < 1 << 31
+
+
+class Selection:
+    """Deal a producer's packets for one consumer. Times are ns."""
+
+    def __init__(self, producer: Producer) -> None:
+        """Begin with nothing sent."""
+        self.numbering = Numbering()
+        self.state = State.AWAITING
+        self.wanted = Layer()
+        self.encoding: int | None = None  # what is being sent, or was last
+        self.hold_until: int | None = None
+        self.asks: list[int] = []  # encodings whose key frame is waited for
+        self.news: list[
+            tuple[tuple[int, int, int], int]
+        ] = []  # (encoding, spatial, temporal) from a timestamp on
+        self.reported: tuple[int, int, int] | None = None
+        self._producer = producer
+        self._life = 0
+        self._naming = Naming()
+        self._names = _Names()
+        self._newest: int | None = None
+        self._target = 0
+        self._covered = ALL
+        self._frame: tuple[int, int] | None = None
+        self._picture: int | None = None
+        self._frame_sent = True
+        self._patience = PATIENCE_NS
+        self._wanted_at: int | None = None
+
+    # -- commands
+
+    def set_paused(self, paused: bool) -> None:
+        """Stop, or wait for the next packet at which to start again."""
+        if paused:
+            self.state, self.hold_until = State.PAUSED, None
+        elif self.state is State.PAUSED:
+            self.state = State.AWAITING
+
+    def begin_anew(self) -> None:
+        """Wait for a key frame: what waited to be sent was given up."""
+        if self.state is State.SENDING:
+            self.state, self.hold_until = State.AWAITING, None
+
+    def lose(self, encoding: Encoding) -> None:
+        """Note that an encoding begins anew."""
+        if self.encoding == encoding.index:
+            self.begin_anew()
+            if len(self._producer.encodings) == 1:
+                self._newest = None
+
+    def want(self, layer: Layer, now: int) -> list[Deal]:
+        """Change what is to be sent at most."""
+        before, self.wanted = self.wanted, layer
+        self._wanted_at = now
+        if layer.encoding == before.encoding:
+            return []
+        self._patience = PATIENCE_NS
+        if self._producer.encodings[layer.encoding].offset_known and layer.encoding != self.encoding:
+            self.asks.append(layer.encoding)
+        return list(self.release(None, now))
+
+    # -- packets
+
+    def deal(self, held: HeldPacket, now: int) -> list[Deal]:
+        """Say what is to be done now that a packet came."""
+        if self.state is State.PAUSED:
+            return [Deal(held, Drop.PAUSED)]
+        encoding = self._producer.encodings[held.encoding]
+        if self.state is State.SENDING and held.encoding == self.encoding:
+            if held.sequence <= self.numbering.seen:
+                return [self._late(held, encoding)]
+            return [] if self._hold(held, encoding, now) else [self._next(held, encoding, now)]
+        if self._may_begin(held, encoding):
+            return self._begin(held, encoding, now)
+        deals = [self._late(held, encoding)]
+        if self.hold_until is not None and held.encoding == self.wanted.encoding:
+            deals += self.release(encoding.canonical(held), now)
+        return deals
+
+    def release(self, until: int | None, now: int) -> Iterator[Deal]:
+        """Deal what was held back, up to a canonical timestamp."""
+        if self.hold_until is None or self.encoding is None:
+            return
+        encoding = self._producer.encodings[self.encoding]
+        for number in range(self.numbering.seen + 1, encoding.highest + 1):
+            held = encoding.history.held(number)
+            if held is None:
+                continue
+            if until is not None and newer(encoding.canonical(held), until):
+                self.hold_until = now + self._patience
+                return
+            yield self._next(held, encoding, now)
+        self.hold_until = None
+
+    def _may_begin(self, held: HeldPacket, encoding: Encoding) -> bool:
+        if not self._producer.is_video:
+            return held.encoding != self.encoding or held.sequence > self.numbering.seen
+        if not held.starts_key_frame or not encoding.offset_known:
+            return False
+        if held.encoding == self.encoding and encoding.life == self._life:
+            return held.sequence > self.numbering.seen
+        if (
+            held.encoding > self.wanted.encoding
+            if self.state is State.AWAITING
+            else held.encoding != self.wanted.encoding
+        ):
+            return False
+        if (
+            held.encoding == self.encoding
+            or self._newest is None
+            or newer(encoding.canonical(held), self._newest)
+        ):
+            return True
+        if self.state is State.SENDING and held.sequence == encoding.highest:
+            # its picture was sent already, of the old encoding: next time more patience
+            self._patience = min(2 * self._patience, MAX_PATIENCE_NS)
+            self.asks.append(encoding.index)
+        return False
+
+    def _begin(self, held: HeldPacket, encoding: Encoding, now: int) -> list[Deal]:
+        timestamp = encoding.canonical(held)
+        deals = list(self.release(timestamp - 1 & 0xFFFFFFFF, now))
+        self.hold_until = None
+        self.state = State.SENDING
+        self.encoding, self._life = encoding.index, encoding.life
+        self._naming = self._names.after(encoding, held.place)
+        self._frame = self._picture = None
+        self._covered = ALL
+        self.numbering.begin(held.sequence)
+        deals.append(self._next(held, encoding, now))
+        # what overtook the beginning
+        for number in range(held.sequence + 1, encoding.highest + 1):
+            follower = encoding.history.held(number)
+            if follower is not None:
+                deals.append(self._next(follower, encoding, now))
+        return deals
+
+    def _hold(self, held: HeldPacket, encoding: Encoding, now: int) -> bool:
+        if self.wanted.encoding == self.encoding:
+            return False
+        if self.hold_until is not None:
+            return True
+        timestamp = encoding.canonical(held)
+        other = self._producer.encodings[self.wanted.encoding]
+        if not other.offset_known or other.newest is None or held.arrival - other.last_arrival > ALIVE_NS:
+            return False
+        if self._newest is not None and not newer(timestamp, self._newest):
+            return False
+        if not newer(timestamp, other.newest + other.offset & 0xFFFFFFFF):
+            return False
+        self.hold_until = now + self._patience
+        return True
+
+    def _next(self, held: HeldPacket, encoding: Encoding, now: int) -> Deal:
+        """Deal the newest packet of the encoding that is being sent."""
+        sent = not held.place.layered or self._decide(held, encoding, now)
+        if not held.place.layered and encoding.canonical(held) != self._picture:
+            self._picture = encoding.canonical(held)
+            self._target = 0
+        kind = self._kind(encoding)
+        if not sent:
+            self.numbering.skip(held.sequence, kind)
+            return Deal(held, Drop.LAYER)
+        timestamp = encoding.canonical(held)
+        if self._newest is None or newer(timestamp, self._newest):
+            self._newest = timestamp
+            self._report(encoding, held.place, timestamp)
+        self._names.note(held.place, self._naming)
+        return Deal(held, self.numbering.take(held.sequence, kind))
+
+    def _late(self, held: HeldPacket, encoding: Encoding) -> Deal:
+        run = self.numbering.find(encoding.index, encoding.life, held.sequence)
+        if run is not None:
+            return Deal(held, run.out(held.sequence), filler=not held.place.targets >> run.target & 1)
+        if self.encoding not in (None, encoding.index):
+            return Deal(held, Drop.LAYER)
+        return Deal(held, Drop.AWAITING_KEY_FRAME if self._producer.is_video else Drop.TOO_OLD)
+
+    # -- layers within an encoding
+
+    def _decide(self, held: HeldPacket, encoding: Encoding, now: int) -> bool:
+        """Tell whether a packet's frame is sent; its first packet decides for all of it."""
+        place = held.place
+        timestamp = encoding.canonical(held)
+        if self._frame == (timestamp, place.spatial):
+            return self._frame_sent
+        begins = timestamp != self._picture
+        self._frame, self._picture = (timestamp, place.spatial), timestamp
+        if held.starts_key_frame:
+            self._covered = ALL
+        switches = place.switches if place.described else _switches(place, self._covered)
+        layers = encoding.places.layers if place.described else GRID_LAYERS
+        best = self._best(layers, (self._covered | switches) & encoding.places.active)
+        if best is not None and (held.starts_key_frame or begins or layers[best] > layers[self._target]):
+            self._target = best
+        if begins:
+            self._ask_for_layers(layers, encoding, best, now)
+        self._frame_sent = bool(place.targets >> self._target & 1)
+        if self._frame_sent:
+            self._covered |= switches
+        else:
+            self._covered &= ~place.targets
+            if self._producer.spec.codec is Codec.VP8 and place.picture is not None:
+                # its picture identifiers have no gap, or a receiver would wait for what is missing
+                self._naming = replace(self._naming, picture=self._naming.picture - 1 & 0x7FFF)
+        return self._frame_sent
+
+    def _best(self, layers: tuple[tuple[int, int], ...], usable: int) -> int | None:
+        """Choose the best target that is usable and not above what is wanted."""
+        able = [
+            number
+            for number, (spatial, temporal) in enumerate(layers)
+            if usable >> number & 1 and spatial <= self.wanted.spatial and temporal <= self.wanted.temporal
+        ]
+        return max(able, key=lambda number: layers[number], default=None)
+
+    def _ask_for_layers(
+        self, layers: tuple[tuple[int, int], ...], encoding: Encoding, best: int | None, now: int
+    ) -> None:
+        if self._wanted_at is None or now - self._wanted_at < LAYER_PATIENCE_NS:
+            return
+        ideal = self._best(layers, encoding.places.active)
+        top = encoding.top
+        if ideal is None or (best is not None and _capped(layers[ideal], top) == _capped(layers[best], top)):
+            self._wanted_at = None
+        else:
+            self._wanted_at = now
+            self.asks.append(encoding.index)
+
+    def _kind(self, encoding: Encoding) -> Run:
+        described = encoding.places.layers
+        layers = described if described else GRID_LAYERS
+        spatial = layers[self._target][0] if self._target < len(layers) else 0
+        return Run(encoding.index, encoding.life, 0, 0, 0, self._naming, self._target, spatial)
+
+    def _report(self, encoding: Encoding, place: Place, timestamp: int) -> None:
+        spatial = temporal = 0
+        if place.layered:
+            layers = encoding.places.layers if place.described else GRID_LAYERS
+            spatial, temporal = _capped(layers[self._target], encoding.top)
+        now = (encoding.index, spatial, temporal)
+        if now != self.reported:
+            self.reported = now
+            self.news.append((now, timestamp))
+
+
+#: The layers of each target where no descriptor names them.
+GRID_LAYERS = tuple((spatial, temporal) for spatial in range(GRID) for temporal in range(GRID))
+
+
+def _capped(layer: tuple[int, int], top: tuple[int, int]) -> tuple[int, int]:
+    return min(layer[0], top[0]), min(layer[1], top[1])
+
+
+def _switches(place: Place, covered: int) -> int:
+    """Tell which targets of the grid may begin at a frame that is not described."""
+    switches = 0
+    for number, (spatial, temporal) in enumerate(GRID_LAYERS):
+        below = GRID * spatial + max(place.temporal - 1, 0)
+        if place.synchronises and spatial >= place.spatial and temporal == place.temporal:
+            switches |= (covered >> below & 1) << number
+        own = GRID * spatial + place.temporal
+        if place.opens and spatial >= place.spatial and temporal > place.temporal:
+            switches |= (covered >> own & 1) << number
+        if place.independent and place.spatial and spatial == place.spatial and temporal >= place.temporal:
+            # it needs only what is below it in its picture
+            switches |= (covered >> GRID * (spatial - 1) + temporal & 1) << number
+    return switches
+
+
+class _Names:
+    """Remember how frames were called last."""
+
+    def __init__(self) -> None:
+        self._picture: int | None = None
+        self._tl0: int | None = None
+        self._frame_number: int | None = None
+
+    def after(self, encoding: Encoding, place: Place) -> Naming:
+        """Say what to add so that the next frame bears the next name."""
+        return Naming(
+            timestamp=encoding.offset,
+            picture=_step(self._picture, place.picture, 0x7FFF),
+            tl0=_step(self._tl0, place.tl0, 0xFF),
+            frame_number=_step(self._frame_number, place.frame_number, 0xFFFF),
+        )
+
+    def note(self, place: Place, naming: Naming) -> None:
+        """Note a packet that is sent."""
+        if place.picture is not None:
+            self._picture = place.picture + naming.picture & 0x7FFF
+        if place.tl0 is not None:
+            self._tl0 = place.tl0 + naming.tl0 & 0xFF
+        if place.frame_number is not None:
+            self._frame_number = place.frame_number + naming.frame_number & 0xFFFF
+
+
+def _step(last: int | None, coming: int | None, mask: int) -> int:
+    return (last + 1 - coming) & mask if last is not None and coming is not None else 0
