@@ -63,6 +63,7 @@ static void set_paused(struct plane *plane, struct consumer *consumer, bool paus
     if (paused) {
         pacer_discard(plane, consumer, DROP_PAUSED);
         consumer->state = CONSUMER_PAUSED;
+        consumer->selection.holding = false;
     } else if (consumer->state == CONSUMER_PAUSED) {
         consumer->state = CONSUMER_AWAITING;
     }
@@ -126,7 +127,7 @@ static void carry_out(struct plane *plane, struct command *command)
         ((struct producer *)command->subject)->capture_offset_set = true;
         break;
     case COMMAND_SET_LAYER:
-        ((struct consumer *)command->subject)->wanted = command->layer;
+        layers_want(plane, command->subject, command->layer);
         break;
     case COMMAND_ADD_CONSUMER:
         add_consumer(plane, command->subject);

@@ -6,6 +6,7 @@
 
 #define ONE_BYTE_PROFILE 0xbede
 #define TWO_BYTE_PROFILE 0x1000 /* and 4 bits of the application's */
+#define MAX_SHORT_EXTENSIONS 80 /* more than all of a consumer's in the one-byte form but the descriptor */
 
 static void note_extension(struct layout *layout, const uint8_t *ids, int id, size_t at, size_t length)
 {
@@ -15,6 +16,11 @@ static void note_extension(struct layout *layout, const uint8_t *ids, int id, si
         layout->capture_time_size = (uint8_t)length;
     } else if (id == ids[EXTENSION_AUDIO_LEVEL] && length == 1 && layout->audio_level == 0) {
         layout->audio_level = (uint16_t)at;
+    } else if (id == ids[EXTENSION_DEPENDENCY_DESCRIPTOR] && length >= 3 && layout->descriptor == 0) {
+        layout->descriptor = (uint16_t)at;
+        layout->descriptor_size = (uint8_t)length;
+    } else if (id == ids[EXTENSION_VIDEO_ORIENTATION] && length == 1 && layout->orientation == 0) {
+        layout->orientation = (uint16_t)at;
     } else if (id == ids[EXTENSION_TRANSPORT_WIDE] && (length == 2 || length == 4) && layout->wide == 0) {
         layout->wide = (uint16_t)at;
     }
@@ -136,8 +142,49 @@ static inline int finish(uint8_t *out, uint8_t *at)
     return (int)(at - out);
 }
 
-/* Write the consumer's extension block in the one-byte form; return its size, 0 when there is none. */
-int write_extensions(struct consumer *consumer, const struct packet *packet, int64_t now, uint8_t *out)
+/* The same elements in the two-byte form (RFC 8285, section 4.3), which takes longer ones; return its end. */
+static uint8_t *lengthen(uint8_t *out, const uint8_t *end)
+{
+    uint8_t copy[MAX_SHORT_EXTENSIONS];
+    size_t size = (size_t)(end - out) - 4;
+    memcpy(copy, out + 4, size);
+    uint8_t *at = out + 4;
+    for (size_t from = 0; from < size;) {
+        size_t length = (size_t)(copy[from] & 15) + 1;
+        *at++ = copy[from] >> 4;
+        *at++ = (uint8_t)length;
+        memcpy(at, copy + from + 1, length);
+        at += length;
+        from += 1 + length;
+    }
+    return at;
+}
+
+/* The dependency descriptor, with the frame number by which the consumer knows the frame; it ends the block. */
+static int put_descriptor(const struct consumer *consumer, const struct packet *packet, uint16_t frame_number,
+                          uint8_t *out, uint8_t *at)
+{
+    size_t length = packet->layout.descriptor_size;
+    uint8_t id = consumer->extension_ids[EXTENSION_DEPENDENCY_DESCRIPTOR];
+    bool two_byte = length > 16;
+    if (two_byte) {
+        at = lengthen(out, at);
+        *at++ = id;
+        *at++ = (uint8_t)length;
+    } else {
+        *at++ = (uint8_t)(id << 4 | (length - 1));
+    }
+    memcpy(at, packet->data + packet->layout.descriptor, length);
+    write_16(at + 1, (uint16_t)(read_16(at + 1) + frame_number));
+    int size = finish(out, at + length);
+    if (two_byte)
+        write_16(out, TWO_BYTE_PROFILE);
+    return size;
+}
+
+/* Write the consumer's extension block, in the one-byte form where it fits; return its size, 0 when there is none. */
+int write_extensions(struct consumer *consumer, const struct packet *packet, uint16_t frame_number, int64_t now,
+                     uint8_t *out)
 {
     const uint8_t *ids = consumer->extension_ids;
     uint8_t *at = out + 4;
@@ -150,14 +197,18 @@ int write_extensions(struct consumer *consumer, const struct packet *packet, int
         bool with_offset = packet->layout.capture_time_size == 16;
         at = put(at, ids[EXTENSION_ABS_CAPTURE_TIME], value, 8);
         if (with_offset) {
-            memcpy(at, value + 8, 8);
+            write_64(at, (uint64_t)packet->capture_offset);
             at[-9] += 8; /* the length, before the value */
             at += 8;
         }
     }
     if (ids[EXTENSION_AUDIO_LEVEL] != 0 && packet->layout.audio_level != 0)
         at = put(at, ids[EXTENSION_AUDIO_LEVEL], packet->data + packet->layout.audio_level, 1);
-    return finish(out, at);
+    if (ids[EXTENSION_VIDEO_ORIENTATION] != 0 && packet->layout.orientation != 0)
+        at = put(at, ids[EXTENSION_VIDEO_ORIENTATION], packet->data + packet->layout.orientation, 1);
+    if (ids[EXTENSION_DEPENDENCY_DESCRIPTOR] == 0 || packet->layout.descriptor == 0)
+        return finish(out, at);
+    return put_descriptor(consumer, packet, frame_number, out, at);
 }
 
 int write_own_extensions(struct consumer *consumer, int64_t now, uint8_t *out)

@@ -4,6 +4,8 @@
 
 #include "plane.h"
 
+#define FILLER 4 /* bytes of padding that use up a number */
+
 bool sendable(struct plane *plane, const struct transport *transport, int packets)
 {
     if (transport->send_session != NULL && transport->name_size != 0)
@@ -13,18 +15,21 @@ bool sendable(struct plane *plane, const struct transport *transport, int packet
 }
 
 /* Write the packet as the consumer gets it, as RTX (RFC 4588) when `rtx`; return its size. */
-static int rewrite(struct plane *plane, struct consumer *consumer, const struct packet *packet, uint16_t sequence,
-                   bool rtx, uint8_t *out)
+static int rewrite(struct plane *plane, struct consumer *consumer, const struct packet *packet, const struct run *run,
+                   uint16_t sequence, bool rtx, uint8_t *out)
 {
     /* copies of a constant size: a short memcpy of a variable one costs more than all the rest here */
     int header = 12;
     memcpy(out, packet->data, 12);
     for (int sources = packet->data[0] & 15; sources > 0; sources--, header += 4)
         memcpy(out + header, packet->data + header, 4);
-    int size = header + write_extensions(consumer, packet, plane->sending_time, out + header);
+    int size = header + write_extensions(consumer, packet, run->naming.frame_number, plane->sending_time, out + header);
     out[0] = (uint8_t)((packet->data[0] & 0xef) | (size > header ? 0x10 : 0));
-    out[1] = (uint8_t)((packet->data[1] & 0x80) | (rtx ? consumer->rtx_payload_type : consumer->payload_type));
+    /* the last packet of the highest layer that is sent ends the picture */
+    bool ends = packet->place.layered && packet->place.ends && packet->place.spatial == run->spatial;
+    out[1] = (uint8_t)((packet->data[1] & 0x80) | (ends ? 0x80 : 0) | (rtx ? consumer->rtx_payload_type : consumer->payload_type));
     write_16(out + 2, rtx ? consumer->rtx_sequence : sequence);
+    write_32(out + 4, packet->timestamp + run->naming.timestamp);
     write_32(out + 8, rtx ? consumer->rtx_ssrc : consumer->ssrc);
     if (rtx) {
         write_16(out + size, sequence);
@@ -34,6 +39,8 @@ static int rewrite(struct plane *plane, struct consumer *consumer, const struct 
     if ((size_t)size + rest > MAX_DATAGRAM)
         return 0;
     memcpy(out + size, packet->data + packet->layout.payload, rest);
+    if (packet->place.picture_bits != 0 || packet->place.tl0_at != 0)
+        place_rename(&packet->place, &run->naming, out + size);
     return size + (int)rest;
 }
 
@@ -62,8 +69,13 @@ void forward(struct plane *plane, struct consumer *consumer, struct packet *pack
 {
     bool again = kind >= SENDING_REPEAT;
     bool rtx = again && consumer->rtx_ssrc != 0;
+    const struct run *run = numbering_run(&consumer->selection.numbering, out);
+    if (run == NULL) {
+        drop(plane, DROP_NOT_IN_HISTORY); /* it waited until its run was forgotten */
+        return;
+    }
     uint8_t *room = forward_room(plane);
-    int size = rewrite(plane, consumer, packet, (uint16_t)out, rtx, room);
+    int size = rewrite(plane, consumer, packet, run, (uint16_t)out, rtx, room);
     int protections = 0;
     if (size == 0) {
         drop(plane, DROP_TOO_LARGE);
@@ -90,13 +102,14 @@ void forward(struct plane *plane, struct consumer *consumer, struct packet *pack
     queue(plane, (struct outgoing){
                      .consumer = consumer,
                      .packet = packet,
+                     .timestamp = packet->timestamp + run->naming.timestamp,
                      .size = (uint16_t)size,
                      .octets = (uint16_t)(packet->layout.size - packet->layout.payload - packet->layout.padding),
                      .kind = kind});
     if (!again && out > consumer->highest_sent)
         consumer->highest_sent = out;
     if (protections > 0)
-        protection_send(plane, consumer, protections, packet->timestamp);
+        protection_send(plane, consumer, protections, packet->timestamp + run->naming.timestamp);
 }
 
 int write_own_header(struct plane *plane, struct consumer *consumer, uint8_t payload_type, uint16_t sequence,
@@ -136,6 +149,16 @@ void send_padding(struct plane *plane, struct consumer *consumer, int padding)
         consumer->rtx_sequence++;
 }
 
+void send_filler(struct plane *plane, struct consumer *consumer, uint16_t sequence, uint32_t timestamp)
+{
+    uint8_t *room = forward_room(plane);
+    int size = write_own_header(plane, consumer, consumer->payload_type, sequence, timestamp, consumer->ssrc, room);
+    room[0] |= 0x20;
+    memset(room + size, 0, FILLER);
+    room[size + FILLER - 1] = FILLER;
+    forward_own(plane, consumer, size + FILLER, SENDING_PADDING);
+}
+
 static void fan_out_to(struct plane *plane, struct consumer *consumer, struct encoding *encoding)
 {
     if (consumer->state == CONSUMER_PAUSED) {
@@ -147,20 +170,7 @@ static void fan_out_to(struct plane *plane, struct consumer *consumer, struct en
     /* a consumer's packets stay together: they become one GSO message */
     if (!send_batch_has_room(plane, encoding->pending_count))
         send_batch(plane);
-    bool video = encoding->producer->codec != CODEC_OPUS;
-    for (int i = 0; i < encoding->pending_count; i++) {
-        struct packet *packet = encoding->pending[i];
-        uint64_t out;
-        if (consumer->state == CONSUMER_AWAITING && (!video || packet->key_frame) &&
-            numbering_begin(consumer, packet->sequence))
-            consumer->state = CONSUMER_SENDING;
-        if (consumer->state == CONSUMER_AWAITING)
-            drop(plane, DROP_AWAITING_KEY_FRAME);
-        else if (!numbering_out(consumer, packet->sequence, &out))
-            drop(plane, video ? DROP_AWAITING_KEY_FRAME : DROP_TOO_OLD); /* late, from before the run began */
-        else
-            offer(plane, consumer, packet, out, SENDING_FIRST);
-    }
+    layers_deal(plane, consumer, encoding);
 }
 
 void fan_out(struct plane *plane)
@@ -173,8 +183,7 @@ void fan_out(struct plane *plane)
         plane->pending = encoding->next_pending;
         for (struct consumer *consumer = encoding->producer->consumers; consumer != NULL;
              consumer = consumer->next_of_producer)
-            if (encoding->index == consumer->current.encoding)
-                fan_out_to(plane, consumer, encoding);
+            fan_out_to(plane, consumer, encoding);
         for (int i = 0; i < encoding->pending_count; i++)
             encoding->pending[i]->pending = false;
         encoding->pending_count = 0;

@@ -5,6 +5,7 @@
 #include "plane.h"
 
 #define RTX_HEADER 2      /* RFC 4588, section 4: the original sequence number */
+#define LEVEL_WINDOW (50 * MILLISECOND)
 #define RESTART_JUMP 1000 /* a gap beyond this is a new beginning, not a loss to be repaired */
 
 /* Undo RFC 4588 in place: the header moves up over the original sequence number. */
@@ -103,6 +104,40 @@ static void announce_key_frame(struct plane *plane, struct encoding *encoding, c
                sizeof data);
 }
 
+/* When the frame was captured; by how much the capturer's clock is to be corrected is settled once, for all. */
+static void note_capture_time(struct encoding *encoding, struct packet *packet)
+{
+    const struct producer *producer = encoding->producer;
+    if (packet->layout.capture_time == 0)
+        return;
+    const uint8_t *value = packet->data + packet->layout.capture_time;
+    packet->capture_offset = packet->layout.capture_time_size == 16 ? (int64_t)read_64(value + 8) : 0;
+    if (producer->capture_offset_set) {
+        packet->layout.capture_time_size = 16;
+        packet->capture_offset = (int64_t)((uint64_t)packet->capture_offset + (uint64_t)producer->capture_offset);
+    }
+    note(&encoding->capture_timestamp, packet->timestamp);
+    note(&encoding->capture_time, read_64(value));
+}
+
+/* RFC 6464: the loudest of this window of time and the one before. */
+static void note_audio_level(struct producer *producer, const struct packet *packet)
+{
+    if (packet->layout.audio_level == 0)
+        return;
+    uint8_t level = packet->data[packet->layout.audio_level] & 127;
+    int64_t elapsed = packet->arrival - producer->level_since;
+    if (elapsed >= LEVEL_WINDOW || elapsed < 0) {
+        producer->level_before = elapsed < 2 * LEVEL_WINDOW ? producer->level_now : 127;
+        producer->level_now = 127;
+        producer->level_since = packet->arrival;
+    }
+    if (level < producer->level_now)
+        producer->level_now = level;
+    note(&producer->audio_level, producer->level_now < producer->level_before ? producer->level_now : producer->level_before);
+    note(&producer->level_arrival, (uint64_t)packet->arrival);
+}
+
 /* Hold the packet, for repeats; return its place. */
 static struct packet *hold(struct plane *plane, struct encoding *encoding, const uint8_t *data,
                            const struct layout *layout, uint64_t sequence, int64_t arrival)
@@ -121,6 +156,8 @@ static struct packet *hold(struct plane *plane, struct encoding *encoding, const
     packet->timestamp = read_32(data + 4);
     packet->key_frame = starts_key_frame(encoding->producer->codec, data + layout->payload,
                                          (size_t)(layout->size - layout->payload - layout->padding));
+    place_find(encoding, data, layout, &packet->place);
+    note_capture_time(encoding, packet);
     packet->pending = true;
     if (encoding->pending_count == 0) {
         encoding->next_pending = plane->pending;
@@ -128,6 +165,41 @@ static struct packet *hold(struct plane *plane, struct encoding *encoding, const
     }
     encoding->pending[encoding->pending_count++] = packet;
     return packet;
+}
+
+/* Remember which layers flow: what was not seen for a second or two does not. */
+static void note_layer(struct encoding *encoding, const struct packet *packet)
+{
+    int layer = 4 * packet->place.spatial + packet->place.temporal;
+    count_up(&encoding->layer_bytes[layer], packet->layout.size);
+    bool turn = packet->arrival - encoding->layers_since >= SECOND;
+    if (!turn && encoding->layers_seen >> layer & 1)
+        return;
+    if (turn) {
+        encoding->layers_since = packet->arrival;
+        encoding->layers_before = encoding->layers_seen;
+        encoding->layers_seen = 0;
+    }
+    encoding->layers_seen |= (uint16_t)(1u << layer);
+    encoding->top_spatial = encoding->top_temporal = 0;
+    for (uint8_t i = 0; i < LAYERS; i++) {
+        if (!((encoding->layers_seen | encoding->layers_before) >> i & 1))
+            continue;
+        encoding->top_spatial = i >> 2;
+        if ((i & 3) > encoding->top_temporal)
+            encoding->top_temporal = i & 3;
+    }
+}
+
+static void note_frame(struct encoding *encoding, const struct packet *packet)
+{
+    note_layer(encoding, packet);
+    uint64_t frames = counted(&encoding->frames);
+    if (frames > 0 && (int32_t)(packet->timestamp - encoding->newest) <= 0)
+        return;
+    encoding->newest = packet->timestamp;
+    note(&encoding->recent_timestamps[frames % RECENT_FRAMES], packet->timestamp);
+    note(&encoding->frames, frames + 1);
 }
 
 void ingress(struct plane *plane, struct encoding *encoding, uint8_t *data, size_t size, int64_t arrival, bool rtx)
@@ -157,6 +229,8 @@ void ingress(struct plane *plane, struct encoding *encoding, uint8_t *data, size
         return;
     struct packet *packet = hold(plane, encoding, data, &layout, sequence, arrival);
 
+    note_frame(encoding, packet);
+    note_audio_level(encoding->producer, packet);
     count_up(&encoding->packets, 1);
     count_up(&encoding->bytes, layout.size);
     note(&encoding->last_arrival, (uint64_t)arrival);

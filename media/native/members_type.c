@@ -40,6 +40,7 @@ static bool make_encodings(struct producer *producer, PyObject *encodings, size_
         encoding->producer = producer;
         encoding->index = (uint8_t)i;
         encoding->offset_known = i == 0;
+        encoding->active = ALL_TARGETS;
         if (!history_make(&encoding->history, bytes, keep)) {
             PyErr_NoMemory();
             return false;
@@ -73,6 +74,7 @@ PyObject *add_producer_method(PyObject *object, PyObject *arguments)
     producer->rtx_payload_type = rtx_payload_type;
     producer->nack = nack != 0;
     note(&producer->audio_level, 127);
+    producer->level_now = producer->level_before = 127;
     PyObject *capsule = NULL;
     if (!PyErr_Occurred() && ids_of(ids, producer->extension_ids) == 0 &&
         make_encodings(producer, encodings, history_bytes, history_ms * MILLISECOND))
@@ -172,7 +174,7 @@ PyObject *add_consumer_method(PyObject *object, PyObject *arguments)
     } else if (consumer->transport != NULL && ids_of(ids, consumer->extension_ids) == 0) {
         consumer->fixed_size = write_fixed_extensions(consumer->extension_ids, mid, (size_t)mid_size, min_delay,
                                                       max_delay, consumer->fixed_extensions);
-        consumer->wanted = (struct layer){0, 3, 3};
+        layers_start(consumer);
         consumer->protection = fec_ssrc != 0 ? calloc(1, sizeof *consumer->protection) : NULL;
         bool wide = consumer->extension_ids[EXTENSION_TRANSPORT_WIDE] != 0;
         if (fec_ssrc != 0 && consumer->protection == NULL)

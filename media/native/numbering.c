@@ -1,74 +1,110 @@
-/* A consumer's sequence numbers. While it is sent to, they are its producer's less a constant: losses stay
- * visible, and what is recovered finds its place. Each pause begins another run, which joins without a gap. */
+/* Numbers in, numbers out. The newest run is nearly always the one; the others are found by halves. */
 
-#include "plane.h"
+#include "numbering.h"
 
-static struct run *newest(const struct consumer *consumer)
+#include <stddef.h>
+
+static struct run *nth(const struct numbering *numbering, uint64_t number)
 {
-    return (struct run *)&consumer->runs[(consumer->run_count - 1) % RUNS];
+    return (struct run *)&numbering->runs[number % RUNS];
 }
 
-uint64_t numbering_highest_out(const struct consumer *consumer)
+static struct run *newest(const struct numbering *numbering)
 {
-    if (consumer->run_count == 0)
-        return 0;
-    const struct run *run = newest(consumer);
-    return run->first_out + (run->last_in - run->first_in);
+    return nth(numbering, numbering->run_count - 1);
 }
 
-void numbering_rewind(struct consumer *consumer)
+uint64_t numbering_highest(const struct numbering *numbering)
 {
-    while (consumer->run_count > 0 && newest(consumer)->first_out > consumer->highest_sent)
-        consumer->run_count--;
-    if (consumer->run_count > 0) {
-        struct run *run = newest(consumer);
-        run->last_in = run->first_in + (consumer->highest_sent - run->first_out);
+    if (numbering->run_count == numbering->oldest)
+        return numbering->floor;
+    const struct run *run = newest(numbering);
+    return run->first_out + run->count - 1;
+}
+
+void numbering_begin(struct numbering *numbering, uint64_t in)
+{
+    numbering->seen = (int64_t)in - 1;
+    numbering->changed = true;
+}
+
+/* Give numbers to all from the last that was seen on, up to and without `end`. */
+static void extend(struct numbering *numbering, uint64_t end)
+{
+    uint64_t first = (uint64_t)(numbering->seen + 1);
+    if (first >= end)
+        return;
+    if (numbering->run_count > numbering->oldest && !numbering->changed) {
+        struct run *run = newest(numbering);
+        if (run->first_in + run->count == first) {
+            run->count += (uint32_t)(end - first);
+            return;
+        }
     }
-}
-
-bool numbering_begin(struct consumer *consumer, uint64_t in)
-{
-    if (consumer->run_count > 0 && in <= newest(consumer)->last_in)
-        return false; /* recovered late: the consumer has been sent newer ones already */
     /* the first number is 1: SRTP wants it below 2^15 (RFC 3711, 3.3.1), and hides it */
-    uint64_t out = numbering_highest_out(consumer) + 1;
-    consumer->run_count++;
-    *newest(consumer) = (struct run){.first_in = in, .last_in = in, .first_out = out};
-    return true;
+    uint64_t out = numbering_highest(numbering) + 1;
+    struct run *run = nth(numbering, numbering->run_count++);
+    if (numbering->run_count - numbering->oldest > RUNS)
+        numbering->oldest++;
+    *run = numbering->kind;
+    run->first_in = first;
+    run->first_out = out;
+    run->count = (uint32_t)(end - first);
+    numbering->changed = false;
 }
 
-/* The run that holds a number, newest first. The newest is open towards the future. */
-static struct run *run_of(const struct consumer *consumer, uint64_t in)
+uint64_t numbering_take(struct numbering *numbering, uint64_t in)
 {
-    uint64_t remembered = consumer->run_count < RUNS ? consumer->run_count : RUNS;
-    for (uint64_t i = 0; i < remembered; i++) {
-        struct run *run = (struct run *)&consumer->runs[(consumer->run_count - 1 - i) % RUNS];
-        if (in >= run->first_in)
-            return i == 0 || in <= run->last_in ? run : NULL;
+    extend(numbering, in + 1);
+    numbering->seen = (int64_t)in;
+    return numbering_highest(numbering);
+}
+
+void numbering_skip(struct numbering *numbering, uint64_t in)
+{
+    extend(numbering, in);
+    numbering->seen = (int64_t)in;
+}
+
+const struct run *numbering_find(const struct numbering *numbering, uint8_t encoding, uint8_t life, uint64_t in)
+{
+    for (uint64_t number = numbering->run_count; number > numbering->oldest; number--) {
+        const struct run *run = nth(numbering, number - 1);
+        if (run->encoding == encoding && run->life == life && in >= run->first_in)
+            return in < run->first_in + run->count ? run : NULL;
     }
     return NULL;
 }
 
-bool numbering_out(struct consumer *consumer, uint64_t in, uint64_t *out)
+const struct run *numbering_run(const struct numbering *numbering, uint64_t out)
 {
-    struct run *run = run_of(consumer, in);
-    if (run == NULL)
-        return false;
-    if (in > run->last_in)
-        run->last_in = in;
-    *out = run->first_out + (in - run->first_in);
-    return true;
+    if (numbering->run_count == numbering->oldest || out > numbering_highest(numbering))
+        return NULL;
+    const struct run *run = newest(numbering);
+    if (out >= run->first_out)
+        return run;
+    uint64_t low = numbering->oldest, high = numbering->run_count - 1;
+    if (out < nth(numbering, low)->first_out)
+        return NULL;
+    while (high - low > 1) {
+        uint64_t middle = (low + high) / 2;
+        if (nth(numbering, middle)->first_out <= out)
+            low = middle;
+        else
+            high = middle;
+    }
+    return nth(numbering, low);
 }
 
-bool numbering_in(const struct consumer *consumer, uint64_t out, uint64_t *in)
+void numbering_rewind(struct numbering *numbering, uint64_t highest)
 {
-    uint64_t remembered = consumer->run_count < RUNS ? consumer->run_count : RUNS;
-    for (uint64_t i = 0; i < remembered; i++) {
-        const struct run *run = &consumer->runs[(consumer->run_count - 1 - i) % RUNS];
-        if (out >= run->first_out) {
-            *in = run->first_in + (out - run->first_out);
-            return *in <= run->last_in;
-        }
+    while (numbering->run_count > numbering->oldest && newest(numbering)->first_out > highest)
+        numbering->run_count--;
+    if (numbering->run_count == numbering->oldest) {
+        numbering->floor = highest;
+        return;
     }
-    return false;
+    struct run *run = newest(numbering);
+    if (highest + 1 - run->first_out < run->count)
+        run->count = (uint32_t)(highest + 1 - run->first_out);
 }

@@ -180,9 +180,31 @@ void add_producer(struct plane *plane, struct producer *producer)
     }
 }
 
+/* Another SSRC: numbers, timestamps and layers begin anew. */
+static void begin_anew(struct encoding *encoding)
+{
+    history_clear(&encoding->history);
+    memset(encoding->structures, 0, sizeof encoding->structures);
+    encoding->life++;
+    encoding->active = ALL_TARGETS;
+    encoding->started = encoding->seen_transit = encoding->seen_key_frame = false;
+    encoding->missing_count = 0;
+    note(&encoding->frames, 0);
+    encoding->offset_known = encoding->producer->encoding_count == 1;
+    encoding->timestamp_offset = 0;
+    note(&encoding->packets, 0);
+    note(&encoding->first, 0);
+    note(&encoding->highest, 0);
+    for (struct consumer *consumer = encoding->producer->consumers; consumer != NULL;
+         consumer = consumer->next_of_producer)
+        layers_forget(consumer, encoding);
+}
+
 void set_encoding(struct plane *plane, struct encoding *encoding, uint32_t ssrc, uint32_t rtx_ssrc)
 {
     struct transport *transport = encoding->producer->transport;
+    if (ssrc != encoding->ssrc && encoding->ssrc != 0)
+        begin_anew(encoding);
     (void)plane;
     encoding->ssrc = ssrc;
     encoding->rtx_ssrc = rtx_ssrc;

@@ -11,7 +11,9 @@
 #include "addresses.h"
 #include "congestion.h"
 #include "histogram.h"
+#include "dependency.h"
 #include "history.h"
+#include "numbering.h"
 #include "ring.h"
 
 #define MAX_DATAGRAM 1500
@@ -24,7 +26,6 @@
 #define MAX_ADMITTED 256 /* SSRCs that may make a stream in a transport's libsrtp session */
 #define MAX_MISSING 1024 /* packets that are asked for again, an encoding */
 #define REPEATS_REMEMBERED 1024 /* numbers whose newest repeat a consumer remembers */
-#define RUNS 8           /* stretches between pauses that a consumer remembers */
 #define MAX_FIXED_EXTENSIONS 24
 
 #define MILLISECOND 1000000LL
@@ -60,9 +61,28 @@ struct block {
 
 /* Where the parts of an RTP packet are: offsets into it. */
 struct layout {
+    uint16_t descriptor, orientation; /* values of header extensions, 0: not there */
     uint16_t size, payload, padding;    /* `padding` bytes at the end are none of the payload */
     uint16_t capture_time, audio_level, wide; /* values of header extensions, 0: not there */
-    uint8_t capture_time_size;
+    uint8_t capture_time_size, descriptor_size;
+};
+
+#define ALL_TARGETS UINT32_MAX
+
+/* Where a packet's frame stands among the layers of its stream, and by which numbers its stream names it. `targets` are
+ * bits: which decode targets its frame is present in. Without a dependency descriptor decode target 4 * spatial +
+ * temporal is everything up to these layers (the grid). */
+struct place {
+    uint32_t targets, switches; /* which may begin here, where the descriptor says it */
+    uint16_t picture, frame_number;
+    uint16_t picture_at, tl0_at; /* in the payload; 0: none */
+    uint8_t picture_bits, tl0;   /* 7, 15; 0: it has no picture identifier */
+    uint8_t spatial, temporal;
+    bool layered : 1, described : 1, numbered : 1;
+    bool synchronises : 1; /* VP8's Y, VP9's U: it needs no other frame of its temporal layer */
+    bool opens : 1;        /* VP9's U: what follows needs none of the temporal layers above it */
+    bool independent : 1;  /* it needs only what is below it in its picture */
+    bool ends : 1;         /* the last packet of a frame */
 };
 
 /* One decrypted RTP packet of an encoding, as its history holds it. Its place is another's after the encoding's next
@@ -74,6 +94,8 @@ struct packet {
     uint32_t timestamp;
     uint32_t record; /* bytes of the history that it takes */
     struct layout layout;
+    struct place place;
+    int64_t capture_offset; /* of abs-capture-time, where the layout has its long form */
     bool pending;   /* received in this batch, not yet fanned out */
     bool key_frame; /* a key frame starts in it */
     uint8_t data[];
@@ -91,6 +113,7 @@ struct encoding {
     struct producer *producer;
     uint8_t index;
     uint32_t ssrc, rtx_ssrc; /* 0: not known yet, or none */
+    uint8_t life; /* its sender has begun it anew so often */
     bool offset_known;
     uint32_t timestamp_offset; /* added: then its timestamps are canonical */
 
@@ -98,6 +121,13 @@ struct encoding {
     struct packet *pending[RECEIVE_BATCH];
     int pending_count;
     struct encoding *next_pending;
+
+    struct dependency_structure structures[2]; /* the newest and the one before */
+    uint32_t active;                           /* decode targets that are being sent */
+    uint32_t newest;                           /* timestamp */
+    uint16_t layers_seen, layers_before;       /* in this second, in the one before; bits of the grid */
+    int64_t layers_since;
+    uint8_t top_spatial, top_temporal;
 
     bool started, seen_transit, seen_key_frame;
     uint32_t relative_transit, key_timestamp; /* RFC 3550 A.8's; of the newest key frame */
@@ -131,7 +161,9 @@ struct producer {
     int encoding_count;
 
     counter transit[TRANSIT_BUCKETS];
-    counter audio_level;
+    counter audio_level, level_arrival;
+    int64_t level_since;
+    uint8_t level_now, level_before; /* the loudest in this window, in the one before */
 };
 
 /* What a consumer is sent, or is to be sent at most. */
@@ -139,12 +171,31 @@ struct layer {
     uint8_t encoding, spatial, temporal;
 };
 
-/* The producer's numbers [first_in, last_in] became the consumer's from first_out on. */
-struct run {
-    uint64_t first_in, last_in, first_out;
-};
-
 enum consumer_state { CONSUMER_PAUSED, CONSUMER_AWAITING, CONSUMER_SENDING };
+
+/* layers.c: what a consumer is sent, and what it is to be sent. Times: monotonic ns. */
+struct selection {
+    struct layer wanted;
+    bool chosen;            /* an encoding is or was being sent: the next two */
+    uint8_t encoding, life;
+    bool sent;
+    uint32_t newest;        /* canonical timestamp of what was sent */
+    int64_t left[MAX_ENCODINGS]; /* the newest number of each encoding when it was left; -1: none */
+    bool holding;           /* pictures, until then */
+    int64_t hold_until, patience;
+    int64_t wanted_at;      /* 0: what is wanted is being sent */
+
+    uint8_t target;
+    uint32_t covered;
+    bool picture_known, frame_known, frame_sent, unnamed;
+    uint32_t picture; /* canonical timestamp of the one that is being decided */
+    uint8_t frame_spatial;
+
+    bool has_picture, has_tl0, has_frame_number;
+    uint16_t last_picture, last_frame_number;
+    uint8_t last_tl0;
+    struct numbering numbering;
+};
 
 /* When a number was repeated last: ms, 0 never. */
 struct repeated {
@@ -164,9 +215,7 @@ struct consumer {
     int fixed_size;
 
     enum consumer_state state;
-    struct layer wanted, current;
-    struct run runs[RUNS]; /* the newest is runs[(run_count - 1) % RUNS] */
-    uint64_t run_count;
+    struct selection selection;
     uint16_t rtx_sequence;
     struct repeated repeated[REPEATS_REMEMBERED]; /* by number sent */
     uint64_t highest_sent; /* numbers that wait in the pacer are given, but not sent */

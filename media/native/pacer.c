@@ -68,7 +68,7 @@ void pacer_discard(struct plane *plane, struct consumer *consumer, enum drop rea
     if (pacer == NULL || pacer->video.count == 0)
         return;
     count_up(&plane->drops[reason], (uint64_t)discard_from(pacer, &pacer->video, consumer));
-    numbering_rewind(consumer);
+    numbering_rewind(&consumer->selection.numbering, consumer->highest_sent);
 }
 
 void pacer_forget(struct consumer *consumer)
@@ -84,9 +84,8 @@ void pacer_forget(struct consumer *consumer)
 static void overflow(struct plane *plane, struct consumer *consumer)
 {
     pacer_discard(plane, consumer, DROP_PACER_FULL);
-    if (consumer->state == CONSUMER_SENDING)
-        consumer->state = CONSUMER_AWAITING;
-    want_key_frame(plane, &consumer->producer->encodings[consumer->current.encoding]);
+    layers_await(consumer);
+    want_key_frame(plane, &consumer->producer->encodings[consumer->selection.encoding]);
 }
 
 void pacer_spend(struct plane *plane, struct pacer *pacer, int size)

@@ -24,7 +24,8 @@ static inline int64_t earlier(int64_t a, int64_t b)
 int64_t plane_timer(const struct plane *plane)
 {
     return earlier(earlier(plane->nack_timer, plane->feedback_timer),
-                   earlier(streams_timer(plane), earlier(plane->pacer_timer, plane->probe_timer)));
+                   earlier(earlier(streams_timer(plane), plane->hold_timer),
+                           earlier(plane->pacer_timer, plane->probe_timer)));
 }
 
 /* Sleep until a datagram, a command or a timer; tell whether a stream may have something. */
@@ -60,6 +61,7 @@ static void *run(void *argument)
         plane->now = monotonic_ns();
         commands_carry_out(plane);
         receive_batch(plane);
+        layers_run(plane);
         missing_ask(plane);
         pacer_run(plane);
         probe_run(plane);
@@ -100,7 +102,7 @@ struct plane *plane_make(const struct plane_options *options, const char **error
     }
     memset(plane, 0, sizeof *plane);
     plane->socket = plane->command_event = plane->event_event = -1;
-    plane->nack_timer = plane->feedback_timer = plane->pacer_timer = plane->probe_timer = INT64_MAX;
+    plane->hold_timer = plane->nack_timer = plane->feedback_timer = plane->pacer_timer = plane->probe_timer = INT64_MAX;
     uint64_t seed = 0;
     ssize_t drawn = getrandom(&seed, sizeof seed, GRND_NONBLOCK);
     (void)drawn;

@@ -54,6 +54,7 @@ enum drop {
     DROP_RECEIVE_QUEUE,
     DROP_PACER_FULL,
     DROP_STREAM_FULL,
+    DROP_LAYER,
     DROPS
 };
 
@@ -127,6 +128,7 @@ enum sending {
 struct outgoing {
     struct consumer *consumer;
     struct packet *packet; /* NULL: none of the producer's */
+    uint32_t timestamp;    /* canonical */
     uint16_t size, octets;
     enum sending kind;
 };
@@ -154,6 +156,7 @@ struct plane {
     struct producer *injected;
     struct address_table addresses;
     struct encoding *pending; /* encodings with packets to fan out */
+    int64_t hold_timer;       /* monotonic ns; INT64_MAX: no picture is held back */
     int64_t nack_timer;       /* monotonic ns; INT64_MAX: nothing is missing */
     int64_t feedback_timer, pacer_timer, probe_timer;
     struct arrivals *telling;  /* publishers that are owed feedback */
@@ -256,7 +259,8 @@ uint64_t encoding_lost(struct encoding *encoding);
 
 /* extensions.c */
 bool parse_layout(const uint8_t *data, size_t size, const uint8_t *extension_ids, struct layout *layout);
-int write_extensions(struct consumer *consumer, const struct packet *packet, int64_t now, uint8_t *out);
+int write_extensions(struct consumer *consumer, const struct packet *packet, uint16_t frame_number, int64_t now,
+                     uint8_t *out);
 int write_own_extensions(struct consumer *consumer, int64_t now, uint8_t *out); /* for a packet of no producer */
 int write_fixed_extensions(const uint8_t *ids, const char *mid, size_t mid_size, int min_delay, int max_delay,
                            uint8_t *out);
@@ -282,6 +286,7 @@ int write_own_header(struct plane *plane, struct consumer *consumer, uint8_t pay
                      uint32_t timestamp, uint32_t ssrc, uint8_t *out);
 bool forward_own(struct plane *plane, struct consumer *consumer, int size, enum sending kind);
 void send_padding(struct plane *plane, struct consumer *consumer, int padding);
+void send_filler(struct plane *plane, struct consumer *consumer, uint16_t sequence, uint32_t timestamp);
 
 /* pacer.c: forward now, or when it is its turn */
 void offer(struct plane *plane, struct consumer *consumer, struct packet *packet, uint64_t out, enum sending kind);
@@ -314,12 +319,17 @@ void sent_start(struct sent_window *window);
 void sent_put(struct plane *plane, struct transport *transport, int size);
 void sent_join(struct plane *plane, struct transport *transport, const uint8_t *data, size_t length, int64_t time);
 
-/* numbering.c: a consumer's sequence numbers against its producer's */
-bool numbering_begin(struct consumer *consumer, uint64_t in); /* a run, without a gap after the last one */
-bool numbering_out(struct consumer *consumer, uint64_t in, uint64_t *out);
-bool numbering_in(const struct consumer *consumer, uint64_t out, uint64_t *in);
-void numbering_rewind(struct consumer *consumer); /* numbers that were given but not sent are free again */
-uint64_t numbering_highest_out(const struct consumer *consumer); /* 0: nothing was sent */
+/* places.c */
+void place_find(struct encoding *encoding, const uint8_t *data, const struct layout *layout, struct place *place);
+void place_rename(const struct place *place, const struct naming *naming, uint8_t *payload);
+
+/* layers.c: which packets a consumer is sent */
+void layers_start(struct consumer *consumer);
+void layers_deal(struct plane *plane, struct consumer *consumer, struct encoding *encoding); /* what is pending */
+void layers_want(struct plane *plane, struct consumer *consumer, struct layer wanted);
+void layers_await(struct consumer *consumer); /* a key frame */
+void layers_forget(struct consumer *consumer, const struct encoding *encoding); /* it begins anew */
+void layers_run(struct plane *plane);                                           /* what was held back long enough */
 
 /* repeat.c: what consumers lost on its way to them */
 void want_key_frame(struct plane *plane, struct encoding *encoding);

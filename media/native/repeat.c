@@ -36,32 +36,40 @@ void want_key_frame(struct plane *plane, struct encoding *encoding)
 
 struct packet *find_sent(const struct consumer *consumer, uint64_t out)
 {
-    const struct encoding *encoding = &consumer->producer->encodings[consumer->current.encoding];
-    uint64_t in;
-    if (!numbering_in(consumer, out, &in))
+    const struct run *run = numbering_run(&consumer->selection.numbering, out);
+    if (run == NULL)
         return NULL;
-    return history_find(&encoding->history, in);
+    const struct encoding *encoding = &consumer->producer->encodings[run->encoding];
+    if (encoding->life != run->life)
+        return NULL;
+    struct packet *packet = history_find(&encoding->history, run->first_in + (out - run->first_out));
+    return packet != NULL && packet->place.targets >> run->target & 1 ? packet : NULL;
 }
 
 void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
 {
-    struct encoding *encoding = &consumer->producer->encodings[consumer->current.encoding];
-    uint64_t highest = numbering_highest_out(consumer), in = 0;
+    const struct numbering *numbering = &consumer->selection.numbering;
+    uint64_t highest = numbering_highest(numbering);
     int behind = (int16_t)((uint16_t)highest - sequence);
     if (highest == 0 || behind < 0 || (uint64_t)behind >= highest) {
         drop(plane, DROP_NOT_IN_HISTORY); /* was never sent */
         return;
     }
     uint64_t out = highest - (uint64_t)behind;
-    struct packet *packet = NULL;
-    bool known = numbering_in(consumer, out, &in);
-    if (known)
-        packet = history_find(&encoding->history, in);
+    const struct run *run = numbering_run(numbering, out);
+    struct encoding *encoding = &consumer->producer->encodings[run != NULL ? run->encoding : consumer->selection.encoding];
+    uint64_t in = run != NULL ? run->first_in + (out - run->first_out) : 0;
+    bool known = run != NULL && run->life == encoding->life;
+    struct packet *packet = known ? history_find(&encoding->history, in) : NULL;
     if (packet == NULL || (int64_t)counted(&encoding->last_arrival) - packet->arrival > encoding->history.keep) {
         drop(plane, DROP_NOT_IN_HISTORY);
         /* what we ourselves have asked for may still come */
         if (!known || !missing_waits(encoding, in))
             want_key_frame(plane, encoding);
+        return;
+    }
+    if (!(packet->place.targets >> run->target & 1)) {
+        drop(plane, DROP_LAYER); /* padding has used up the number */
         return;
     }
     uint32_t now = (uint32_t)(plane->now / MILLISECOND);

@@ -273,7 +273,7 @@ static void account(struct plane *plane, const bool *sent)
         }
         count_up(&consumer->packets, 1);
         count_up(&consumer->octets, outgoing->octets);
-        note(&consumer->last_timestamp, outgoing->packet->timestamp);
+        note(&consumer->last_timestamp, outgoing->timestamp);
         note(&consumer->last_sent, (uint64_t)now);
         if (outgoing->kind == SENDING_LATER)
             continue; /* its wait is not the plane's slowness */

@@ -2,6 +2,8 @@
 
 #include "plane_type.h"
 
+#define LEVEL_LASTS (300 * MILLISECOND) /* who has said nothing for so long is silent */
+
 PyObject *counters_tuple(counter *counters, int count)
 {
     PyObject *tuple = PyTuple_New(count);
@@ -57,8 +59,9 @@ PyObject *producer_statistics_method(PyObject *Py_UNUSED(object), PyObject *caps
     }
     if (encodings == NULL)
         return NULL;
+    bool silent = realtime_ns() - (int64_t)counted(&producer->level_arrival) > LEVEL_LASTS;
     return Py_BuildValue("(NNK)", encodings, counters_tuple(producer->transit, TRANSIT_BUCKETS),
-                         (unsigned long long)counted(&producer->audio_level));
+                         (unsigned long long)(silent ? 127 : counted(&producer->audio_level)));
 }
 
 /* The fields of media.plane.ConsumerStatistics, in its order. */

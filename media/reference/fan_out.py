@@ -19,9 +19,6 @@ from .layers import Selection, State
 from .numbering import Naming
 from .places import Place
 
-#: Bytes of padding that use up a number.
-FILLER = 4
-
 #: The same packet is not repeated more often.
 REPEAT_INTERVAL_NS = 10_000_000
 
@@ -103,20 +100,6 @@ class Consumer:
             padding=original.padding,
         )
 
-    def fill(self, held: HeldPacket, out: int, now: int, wide: int) -> RtpPacket:
-        """Make the padding that uses up the number of a packet that is not sent after all."""
-        source = self.selection.numbering.source_of(out)
-        assert source is not None, "its number was given"
-        values = self._own_values(now, wide)
-        return RtpPacket(
-            payload_type=self.spec.payload_type,
-            sequence_number=out & 0xFFFF,
-            timestamp=held.packet.timestamp + source[0].naming.timestamp & 0xFFFFFFFF,
-            ssrc=self.spec.ssrc,
-            extensions=self._mapped(values),
-            padding=FILLER,
-        )
-
     def rewrite_again(self, held: HeldPacket, out: int, ids: ExtensionIds, now: int, wide: int) -> RtpPacket:
         """Make the repeat of a packet: in the RTX stream (RFC 4588), or the very same packet again."""
         packet = self.rewrite(held, out, ids, now, wide)
@@ -161,18 +144,6 @@ class Consumer:
     def _extensions(
         self, held: HeldPacket, naming: Naming, ids: ExtensionIds, now: int, wide: int
     ) -> dict[int, bytes]:
-        values = self._own_values(now, wide)
-        for extension, lengths in _COPIED.items():
-            value = held.packet.extensions.get(ids[extension], b"") if ids[extension] else b""
-            if len(value) in lengths:
-                values[extension] = value
-        if held.place.frame_number is not None and Extension.DEPENDENCY_DESCRIPTOR in values:
-            value = values[Extension.DEPENDENCY_DESCRIPTOR]
-            number = held.place.frame_number + naming.frame_number & 0xFFFF
-            values[Extension.DEPENDENCY_DESCRIPTOR] = value[:1] + number.to_bytes(2, "big") + value[3:]
-        return self._mapped(values)
-
-    def _own_values(self, now: int, wide: int) -> dict[Extension, bytes]:
         values: dict[Extension, bytes] = {
             Extension.ABS_SEND_TIME: build_abs_send_time(now),
             Extension.TRANSPORT_WIDE: build_transport_wide(wide),
@@ -180,9 +151,16 @@ class Consumer:
         }
         if self.spec.mid:
             values[Extension.MID] = build_mid(self.spec.mid)
-        return values
-
-    def _mapped(self, values: dict[Extension, bytes]) -> dict[int, bytes]:
+        for extension, lengths in _COPIED.items():
+            value = held.packet.extensions.get(ids[extension], b"") if ids[extension] else b""
+            if len(value) in lengths:
+                values[extension] = value
+        if held.capture_time:
+            values[Extension.ABS_CAPTURE_TIME] = held.capture_time
+        if held.place.frame_number is not None and Extension.DEPENDENCY_DESCRIPTOR in values:
+            value = values[Extension.DEPENDENCY_DESCRIPTOR]
+            number = held.place.frame_number + naming.frame_number & 0xFFFF
+            values[Extension.DEPENDENCY_DESCRIPTOR] = value[:1] + number.to_bytes(2, "big") + value[3:]
         return {
             identifier: values[extension]
             for extension, identifier in zip(Extension, self.spec.extensions, strict=True)
@@ -192,7 +170,6 @@ class Consumer:
 
 #: Extensions that pass from the producer, and the lengths that they have.
 _COPIED: dict[Extension, Container[int]] = {
-    Extension.ABS_CAPTURE_TIME: (8, 16),
     Extension.AUDIO_LEVEL: (1,),
     Extension.DEPENDENCY_DESCRIPTOR: range(3, 256),
     Extension.VIDEO_ORIENTATION: (1,),

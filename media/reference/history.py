@@ -18,7 +18,8 @@ MAX_NUMBERS = 16_384
 
 @dataclass(frozen=True, slots=True)
 class HeldPacket:
-    """Keep one packet of an encoding: `sequence` is extended to 64 bits, `arrival` ns, `data` decrypted."""
+    """Keep one packet of an encoding: `sequence` is extended to 64 bits, `arrival` ns, `data` decrypted,
+    `capture_time` as it is passed on."""
 
     encoding: int
     sequence: int
@@ -27,6 +28,7 @@ class HeldPacket:
     data: bytes
     starts_key_frame: bool
     place: Place
+    capture_time: bytes = b""
 
 
 class History:

@@ -13,6 +13,7 @@ from ..plane import (
     Drop,
     EncodingSpec,
     EncodingStatistics,
+    Extension,
     ProducerSpec,
     ProducerStatistics,
 )
@@ -23,6 +24,12 @@ from .nack import MissingPackets
 from .places import Places
 
 _NS = 1_000_000_000
+_MS = 1_000_000
+
+#: RFC 6464's quietest level, and the time for which the loudest one counts (twice this), or any.
+SILENCE = 127
+LEVEL_WINDOW_NS = 50 * _MS
+LEVEL_LASTS_NS = 300 * _MS
 
 
 class Producer:
@@ -33,7 +40,8 @@ class Producer:
         self.spec = spec
         self.tapped = False
         self.transit = [0] * TRANSIT_BUCKETS
-        self.audio_level = 127
+        self._level_now = self._level_before = SILENCE
+        self._level_since = self._level_arrival = 0
         self.capture_offset: int | None = None
         self.encodings = [Encoding(self, index, given) for index, given in enumerate(spec.encodings)]
 
@@ -47,12 +55,31 @@ class Producer:
         ssrc = int.from_bytes(data[8:12], "big")
         return next((one for one in self.encodings if one.ssrc == ssrc), self.encodings[0])
 
-    def statistics(self) -> ProducerStatistics:
+    def note_audio_level(self, packet: RtpPacket, arrival: int) -> None:
+        """Note how loud a packet is (RFC 6464): the loudest of this window of time and the one before counts."""
+        identifier = self.spec.extensions[Extension.AUDIO_LEVEL]
+        value = packet.extensions.get(identifier, b"") if identifier else b""
+        if len(value) != 1:
+            return
+        elapsed = arrival - self._level_since
+        if not 0 <= elapsed < LEVEL_WINDOW_NS:
+            self._level_before = self._level_now if elapsed < 2 * LEVEL_WINDOW_NS else SILENCE
+            self._level_now, self._level_since = SILENCE, arrival
+        self._level_now = min(self._level_now, value[0] & 0x7F)
+        self._level_arrival = arrival
+
+    def audio_level(self, now: int) -> int:
+        """Tell how loud it was lately; who has said nothing for a while is silent."""
+        if now - self._level_arrival > LEVEL_LASTS_NS:
+            return SILENCE
+        return min(self._level_now, self._level_before)
+
+    def statistics(self, now: int) -> ProducerStatistics:
         """Read the counters."""
         return ProducerStatistics(
             encodings=tuple(encoding.statistics() for encoding in self.encodings),
             transit=tuple(self.transit),
-            audio_level=self.audio_level,
+            audio_level=self.audio_level(now),
         )
 
 
@@ -169,8 +196,10 @@ class Encoding:
             starts_key_frame=self.producer.is_video
             and BY_CODEC[self.spec.codec].starts_key_frame(packet.payload),
             place=self.places.find(packet),
+            capture_time=self._note_capture_time(packet),
         )
         self._note_layer(held)
+        self.producer.note_audio_level(packet, arrival)
         self.history.put(held)
         self.history.forget_before(self.highest - self.history.numbers)
         self._first = min(self._first, sequence)
@@ -218,6 +247,18 @@ class Encoding:
             recent_timestamps=tuple(self._recent),
             capture=self._capture,
         )
+
+    def _note_capture_time(self, packet: RtpPacket) -> bytes:
+        """Note when a frame was captured; give what is passed on of it."""
+        identifier = self.spec.extensions[Extension.ABS_CAPTURE_TIME]
+        value = packet.extensions.get(identifier, b"") if identifier else b""
+        if len(value) not in (8, 16):
+            return b""
+        self._capture = (packet.timestamp, int.from_bytes(value[:8], "big"))
+        if self.producer.capture_offset is None:
+            return value
+        offset = int.from_bytes(value[8:], "big") + self.producer.capture_offset
+        return value[:8] + (offset % (1 << 64)).to_bytes(8, "big")
 
     def _note_layer(self, held: HeldPacket) -> None:
         """Remember which layers flow; what was not seen for a second or two does not."""

@@ -84,6 +84,7 @@ class Selection:
         self._frame: tuple[int, int] | None = None
         self._picture: int | None = None
         self._frame_sent = True
+        self._unnamed = False
         self._patience = PATIENCE_NS
         self._wanted_at: int | None = None
 
@@ -220,6 +221,11 @@ class Selection:
         kind = self._kind(encoding)
         if not sent:
             self.numbering.skip(held.sequence, kind)
+            if self._unnamed:
+                # VP8's picture identifiers have no gap, or a receiver would wait for what is missing; but what was
+                # lost before this picture keeps its name
+                self._naming = replace(self._naming, picture=self._naming.picture - 1 & 0x7FFF)
+                self._unnamed = False
             return Deal(held, Drop.LAYER)
         timestamp = encoding.canonical(held)
         if self._newest is None or newer(timestamp, self._newest):
@@ -261,8 +267,7 @@ class Selection:
         else:
             self._covered &= ~place.targets
             if self._producer.spec.codec is Codec.VP8 and place.picture is not None:
-                # its picture identifiers have no gap, or a receiver would wait for what is missing
-                self._naming = replace(self._naming, picture=self._naming.picture - 1 & 0x7FFF)
+                self._unnamed = True
         return self._frame_sent
 
     def _best(self, layers: tuple[tuple[int, int], ...], usable: int) -> int | None:

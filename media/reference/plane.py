@@ -50,6 +50,9 @@ MAX_STUN_RATE = 2000
 #: One UNKNOWN_SSRC event an SSRC, and one KEY_FRAME_WANTED a producer, in this time.
 EVENT_INTERVAL_NS = 100 * _MS
 
+#: Bytes of padding that use up a number.
+FILLER = 4
+
 #: The most SSRCs without a producer that one transport is reported of.
 MAX_REPORTED = 256
 
@@ -190,7 +193,9 @@ class ReferencePlane(Delivery):
             transit=tuple(self._transit),
             cpu_ns=0,
             tap_backlog_bytes=self._tap.backlog,
-            producers={identifier: producer.statistics() for identifier, producer in self._producers.items()},
+            producers={
+                identifier: producer.statistics(self._now) for identifier, producer in self._producers.items()
+            },
             consumers={identifier: consumer.statistics() for identifier, consumer in self._consumers.items()},
             transports=self._transport_statistics(),
         )
@@ -307,9 +312,17 @@ class ReferencePlane(Delivery):
 
     def _fill_number(self, consumer: Consumer, held: HeldPacket, out: int) -> None:
         peer = self._transport(consumer.spec.transport)
-        size = self._send_plain(
-            peer, consumer, bytes(consumer.fill(held, out, self._now, peer.sent.next_number))
+        source = consumer.selection.numbering.source_of(out)
+        assert source is not None, "its number was given"
+        packet = RtpPacket(
+            payload_type=consumer.spec.payload_type,
+            sequence_number=out & 0xFFFF,
+            timestamp=held.packet.timestamp + source[0].naming.timestamp & 0xFFFFFFFF,
+            ssrc=consumer.spec.ssrc,
+            extensions=self._sending_extensions(peer, consumer),
+            padding=FILLER,
         )
+        size = self._send_plain(peer, consumer, bytes(packet))
         peer.counts.padding_packets += bool(size)
         peer.counts.padding_bytes += size
 

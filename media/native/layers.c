@@ -1,0 +1,473 @@
+/* Which of a producer's packets a consumer is sent: of which encoding, and of it which layers.
+ *
+ * Between encodings a consumer changes at a key frame of the new one; until then the old one goes on. Both send the
+ * same pictures under the same canonical timestamps, the better one a little later. So while a change waits, pictures
+ * of the old encoding are held back until the new one has shown whether its picture of that time is the key frame:
+ * otherwise that picture would have been sent already, and the change would be missed again and again.
+ *
+ * Within an encoding a decode target is chosen. `covered` are the targets of which nothing is missing that was sent
+ * since they could begin: to these a consumer may change at any picture, to others where the stream says so. */
+
+#include "plane.h"
+
+#define PATIENCE (30 * MILLISECOND) /* how long a picture is held back at first, and at most */
+#define MAX_PATIENCE (120 * MILLISECOND)
+#define ALIVE (200 * MILLISECOND)          /* an encoding that has been silent for longer is not waited for */
+#define LAYER_PATIENCE (500 * MILLISECOND) /* then a key frame is asked for */
+
+static bool newer(uint32_t timestamp, uint32_t than)
+{
+    return (int32_t)(timestamp - than) > 0;
+}
+
+static uint32_t canonical(const struct packet *packet)
+{
+    return packet->timestamp + packet->encoding->timestamp_offset;
+}
+
+static struct encoding *encoding_of(const struct consumer *consumer, int index)
+{
+    return &consumer->producer->encodings[index];
+}
+
+void layers_start(struct consumer *consumer)
+{
+    struct selection *selection = &consumer->selection;
+    selection->wanted = (struct layer){0, 3, 3};
+    selection->numbering.seen = -1;
+    for (int i = 0; i < MAX_ENCODINGS; i++)
+        selection->left[i] = -1;
+    selection->covered = ALL_TARGETS;
+    selection->patience = PATIENCE;
+}
+
+/* The layers of a decode target, described or of the grid: spatial times 4 plus temporal, which compares them. */
+static int layer_of(const struct encoding *encoding, bool described, int target)
+{
+    if (!described)
+        return target;
+    int temporal = encoding->structures[0].target_temporal[target];
+    return 4 * encoding->structures[0].target_spatial[target] + (temporal < 3 ? temporal : 3);
+}
+
+static int targets_of(const struct encoding *encoding, bool described)
+{
+    return described ? encoding->structures[0].targets : LAYERS;
+}
+
+/* No higher than what flows. */
+static int capped(const struct encoding *encoding, int layer)
+{
+    int spatial = layer >> 2, temporal = layer & 3;
+    if (spatial > encoding->top_spatial)
+        spatial = encoding->top_spatial;
+    if (temporal > encoding->top_temporal)
+        temporal = encoding->top_temporal;
+    return 4 * spatial + temporal;
+}
+
+/* The best target that is usable and not above what is wanted; -1: none. */
+static int best_target(const struct consumer *consumer, const struct encoding *encoding, bool described,
+                       uint32_t usable)
+{
+    const struct layer *wanted = &consumer->selection.wanted;
+    int best = -1, best_layer = -1;
+    for (int target = 0; target < targets_of(encoding, described); target++) {
+        int layer = layer_of(encoding, described, target);
+        if (usable >> target & 1 && layer >> 2 <= wanted->spatial && (layer & 3) <= wanted->temporal &&
+            layer > best_layer) {
+            best = target;
+            best_layer = layer;
+        }
+    }
+    return best;
+}
+
+/* The targets of the grid that may begin at a frame that is not described. */
+static uint32_t grid_switches(const struct place *place, uint32_t covered)
+{
+    uint32_t switches = 0;
+    for (int spatial = place->spatial; spatial < 4; spatial++) {
+        int row = 4 * spatial, below = row + (place->temporal > 0 ? place->temporal - 1 : 0);
+        /* the frame needs no other of its temporal layer */
+        if (place->synchronises && covered >> below & 1)
+            switches |= 1u << (row + place->temporal);
+        /* what follows needs none above it */
+        if (place->opens && covered >> (row + place->temporal) & 1)
+            switches |= (0xfu & 0xfu << (place->temporal + 1)) << row;
+    }
+    /* it needs only what is below it in its picture */
+    if (place->independent && place->spatial > 0) {
+        int row = 4 * place->spatial;
+        switches |= (covered >> (row - 4) & 0xfu & 0xfu << place->temporal) << row;
+    }
+    return switches;
+}
+
+static void set_kind(struct consumer *consumer, const struct encoding *encoding, bool described)
+{
+    struct selection *selection = &consumer->selection;
+    struct run *kind = &selection->numbering.kind;
+    kind->encoding = encoding->index;
+    kind->life = encoding->life;
+    kind->target = selection->target;
+    kind->spatial = (uint8_t)(layer_of(encoding, described, selection->target) >> 2);
+    selection->numbering.changed = true;
+}
+
+/* Layers that are wanted and do not begin need a key frame. */
+static void ask_for_layers(struct plane *plane, struct consumer *consumer, struct encoding *encoding, bool described,
+                           int best)
+{
+    struct selection *selection = &consumer->selection;
+    if (selection->wanted_at == 0 || plane->now - selection->wanted_at < LAYER_PATIENCE)
+        return;
+    selection->wanted_at = 0;
+    int ideal = best_target(consumer, encoding, described, encoding->active);
+    if (ideal < 0 || (best >= 0 && capped(encoding, layer_of(encoding, described, ideal)) ==
+                                       capped(encoding, layer_of(encoding, described, best))))
+        return;
+    selection->wanted_at = plane->now;
+    want_key_frame(plane, encoding);
+}
+
+/* Whether a packet's frame is sent; its first packet decides for all of it. */
+static bool decide(struct plane *plane, struct consumer *consumer, struct encoding *encoding,
+                   const struct packet *packet)
+{
+    struct selection *selection = &consumer->selection;
+    const struct place *place = &packet->place;
+    uint32_t timestamp = canonical(packet);
+    bool begins = !selection->picture_known || selection->picture != timestamp;
+    if (!begins && selection->frame_known && selection->frame_spatial == place->spatial)
+        return selection->frame_sent;
+    selection->picture_known = selection->frame_known = true;
+    selection->picture = timestamp;
+    selection->frame_spatial = place->spatial;
+    if (packet->key_frame)
+        selection->covered = ALL_TARGETS;
+    uint32_t switches = place->described ? place->switches : grid_switches(place, selection->covered);
+    int best = best_target(consumer, encoding, place->described, (selection->covered | switches) & encoding->active);
+    if (best >= 0 && (packet->key_frame || begins ||
+                      layer_of(encoding, place->described, best) >
+                          layer_of(encoding, place->described, selection->target)) &&
+        (best != selection->target || packet->key_frame)) {
+        selection->target = (uint8_t)best;
+        set_kind(consumer, encoding, place->described);
+    }
+    if (begins)
+        ask_for_layers(plane, consumer, encoding, place->described, best);
+    selection->frame_sent = place->targets >> selection->target & 1;
+    if (selection->frame_sent) {
+        selection->covered |= switches;
+    } else {
+        selection->covered &= ~place->targets;
+        if (consumer->producer->codec == CODEC_VP8 && place->picture_bits != 0) {
+            /* its picture identifiers have no gap, or a receiver would wait for what is missing */
+            selection->unnamed = true;
+        }
+    }
+    return selection->frame_sent;
+}
+
+static void report(struct plane *plane, struct consumer *consumer, const struct encoding *encoding,
+                   const struct place *place, uint32_t timestamp)
+{
+    int layer = place->layered ? capped(encoding, layer_of(encoding, place->described, consumer->selection.target)) : 0;
+    uint64_t sent = (uint64_t)(encoding->index + 1) | (uint64_t)((layer >> 2) + 1) << 8 |
+                    (uint64_t)((layer & 3) + 1) << 16;
+    if (sent == counted(&consumer->layer_sent))
+        return;
+    note(&consumer->layer_sent, sent);
+    uint8_t data[7] = {encoding->index, (uint8_t)(layer >> 2), (uint8_t)(layer & 3)};
+    write_32(data + 3, timestamp);
+    post_event(plane, EVENT_LAYER, consumer->transport, NULL, plane->sending_time, consumer->id, data, sizeof data);
+}
+
+/* Remember how a frame that is sent is called. */
+static void note_names(struct selection *selection, const struct place *place)
+{
+    const struct naming *naming = &selection->numbering.kind.naming;
+    if (place->picture_bits != 0) {
+        selection->has_picture = true;
+        selection->last_picture = (place->picture + naming->picture) & 0x7fff;
+    }
+    if (place->tl0_at != 0) {
+        selection->has_tl0 = true;
+        selection->last_tl0 = (uint8_t)(place->tl0 + naming->tl0);
+    }
+    if (place->numbered) {
+        selection->has_frame_number = true;
+        selection->last_frame_number = (uint16_t)(place->frame_number + naming->frame_number);
+    }
+}
+
+/* Say what to add so that the next frame bears the next name. */
+static void name_after(struct selection *selection, const struct packet *packet)
+{
+    const struct place *place = &packet->place;
+    struct naming naming = {.timestamp = packet->encoding->timestamp_offset};
+    if (selection->has_picture && place->picture_bits != 0)
+        naming.picture = (selection->last_picture + 1 - place->picture) & 0x7fff;
+    if (selection->has_tl0 && place->tl0_at != 0)
+        naming.tl0 = (uint8_t)(selection->last_tl0 + 1 - place->tl0);
+    if (selection->has_frame_number && place->numbered)
+        naming.frame_number = (uint16_t)(selection->last_frame_number + 1 - place->frame_number);
+    selection->numbering.kind.naming = naming;
+}
+
+/* Deal with the newest packet of the encoding that is being sent. */
+static void deal_next(struct plane *plane, struct consumer *consumer, struct encoding *encoding, struct packet *packet)
+{
+    struct selection *selection = &consumer->selection;
+    const struct place *place = &packet->place;
+    uint32_t timestamp = canonical(packet);
+    if (place->layered) {
+        if (!decide(plane, consumer, encoding, packet)) {
+            numbering_skip(&selection->numbering, packet->sequence);
+            if (selection->unnamed) {
+                /* only now: what was missing before it keeps its name */
+                struct naming *naming = &selection->numbering.kind.naming;
+                naming->picture = (naming->picture - 1) & 0x7fff;
+                selection->numbering.changed = true;
+                selection->unnamed = false;
+            }
+            drop(plane, DROP_LAYER);
+            return;
+        }
+    } else if (!selection->picture_known || selection->picture != timestamp) {
+        selection->picture_known = true;
+        selection->frame_known = false;
+        selection->picture = timestamp;
+        if (selection->target != 0) {
+            selection->target = 0;
+            set_kind(consumer, encoding, false);
+        }
+    }
+    if (!selection->sent || newer(timestamp, selection->newest)) {
+        selection->sent = true;
+        selection->newest = timestamp;
+        report(plane, consumer, encoding, place, timestamp);
+    }
+    note_names(selection, place);
+    offer(plane, consumer, packet, numbering_take(&selection->numbering, packet->sequence), SENDING_FIRST);
+}
+
+/* The number of a late packet of a layer that is not sent is used up by padding. */
+static void deal_late(struct plane *plane, struct consumer *consumer, const struct encoding *encoding,
+                      struct packet *packet)
+{
+    const struct numbering *numbering = &consumer->selection.numbering;
+    const struct run *run = numbering_find(numbering, encoding->index, encoding->life, packet->sequence);
+    if (run == NULL) {
+        if (consumer->selection.chosen && consumer->selection.encoding != encoding->index)
+            drop(plane, DROP_LAYER);
+        else
+            drop(plane, consumer->producer->codec == CODEC_OPUS ? DROP_TOO_OLD : DROP_AWAITING_KEY_FRAME);
+        return;
+    }
+    uint64_t out = run->first_out + (packet->sequence - run->first_in);
+    if (packet->place.targets >> run->target & 1) {
+        offer(plane, consumer, packet, out, SENDING_FIRST);
+    } else {
+        drop(plane, DROP_LAYER);
+        send_filler(plane, consumer, (uint16_t)out, packet->timestamp + run->naming.timestamp);
+    }
+}
+
+/* Deal with what was held back, up to a canonical timestamp where one is given. */
+static void release(struct plane *plane, struct consumer *consumer, const uint32_t *until)
+{
+    struct selection *selection = &consumer->selection;
+    if (!selection->holding)
+        return;
+    struct encoding *encoding = encoding_of(consumer, selection->encoding);
+    uint64_t highest = counted(&encoding->highest);
+    for (uint64_t number = (uint64_t)(selection->numbering.seen + 1); number <= highest; number++) {
+        struct packet *packet = history_find(&encoding->history, number);
+        if (packet == NULL || packet->pending)
+            continue; /* what is pending has its turn still */
+        if (until != NULL && newer(canonical(packet), *until)) {
+            selection->hold_until = plane->now + selection->patience;
+            if (selection->hold_until < plane->hold_timer)
+                plane->hold_timer = selection->hold_until;
+            return;
+        }
+        deal_next(plane, consumer, encoding, packet);
+    }
+    selection->holding = false;
+}
+
+/* Whether a picture of the encoding that is being sent waits for the one that is wanted. */
+static bool hold(struct plane *plane, struct consumer *consumer, const struct packet *packet)
+{
+    struct selection *selection = &consumer->selection;
+    if (selection->wanted.encoding == selection->encoding)
+        return false;
+    if (selection->holding)
+        return true;
+    const struct encoding *other = encoding_of(consumer, selection->wanted.encoding);
+    uint32_t timestamp = canonical(packet);
+    if (!other->offset_known || !other->started ||
+        packet->arrival - (int64_t)counted((counter *)&other->last_arrival) > ALIVE ||
+        (selection->sent && !newer(timestamp, selection->newest)) ||
+        !newer(timestamp, other->newest + other->timestamp_offset))
+        return false;
+    selection->holding = true;
+    selection->hold_until = plane->now + selection->patience;
+    if (selection->hold_until < plane->hold_timer)
+        plane->hold_timer = selection->hold_until;
+    return true;
+}
+
+static bool may_begin(struct plane *plane, struct consumer *consumer, struct encoding *encoding,
+                      const struct packet *packet)
+{
+    struct selection *selection = &consumer->selection;
+    bool same = selection->chosen && selection->encoding == encoding->index;
+    if (consumer->producer->codec == CODEC_OPUS)
+        return !same || (int64_t)packet->sequence > selection->numbering.seen;
+    if (!packet->key_frame || !encoding->offset_known)
+        return false;
+    if (same && selection->life == encoding->life)
+        return (int64_t)packet->sequence > selection->numbering.seen;
+    bool awaiting = consumer->state == CONSUMER_AWAITING;
+    if (encoding->index != selection->wanted.encoding && !(awaiting && encoding->index < selection->wanted.encoding))
+        return false;
+    if (same || !selection->sent || newer(canonical(packet), selection->newest))
+        return true;
+    if (!awaiting && packet->sequence == counted(&encoding->highest)) {
+        /* its picture was sent already, of the old encoding: next time more patience */
+        selection->patience = 2 * selection->patience < MAX_PATIENCE ? 2 * selection->patience : MAX_PATIENCE;
+        want_key_frame(plane, encoding);
+    }
+    return false;
+}
+
+static void begin(struct plane *plane, struct consumer *consumer, struct encoding *encoding, struct packet *packet)
+{
+    struct selection *selection = &consumer->selection;
+    uint32_t before = canonical(packet) - 1;
+    release(plane, consumer, &before);
+    selection->holding = false;
+    if (selection->chosen)
+        selection->left[selection->encoding] = selection->numbering.seen;
+    consumer->state = CONSUMER_SENDING;
+    selection->chosen = true;
+    selection->encoding = encoding->index;
+    selection->life = encoding->life;
+    selection->picture_known = selection->frame_known = selection->unnamed = false;
+    selection->covered = ALL_TARGETS;
+    selection->target = 0;
+    name_after(selection, packet);
+    set_kind(consumer, encoding, false);
+    numbering_begin(&selection->numbering, packet->sequence);
+    deal_next(plane, consumer, encoding, packet);
+    /* what overtook the beginning */
+    uint64_t highest = counted(&encoding->highest);
+    for (uint64_t number = packet->sequence + 1; number <= highest; number++) {
+        struct packet *follower = history_find(&encoding->history, number);
+        if (follower != NULL && !follower->pending)
+            deal_next(plane, consumer, encoding, follower);
+    }
+}
+
+static void deal(struct plane *plane, struct consumer *consumer, struct encoding *encoding, int index)
+{
+    struct selection *selection = &consumer->selection;
+    struct packet *packet = encoding->pending[index];
+    if (consumer->state == CONSUMER_SENDING && selection->encoding == encoding->index) {
+        if ((int64_t)packet->sequence <= selection->numbering.seen)
+            deal_late(plane, consumer, encoding, packet);
+        else if (!hold(plane, consumer, packet))
+            deal_next(plane, consumer, encoding, packet);
+        return;
+    }
+    if (may_begin(plane, consumer, encoding, packet)) {
+        begin(plane, consumer, encoding, packet);
+        /* what overtook the beginning in this batch */
+        for (int i = 0; i < index; i++) {
+            struct packet *earlier = encoding->pending[i];
+            if (earlier->sequence <= packet->sequence)
+                continue;
+            if ((int64_t)earlier->sequence > selection->numbering.seen)
+                deal_next(plane, consumer, encoding, earlier);
+            else
+                deal_late(plane, consumer, encoding, earlier);
+        }
+        return;
+    }
+    bool same = selection->chosen && selection->encoding == encoding->index;
+    int64_t left = same ? selection->numbering.seen : selection->left[encoding->index];
+    if ((int64_t)packet->sequence <= left)
+        deal_late(plane, consumer, encoding, packet);
+    else
+        drop(plane, selection->chosen && !same ? DROP_LAYER : DROP_AWAITING_KEY_FRAME);
+    if (selection->holding && encoding->index == selection->wanted.encoding) {
+        uint32_t until = canonical(packet);
+        release(plane, consumer, &until);
+    }
+}
+
+void layers_deal(struct plane *plane, struct consumer *consumer, struct encoding *encoding)
+{
+    for (int i = 0; i < encoding->pending_count; i++)
+        deal(plane, consumer, encoding, i);
+}
+
+void layers_want(struct plane *plane, struct consumer *consumer, struct layer wanted)
+{
+    struct selection *selection = &consumer->selection;
+    uint8_t before = selection->wanted.encoding;
+    selection->wanted = wanted;
+    selection->wanted_at = plane->now;
+    if (wanted.encoding == before)
+        return;
+    selection->patience = PATIENCE;
+    struct encoding *encoding = encoding_of(consumer, wanted.encoding);
+    if (encoding->offset_known && !(selection->chosen && wanted.encoding == selection->encoding))
+        want_key_frame(plane, encoding);
+    plane->sending_time = realtime_ns();
+    if (sendable(plane, consumer->transport, 0))
+        release(plane, consumer, NULL);
+    send_batch(plane);
+}
+
+void layers_forget(struct consumer *consumer, const struct encoding *encoding)
+{
+    struct selection *selection = &consumer->selection;
+    selection->left[encoding->index] = -1;
+    if (!selection->chosen || selection->encoding != encoding->index)
+        return;
+    layers_await(consumer);
+    if (consumer->producer->encoding_count == 1)
+        selection->sent = false;
+}
+
+void layers_await(struct consumer *consumer)
+{
+    if (consumer->state == CONSUMER_SENDING)
+        consumer->state = CONSUMER_AWAITING;
+    consumer->selection.holding = false;
+}
+
+void layers_run(struct plane *plane)
+{
+    if (plane->now < plane->hold_timer)
+        return;
+    plane->hold_timer = INT64_MAX;
+    plane->sending_time = realtime_ns();
+    for (struct transport *transport = plane->transports; transport != NULL; transport = transport->next) {
+        for (struct consumer *consumer = transport->consumers; consumer != NULL;
+             consumer = consumer->next_of_transport) {
+            struct selection *selection = &consumer->selection;
+            if (!selection->holding)
+                continue;
+            if (selection->hold_until <= plane->now && sendable(plane, transport, 0))
+                release(plane, consumer, NULL);
+            if (selection->holding && selection->hold_until < plane->hold_timer)
+                plane->hold_timer = selection->hold_until;
+        }
+    }
+    send_batch(plane);
+}
