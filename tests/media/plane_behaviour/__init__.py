@@ -28,13 +28,22 @@ from .probing import Probing
 from .protection import Protection
 from .repeats import Repeats
 from .round_trips import RoundTrips
+from .simulcast import SimulcastSwitches
 from .starting import Starting
 
 __all__ = ["CongestionBehaviour", "PlaneBehaviour"]
 
 
 class PlaneBehaviour(
-    BadDatagrams, Closing, Forwarding, HeaderExtensions, Losses, Observing, Repeats, Starting
+    BadDatagrams,
+    Closing,
+    Forwarding,
+    HeaderExtensions,
+    Losses,
+    Observing,
+    Repeats,
+    SimulcastSwitches,
+    Starting,
 ):
     """All behaviour tests, with each SRTP profile."""
 
