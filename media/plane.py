@@ -98,11 +98,11 @@ class Drop(IntEnum):
     PADDING = 22  # a probe on the RTX stream: nothing but padding
     UNKNOWN_PAYLOAD_TYPE = 23  # a known SSRC, but not the payload type of its producer
     RECEIVE_QUEUE = 24  # the kernel's receive buffer was full (SO_RXQ_OVFL)
-    LAYER = 26  # of an encoding or layer that the consumer is not sent
     PACER_FULL = 25  # it waited too long for its turn on a paced transport
     STREAM_FULL = (
         26  # a TCP stream is slower than what is sent: the oldest that waited, video before all else
     )
+    LAYER = 27  # of an encoding or layer that the consumer is not sent
 
 
 class EventKind(IntEnum):

@@ -174,7 +174,7 @@ class ReferencePlane(Delivery):
 
     def producer_statistics(self, producer: ProducerId) -> ProducerStatistics:
         """See media.plane.Plane."""
-        return self._producer(producer).statistics()
+        return self._producer(producer).statistics(self._now)
 
     def consumer_statistics(self, consumer: ConsumerId) -> ConsumerStatistics:
         """See media.plane.Plane."""

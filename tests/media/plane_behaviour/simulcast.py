@@ -70,7 +70,7 @@ class SimulcastSwitches:
         assert [encoding for encoding, _ in pictures(packets)] == [0] * 6 + [2] * 5 + [1] * 3 + [0] * 2
         told = layers(harness, view)
         assert [event[:3] for event in told] == [(0, 0, 0), (2, 0, 0), (1, 0, 0), (0, 0, 0)]
-        starts = {encoding: timestamp for encoding, timestamp in reversed(pictures(packets))}
+        starts = dict(reversed(pictures(packets)))
         assert [event[3] for event in told[1:3]] == [starts[2], starts[1]]
         statistics = harness.plane.statistics().consumers[view.spec.consumer]
         assert (statistics.encoding, statistics.spatial, statistics.temporal) == (0, 0, 0)
