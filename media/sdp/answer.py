@@ -15,8 +15,8 @@ from .remote import usable_sections
 from .session import Direction, Format, MediaSection, SessionDescription
 from .simulcast import OfferedEncoding, offered_encodings
 
-#: Feedback that we send to a publisher. Not transport-cc: then also its header extension stays out.
-PUBLISHER_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
+#: Feedback that we send to a publisher. What it has of transport-cc it needs the header extension for, and vice versa.
+PUBLISHER_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,20 @@ def _choose(section: MediaSection, prefer: Sequence[Codec]) -> tuple[Codec, Form
         for pair in offered:
             if pair[0] is wanted:
                 return pair
-    return offered[0] if offered else None
+    return offered[0] if offered else _unsaid(section)
+
+
+def _unsaid(section: MediaSection) -> tuple[Codec, Format] | None:
+    """Find H.264 of whose packetization nothing is said, where there is nothing else.
+
+    That means mode 0 (RFC 6184, section 8.1), which is a part of mode 1; GStreamer says nothing when it offers before
+    its first picture, and sends mode 1.
+    """
+    for format_ in section.codecs:
+        said = "packetization-mode" in format_.parameters
+        if section.kind == "video" and format_.name.lower() == "h264" and not said:
+            return Codec.H264, format_
+    return None
 
 
 def _track(section: MediaSection, codec: Codec, format_: Format) -> OfferedTrack:
@@ -137,7 +150,8 @@ def _track(section: MediaSection, codec: Codec, format_: Format) -> OfferedTrack
     ssrc = pair[0] if pair else (section.sources[0].ssrc if section.sources else Ssrc(0))
     source = next((source for source in section.sources if source.ssrc == ssrc), None)
     ids = list(extension_ids(section.extensions, section.kind))
-    ids[Extension.TRANSPORT_WIDE] = 0
+    if "transport-cc" not in format_.feedback:
+        ids[Extension.TRANSPORT_WIDE] = 0
     return OfferedTrack(
         mid=section.mid,
         kind=section.kind,

@@ -58,14 +58,17 @@ def offer_publisher(
     """Offer tracks, sendonly. Extension ids are OUR_EXTENSION_IDS; the answer says which are taken."""
     media = [data_section()] if data_channel else []
     for track in tracks:
-        feedback = ("nack", "nack pli", "ccm fir") if track.kind == "video" else ("nack",)
+        feedback = ("nack", "nack pli", "ccm fir", "transport-cc") if track.kind == "video" else ("nack",)
         numbers = (track.payload_type, track.rtx_payload_type)
         formats = media_formats(track.codec, track.fmtp, numbers, feedback)
         msid = f"{token(track.stream)} {token(track.label)}"
         ssrcs = (track.ssrc, track.rtx_ssrc) if track.rtx_ssrc else (track.ssrc,)
         ids = list(OUR_EXTENSION_IDS)
-        for unused in (Extension.TRANSPORT_WIDE, Extension.RID, Extension.REPAIRED_RID):
+        for unused in (Extension.RID, Extension.REPAIRED_RID):
             ids[unused] = 0
+        if track.kind != "video":
+            # sound is repeated under its own SSRC, bit for bit, so nothing in it may change with each sending
+            ids[Extension.TRANSPORT_WIDE] = 0
         ids[Extension.DEPENDENCY_DESCRIPTOR] = ids[Extension.VIDEO_ORIENTATION] = 0
         media.append(
             MediaSection(

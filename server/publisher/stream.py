@@ -106,10 +106,10 @@ class Stream:
         self._capture_times = accepted[Extension.ABS_CAPTURE_TIME]
         rtx = rtx and self._rtx_ssrc != 0
         ids = list(accepted)
-        ids[Extension.TRANSPORT_WIDE] = ids[Extension.PLAYOUT_DELAY] = ids[Extension.AUDIO_LEVEL] = 0
+        ids[Extension.PLAYOUT_DELAY] = ids[Extension.AUDIO_LEVEL] = 0
         if not rtx:
             # a repeat without RTX must be bit-identical
-            ids[Extension.ABS_SEND_TIME] = 0
+            ids[Extension.ABS_SEND_TIME] = ids[Extension.TRANSPORT_WIDE] = 0
         payload_type, rtx_payload_type = PAYLOAD_TYPES[self.track.kind]
         return ConsumerSpec(
             consumer=self.consumer,

@@ -36,7 +36,7 @@ def test_each_section_is_answered_with_one_codec(chromium_offer: str, local: Tra
     assert (video.ssrc, video.rtx_ssrc) == fid
     assert audio.ssrc == offer.media[0].sources[0].ssrc
     assert audio.cname == video.cname == offer.media[0].sources[0].cname
-    assert video.feedback == ("nack", "nack pli", "ccm fir", "goog-remb")
+    assert video.feedback == ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
     assert [section.formats for section in answer.media[:2]] == [("111",), ("96", "97")]
     assert [section.direction for section in answer.media[:2]] == [Direction.RECVONLY] * 2
     assert all(section.setup is Setup.PASSIVE and section.port == 9 for section in answer.media)
@@ -45,7 +45,6 @@ def test_each_section_is_answered_with_one_codec(chromium_offer: str, local: Tra
     assert answer.media[2].sctp_port == 5000
     assert answer.bundle == offer.bundle
     assert answer.ice_lite
-    assert "transport-cc" not in str(answer)
     assert parse(str(answer)) == answer
 
 
@@ -56,7 +55,10 @@ def test_known_extensions_keep_the_offers_ids(chromium_offer: str, local: Transp
     # the page of the vector asked for it for video only
     assert video.extensions[Extension.ABS_CAPTURE_TIME] == 12
     assert audio.extensions[Extension.ABS_CAPTURE_TIME] == 0
-    assert video.extensions[Extension.TRANSPORT_WIDE] == 0
+    assert video.extensions[Extension.TRANSPORT_WIDE] == 3
+    # of no use without the feedback
+    without = parse(chromium_offer.replace(" transport-cc", " goog-remb"))
+    assert answer_publisher(without, local)[1][1].extensions[Extension.TRANSPORT_WIDE] == 0
     assert {mapping.id for mapping in answer.media[1].extensions} == set(video.extensions) - {0}
 
 
@@ -86,6 +88,22 @@ def test_h264_without_packetization_mode_1_is_not_taken(
     offer = chromium_offer.replace("packetization-mode=1", "packetization-mode=0")
     _, tracks = answer_publisher(parse(offer), local, prefer=[Codec.H264])
     assert tracks[1].codec is Codec.VP8
+
+
+def test_h264_that_says_nothing_of_its_packetization_is_better_than_nothing(
+    local: TransportParameters,
+) -> None:
+    """GStreamer's webrtcbin offers so when it has not seen a picture of its encoder yet."""
+    text = (
+        "v=0\r\na=group:BUNDLE video0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:video0\r\na=sendonly\r\n"
+        "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=setup:actpass\r\na=rtpmap:96 H264/90000\r\n"
+    )
+    answer, (track,) = answer_publisher(parse(text), local)
+    assert (track.codec, track.payload_type) == (Codec.H264, 96)
+    assert not answer.media[0].rejected
+    # what says that it is something else is not taken for it
+    with pytest.raises(SdpError):
+        answer_publisher(parse(text + "a=fmtp:96 packetization-mode=2\r\n"), local)
 
 
 def test_simulcast_is_answered_with_all_its_encodings(local: TransportParameters) -> None:

@@ -149,7 +149,8 @@ def test_our_publisher_is_answered_as_it_offers(local: TransportParameters) -> N
         ("a", Codec.OPUS, 111, 9),
     ]
     assert (tracks[0].rtx_payload_type, tracks[0].rtx_ssrc) == (103, 8)
-    assert tracks[0].extensions == (1, 2, 3, 0, 0, 6, 0, 0, 0, 0)
+    assert tracks[0].extensions == (1, 2, 3, 0, 5, 6, 0, 0, 0, 0)
+    assert tracks[1].extensions[Extension.TRANSPORT_WIDE] == 0
 
 
 @given(stream=st.text(), label=st.text(), fmtp=st.text())
