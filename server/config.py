@@ -44,10 +44,17 @@ class HttpConfig:
 
 @dataclass(frozen=True, slots=True)
 class MediaConfig:
-    """The packet plane: one UDP port for everyone."""
+    """The packet plane: one UDP port for everyone, and TCP for those whom UDP does not reach."""
 
     host: str = _key("127.0.0.1", "Address to listen on; 0.0.0.0 for all.")
     port: int = _key(8443, "UDP port; 0 takes any free one.", 0, 65535)
+    tcp_port: int = _key(
+        0,
+        "TCP port for media that UDP does not carry (ICE-TCP), beside the pages' own port, which takes them too; "
+        "0: the UDP port's number; -1: none, on neither port.",
+        -1,
+        65535,
+    )
     advertised: tuple[str, ...] = _key(
         (), "Addresses that browsers are told, as host or host:port; needed with host 0.0.0.0 or behind NAT."
     )

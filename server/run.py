@@ -31,15 +31,15 @@ async def serving(config: Config) -> AsyncIterator[tuple[Service, int]]:
         if config.http.certificate:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(config.http.certificate, config.http.private_key or None)
-        site = web.TCPSite(runner, config.http.host, config.http.port, ssl_context=context)
-        await site.start()
-        assert site._server is not None
-        port = int(site._server.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
+        pages = runner.server
+        assert pages is not None
+        port = service.open_doors(pages, context)
         # what lives as long as the server need not be looked at by every collection
         gc.collect()
         gc.freeze()
         yield service, port
     finally:
+        await service.close_doors()
         await service.close()
         await runner.cleanup()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import ssl
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from signalling.tokens import Claims
 from .archive import Archive
 from .conductor import Conductor
 from .config import Config, TurnConfig
+from .front_door import FrontDoor, listen, media_ports
 from .member import Member
 from .metrics import Snapshot, quantile
 from .secret_file import load_secret, load_turn_secret
@@ -49,6 +51,7 @@ class Service:
             advertised=[_address(text, self.plane.address.port) for text in config.media.advertised],
             on_event=self._plane_event,
         )
+        self._doors: list[FrontDoor] = []
         self._started_wall = time.time() - time.monotonic()
         self._identifiers = itertools.count(1)
         self.rooms: dict[str, Conductor] = {}
@@ -100,6 +103,46 @@ class Service:
         log.info(
             "the packet plane %s", "runs in a real-time class" if plane.realtime else "got no real-time class"
         )
+
+    def open_doors(self, pages: Callable[[], asyncio.BaseProtocol], tls: ssl.SSLContext | None) -> int:
+        """Listen for pages, and for media over TCP; give the pages' port. Raise OSError."""
+        media, http = self.config.media, self.config.http
+        streams = self.endpoint if media.tcp_port >= 0 else None
+        for listening in listen(http.host, http.port):
+            self._doors.append(FrontDoor(listening, streams, pages=pages, tls=tls))
+        port = self._doors[0].port
+        if streams is not None:
+            ports = media_ports(self.config, port, self._open_media_door(port))
+            self.endpoint.advertise(
+                [
+                    Address(address.host, number or address.port, tcp=True)
+                    for number in ports
+                    for address in self.endpoint.advertised
+                    if not address.tcp
+                ]
+            )
+            log.info("media on TCP too, ports %s", ", ".join(str(door.port) for door in self._doors))
+        return port
+
+    def _open_media_door(self, pages_port: int) -> int | None:
+        """Listen for media alone; give the port, 0 for the UDP port's number, None where the pages' door is all."""
+        media, udp_port = self.config.media, self.plane.address.port
+        port = media.tcp_port or udp_port
+        if port == pages_port:
+            return None
+        try:
+            listening = listen(media.host, port)
+        except OSError as error:
+            if media.tcp_port:
+                raise
+            log.warning("TCP port %d is not free for media, only the pages' port takes them: %s", port, error)
+            return None
+        self._doors += [FrontDoor(door, self.endpoint) for door in listening]
+        return port if media.tcp_port else 0
+
+    async def close_doors(self) -> None:
+        """Let nobody in any more."""
+        await asyncio.gather(*(door.close() for door in self._doors))
 
     async def close(self) -> None:
         """Stop in the order of docs/closing.md."""

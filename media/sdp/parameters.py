@@ -44,22 +44,37 @@ class Candidate:
     host: str
     port: int
     kind: str = "host"
+    tcp_type: str = ""  # active, passive or so (RFC 6544, section 4.5)
 
     def __str__(self) -> str:
         return (
             f"{self.foundation} {self.component} {self.protocol} {self.priority}"
-            f" {self.host} {self.port} typ {self.kind}"
+            f" {self.host} {self.port} typ {self.kind}{f' tcptype {self.tcp_type}' if self.tcp_type else ''}"
         )
+
+
+#: Type preferences of host candidates (RFC 8445, 5.1.2.1): any UDP path before any TCP one (RFC 6544, 4.2).
+_UDP_HOST = 126
+_TCP_HOST = 90
+
+#: A passive candidate's part of the local preference (RFC 6544, section 4.2): direction 4, in its upper three bits.
+_PASSIVE = 4 << 13
 
 
 def host_candidates(addresses: tuple[Address, ...]) -> tuple[Candidate, ...]:
-    """Make UDP host candidates of the addresses, the first preferred (priorities of RFC 8445, 5.1.2.1)."""
-    return tuple(
-        Candidate(
-            str(index + 1), 1, "udp", (126 << 24) + ((65535 - index) << 8) + 255, address.host, address.port
+    """Make host candidates of the addresses, the first preferred; of TCP ones passive candidates: the peer calls."""
+    candidates = []
+    for index, address in enumerate(addresses):
+        if address.tcp:
+            protocol, tcp_type = "tcp", "passive"
+            priority = (_TCP_HOST << 24) + ((_PASSIVE + 8191 - index) << 8) + 255
+        else:
+            protocol, tcp_type = "udp", ""
+            priority = (_UDP_HOST << 24) + ((65535 - index) << 8) + 255
+        candidates.append(
+            Candidate(str(index + 1), 1, protocol, priority, address.host, address.port, tcp_type=tcp_type)
         )
-        for index, address in enumerate(addresses)
-    )
+    return tuple(candidates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,12 @@ def _words(value: str, least: int, what: str) -> list[str]:
     return words
 
 
+def _following(words: list[str], name: str) -> str:
+    """Find the value of an extension: names and values take turns (RFC 8839, section 5.1)."""
+    pairs = dict(zip(words[::2], words[1::2], strict=False))
+    return pairs.get(name, "")
+
+
 @dataclass(slots=True)
 class _Rtpmap:
     name: str
@@ -251,6 +257,7 @@ class _Builder:
                 words[4],
                 _number(words[5], "candidate's port", 65535),
                 words[7],
+                tcp_type=_following(words[8:], "tcptype"),
             )
         )
 

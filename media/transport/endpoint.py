@@ -9,6 +9,7 @@ import asyncio
 import ipaddress
 import logging
 import secrets
+import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -98,6 +99,35 @@ class Endpoint:
         self._by_ufrag[ufrag] = transport
         return transport
 
+    @property
+    def advertised(self) -> tuple[Address, ...]:
+        """What peers are told."""
+        return self._advertised
+
+    def advertise(self, addresses: Sequence[Address]) -> None:
+        """Tell the peers of transports that are made from now on these addresses too."""
+        self._advertised += tuple(addresses)
+
+    def knows(self, request: bytes) -> bool:
+        """Whether a STUN request names one of our transports."""
+        return self._named(peek_username(request)) is not None
+
+    def adopt_stream(self, connection: socket.socket, request: bytes) -> None:
+        """Have the plane take over an accepted TCP connection on which a request that we know (`knows`) has arrived.
+
+        The request is still to be read from it, in its frame (RFC 4571). The connection is the plane's afterwards.
+        """
+        try:
+            name = connection.getpeername()
+        except OSError:  # gone already
+            connection.close()
+            return
+        remote = Address(name[0].partition("%")[0], name[1], tcp=True)
+        self.plane.adopt_stream(connection.detach(), remote)
+
+    def _named(self, username: str) -> Transport | None:
+        return self._by_ufrag.get(username.partition(":")[0]) if username else None
+
     def restart_ice(self, transport: Transport) -> None:
         """Give a transport new credentials, which its `parameters` then bear; the old ones carry on meanwhile.
 
@@ -163,6 +193,9 @@ class Endpoint:
             case EventKind.RTCP:
                 if transport is not None:
                     transport.receive_rtcp(event.data, event.time)
+            case EventKind.STREAM_CLOSED:
+                if transport is not None and event.address is not None:
+                    transport.lose(event.address)
             case EventKind.REMOVED:
                 self._sessions.pop(event.transport, None)
                 removed = self._transports.pop(event.transport, None)
@@ -177,7 +210,7 @@ class Endpoint:
             return
         username = peek_username(event.data)
         if username:
-            transport = self._by_ufrag.get(username.partition(":")[0])
+            transport = self._named(username)
             if transport is None:
                 self.strangers += 1
             else:

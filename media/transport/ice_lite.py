@@ -127,6 +127,12 @@ class IceLite:
             self._silent = False
             self._events.append(PeerSilent(silent=False))
 
+    def lose(self, address: Address) -> None:
+        """Forget an address that cannot be sent to any more: the end of a TCP stream that was closed."""
+        self._addresses.pop(address, None)
+        if self._selected == address:
+            self._selected = None
+
     def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
         """Take a STUN datagram; what is wrong is answered with an error or ignored."""
         try:

@@ -204,6 +204,12 @@ class Transport:
             self._ice.receive_datagram(data, address, self._host.now())
             self._pump_ice(known_as)
 
+    def lose(self, address: Address) -> None:
+        """Note that nothing goes to this address any more, until the peer proves again that it is there."""
+        self._validated.pop(address, None)
+        if isinstance(self._ice, IceLite):
+            self._ice.lose(address)
+
     def receive_dtls(self, data: bytes) -> None:
         """Take a DTLS datagram from a validated address."""
         for record in split_records(data):
