@@ -154,6 +154,11 @@ class Transport:
         """Whether it failed or was closed."""
         return not TRANSITIONS[self._state]
 
+    @property
+    def selected(self) -> Address | None:
+        """Where its peer wants to be sent to."""
+        return self._ice.selected
+
     def renew(self, ufrag: str, pwd: str) -> None:
         """Take new ICE credentials beside the old ones; see `Endpoint.restart_ice`."""
         self.parameters = replace(
