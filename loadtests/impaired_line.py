@@ -18,7 +18,7 @@ import heapq
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -149,10 +149,12 @@ class ImpairedLine:
         self._process = process
         self.port = port
 
-    async def change(self, down: dict[str, Any] | None = None, up: dict[str, Any] | None = None) -> Any:
+    async def change(self, down: Mapping[str, Any] | None = None, up: Mapping[str, Any] | None = None) -> Any:
         """Change the line; returns what it has done so far."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"down": down or {}, "up": up or {}}).encode() + b"\n")
+        self._process.stdin.write(
+            json.dumps({"down": dict(down or {}), "up": dict(up or {})}).encode() + b"\n"
+        )
         return await _read(self._process)
 
 

@@ -37,8 +37,8 @@ from .server_process import ServerUnderLoad, started
 #: Seconds between two readings.
 EVERY = 0.5
 
-#: A way of 20 ms each: what a city has.
-DELAY = {"delay": 0.02}
+#: What a line is that no step changes: 20 ms each way, as a city has, and nothing else.
+GOOD = {"rate": None, "delay": 0.02, "jitter": 0.0, "loss": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ async def run_scenario(
     experts: Browser, server: ServerUnderLoad, line: ImpairedLine, scenario: Scenario, seconds: float
 ) -> dict[str, object]:
     """Join over this line, watch for so long, leave."""
-    await line.change({**DELAY, **scenario.steps[0].down}, {**DELAY, **scenario.up})
+    await line.change({**GOOD, **scenario.steps[0].down}, {**GOOD, **scenario.up})
     joined = time.monotonic()
     page = await line_pages.watch(experts, server.link("expert", scenario.name), line.port)
     try:
