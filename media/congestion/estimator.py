@@ -30,12 +30,18 @@ BACK_OFF = 0.85
 #: The rate falls at most once in this time, seconds: a queue needs it to empty, and feedback to say so.
 FALL_INTERVAL = 0.3
 
+#: A standing queue, ms, of which loss may come: then it is not judged by itself.
+QUEUEING = 30.0
+
 #: Growth a second far from the last fall; near it, so many bits a second for each second.
 GROWTH = 0.08
 NEAR_GROWTH = 200_000
 NEAR = 0.15
 #: The rate does not rise above this multiple of what arrives, but for probes.
 BEYOND_ARRIVED = 1.5
+#: Nor, for so many seconds, above so much more than a probe found that filled the line; a probe that jitter stretched
+#: looks the same, so this takes nothing away.
+CEILING, CEILING_SECONDS = 1.1, 15.0
 #: Less than this share of the rate being sent, it proves nothing about the rest.
 USED = 0.7
 
@@ -58,6 +64,8 @@ class BandwidthEstimator:
         self._last_feedback: float | None = None
         self._last_fall = self._last_growth = self._last_trouble = float("-inf")
         self._fell_from: float | None = None
+        #: what a probe that filled the line found, and when
+        self._ceiling, self._ceiling_found = 0.0, float("-inf")
         self._used = False
         self.proven = False
 
@@ -67,24 +75,28 @@ class BandwidthEstimator:
         """Take what one feedback says, in the order of sending."""
         self._last_feedback = now
         usage = Usage.NORMAL
-        received = lost = 0
+        received = lost = size = 0
         probed: int | None = None
         for group in groups:
             usage = self._delay.add(group, now)
             self._throughput.add(group.bytes_received, now)
             received, lost = received + group.packets_received, lost + group.packets_lost
+            size += group.bytes_received
             if group.probe_cluster:
-                probed = self._follow_probe(group) or probed
-        self._loss.add(received, lost, now)
+                probed = self._follow_probe(group, now) or probed
+        self._loss.add(received, lost, size, now)
         if probed is not None:
             self._prove(probed, now)
         self._update(usage, now)
 
-    def _follow_probe(self, group: FeedbackGroup) -> int | None:
+    def _follow_probe(self, group: FeedbackGroup, now: float) -> int | None:
         if self._probe is None or self._probe.cluster != group.probe_cluster:
             self._probe = ProbeResult(group.probe_cluster)
         self._probe.add(group)
-        return self._probe.rate()
+        rate = self._probe.rate()
+        if rate is not None and self._probe.filled:
+            self._ceiling, self._ceiling_found = CEILING * rate, now
+        return rate
 
     def _prove(self, rate: int, now: float) -> None:
         if rate > self._rate and self._delay.usage is not Usage.OVER:
@@ -157,7 +169,8 @@ class BandwidthEstimator:
             self._last_trouble = now
             self._back_off(arrived, now)
             return
-        permitted = self._loss.decide(self._rate, now)
+        queueing = self._delay.standing > QUEUEING
+        permitted = self._loss.decide(self._rate, now, arrived=arrived, queueing=queueing)
         if permitted < self._rate:
             self._fall(permitted, now)
         elif permitted > self._rate:
@@ -187,5 +200,8 @@ class BandwidthEstimator:
             grown = self._rate * (1 + GROWTH * elapsed)
             if self._fell_from is not None and arrived > self._fell_from:
                 self._fell_from = None
-        self._rate = max(self._rate, min(int(grown), int(BEYOND_ARRIVED * arrived)))
+        limits = [int(grown), int(BEYOND_ARRIVED * arrived)]
+        if now - self._ceiling_found < CEILING_SECONDS and arrived < self._ceiling:
+            limits.append(int(self._ceiling))
+        self._rate = max(self._rate, min(limits))
         self.proven = True

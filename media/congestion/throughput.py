@@ -49,6 +49,8 @@ class ProbeResult:
         self._first: FeedbackGroup | None = None
         self._last: FeedbackGroup | None = None
         self._bytes = self._packets = 0
+        #: whether it arrived more slowly than it was sent: then it has shown the line's limit
+        self.filled = False
 
     def add(self, group: FeedbackGroup) -> None:
         """Take one of its groups, in order."""
@@ -73,6 +75,7 @@ class ProbeResult:
             return None
         payload = (self._bytes - first.bytes_received) * 8 * 1_000_000_000
         sending, receiving = payload / sent, payload / arrived
-        if receiving < FILLED * sending:
+        self.filled = receiving < FILLED * sending
+        if self.filled:
             return int(OF_FILLED * receiving)
         return int(min(sending, receiving))
