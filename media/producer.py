@@ -40,6 +40,8 @@ class Producer:
     encodings: list[Encoding] = field(default_factory=list)
     instant: SenderInstant | None = None
     tapped: bool = False
+    #: what the plane was told last of our clock less the publisher's, ns
+    capture_offset: int = 0
     rates: LayerRates = field(init=False)
     identity: FrameIdentity = field(init=False)
     wanted: tuple[bool, ...] = field(init=False)

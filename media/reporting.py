@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .ids import ProducerId, Ssrc, TransportId
 from .plane import Plane
 from .producer import Producer
 from .remote_clock import RemoteClock
-from .reports import SenderInstant, receiver_report, sender_report
+from .reports import SERVER_SSRC, SenderInstant, answer_reference_times, receiver_report, sender_report
+from .round_trips import ReferenceTimes
 from .rtp.ntp import middle_bits, ntp_from_unix, unix_from_ntp
-from .rtp.rtcp import ReceiverReport, ReportBlock, SenderReport
+from .rtp.rtcp import (
+    DelaySinceLastReceiverReport,
+    ExtendedReport,
+    ReceiverReferenceTime,
+    ReceiverReport,
+    ReportBlock,
+    SenderReport,
+)
 from .subscriber import Slot, Subscriber
 
 #: Seconds between two reports to one peer.
@@ -22,6 +30,15 @@ MAX_BLOCKS = 31
 
 #: A round trip beyond this is no network's, but an answer to another report, seconds.
 MAX_ROUND_TRIP = 5.0
+
+#: A publisher's clock was corrected when its NTP time and its RTP timestamps disagree by more than this, ns.
+STEP = 10_000_000
+
+#: When a publisher's clock is seen to lie elsewhere by more than this, all its streams are told anew, ns.
+RETELL = 1_000_000
+
+#: Sources in one receiver reference time answer; more than one is a peer with several receivers.
+MAX_REFERENCE_TIMES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +72,7 @@ class Reporting:
         self._subscribers = subscribers
         self._maximum = maximum
         self.clocks: dict[TransportId, RemoteClock] = {}
+        self._asked: dict[TransportId, ReferenceTimes] = {}
         self.next_report = 0.0
 
     # -- from publishers to subscribers --------------------------------------------------------------------------
@@ -67,24 +85,74 @@ class Reporting:
             encoding = producer.encoding_with(report.ssrc) if producer.transport == transport else None
             if encoding is None:
                 continue
-            clock = self.clocks[transport]
-            clock.add(unix_from_ntp(report.ntp_time), time)
-            translated = clock.translate(unix_from_ntp(report.ntp_time))
+            translated, moved = self._translate(transport, producer, encoding, report, time)
+            self._move(transport, moved)
             producer.encodings[encoding].instant = SenderInstant(
                 report.ntp_time, report.rtp_timestamp, translated, now
             )
             producer.identity.learn(encoding, report.rtp_timestamp, report.ntp_time)
             offset = producer.identity.offsets.get(encoding)
-            if offset is None:
-                return []  # its timestamps say nothing to anybody yet
-            canonical = (report.rtp_timestamp + offset) & 0xFFFFFFFF
-            producer.instant = SenderInstant(report.ntp_time, canonical, translated, now)
+            known = []
+            if offset is not None:  # else its timestamps say nothing to anybody yet
+                canonical = (report.rtp_timestamp + offset) & 0xFFFFFFFF
+                producer.instant = SenderInstant(report.ntp_time, canonical, translated, now)
+                known = [
+                    SenderReportReceived(producer.producer, report.ntp_time, canonical, translated, time)
+                ]
+            others = abs(moved) > RETELL
+            self._tell(transport, now, None if others else producer)
+            return known
+        return []
+
+    def _translate(
+        self, transport: TransportId, producer: Producer, encoding: int, report: SenderReport, time: int
+    ) -> tuple[int, int]:
+        """Return the report's instant by our clock, and by how much this moved the publisher's clock for us."""
+        clock, remote = self.clocks[transport], unix_from_ntp(report.ntp_time)
+        before = producer.encodings[encoding].instant
+        if before is not None:
+            # sound and pictures go on evenly whatever is done to the clock: so a correction shows, and is not
+            # taken for a report that came late
+            ticks = (report.rtp_timestamp - before.rtp_timestamp + (1 << 31)) % (1 << 32) - (1 << 31)
+            media = ticks * 1_000_000_000 // producer.track.clock_rate
+            step = remote - unix_from_ntp(before.ntp_time) - media
+            if abs(step) > STEP and clock.explains(remote, time, step):
+                clock.step(step)
+        moved = clock.add(remote, time)
+        return clock.translate(remote), moved
+
+    def _move(self, transport: TransportId, moved: int) -> None:
+        """Move what was told of a publisher's streams before: all of them lie on one clock."""
+        if not moved:
+            return
+        for producer in self._of(transport):
+            if producer.instant is not None:
+                producer.instant = replace(producer.instant, time=producer.instant.time + moved)
+            for encoding in producer.encodings:
+                if encoding.instant is not None:
+                    encoding.instant = replace(encoding.instant, time=encoding.instant.time + moved)
+
+    def _tell(self, transport: TransportId, now: float, only: Producer | None) -> None:
+        """Tell subscribers the time of one of a publisher's streams, or (None) of all of them."""
+        self._set_capture_offset(transport)
+        for producer in self._of(transport) if only is None else [only]:
+            if producer.instant is None:
+                continue
             for subscriber in self._subscribers.values():
                 slot = subscriber.slot_of(producer.producer)
                 if slot is not None and slot.started:
                     self._report(subscriber.transport, slot, producer.instant, now)
-            return [SenderReportReceived(producer.producer, report.ntp_time, canonical, translated, time)]
-        return []
+
+    def _set_capture_offset(self, transport: TransportId) -> None:
+        """Have abs-capture-time say by how much the camera's clock differs from ours, as the receiver reads it."""
+        offset = self.clocks[transport].offset
+        for producer in self._of(transport):
+            if offset is not None and abs(offset - producer.capture_offset) > RETELL:
+                producer.capture_offset = offset
+                self._plane.set_capture_offset(producer.producer, -(offset << 32) // 1_000_000_000)
+
+    def _of(self, transport: TransportId) -> list[Producer]:
+        return [p for p in self._producers.values() if p.transport == transport]
 
     def introduce(self, transport: TransportId, slot: Slot, producer: Producer) -> None:
         """Tell a new consumer the time at once."""
@@ -113,6 +181,46 @@ class Reporting:
                 subscriber.round_trip = trip
                 self._plane.set_round_trip(transport, trip)
 
+    # -- by extended reports (RFC 3611) --------------------------------------------------------------------------
+
+    def receive_extended(self, transport: TransportId, report: ExtendedReport, now: float) -> None:
+        """Answer a receiver's reference time at once, and take a publisher's answer to ours.
+
+        By the answer a browser that sends nothing knows its round trip, and only then when a picture was captured.
+        """
+        asked = [
+            (report.ssrc, middle_bits(block.ntp_time), 0)
+            for block in report.blocks
+            if isinstance(block, ReceiverReferenceTime)
+        ]
+        if asked:
+            self._plane.send_rtcp(transport, answer_reference_times(asked[:MAX_REFERENCE_TIMES]))
+        for block in report.blocks:
+            if isinstance(block, DelaySinceLastReceiverReport):
+                self._learn_publisher_trip(transport, block, now)
+
+    def _learn_publisher_trip(
+        self, transport: TransportId, block: DelaySinceLastReceiverReport, now: float
+    ) -> None:
+        asked = self._asked.get(transport)
+        clock = self.clocks.get(transport)
+        if asked is None or clock is None:
+            return
+        for ssrc, word, delay in block.entries:
+            trip = asked.answered(word, delay, now) if ssrc == SERVER_SSRC else None
+            if trip is None or trip > MAX_ROUND_TRIP:
+                continue
+            self._plane.set_round_trip(transport, trip)
+            moved = clock.set_round_trip(int(trip * 1e9))
+            self._move(transport, moved)
+            if abs(moved) > RETELL:
+                self._tell(transport, now, None)
+
+    def forget(self, transport: TransportId) -> None:
+        """Let go of a transport."""
+        self.clocks.pop(transport, None)
+        self._asked.pop(transport, None)
+
     # -- to publishers -------------------------------------------------------------------------------------------
 
     def handle_timer(self, now: float) -> None:
@@ -128,7 +236,8 @@ class Reporting:
                     block = encoding.reports.block(encoding.ssrc, counters, encoding.instant, now)
                     by_transport.setdefault(producer.transport, []).append(block)
         for transport, blocks in by_transport.items():
-            self._plane.send_rtcp(transport, receiver_report(blocks[:MAX_BLOCKS], self._maximum))
+            reference = self._asked.setdefault(transport, ReferenceTimes()).ask(now)
+            self._plane.send_rtcp(transport, receiver_report(blocks[:MAX_BLOCKS], self._maximum, reference))
 
 
 def _round_trip(block: ReportBlock, slot: Slot, now: float) -> float | None:

@@ -8,7 +8,16 @@ from .ids import Ssrc
 from .plane import ConsumerStatistics, EncodingStatistics
 from .rtp.feedback import ReceiverEstimate
 from .rtp.ntp import middle_bits, ntp_from_unix, short_from_nanoseconds
-from .rtp.rtcp import ReceiverReport, ReportBlock, SenderReport, build_compound
+from .rtp.rtcp import (
+    DelaySinceLastReceiverReport,
+    ExtendedReport,
+    ReceiverReferenceTime,
+    ReceiverReport,
+    ReportBlock,
+    RtcpPacket,
+    SenderReport,
+    build_compound,
+)
 
 #: The SSRC under which the server itself speaks: "KONS".
 SERVER_SSRC = Ssrc(0x4B4F4E53)
@@ -57,12 +66,22 @@ class ReceiverReportBuilder:
         )
 
 
-def receiver_report(blocks: list[ReportBlock], estimate: int) -> bytes:
-    """Build the compound for a publisher: report blocks (at most 31) and how many bits a second it may send."""
+def receiver_report(blocks: list[ReportBlock], estimate: int, reference: int = 0) -> bytes:
+    """Build the compound for a publisher: report blocks (at most 31) and how many bits a second it may send.
+
+    `reference`, if not 0, is our time (64-bit NTP) for it to answer: that tells the round trip to who only sends.
+    """
     ssrcs = tuple(block.ssrc for block in blocks)
-    return build_compound(
-        [ReceiverReport(SERVER_SSRC, tuple(blocks)), ReceiverEstimate(SERVER_SSRC, estimate, ssrcs)]
-    )
+    packets: list[RtcpPacket] = [ReceiverReport(SERVER_SSRC, tuple(blocks))]
+    if reference:
+        packets.append(ExtendedReport(SERVER_SSRC, (ReceiverReferenceTime(reference),)))
+    return build_compound([*packets, ReceiverEstimate(SERVER_SSRC, estimate, ssrcs)])
+
+
+def answer_reference_times(asked: list[tuple[int, int, int]]) -> bytes:
+    """Answer receivers' reference times: (SSRC, middle bits of its NTP time, delay since in 1/65,536 s)."""
+    answer = ExtendedReport(SERVER_SSRC, (DelaySinceLastReceiverReport(tuple(asked)),))
+    return build_compound([ReceiverReport(SERVER_SSRC), answer])
 
 
 def sender_report(ssrc: Ssrc, instant: SenderInstant, statistics: ConsumerStatistics | None) -> bytes:

@@ -20,7 +20,7 @@ from .remote_clock import RemoteClock
 from .reporting import Reporting, SenderReportReceived
 from .reports import SERVER_SSRC
 from .rtp.feedback import FullIntraRequest, PictureLossIndication, ReceiverEstimate
-from .rtp.rtcp import ReceiverReport, RtcpPacket, SenderReport, build_compound, parse_compound
+from .rtp.rtcp import ExtendedReport, ReceiverReport, RtcpPacket, SenderReport, build_compound, parse_compound
 from .rtp.rtcp_header import RtcpError
 from .sdp.answer import OfferedTrack
 from .subscriber import Slot, Subscriber
@@ -223,7 +223,7 @@ class Router:
         for slot in subscriber.slots if subscriber else ():
             self._slots.pop(slot.consumer, None)
         self.deliveries.pop(transport, None)
-        self._reporting.clocks.pop(transport, None)
+        self._reporting.forget(transport)
         return ended
 
     # -- what the plane says -------------------------------------------------------------------------------------
@@ -300,6 +300,8 @@ class Router:
                 case FullIntraRequest():
                     for ssrc, _ in packet.entries:
                         self._want_key_frame(transport, Ssrc(ssrc))
+                case ExtendedReport():
+                    self._reporting.receive_extended(transport, packet, now)
                 case ReceiverEstimate():
                     if (delivery := self.deliveries.get(transport)) is not None:
                         delivery.estimator.receive_remb(packet.bitrate)

@@ -139,8 +139,8 @@ def data_section() -> MediaSection:
 
 
 def video_feedback(*, transport_wide: bool) -> tuple[str, ...]:
-    """Name the feedback that we understand of a receiver of video."""
-    feedback = ("nack", "nack pli", "ccm fir", "goog-remb")
+    """Name the feedback that we understand of a receiver of video (`rrtr`: extended reports, RFC 3611)."""
+    feedback = ("nack", "nack pli", "ccm fir", "goog-remb", "rrtr")
     return (*feedback, "transport-cc") if transport_wide else feedback
 
 
