@@ -65,11 +65,12 @@ class Field:
 
 @dataclass(slots=True)
 class Expert:
-    """Somebody who watches everything."""
+    """Somebody who watches everything; `ssrcs` are the pictures', repeats and filling come under others."""
 
     caller: Caller
     socket: ProbeSocket
     transport: Transport
+    ssrcs: set[Ssrc]
 
 
 def make_frames(bitrate: int) -> list[list[bytes]]:
@@ -158,15 +159,17 @@ async def add_expert(server: ServerUnderLoad, pump: ProbePump, number: int, fiel
     )
     transport = endpoint.create(IceRole.CLIENT)
     watched = 0
+    ssrcs: set[Ssrc] = set()
     while watched < fields:
         message = await asyncio.wait_for(offers.get(), 20)
         offer = parse(message["sdp"])
-        answer, _ = answer_subscriber(offer, transport.parameters)
+        answer, tracks = answer_subscriber(offer, transport.parameters)
+        ssrcs = {track.ssrc for track in tracks if track.active}
         transport.start(remote_parameters(offer))
         await caller.request("answer", revision=message["revision"], sdp=str(answer))
         watched = len(message["consumers"])
     await _connected(transport)
-    return Expert(caller, socket, transport)
+    return Expert(caller, socket, transport, ssrcs)
 
 
 def _streams(experts: list[Expert], probe_of: ProbePump) -> dict[tuple[int, int], StreamReceived]:
@@ -174,6 +177,7 @@ def _streams(experts: list[Expert], probe_of: ProbePump) -> dict[tuple[int, int]
         (expert.socket.index, stream.ssrc): stream
         for expert in experts
         for stream in probe_of.probe.statistics(expert.socket.index).streams
+        if stream.ssrc in expert.ssrcs
     }
 
 

@@ -90,8 +90,8 @@ class Delivery:
         speaks = any(slot.extensions[Extension.TRANSPORT_WIDE] for slot in slots)
         if target is None and (not speaks or estimator.silent(now, self._sending_since or now)):
             return None
-        if not estimator.proven:
-            # nobody's least picture waits until the line has proved itself
+        if not estimator.limited:
+            # nobody's least picture waits for a proof of what has shown no limit
             least = sum(min((o.rate for o in d.offers), default=0) for d in demands if d.height != 0)
             estimator.expect(int(MARGIN * least) + 2 * RESERVED)
             target = estimator.target(now)
@@ -151,11 +151,21 @@ class Delivery:
     ) -> None:
         if budget is None:
             return
-        wish = RESERVED
+        wish = given = RESERVED
+        steps = []
         for wanted, allocation in zip(demands, allocations, strict=True):
-            wish += next((o.rate for o in wanted.offers if o.key == allocation.wished), 0)
+            rates = {offer.key: offer.rate for offer in wanted.offers}
+            rate = rates[allocation.key] if allocation.key is not None else 0
+            given += rate
+            wish += rates[allocation.wished] if allocation.wished is not None else 0
+            if allocation.reason is Reason.LINE:
+                steps.append(min((other for other in rates.values() if other > rate), default=rate) - rate)
         order = self._prober.next_probe(
-            now, budget, int(ROOM * wish), quiet_since=self.estimator.last_trouble
+            now,
+            budget,
+            int(ROOM * wish),
+            quiet_since=self.estimator.last_trouble,
+            step=int(ROOM * (given + min(steps, default=0))),
         )
         if order is not None:
             self._plane.probe(self.subscriber.transport, order.cluster, order.rate, order.packets)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from .plane import EncodingStatistics, Layer
 
-#: A measurement spans at least so long, seconds, and moves the average by this share.
+#: A measurement spans at least so long, seconds (the first one less), and moves the average by this share.
 INTERVAL = 0.5
+FIRST_INTERVAL = 0.1
 WEIGHT = 0.4
 #: An encoding of which nothing came for so long has stopped.
 STOPPED = 1.5
@@ -26,7 +27,11 @@ class LayerRates:
 
     def update(self, encodings: Sequence[EncodingStatistics], now: float) -> None:
         """Take the counters; at most each INTERVAL they are looked at."""
-        if self._measured is not None and now - self._measured < INTERVAL:
+        known = max(self._heard) > float("-inf")
+        if (
+            self._measured is not None
+            and now - self._measured < (INTERVAL if known else FIRST_INTERVAL) - 0.01
+        ):
             return
         elapsed, self._measured = (now - self._measured if self._measured is not None else 0.0), now
         for i, statistics in enumerate(encodings):

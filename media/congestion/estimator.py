@@ -67,7 +67,6 @@ class BandwidthEstimator:
         #: what a probe that filled the line found, and when
         self._ceiling, self._ceiling_found = 0.0, float("-inf")
         self._used = False
-        self.proven = False
 
     # -- what is said --------------------------------------------------------------------------------------------
 
@@ -102,7 +101,6 @@ class BandwidthEstimator:
         if rate > self._rate and self._delay.usage is not Usage.OVER:
             self._rate = rate
             self._last_growth = now
-        self.proven = True
 
     def receive_remb(self, rate: int) -> None:
         """Take the receiver's own estimate (draft-alvestrand-rmcat-remb-03): it is never exceeded."""
@@ -132,8 +130,8 @@ class BandwidthEstimator:
         return self._rate
 
     def expect(self, rate: int) -> None:
-        """Take the line to carry this at least, until something else is measured."""
-        if not self.proven:
+        """Take the line to carry this at least, as long as it has not shown its limit."""
+        if not self.limited:
             self._rate = max(self._rate, min(rate, self._maximum))
 
     @property
@@ -188,7 +186,6 @@ class BandwidthEstimator:
         self._fell_from = float(self.arrived(now) or self._rate)
         self._rate = max(FLOOR, rate)
         self._last_fall = self._last_growth = self._last_trouble = now
-        self.proven = True
 
     def _grow(self, arrived: int, now: float) -> None:
         elapsed = min(max(0.0, now - self._last_growth), 1.0)
@@ -204,4 +201,3 @@ class BandwidthEstimator:
         if now - self._ceiling_found < CEILING_SECONDS and arrived < self._ceiling:
             limits.append(int(self._ceiling))
         self._rate = max(self._rate, min(limits))
-        self.proven = True

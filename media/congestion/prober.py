@@ -13,12 +13,14 @@ from dataclasses import dataclass
 SECONDS = 0.02
 LEAST_PACKETS, MOST_PACKETS = 8, 250
 PACKET_BITS = 1200 * 8
+#: On a line that carries no more than is known, its queue lasts no longer than this, seconds.
+HARMLESS = 0.25
 
 #: At the start: multiples of the rate that is allowed.
 START = (3.0, 6.0)
 #: Later: how much more than the rate, and how long between two probes, seconds; each that proves nothing doubles it.
 FURTHER = 2.0
-INTERVAL, LONGEST_INTERVAL = 1.0, 10.0
+INTERVAL, LONGEST_INTERVAL = 1.0, 5.0
 #: After a fall the queue is left to empty for so long, seconds.
 AFTER_FALL = 1.5
 
@@ -42,10 +44,13 @@ class Prober:
         self._interval = INTERVAL
         self._asked: int | None = None
 
-    def next_probe(self, now: float, rate: int, wish: int, *, quiet_since: float) -> ProbeOrder | None:
+    def next_probe(
+        self, now: float, rate: int, wish: int, *, quiet_since: float, step: int = 0
+    ) -> ProbeOrder | None:
         """Return a probe that is due: `rate` is what may be sent, `wish` what would be, both bit/s.
 
-        `quiet_since` is when the line last showed a queue or loss.
+        `step` is what would have to be proven so that anybody gets a better picture. `quiet_since` is when the line
+        last showed a queue or loss.
         """
         if now < self._next or rate >= wish or now - quiet_since < AFTER_FALL:
             return None
@@ -59,6 +64,8 @@ class Prober:
         self._next = now + (0.15 if self._starts else self._interval)
         self._cluster = self._cluster % 65535 + 1
         # a little beyond the wish, for only what is beyond it leaves room for the allocation's margin
-        speed = min(int(rate * factor), int(1.2 * wish))
-        packets = max(LEAST_PACKETS, min(MOST_PACKETS, int(speed * SECONDS / PACKET_BITS) + 1))
+        speed = min(max(int(rate * factor), step), int(1.2 * wish))
+        most = max(LEAST_PACKETS, min(MOST_PACKETS, int(rate * HARMLESS / PACKET_BITS)))
+        speed = min(speed, int(most * PACKET_BITS / SECONDS))
+        packets = max(LEAST_PACKETS, min(most, int(speed * SECONDS / PACKET_BITS) + 1))
         return ProbeOrder(self._cluster, speed, packets)
