@@ -164,7 +164,8 @@ def test_faces_are_given_up_before_the_field() -> None:
     world = World()
     world.run(12, 1.9 * M)
     assert world.field.consumer not in world.plane.paused
-    assert world.face.consumer in world.plane.paused or world.face.layer.encoding == 0
+    # now and then a step more is tried, and taken back
+    assert world.face.consumer in world.plane.paused or world.face.layer.encoding <= 1
 
 
 def test_a_line_that_becomes_wide_again_gets_everything_again() -> None:
