@@ -83,10 +83,13 @@ static int best_target(const struct consumer *consumer, const struct encoding *e
     return best;
 }
 
-/* The targets of the grid that may begin at a frame that is not described. */
-static uint32_t grid_switches(const struct place *place, uint32_t covered)
+/* The targets that may begin at a frame; `covered` are those whose frames were all sent. */
+static uint32_t switches_at(const struct place *place, uint32_t covered)
 {
     uint32_t switches = 0;
+    /* what the descriptor says holds for who can decode the frame: all that it needs is in its own targets */
+    if (place->described)
+        return place->targets & covered ? place->switches : 0;
     for (int spatial = place->spatial; spatial < 4; spatial++) {
         int row = 4 * spatial, below = row + (place->temporal > 0 ? place->temporal - 1 : 0);
         /* the frame needs no other of its temporal layer */
@@ -95,11 +98,6 @@ static uint32_t grid_switches(const struct place *place, uint32_t covered)
         /* what follows needs none above it */
         if (place->opens && covered >> (row + place->temporal) & 1)
             switches |= (0xfu & 0xfu << (place->temporal + 1)) << row;
-    }
-    /* it needs only what is below it in its picture */
-    if (place->independent && place->spatial > 0) {
-        int row = 4 * place->spatial;
-        switches |= (covered >> (row - 4) & 0xfu & 0xfu << place->temporal) << row;
     }
     return switches;
 }
@@ -146,12 +144,10 @@ static bool decide(struct plane *plane, struct consumer *consumer, struct encodi
     selection->frame_spatial = place->spatial;
     if (packet->key_frame)
         selection->covered = ALL_TARGETS;
-    uint32_t switches = place->described ? place->switches : grid_switches(place, selection->covered);
+    uint32_t switches = switches_at(place, selection->covered);
     int best = best_target(consumer, encoding, place->described, (selection->covered | switches) & encoding->active);
-    if (best >= 0 && (packet->key_frame || begins ||
-                      layer_of(encoding, place->described, best) >
-                          layer_of(encoding, place->described, selection->target)) &&
-        (best != selection->target || packet->key_frame)) {
+    /* never within a picture: what was sent of it may have ended it already */
+    if (begins && best >= 0 && (best != selection->target || packet->key_frame)) {
         selection->target = (uint8_t)best;
         set_kind(consumer, encoding, place->described);
     }

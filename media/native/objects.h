@@ -81,7 +81,6 @@ struct place {
     bool layered : 1, described : 1, numbered : 1;
     bool synchronises : 1; /* VP8's Y, VP9's U: it needs no other frame of its temporal layer */
     bool opens : 1;        /* VP9's U: what follows needs none of the temporal layers above it */
-    bool independent : 1;  /* it needs only what is below it in its picture */
     bool ends : 1;         /* the last packet of a frame */
 };
 

@@ -120,7 +120,6 @@ static bool of_vp9(const uint8_t *payload, size_t size, struct place *place)
             more = payload[at++] & 1;
         }
     }
-    place->independent = !(first & 0x40);
     place->ends = (first & 0x04) != 0;
     return first & 0x02 ? pass_structure(payload, size, at) : at <= size;
 }
@@ -142,7 +141,7 @@ static void of_descriptor(struct encoding *encoding, const uint8_t *data, size_t
     place->layered = place->described = dependency.known;
     place->spatial = place->temporal = 0;
     place->targets = ALL_TARGETS;
-    place->synchronises = place->opens = place->independent = place->ends = false;
+    place->synchronises = place->opens = place->ends = false;
     if (dependency.known) {
         place->spatial = dependency.frame.spatial;
         place->temporal = dependency.frame.temporal < 3 ? dependency.frame.temporal : 3;

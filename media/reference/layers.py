@@ -254,10 +254,11 @@ class Selection:
         self._frame, self._picture = (timestamp, place.spatial), timestamp
         if held.starts_key_frame:
             self._covered = ALL
-        switches = place.switches if place.described else _switches(place, self._covered)
+        switches = _switches(place, self._covered)
         layers = encoding.places.layers if place.described else GRID_LAYERS
         best = self._best(layers, (self._covered | switches) & encoding.places.active)
-        if best is not None and (held.starts_key_frame or begins or layers[best] > layers[self._target]):
+        if begins and best is not None:
+            # never within a picture: what was sent of it may have ended it already
             self._target = best
         if begins:
             self._ask_for_layers(layers, encoding, best, now)
@@ -318,7 +319,10 @@ def _capped(layer: tuple[int, int], top: tuple[int, int]) -> tuple[int, int]:
 
 
 def _switches(place: Place, covered: int) -> int:
-    """Tell which targets of the grid may begin at a frame that is not described."""
+    """Tell which targets may begin at a frame; `covered` are those whose frames were all sent."""
+    if place.described:
+        # what the descriptor says holds for who can decode the frame: all that it needs is in its own targets
+        return place.switches if place.targets & covered else 0
     switches = 0
     for number, (spatial, temporal) in enumerate(GRID_LAYERS):
         below = GRID * spatial + max(place.temporal - 1, 0)
@@ -327,9 +331,6 @@ def _switches(place: Place, covered: int) -> int:
         own = GRID * spatial + place.temporal
         if place.opens and spatial >= place.spatial and temporal > place.temporal:
             switches |= (covered >> own & 1) << number
-        if place.independent and place.spatial and spatial == place.spatial and temporal >= place.temporal:
-            # it needs only what is below it in its picture
-            switches |= (covered >> GRID * (spatial - 1) + temporal & 1) << number
     return switches
 
 

@@ -24,7 +24,7 @@ class Place:
     Without a dependency descriptor decode target 4 * spatial + temporal is everything up to these layers. `switches`
     are the targets that may begin at this frame, where the descriptor says it. `synchronises`: the frame needs no other
     of its temporal layer (VP8's Y, VP9's U); `opens`: what follows needs none of the temporal layers above its own
-    (U); `independent`: the frame is predicted from lower layers of its picture only.
+    (U). `ends`: this is the frame's last packet.
     """
 
     layered: bool = False
@@ -35,7 +35,6 @@ class Place:
     switches: int = 0
     synchronises: bool = False
     opens: bool = False
-    independent: bool = False
     ends: bool = False
     picture: int | None = None
     tl0: int | None = None
@@ -141,7 +140,6 @@ def _of_vp9(payload: bytes) -> Place:
         targets=_grid(spatial, temporal) if layered else ALL,
         synchronises=said.switches_up,
         opens=said.switches_up,
-        independent=not said.predicted,
         ends=said.ends,
         picture=said.picture,
         tl0=said.tl0,

@@ -21,6 +21,7 @@ from .feedback_from_subscribers import FeedbackFromSubscribers
 from .feedback_to_publishers import FeedbackToPublishers
 from .forwarding import Forwarding
 from .header_extensions import HeaderExtensions
+from .layers import Layers
 from .losses import Losses
 from .observing import Observing
 from .pacing import Pacing
@@ -39,6 +40,7 @@ class PlaneBehaviour(
     Closing,
     Forwarding,
     HeaderExtensions,
+    Layers,
     Losses,
     Observing,
     Repeats,
