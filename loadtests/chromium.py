@@ -36,11 +36,11 @@ def executable() -> str | None:
 
 
 @contextlib.asynccontextmanager
-async def browser(*more: str) -> AsyncIterator[Browser]:
-    """Start a browser."""
+async def browser(*more: str, program: str | None = None) -> AsyncIterator[Browser]:
+    """Start a browser; `program` is one that starts it in a place of its own."""
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(
-            executable_path=executable(), args=[*FLAGS, *more], headless=True
+            executable_path=program or executable(), args=[*FLAGS, *more], headless=True
         )
         try:
             yield started

@@ -192,7 +192,7 @@ class Endpoint:
                     transport.receive_dtls(event.data)
             case EventKind.RTCP:
                 if transport is not None:
-                    transport.receive_rtcp(event.data, event.time)
+                    transport.receive_rtcp(event.data, event.time, event.address)
             case EventKind.STREAM_CLOSED:
                 if transport is not None and event.address is not None:
                     transport.lose(event.address)

@@ -12,6 +12,10 @@ on in every respect, its address is sent to and its checks are consent, until th
 then on the older generation is still answered, so that nothing at the peer breaks while it changes over, but selects
 nothing.
 
+**Moving**: browsers send over another path at once when theirs is gone, and nominate it seconds later (Chromium: five).
+A lite agent that waited for them would send into the void, so it follows: RTCP, which is authenticated, from an address
+that is proven, while the selected one has been quiet, selects.
+
 **Silence**: a peer that says nothing authentic for 5 s is reported as silent, and as heard when it comes back. Its
 media connection lasts on: it ends after 15 s without a check.
 """
@@ -34,6 +38,10 @@ IDLE_TIMEOUT = 15.0
 
 #: Seconds without anything authentic, checks or RTCP, after which a peer that was connected counts as silent.
 SILENCE = 5.0
+
+#: Seconds that the selected address must have been quiet before the peer is followed to another one without being told:
+#: more than what is still under way on the old path is late behind the new one.
+QUIET = 0.2
 
 #: Seconds that a peer has for its first check after its description is known.
 CONNECT_TIMEOUT = 30.0
@@ -89,6 +97,7 @@ class IceLite:
         self._idle_timeout = idle_timeout
         self._silent_at: float | None = None
         self._silent = False
+        self._selected_heard = 0.0
         self._deadline: float | None = None
         self._addresses: dict[Address, bool] = {}
         self._selected: Address | None = None
@@ -119,8 +128,18 @@ class IceLite:
         """Our names in all generations that are answered."""
         return tuple(generation.ufrag for generation in self._generations)
 
-    def heard(self, now: float) -> None:
-        """Note that the peer sent something authentic that is no check."""
+    def heard(self, address: Address, now: float) -> None:
+        """Note that the peer sent something authentic that is no check, and from where."""
+        self._alive(now)
+        if address == self._selected:
+            self._selected_heard = now
+        elif (
+            self._selected is not None and address in self._addresses and now - self._selected_heard >= QUIET
+        ):
+            self._select(address, now)
+            self._events.append(AddressValidated(address, selected=True))
+
+    def _alive(self, now: float) -> None:
         if self._silent_at is not None:
             self._silent_at = now + SILENCE
         if self._silent:
@@ -132,6 +151,9 @@ class IceLite:
         self._addresses.pop(address, None)
         if self._selected == address:
             self._selected = None
+
+    def _select(self, address: Address, now: float) -> None:
+        self._selected, self._selected_heard = address, now
 
     def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
         """Take a STUN datagram; what is wrong is answered with an error or ignored."""
@@ -183,9 +205,12 @@ class IceLite:
             self._deadline = now + self._idle_timeout
             if message.get(Attribute.USE_CANDIDATE) is not None:
                 generation.nominated = True
-                self._selected = address
-        self._silent_at = self._silent_at if self._silent_at is not None else now + SILENCE
-        self.heard(now)
+                self._select(address, now)
+        if address == self._selected:
+            self._selected_heard = now
+        if self._silent_at is None:
+            self._silent_at = now + SILENCE
+        self._alive(now)
         self._events.append(AddressValidated(address, address == self._selected))
         # the most recently heard address is the last one
         self._addresses.pop(address, None)

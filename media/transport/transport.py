@@ -220,12 +220,12 @@ class Transport:
         for record in split_records(data):
             self._path.feed(record)
 
-    def receive_rtcp(self, data: bytes, time: int) -> None:
-        """Take a decrypted compound packet; `time` in ns."""
+    def receive_rtcp(self, data: bytes, time: int, address: Address | None = None) -> None:
+        """Take a decrypted compound packet; `time` in ns, `address` where it came from."""
         if self.ended:
             return
-        if isinstance(self._ice, IceLite):
-            self._ice.heard(self._host.now())
+        if isinstance(self._ice, IceLite) and address is not None:
+            self._ice.heard(address, self._host.now())
             self._pump_ice(self.id)
         self.callbacks.on_rtcp(data, time)
 

@@ -125,16 +125,17 @@ async def served(
     *,
     rooms: RoomsConfig | None = None,
     turn: TurnConfig | None = None,
+    host: str = "127.0.0.1",
     minimum_free_mb: int = 1,
 ) -> AsyncIterator[Served]:
     """Serve from a folder of one's own while the context lasts."""
     config = Config(
-        http=HttpConfig(port=0),
-        media=MediaConfig(port=0),
+        http=HttpConfig(host=host, port=0),
+        media=MediaConfig(host=host, port=0),
         rooms=rooms or RoomsConfig(),
         turn=turn or TurnConfig(),
         recordings=RecordingsConfig(folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb),
         secrets=SecretsConfig(file=str(folder / "secret")),
     )
     async with serving(config) as (service, port):
-        yield Served(service, f"http://127.0.0.1:{port}", folder)
+        yield Served(service, f"http://{host}:{port}", folder)

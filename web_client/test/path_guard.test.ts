@@ -11,7 +11,11 @@ let states: PathState[];
 
 beforeEach(() => {
   timers = new FakeTimers();
-  guard = new PathGuard(timers);
+  watch(true);
+});
+
+function watch(impatient: boolean): void {
+  guard = new PathGuard(timers, { impatient });
   said = [];
   states = [];
   guard.on('restart', (trigger) => said.push(trigger));
@@ -20,7 +24,7 @@ beforeEach(() => {
   peer = new FakePeer();
   guard.follow(peer as unknown as RTCPeerConnection);
   peer.become('connected');
-});
+}
 
 /** Let polls pass, in each of which so many bytes arrive. */
 async function polls(count: number, bytes: number): Promise<void> {
@@ -48,12 +52,13 @@ test('a connection on which little is said is not alarmed by silence', async () 
   expect(said).toEqual([]);
 });
 
-test('any sign of life ends the search: bytes, or an answer to a check', async () => {
+test('a sign of life on the path in use ends the search: bytes, or an answer to a check', async () => {
   peer.become('disconnected');
   await polls(1, 10);
   expect(guard.state).toBe('steady');
   peer.become('disconnected');
   peer.answers = { new: 1 };
+  peer.selected = 'new';
   await polls(1, 0);
   expect(guard.state).toBe('steady');
   await polls(40, 0);
@@ -103,4 +108,42 @@ test('one that was closed on purpose is watched no longer', async () => {
   timers.advance(20_000);
   await settled();
   expect(said).toEqual([]);
+});
+
+test('where another path answers and the one in use does not, what only receives is soon built anew', async () => {
+  peer.answers = { old: 3 };
+  peer.selected = 'old';
+  await polls(2, 0);
+  peer.become('disconnected');
+  peer.answers = { old: 3, other: 1 };
+  await polls(1, 0);
+  expect(guard.state).toBe('restarting');
+  await polls(4, 0);
+  expect(said).toEqual(['disconnected', 'rejoin']);
+});
+
+test('what sends is not built anew before the four seconds are over', async () => {
+  watch(false);
+  peer.selected = 'old';
+  peer.become('disconnected');
+  peer.answers = { other: 1 };
+  await polls(15, 0);
+  expect(said).toEqual(['disconnected']);
+  await polls(1, 0);
+  expect(said).toEqual(['disconnected', 'rejoin']);
+});
+
+test('who sends is alarmed by missing reports only while it sends', async () => {
+  watch(false);
+  for (let n = 0; n < 12; n += 1) {
+    peer.sent += 1000;
+    await polls(1, 10);
+  }
+  await polls(10, 0);
+  expect(said).toEqual([]);
+  for (let n = 0; n < 12; n += 1) {
+    peer.sent += 1000;
+    await polls(1, n < 8 ? 10 : 0);
+  }
+  expect(said).toEqual(['silent']);
 });

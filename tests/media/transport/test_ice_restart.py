@@ -6,6 +6,7 @@ from media.plane import Address
 from media.transport.ice_client import IceClient
 from media.transport.ice_lite import (
     IDLE_TIMEOUT,
+    QUIET,
     SILENCE,
     AddressValidated,
     IceEvent,
@@ -51,7 +52,7 @@ class Line:
             if self.now >= self.next_report:
                 self.next_report = self.now + 1.0
                 if not self.lost:
-                    self.lite.heard(self.now)
+                    self.lite.heard(self.home, self.now)
             self.client.handle_timer(self.now)
             self.lite.handle_timer(self.now)
 
@@ -173,6 +174,7 @@ def test_a_client_that_moved_is_followed_at_its_next_question() -> None:
     line = Line()
     line.run(until=21.0)
     line.home = FIBRE
+    line.next_report = 100.0
     line.run(until=27.0)
     assert line.lite.selected == FIBRE
     moved = next(at for at, event in line.at_server if event == AddressValidated(FIBRE, selected=True))
@@ -210,11 +212,11 @@ def test_control_packets_are_signs_of_life_too() -> None:
     agent.start("peer", 0.0)
     agent.receive_datagram(check("lite:peer", "p" * 32, nominate=True), MOBILE, 1.0)
     agent.next_event()
-    agent.heard(4.0)
+    agent.heard(MOBILE, 4.0)
     assert agent.get_timer() == 4.0 + SILENCE
     agent.handle_timer(4.0 + SILENCE)
     assert agent.next_event() == PeerSilent(silent=True)
-    agent.heard(10.0)
+    agent.heard(MOBILE, 10.0)
     assert agent.next_event() == PeerSilent(silent=False)
     # but the connection lasts by checks alone (RFC 7675)
     agent.handle_timer(1.0 + IDLE_TIMEOUT)
@@ -222,9 +224,41 @@ def test_control_packets_are_signs_of_life_too() -> None:
     assert any(isinstance(event, IceFailed) for event in events)
 
 
+def on_two_lines() -> IceLite:
+    """A peer that is sent to over its mobile line and has proven its fibre too."""
+    agent = IceLite("lite", "p" * 32)
+    agent.start("peer", 0.0)
+    agent.receive_datagram(check("lite:peer", "p" * 32, nominate=True), MOBILE, 1.0)
+    agent.receive_datagram(check("lite:peer", "p" * 32, nominate=False), FIBRE, 1.0)
+    while agent.next_event() is not None:
+        pass
+    return agent
+
+
+def test_a_peer_whose_reports_come_another_way_is_followed_at_once() -> None:
+    agent = on_two_lines()
+    agent.heard(MOBILE, 10.0)
+    # what overtakes on the new path decides nothing while the old one was just heard
+    agent.heard(FIBRE, 10.0 + QUIET / 2)
+    assert agent.selected == MOBILE
+    agent.heard(FIBRE, 10.01 + QUIET)
+    assert agent.selected == FIBRE
+    assert agent.next_event() == AddressValidated(FIBRE, selected=True)
+    # and what was late on the old path leads nowhere
+    agent.heard(MOBILE, 10.0 + QUIET + 0.05)
+    assert agent.selected == FIBRE
+
+
+def test_nobody_is_followed_to_an_address_that_is_not_proven() -> None:
+    agent = on_two_lines()
+    agent.heard(Address("203.0.113.66", 9), 20.0)
+    assert agent.selected == MOBILE
+    assert agent.next_event() is None
+
+
 def test_who_never_came_is_not_called_silent() -> None:
     agent = IceLite("lite", "p" * 32)
     agent.start("peer", 0.0)
-    agent.heard(1.0)
+    agent.heard(MOBILE, 1.0)
     agent.handle_timer(20.0)
     assert agent.next_event() is None

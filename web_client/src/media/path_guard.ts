@@ -1,14 +1,17 @@
 /**
  * Watches whether one media connection still carries anything, and says when to look for a new way.
  *
- *   steady ──disconnected, silent, hint──▶ restarting ──a sign of life──▶ steady
- *                                              │ 4 s without one
+ *   steady ──disconnected, silent, hint──▶ restarting ──a sign of life on the path in use──▶ steady
+ *                                              │ 4 s without one; 0.8 s after another path has answered
  *                                              ▼
  *                                          rejoining ──the new connection stands──▶ steady
  *
  * A browser itself notices a dead path after 2.5 s or more (`disconnected`). Media that flowed and stop altogether are
  * noticed here after 0.75 s. A restart costs nothing when the alarm was false: the old path goes on until the new one
  * is proven. One that does not succeed at once will not succeed: after 4 s the connection is built anew.
+ *
+ * Chromium clings to the path in use for up to 5 s, although another one has answered its checks (measured; docs/paths.md).
+ * A connection that may be built anew without loss (`impatient`: one that only receives) does not wait for that.
  */
 import { Emitter } from '../emitter';
 import type { Timers } from '../timers';
@@ -24,9 +27,11 @@ interface PathEvents {
   state: PathState;
 }
 
-/** Everything received so far: bytes of media, and answers to checks by candidate pair. */
+/** Everything so far: bytes of media that came and went, the path in use, and answers to checks by path. */
 export interface SignsOfLife {
   bytes: number;
+  sent: number;
+  selected: string;
   answers: ReadonlyMap<string, number>;
 }
 
@@ -36,6 +41,7 @@ const RECENT = 8;
 const LIVELY = 6;
 const QUIET = 3;
 export const HEALING_MS = 4000;
+const IMPATIENCE_MS = 800;
 /** A new connection that does not stand by then is tried again. */
 const REBUILD_MS = 8000;
 
@@ -43,13 +49,18 @@ export class PathGuard extends Emitter<PathEvents> {
   #state: PathState = 'steady';
   #connection: RTCPeerConnection | null = null;
   #bytes = 0;
+  #sent = 0;
+  #impatient = false;
   #answers: ReadonlyMap<string, number> = new Map();
   /** Of the newest polls, the newest last: did anything arrive? */
   #recent: boolean[] = [];
   #cancelPoll: () => void = () => undefined;
   #cancelTimer: () => void = () => undefined;
 
-  constructor(private readonly timers: Timers) {
+  constructor(
+    private readonly timers: Timers,
+    private readonly options: { impatient: boolean },
+  ) {
     super();
   }
 
@@ -86,15 +97,25 @@ export class PathGuard extends Emitter<PathEvents> {
     else if (state === 'failed') this.#rejoin();
   }
 
-  handleSigns({ bytes, answers }: SignsOfLife): void {
-    const alive = bytes > this.#bytes || [...answers].some(([pair, count]) => count > (this.#answers.get(pair) ?? 0));
+  handleSigns({ bytes, sent, selected, answers }: SignsOfLife): void {
+    const answered = [...answers].filter(([pair, count]) => count > (this.#answers.get(pair) ?? 0)).map(([pair]) => pair);
+    const flowing = bytes > this.#bytes;
+    // who only sends hears reports while it does; one that receives cannot know whether something was sent
+    const expected = this.options.impatient || sent > this.#sent;
     const lively = this.#recent.slice(0, -QUIET + 1).filter((seen) => seen).length >= LIVELY;
     this.#bytes = bytes;
+    this.#sent = sent;
     this.#answers = answers;
-    this.#recent = [...this.#recent, alive].slice(-(RECENT + QUIET - 1));
-    if (alive && this.#state === 'restarting') this.#settle();
+    this.#recent = [...this.#recent, flowing].slice(-(RECENT + QUIET - 1));
+    if (this.#state === 'restarting') {
+      if (flowing || answered.includes(selected)) this.#settle();
+      else if (answered.length > 0 && this.options.impatient && !this.#impatient) {
+        this.#impatient = true;
+        this.#wait(IMPATIENCE_MS);
+      }
+    }
     const quiet = this.#recent.length >= QUIET && !this.#recent.slice(-QUIET).includes(true);
-    if (quiet && lively) this.#restart('silent');
+    if (quiet && lively && expected) this.#restart('silent');
   }
 
   /** A restart has been begun from outside: give it its 4 s. */
@@ -120,6 +141,7 @@ export class PathGuard extends Emitter<PathEvents> {
 
   #enter(state: PathState, patience = 0): void {
     this.#cancelTimer();
+    this.#impatient = false;
     if (patience > 0) this.#wait(patience);
     if (state === this.#state) return;
     this.#state = state;
@@ -136,6 +158,7 @@ export class PathGuard extends Emitter<PathEvents> {
     this.#cancelTimer();
     this.#connection = null;
     this.#bytes = 0;
+    this.#sent = 0;
     this.#answers = new Map();
     this.#recent = [];
   }
@@ -151,16 +174,30 @@ export class PathGuard extends Emitter<PathEvents> {
   }
 }
 
+/** What is read of RTCTransportStats and RTCIceCandidatePairStats. */
+interface StatisticsEntry {
+  id: string;
+  type: string;
+  bytesReceived?: number;
+  bytesSent?: number;
+  selectedCandidatePairId?: string;
+  responsesReceived?: number;
+}
+
 async function readSigns(connection: RTCPeerConnection): Promise<SignsOfLife | null> {
   try {
     const report = await connection.getStats();
-    let bytes = 0;
+    const signs = { bytes: 0, sent: 0, selected: '' };
     const answers = new Map<string, number>();
-    report.forEach((entry: { id: string; type: string; bytesReceived?: number; responsesReceived?: number }) => {
-      if (entry.type === 'transport') bytes += entry.bytesReceived ?? 0;
+    report.forEach((entry: StatisticsEntry) => {
+      if (entry.type === 'transport') {
+        signs.bytes += entry.bytesReceived ?? 0;
+        signs.sent += entry.bytesSent ?? 0;
+        signs.selected = entry.selectedCandidatePairId ?? '';
+      }
       if (entry.type === 'candidate-pair') answers.set(entry.id, entry.responsesReceived ?? 0);
     });
-    return { bytes, answers };
+    return { ...signs, answers };
   } catch {
     // closed meanwhile
     return null;

@@ -56,7 +56,7 @@ export class Publisher extends Emitter<PublisherEvents> {
     },
   ) {
     super();
-    this.guard = new PathGuard(options.timers);
+    this.guard = new PathGuard(options.timers, { impatient: false });
     this.guard.on('restart', (trigger) => this.emit('path_lost', trigger));
     this.guard.on('rejoin', () => this.emit('failed', undefined));
     this.guard.on('state', () => this.emit('changed', undefined));

@@ -39,7 +39,7 @@ export class Receiver extends Emitter<ReceiverEvents> {
     },
   ) {
     super();
-    this.guard = new PathGuard(options.timers);
+    this.guard = new PathGuard(options.timers, { impatient: true });
     this.guard.on('restart', (trigger) => this.emit('path_lost', trigger));
     this.guard.on('rejoin', () => this.emit('failed', undefined));
     this.guard.on('state', () => this.emit('state', this.#connection?.connectionState ?? 'new'));

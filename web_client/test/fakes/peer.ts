@@ -13,6 +13,8 @@ export class FakePeer extends EventTarget {
   remoteDescription: { sdp: string } | null = null;
   /** What `getStats` tells: bytes that arrived, and answers by candidate pair. */
   bytes = 0;
+  sent = 0;
+  selected = '';
   answers: Record<string, number> = {};
 
   constructor() {
@@ -58,8 +60,12 @@ export class FakePeer extends EventTarget {
     this.restarts += 1;
   }
 
+  #transport(): object {
+    return { bytesReceived: this.bytes, bytesSent: this.sent, selectedCandidatePairId: this.selected };
+  }
+
   getStats(): Promise<Map<string, object>> {
-    const report = new Map<string, object>([['T', { id: 'T', type: 'transport', bytesReceived: this.bytes }]]);
+    const report = new Map<string, object>([['T', { id: 'T', type: 'transport', ...this.#transport() }]]);
     for (const [id, responsesReceived] of Object.entries(this.answers)) {
       report.set(id, { id, type: 'candidate-pair', responsesReceived });
     }
