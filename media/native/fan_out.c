@@ -82,7 +82,7 @@ void forward(struct plane *plane, struct consumer *consumer, struct packet *pack
         return;
     }
     if (consumer->protection != NULL && !again)
-        protections = protection_add(consumer->protection, room, size, out);
+        protections = protection_add(consumer->protection, consumer->extension_ids, room, size, out);
     int status = srtp.protect(consumer->transport->send_session, room, &size);
     if (status == SRTP_REPLAY_OLD && !rtx && consumer->rtx_ssrc != 0) {
         /* recovered so late that SRTP's window has passed its number: in the RTX stream it has a new one */

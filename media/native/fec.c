@@ -60,7 +60,31 @@ static void merge(struct protection_sum *sum, const struct protection_sum *other
     add_rest(sum, other->rest, other->longest);
 }
 
-int protection_add(struct protection *protection, const uint8_t *packet, int size, uint64_t out)
+/* Count the values of abs-send-time and of the transport-wide number as zeros: libwebrtc does, on both sides, since
+ * they are written when a packet leaves. `packet` is one of ours: its lengths are right. */
+static void take_out_mutable(struct protection_sum *sum, const uint8_t *ids, const uint8_t *packet)
+{
+    int at = 12 + 4 * (packet[0] & 15);
+    if (!(packet[0] & 0x10))
+        return;
+    bool one_byte = read_16(packet + at) == 0xbede;
+    int end = at + 4 + 4 * read_16(packet + at + 2);
+    for (at += 4; at < end;) {
+        if (packet[at] == 0) {
+            at++;
+            continue;
+        }
+        int id = one_byte ? packet[at] >> 4 : packet[at];
+        int length = one_byte ? (packet[at] & 15) + 1 : packet[at + 1];
+        at += one_byte ? 1 : 2;
+        if (id == ids[EXTENSION_ABS_SEND_TIME] || id == ids[EXTENSION_TRANSPORT_WIDE])
+            for (int i = at; i < at + length; i++)
+                sum->rest[i - 12] ^= packet[i];
+        at += length;
+    }
+}
+
+int protection_add(struct protection *protection, const uint8_t *ids, const uint8_t *packet, int size, uint64_t out)
 {
     if (protection->share == 0)
         return 0;
@@ -80,6 +104,7 @@ int protection_add(struct protection *protection, const uint8_t *packet, int siz
     sum->length ^= (uint16_t)(size - 12);
     sum->timestamp ^= read_32(packet + 4);
     add_rest(sum, packet + 12, size - 12);
+    take_out_mutable(sum, ids, packet);
     protection->credit += protection->share;
     if (protection->credit > PROTECTION_SUMS * COST)
         protection->credit = PROTECTION_SUMS * COST;

@@ -306,7 +306,7 @@ void probe_run(struct plane *plane);
 
 /* fec.c: FlexFEC-03. `protection_add` says how many protection packets are to be sent now. */
 void protection_set_share(struct protection *protection, int share);
-int protection_add(struct protection *protection, const uint8_t *packet, int size, uint64_t out);
+int protection_add(struct protection *protection, const uint8_t *ids, const uint8_t *packet, int size, uint64_t out);
 void protection_send(struct plane *plane, struct consumer *consumer, int packets, uint32_t timestamp);
 
 /* transport_wide.c: feedback to publishers */

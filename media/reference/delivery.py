@@ -14,6 +14,7 @@ from ..rtp.transport_wide import Arrivals
 from . import srtp
 from .classify import MAX_DATAGRAM
 from .fan_out import Consumer
+from .fec import without_mutable
 from .history import HeldPacket
 from .ingress import Encoding, Producer
 from .members import Members
@@ -164,7 +165,7 @@ class Delivery(Members):
         self, peer: Transport, consumer: Consumer, plain: bytes, out: int, timestamp: int
     ) -> None:
         """Send the protection packets that a packet of a consumer completes."""
-        for payload in consumer.protection.add(plain, out):
+        for payload in consumer.protection.add(without_mutable(plain, consumer.spec.extensions), out):
             packet = RtpPacket(
                 payload_type=consumer.spec.fec_payload_type,
                 sequence_number=consumer.next_fec(),

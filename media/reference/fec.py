@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..plane import Extension, ExtensionIds
+from ..rtp.packet import measure_header
+
 #: Sums of a block.
 SUMS = 4
 
@@ -19,6 +22,26 @@ SHORT_SPAN = 15
 
 #: What a protection packet costs of the credit that the packets earn.
 COST = 1024
+
+
+def without_mutable(packet: bytes, ids: ExtensionIds) -> bytes:
+    """Put zeros for the values that are written when a packet leaves, as libwebrtc does on both sides."""
+    start, end = measure_header(packet)
+    mutable = [ids[extension] for extension in (Extension.ABS_SEND_TIME, Extension.TRANSPORT_WIDE)]
+    zeroed = bytearray(packet)
+    one_byte = packet[start : start + 2] == b"\xbe\xde"
+    position = start + 4
+    while position < end:
+        if not packet[position]:
+            position += 1
+            continue
+        identifier = packet[position] >> 4 if one_byte else packet[position]
+        length = (packet[position] & 0x0F) + 1 if one_byte else packet[position + 1]
+        position += 1 if one_byte else 2
+        if identifier in mutable:
+            zeroed[position : position + length] = bytes(length)
+        position += length
+    return bytes(zeroed)
 
 
 @dataclass(slots=True)

@@ -42,8 +42,12 @@ PREFERRED: dict[Codec, tuple[int, int]] = {
     Codec.AV1: (45, 46),
     Codec.H265: (104, 105),
 }
+#: Payload type of FlexFEC's protection packets, whatever they protect.
+FLEXFEC = 119
+#: How long a receiver keeps packets to make lost ones from, in µs.
+FLEXFEC_WINDOW = 10_000_000
 # RFC 5761, section 4, leaves 64-95 to RTCP; 35-63 are free where 96-127 do not suffice (RFC 8852)
-_DYNAMIC = (*range(106, 111), *range(112, 128), 100, 101, *range(47, 64), *range(35, 45))
+_DYNAMIC = (*range(106, 111), *range(112, 119), *range(120, 128), 100, 101, *range(47, 64), *range(35, 45))
 
 
 class PayloadTypes:
@@ -72,7 +76,7 @@ class PayloadTypes:
 
 @dataclass(frozen=True, slots=True)
 class SubscribedTrack:
-    """One slot of a subscriber. `stream` groups what belongs to one participant, `label` is the track's."""
+    """One slot of a subscriber. `fec_ssrc` 0: no protection by FlexFEC is offered. `stream` groups what belongs to one participant, `label` is the track's."""
 
     kind: str
     codec: Codec
@@ -83,6 +87,7 @@ class SubscribedTrack:
     stream: str
     label: str
     active: bool = True
+    fec_ssrc: Ssrc = Ssrc(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class AcceptedTrack:
     payload_type: int = 0
     rtx_payload_type: int = 0
     extensions: ExtensionIds = NO_EXTENSIONS
+    fec_payload_type: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +176,17 @@ def _media_section(
     formats: tuple[Format, ...] = ()
     for fmtp in _receivable_as(track):
         formats += media_formats(track.codec, fmtp, payload_types.of(track.codec, fmtp), feedback)
+    if track.fec_ssrc:
+        window = f"repair-window={FLEXFEC_WINDOW}"
+        formats += (Format(FLEXFEC, "flexfec-03", 90_000, 1, window),)
     msid = f"{token(track.stream)} {token(track.label)}"
     sources: tuple[Source, ...] = ()
     groups: tuple[SourceGroup, ...] = ()
     if track.active:
-        ssrcs = (track.ssrc, track.rtx_ssrc) if track.rtx_ssrc else (track.ssrc,)
+        beside = {"FID": track.rtx_ssrc, "FEC-FR": track.fec_ssrc}
+        groups = tuple(SourceGroup(name, (track.ssrc, ssrc)) for name, ssrc in beside.items() if ssrc)
+        ssrcs = [track.ssrc, *(ssrc for ssrc in beside.values() if ssrc)]
         sources = tuple(Source(ssrc, token(track.cname), msid) for ssrc in ssrcs)
-        groups = (SourceGroup("FID", ssrcs),) if track.rtx_ssrc else ()
     return MediaSection(
         kind=track.kind,
         port=9,
@@ -237,6 +247,7 @@ def read_answer(text: str) -> SubscriberAnswer:
                     payload_type=format_.payload_type,
                     rtx_payload_type=rtx.payload_type if rtx is not None else 0,
                     extensions=extension_ids(section.extensions, section.kind),
+                    fec_payload_type=section.flexfec.payload_type if section.flexfec is not None else 0,
                 )
                 break
     return SubscriberAnswer(remote, tracks)

@@ -77,7 +77,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SourceGroup:
-    """Streams that belong together: FID means the second repeats what was lost of the first."""
+    """Streams that belong together.
+
+    FID: the second repeats what was lost of the first (RFC 4588); FEC-FR: the second protects it (RFC 5956).
+    """
 
     semantics: str
     ssrcs: tuple[Ssrc, ...]
@@ -128,6 +131,11 @@ class MediaSection:
             if codec.name.lower() == "rtx" and codec.parameters.get("apt") == str(payload_type):
                 return codec
         return None
+
+    @property
+    def flexfec(self) -> Format | None:
+        """The format of protection packets (draft-ietf-payload-flexible-fec-scheme-03)."""
+        return next((codec for codec in self.codecs if codec.name.lower() == "flexfec-03"), None)
 
     def lines(self) -> list[str]:
         """Write the section."""

@@ -19,16 +19,34 @@ class _Repair:
 
 @dataclass(slots=True)
 class FlexFecDecoder:
-    """Take packets of a stream and of its protection stream; `recovered` are those that never came, as bytes."""
+    """Take packets of a stream and of its protection stream; `recovered` are those that never came, as bytes.
 
+    `mutable` are the ids of header extensions that count as zeros.
+    """
+
+    mutable: tuple[int, ...] = ()
     packets: dict[int, bytes] = field(default_factory=dict)
     recovered: dict[int, bytes] = field(default_factory=dict)
     _repairs: list[_Repair] = field(default_factory=list)
 
     def receive(self, packet: bytes) -> None:
         """Take an RTP packet of the protected stream, decrypted."""
-        self.packets[int.from_bytes(packet[2:4], "big")] = packet
+        self.packets[int.from_bytes(packet[2:4], "big")] = self.zeroed(packet)
         self._solve()
+
+    def zeroed(self, packet: bytes) -> bytes:
+        """Blot out the mutable values of a packet (one-byte form, RFC 8285)."""
+        start = 12 + 4 * (packet[0] & 15)
+        if not packet[0] & 0x10:
+            return packet
+        assert packet[start : start + 2] == b"\xbe\xde"
+        blotted, position = bytearray(packet), start + 4
+        while position < start + 4 + 4 * int.from_bytes(packet[start + 2 : start + 4], "big"):
+            length = (packet[position] & 15) + 1 if packet[position] else 0
+            if packet[position] >> 4 in self.mutable:
+                blotted[position + 1 : position + 1 + length] = bytes(length)
+            position += 1 + length
+        return bytes(blotted)
 
     def receive_protection(self, payload: bytes) -> None:
         """Take the payload of a protection packet."""
