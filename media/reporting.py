@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from .ids import ProducerId, Ssrc, TransportId
 from .plane import Plane
 from .producer import Producer
+from .protection import share_for
 from .remote_clock import RemoteClock
 from .reports import SERVER_SSRC, SenderInstant, answer_reference_times, receiver_report, sender_report
 from .round_trips import ReferenceTimes
@@ -176,10 +177,20 @@ class Reporting:
             if slot is None:
                 continue
             slot.loss = block.fraction_lost / 256
+            self._protect(slot)
             trip = _round_trip(block, slot, now)
             if trip is not None:
                 subscriber.round_trip = trip
                 self._plane.set_round_trip(transport, trip)
+
+    def _protect(self, slot: Slot) -> None:
+        """Protect a stream by as much as its receiver loses of it."""
+        if not slot.started or not slot.fec_payload_type:
+            return
+        share = share_for(slot.loss, slot.protection, slot.protectable)
+        if share != slot.protection:
+            slot.protection = share
+            self._plane.set_fec(slot.consumer, share)
 
     # -- by extended reports (RFC 3611) --------------------------------------------------------------------------
 

@@ -172,6 +172,8 @@ class Router:
             mid=slot.mid,
             extensions=slot.extensions,
             playout_delay=slot.playout_delay,
+            fec_payload_type=slot.fec_payload_type,
+            fec_ssrc=slot.fec_ssrc if slot.fec_payload_type else Ssrc(0),
         )
 
     def stop(self, consumers: Sequence[ConsumerId]) -> None:

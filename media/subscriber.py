@@ -14,6 +14,7 @@ from .plane import NO_EXTENSIONS, Codec, Extension, ExtensionIds, Layer
 
 #: Base of the SSRCs that we choose, away from the small numbers that browsers use for themselves.
 SSRC_BASE = 0x4B000000
+FEC_SSRC_BASE = 0x8B000000
 
 
 @dataclass(slots=True)
@@ -37,6 +38,10 @@ class Slot:
     extensions: ExtensionIds = NO_EXTENSIONS
     playout_delay: tuple[int, int] = (0, 0)
     loss: float = 0.0
+    #: the most protection packets a packet (0: none are offered), what was agreed on them, and how many are sent now
+    protectable: float = 0.0
+    fec_payload_type: int = 0
+    protection: float = 0.0
     layer: Layer = field(default_factory=Layer)
     sending: int = -1
     hidden: bool = False
@@ -55,12 +60,20 @@ class Slot:
         """The SSRC of its repeats (RFC 4588)."""
         return Ssrc(SSRC_BASE + 2 * self.consumer + 1)
 
-    def accept(self, payload_type: int, rtx_payload_type: int, extensions: ExtensionIds) -> None:
+    @property
+    def fec_ssrc(self) -> Ssrc:
+        """The SSRC of the packets that protect it (FlexFEC), 0: it cannot be protected."""
+        return Ssrc(FEC_SSRC_BASE + self.consumer if self.protectable else 0)
+
+    def accept(
+        self, payload_type: int, rtx_payload_type: int, extensions: ExtensionIds, fec_payload_type: int = 0
+    ) -> None:
         """Take over what the receiver agreed to.
 
         Without RTX a repeated packet must be bit-identical, so nothing that changes with each sending is written.
         """
         self.payload_type, self.rtx_payload_type = payload_type, rtx_payload_type
+        self.fec_payload_type = fec_payload_type if self.protectable else 0
         ids = list(extensions)
         if not rtx_payload_type:
             ids[Extension.ABS_SEND_TIME] = ids[Extension.TRANSPORT_WIDE] = 0
@@ -89,6 +102,8 @@ class Subscriber:
         slot.producer, slot.consumer = producer, ConsumerId(self._next_id())
         slot.codec, slot.clock_rate, slot.fmtp = codec, clock_rate, fmtp
         slot.started, slot.loss = False, 0.0
+        slot.protectable = slot.protection = 0.0
+        slot.fec_payload_type = 0
         slot.layer, slot.sending = Layer(), -1
         slot.hidden, slot.height, slot.paused = False, None, False
         slot.reported = (0, 0.0)

@@ -60,6 +60,12 @@ class MediaConfig:
     )
     start_kbps: int = _key(6000, "Bit rate in kbit/s that a browser's camera begins with.", 100, 100_000)
     max_kbps: int = _key(50_000, "Bit rate in kbit/s that a browser may reach.", 100, 1_000_000)
+    protection: float = _key(
+        0.2,
+        "Most protection packets (FlexFEC) a packet of the field, while a line loses 2 % and more; 0 offers none.",
+        0,
+        0.5,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,13 +171,15 @@ class Watching:
         on_message: Callable[[str, str | bytes], None],
         changed: Callable[[], None],
         heard: Callable[[], None] = lambda: None,
+        protection: float = 0.0,
     ) -> None:
         """`describe` names a producer's stream (its participant) and source; `changed` has the router looked at.
 
-        `heard` is called when `silent` has changed.
+        `heard` is called when `silent` has changed. `protection`: the most protection packets a packet of a field.
         """
         self._changed = changed
         self._heard = heard
+        self._protection = protection
         self._on_rtcp = on_rtcp
         self._on_message = on_message
         self._endpoint = endpoint
@@ -223,7 +225,10 @@ class Watching:
             if producer not in watched:
                 track = self._router.producers[producer].track
                 slot = self._subscriber.assign(producer, track.codec, track.clock_rate, track.fmtp)
-                slot.playout_delay = FIELD_PLAYOUT if self._describe(producer)[1] == "field" else (0, 0)
+                if self._describe(producer)[1] == "field":
+                    slot.playout_delay, slot.protectable = FIELD_PLAYOUT, self._protection
+                else:
+                    slot.playout_delay = (0, 0)
         self._offer_changes()
 
     def _offer_changes(self) -> None:
@@ -257,6 +262,7 @@ class Watching:
             stream=stream,
             label=f"{source}-{slot.producer}",
             active=bool(slot.producer),
+            fec_ssrc=slot.fec_ssrc if slot.video else Ssrc(0),
         )
 
     def answer(self, revision: int, sdp: str) -> list[ProducerId]:
@@ -277,7 +283,12 @@ class Watching:
             if accepted is None or not accepted.accepted or accepted.codec is not slot.codec:
                 refused.append(slot.producer)
                 continue
-            slot.accept(accepted.payload_type, accepted.rtx_payload_type, accepted.extensions)
+            slot.accept(
+                accepted.payload_type,
+                accepted.rtx_payload_type,
+                accepted.extensions,
+                accepted.fec_payload_type,
+            )
             taken.append(slot)
         self._router.start(
             self.transport.id, taken, connected=self.transport.state is TransportState.CONNECTED

@@ -64,6 +64,7 @@ class Member:
                 self.receive_channel,
                 conductor.pump,
                 self.heard,
+                media.protection,
             )
 
     # -- sockets -------------------------------------------------------------------------------------------------

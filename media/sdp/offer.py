@@ -76,7 +76,10 @@ class PayloadTypes:
 
 @dataclass(frozen=True, slots=True)
 class SubscribedTrack:
-    """One slot of a subscriber. `fec_ssrc` 0: no protection by FlexFEC is offered. `stream` groups what belongs to one participant, `label` is the track's."""
+    """One slot of a subscriber. `stream` groups what belongs to one participant, `label` is the track's.
+
+    `fec_ssrc` 0: no protection by FlexFEC is offered.
+    """
 
     kind: str
     codec: Codec

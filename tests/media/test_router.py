@@ -15,7 +15,7 @@ from media.router import Router
 from media.rtp.feedback import PictureLossIndication
 from media.rtp.ntp import ntp_from_unix
 from media.rtp.packet import RtpPacket
-from media.rtp.rtcp import ReceiverReport, SenderReport, parse_compound
+from media.rtp.rtcp import ReceiverReport, ReportBlock, SenderReport, parse_compound
 from media.sdp.answer import OfferedTrack
 from media.subscriber import Slot
 from tests.helpers.rtp_harness import MemoryHarness
@@ -288,3 +288,40 @@ def test_an_event_of_what_is_gone_is_ignored(world: World) -> None:
             PlaneEvent(kind, world.sender.transport, None, 0, 4711, b"\x80"), world.now
         )
     assert world.router.get_timer() is None
+
+
+def test_a_field_is_protected_while_its_receiver_loses_much_of_it(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    peer = world.harness.peer()
+    slot = world.router.watch(peer.transport).assign(video, VIDEO.codec, 90_000, "")
+    slot.protectable = 0.25
+    slot.accept(96, 97, NO_EXTENSIONS, 119)
+    world.router.start(peer.transport, [slot])
+
+    def protection(loss: float) -> int:
+        report = ReceiverReport(7, (ReportBlock(slot.ssrc, round(loss * 256), 0, 0, 0, 0, 0),))
+        world.router.receive_rtcp(peer.transport, bytes(report), world.now, 0)
+        before = sum(packet.ssrc == slot.fec_ssrc for packet in peer.rtp)
+        for _ in range(20):
+            world.send(VP8_KEY)
+        return sum(packet.ssrc == slot.fec_ssrc for packet in peer.rtp) - before
+
+    assert protection(0.005) == 0
+    assert protection(0.2) == 5  # a quarter, which is what is allowed
+    assert 0 < protection(0.0) <= 4
+    for _ in range(12):
+        protection(0.0)
+    assert protection(0.0) == 0
+
+
+def test_who_does_not_take_protection_is_not_sent_it(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    peer = world.harness.peer()
+    slot = world.router.watch(peer.transport).assign(video, VIDEO.codec, 90_000, "")
+    slot.protectable = 0.25
+    slot.accept(96, 97, NO_EXTENSIONS)
+    world.router.start(peer.transport, [slot])
+    report = ReceiverReport(7, (ReportBlock(slot.ssrc, 128, 0, 0, 0, 0, 0),))
+    world.router.receive_rtcp(peer.transport, bytes(report), world.now, 0)
+    world.send(VP8_KEY)
+    assert len(peer.rtp) == 1

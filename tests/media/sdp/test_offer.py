@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,7 +83,7 @@ def test_high_profile_is_offered_as_constrained_baseline_too(local: TransportPar
 def test_payload_types_never_collide_and_end_in_an_error(local: TransportParameters) -> None:
     numbers = PayloadTypes()
     given_: list[int] = []
-    for profile in range(26):
+    for profile in range(25):
         given_ += numbers.of(Codec.H264, f"profile-level-id=42{profile:04x}")
     with pytest.raises(SdpError, match="No payload type is left"):
         numbers.of(Codec.H264, "profile-level-id=4d0000")
@@ -169,3 +171,39 @@ def test_fmtps_that_mean_the_same_are_the_same() -> None:
     )
     assert canonical_fmtp(Codec.H264, messy) == H264
     assert canonical_fmtp(Codec.VP8, "max-fr=30") == ""
+
+
+def test_protection_is_offered_where_it_is_wished(local: TransportParameters) -> None:
+    field = replace(slot(Codec.H264, H264), fec_ssrc=Ssrc(3001))
+    offer = offer_subscriber([field, slot(Codec.VP8, number=2)], local, 1, PayloadTypes())
+    video, other = offer.media[1:]
+    assert video.formats == ("102", "103", "119")
+    assert other.flexfec is None
+    text = str(offer)
+    assert "a=rtpmap:119 flexfec-03/90000\r\na=fmtp:119 repair-window=10000000\r\n" in text
+    assert "a=ssrc-group:FID 1001 2001\r\na=ssrc-group:FEC-FR 1001 3001\r\n" in text
+    assert "a=ssrc:3001 cname:c" in text
+    assert parse(text) == offer
+
+
+@pytest.mark.parametrize(("formats", "agreed"), [("102 103 119", 119), ("102 103", 0)])
+def test_protection_is_agreed_on_if_the_answer_takes_it(
+    local: TransportParameters, formats: str, agreed: int
+) -> None:
+    field = replace(slot(Codec.H264, H264), fec_ssrc=Ssrc(3001))
+    offer = offer_subscriber([field], local, 1, PayloadTypes())
+    answer, tracks = answer_subscriber(offer, local)
+    assert tracks[0].rtx_ssrc == 2001
+    lines = [
+        line
+        for line in str(answer).replace("102 103 119", formats).split("\r\n")
+        if agreed or ":119 " not in line
+    ]
+    accepted = read_answer("\r\n".join(lines)).tracks[Mid("0")]
+    assert (accepted.payload_type, accepted.rtx_payload_type, accepted.fec_payload_type) == (102, 103, agreed)
+
+
+def test_no_codec_gets_the_number_of_protection() -> None:
+    types = PayloadTypes()
+    given = [number for i in range(12) for number in types.of(Codec.H264, f"profile-level-id=64{i:02x}33")]
+    assert 119 not in given
