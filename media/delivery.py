@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .congestion.allocator import MARGIN, RESERVED, Allocation, Demand, Offer, Reason, allocate
+from .congestion.allocator import MARGIN, RESERVED, Allocation, Demand, Offer, Priority, Reason, allocate
 from .congestion.estimator import BandwidthEstimator
 from .congestion.prober import Prober
 from .feedback_group import FeedbackGroup
@@ -25,7 +25,10 @@ LINE_RATE = 1_000_000_000
 #: Seconds between two decisions.
 INTERVAL = 0.1
 #: On a line that is known to be narrow, video leaves at this multiple of what it carries: a key frame takes its time.
-PACING = 2.0
+PACING = 1.25
+#: While a queue of so many ms stands there it is given time to empty: it may be full of repeats, each of which is asked
+#: for again as long as it does not come.
+STANDING, DRAINING = 30.0, 0.8
 #: A probe asks for so much more than the wish, as the allocator keeps a margin.
 ROOM = 1.3
 
@@ -77,7 +80,7 @@ class Delivery:
             self._apply(slot, producers[slot.producer], found, allocation)
             if (told := self._tell(slot, producers[slot.producer], found, allocation)) is not None:
                 changed.append(told)
-        self._pace(narrow=any(allocation.reason is Reason.LINE for allocation in allocations))
+        self._pace(now, narrow=any(allocation.reason is Reason.LINE for allocation in allocations))
         self._probe(demands, allocations, budget, now)
         return changed
 
@@ -95,7 +98,13 @@ class Delivery:
             least = sum(min((o.rate for o in d.offers), default=0) for d in demands if d.height != 0)
             estimator.expect(int(MARGIN * least) + 2 * RESERVED)
             target = estimator.target(now)
-        return estimator.expected if target is None else target
+        # what bears no transport-wide number (sound, as a rule) is not in what feedback tells of
+        beside = sum(
+            max((offer.rate for offer in wanted.offers), default=0)
+            for slot, wanted in zip(slots, demands, strict=True)
+            if speaks and not slot.extensions[Extension.TRANSPORT_WIDE] and not slot.paused
+        )
+        return (estimator.expected if target is None else target) + beside
 
     # -- what ------------------------------------------------------------------------------------------------------
 
@@ -139,9 +148,10 @@ class Delivery:
 
     # -- how -------------------------------------------------------------------------------------------------------
 
-    def _pace(self, *, narrow: bool) -> None:
+    def _pace(self, now: float, *, narrow: bool) -> None:
         """Pace only where the line carries less than is wished: elsewhere pacing would only add delay."""
-        pacing = int(PACING * self.estimator.expected) if narrow or self.estimator.limited else 0
+        factor = DRAINING if self.estimator.queue_ms(now) > STANDING else PACING
+        pacing = int(factor * self.estimator.expected) if narrow or self.estimator.limited else 0
         if (pacing == 0) != (self._pacing == 0) or abs(pacing - self._pacing) > 0.1 * self._pacing:
             self._pacing = pacing
             self._plane.set_pacing(self.subscriber.transport, pacing)
@@ -153,6 +163,7 @@ class Delivery:
             return
         wish = given = RESERVED
         steps = []
+        measured = [a for d, a in zip(demands, allocations, strict=True) if d.priority is not Priority.AUDIO]
         for wanted, allocation in zip(demands, allocations, strict=True):
             rates = {offer.key: offer.rate for offer in wanted.offers}
             rate = rates[allocation.key] if allocation.key is not None else 0
@@ -166,6 +177,7 @@ class Delivery:
             int(ROOM * wish),
             quiet_since=self.estimator.last_trouble,
             step=int(ROOM * (given + min(steps, default=0))),
+            idle=all(allocation.key is None for allocation in measured),
         )
         if order is not None:
             self._plane.probe(self.subscriber.transport, order.cluster, order.rate, order.packets)

@@ -39,11 +39,15 @@ NEAR_GROWTH = 200_000
 NEAR = 0.15
 #: The rate does not rise above this multiple of what arrives, but for probes.
 BEYOND_ARRIVED = 1.5
-#: Nor, for so many seconds, above so much more than a probe found that filled the line; a probe that jitter stretched
-#: looks the same, so this takes nothing away.
-CEILING, CEILING_SECONDS = 1.1, 15.0
+#: Nor, for so many seconds, above what a probe found that filled the line, unless more than that arrives; a probe that
+#: jitter stretched looks the same, so this takes nothing away.
+CEILING_SECONDS = 15.0
 #: Less than this share of the rate being sent, it proves nothing about the rest.
 USED = 0.7
+
+#: A probe fills a narrow line for so long, seconds; and so long a queue is taken to stand of which nothing is heard.
+PROBE_SECONDS = 0.5
+QUEUE_SECONDS = 0.5
 
 #: Seconds after which a receiver that says nothing is taken for one that never will.
 SILENCE = 2.0
@@ -61,6 +65,7 @@ class BandwidthEstimator:
         self._loss = LossDetector()
         self._throughput = Throughput()
         self._probe: ProbeResult | None = None
+        self._probed_at = float("-inf")
         self._last_feedback: float | None = None
         self._last_fall = self._last_growth = self._last_trouble = float("-inf")
         self._fell_from: float | None = None
@@ -77,7 +82,11 @@ class BandwidthEstimator:
         received = lost = size = 0
         probed: int | None = None
         for group in groups:
-            usage = self._delay.add(group, now)
+            if group.probe_cluster:
+                # its queue is our own doing and soon gone
+                self._probed_at = now
+            else:
+                usage = self._delay.add(group, now)
             self._throughput.add(group.bytes_received, now)
             received, lost = received + group.packets_received, lost + group.packets_lost
             size += group.bytes_received
@@ -94,7 +103,7 @@ class BandwidthEstimator:
         self._probe.add(group)
         rate = self._probe.rate()
         if rate is not None and self._probe.filled:
-            self._ceiling, self._ceiling_found = CEILING * rate, now
+            self._ceiling, self._ceiling_found = float(rate), now
         return rate
 
     def _prove(self, rate: int, now: float) -> None:
@@ -149,10 +158,10 @@ class BandwidthEstimator:
         """The share of packets that are lost lately."""
         return self._loss.loss
 
-    @property
-    def queue_ms(self) -> float:
-        """The standing queue on the line in ms."""
-        return self._delay.standing
+    def queue_ms(self, now: float) -> float:
+        """Return the standing queue on the line in ms, 0 while nothing is heard of it."""
+        heard = self._last_feedback is not None and now - self._last_feedback < QUEUE_SECONDS
+        return self._delay.standing if heard else 0.0
 
     def arrived(self, now: float) -> int:
         """Bits a second that arrived lately."""
@@ -163,6 +172,8 @@ class BandwidthEstimator:
         if arrived is None:
             return
         self._used = arrived > USED * self._rate
+        if usage is Usage.OVER and now - self._probed_at < PROBE_SECONDS:
+            return
         if usage is Usage.OVER:
             self._last_trouble = now
             self._back_off(arrived, now)

@@ -18,9 +18,13 @@ HARMLESS = 0.25
 
 #: At the start: multiples of the rate that is allowed.
 START = (3.0, 6.0)
-#: Later: how much more than the rate, and how long between two probes, seconds; each that proves nothing doubles it.
+#: Later: how much more than the rate, and how long between two probes, seconds; each that proves nothing doubles it,
+#: and one that proves something is followed at once by the next.
 FURTHER = 2.0
 INTERVAL, LONGEST_INTERVAL = 1.0, 5.0
+AT_ONCE = 0.3
+IDLE_INTERVAL = 2.0
+PROVED = 1.2
 #: After a fall the queue is left to empty for so long, seconds.
 AFTER_FALL = 1.5
 
@@ -40,26 +44,35 @@ class Prober:
     def __init__(self) -> None:
         self._cluster = 0
         self._starts = list(START)
-        self._next = float("-inf")
+        self._next = self._last = float("-inf")
         self._interval = INTERVAL
         self._asked: int | None = None
 
     def next_probe(
-        self, now: float, rate: int, wish: int, *, quiet_since: float, step: int = 0
+        self,
+        now: float,
+        rate: int,
+        wish: int,
+        *,
+        quiet_since: float,
+        step: int = 0,
+        idle: bool = False,
     ) -> ProbeOrder | None:
         """Return a probe that is due: `rate` is what may be sent, `wish` what would be, both bit/s.
 
         `step` is what would have to be proven so that anybody gets a better picture. `quiet_since` is when the line
-        last showed a queue or loss.
+        last showed a queue or loss. `idle`: no picture is sent, so that nothing is disturbed and much is won.
         """
+        proved = self._asked is not None and rate > PROVED * self._asked
+        if proved:
+            self._next = min(self._next, self._last + AT_ONCE)
+        if idle:
+            self._next = min(self._next, self._last + IDLE_INTERVAL)
         if now < self._next or rate >= wish or now - quiet_since < AFTER_FALL:
             return None
         if self._asked is not None:
-            # did the last one lead anywhere?
-            self._interval = (
-                INTERVAL if rate > 1.2 * self._asked else min(2 * self._interval, LONGEST_INTERVAL)
-            )
-        self._asked = rate
+            self._interval = INTERVAL if proved else min(2 * self._interval, LONGEST_INTERVAL)
+        self._asked, self._last = rate, now
         factor = self._starts.pop(0) if self._starts else FURTHER
         self._next = now + (0.15 if self._starts else self._interval)
         self._cluster = self._cluster % 65535 + 1
