@@ -70,7 +70,7 @@ class ProbeSocket:
         self._events.clear()
         return events
 
-    def add_transport(self, transport: TransportId) -> None:
+    def add_transport(self, transport: TransportId, shard: int = 0) -> None:
         """There is one, and it is this socket."""
 
     def validate_address(self, transport: TransportId, address: Address, *, selected: bool) -> None:
@@ -130,7 +130,7 @@ class ProbeSocket:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no consumers.")
 
-    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"") -> None:
+    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"", *, shard: int = 0) -> None:
         """Refuse: a probe calls, nobody calls it."""
         raise ValueError("A probe's socket has no streams.")
 

@@ -99,10 +99,9 @@ class Drop(IntEnum):
     UNKNOWN_PAYLOAD_TYPE = 23  # a known SSRC, but not the payload type of its producer
     RECEIVE_QUEUE = 24  # the kernel's receive buffer was full (SO_RXQ_OVFL)
     PACER_FULL = 25  # it waited too long for its turn on a paced transport
-    STREAM_FULL = (
-        26  # a TCP stream is slower than what is sent: the oldest that waited, video before all else
-    )
+    STREAM_FULL = 26  # a TCP stream is slower than what is sent: its oldest, video before all else
     LAYER = 27  # of an encoding or layer that the consumer is not sent
+    SHARD_FULL = 28  # it arrived at another shard, faster than it could be handed over
 
 
 class EventKind(IntEnum):
@@ -316,7 +315,8 @@ class PlaneStatistics:
     """Counters since the start, of one shard. `drops` is indexed by Drop, `transit` by bucket.
 
     Packets that waited for their turn on a paced transport (`TransportStatistics.paced`) are not in `transit`.
-    What was put into a TCP stream counts as sent. `streams` are those that are held now.
+    What was put into a TCP stream counts as sent. `streams` are those that are held now, `handed_over`
+    the datagrams that belonged to another shard.
     """
 
     packets_in: int
@@ -330,6 +330,7 @@ class PlaneStatistics:
     cpu_ns: int
     tap_backlog_bytes: int
     streams: int = 0
+    handed_over: int = 0
     producers: dict[ProducerId, ProducerStatistics] = field(default_factory=dict)
     consumers: dict[ConsumerId, ConsumerStatistics] = field(default_factory=dict)
     transports: dict[TransportId, TransportStatistics] = field(default_factory=dict)
@@ -357,8 +358,12 @@ class Plane(Protocol):
     def fileno(self) -> int:
         """A descriptor that is readable while events wait."""
 
-    def add_transport(self, transport: TransportId) -> None:
-        """Make a peer known; it has neither address nor keys yet."""
+    def add_transport(self, transport: TransportId, shard: int = 0) -> None:
+        """Make a peer known; it has neither address nor keys yet.
+
+        Where a plane has several shards (threads), all that is sent to or taken from this peer is in this one:
+        its consumers' producers too. A plane with one takes no notice.
+        """
 
     def validate_address(self, transport: TransportId, address: Address, *, selected: bool) -> None:
         """Accept datagrams from this address as the peer's; send to it from now on when `selected`.
@@ -465,14 +470,15 @@ class Plane(Protocol):
         encodings it is the one that has the packet's SSRC, else the first.
         """
 
-    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"") -> None:
+    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"", *, shard: int = 0) -> None:
         """Take over an accepted TCP socket (ICE-TCP, RFC 6544): what its frames carry (RFC 4571) is as datagrams
         from `remote` with `tcp` set, and what is sent there goes into the stream. The descriptor is the plane's.
 
-        `first` is what was read of it already (1,500 bytes at most). A stream is closed at a frame of more than 1,500
-        bytes, at anything but STUN before ICE has validated it, 10 s after that ought to have been, and when its
-        transport has gone; STREAM_CLOSED tells. So it is at once beyond 1,024 streams, or 32 not validated ones from
-        one host. What its line does not take waits, up to 1 MB; then the oldest video is dropped (STREAM_FULL).
+        `first` is what was read of it already (1,500 bytes at most); `shard` that of the transport whose it will be.
+        A stream is closed at a frame of more than 1,500 bytes, at anything but STUN before ICE has validated it, 10 s
+        after that ought to have been, and when its transport has gone; STREAM_CLOSED tells. So it is at once beyond
+        1,024 streams, or 32 not validated ones from one host. What its line does not take waits, up to 1 MB; then the
+        oldest video is dropped (STREAM_FULL).
         Only the native plane has streams: elsewhere this is a ValueError.
         """
 

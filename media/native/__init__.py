@@ -10,6 +10,7 @@ from .probe import (
     StreamSent,
     percentile,
 )
+from .sharded import ShardedPlane
 
 __all__ = [
     "STAMP_IN_PAYLOAD",
@@ -17,6 +18,7 @@ __all__ = [
     "Probe",
     "ProbeEvent",
     "ProbeStatistics",
+    "ShardedPlane",
     "StreamReceived",
     "StreamSent",
     "percentile",

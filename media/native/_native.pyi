@@ -6,6 +6,7 @@ from typing import Any
 class _Transport: ...
 class _Producer: ...
 class _Consumer: ...
+class _ShardGroup: ...
 
 _Ids = tuple[int, ...]
 
@@ -25,6 +26,9 @@ def bare_drain(descriptors: Sequence[int], /) -> _Drain:
 def set_srtp(protect: int, unprotect: int, protect_rtcp: int, unprotect_rtcp: int) -> None:
     """Take the addresses of libsrtp's functions. Comes before any plane."""
 
+def shard_group(shards: int, /) -> _ShardGroup:
+    """Make what the planes of one port have in common; it outlives them."""
+
 def protect(session: int, data: bytes) -> bytes:
     """Call srtp_protect as the plane does; ValueError with its status."""
 
@@ -41,7 +45,15 @@ class Plane:
     """The plane's thread, its socket and its rings; see media.plane.Plane for the methods."""
 
     def __init__(
-        self, host: str, port: int, buffer: int, tap_bytes: int, event_bytes: int, stream_patience: int
+        self,
+        host: str,
+        port: int,
+        buffer: int,
+        tap_bytes: int,
+        event_bytes: int,
+        stream_patience: int,
+        group: _ShardGroup | None = None,
+        shard: int = 0,
     ) -> None: ...
     def fileno(self) -> int: ...
     def socket(self) -> tuple[str, int, int, int, bool, bool]:
@@ -104,11 +116,12 @@ class Plane:
     def events(
         self, limit: int, /
     ) -> list[tuple[int, int, tuple[str, int, bool] | None, int, int, bytes]]: ...
+    def forget_address(self, host: str, port: int, /) -> None: ...
     def adopt_stream(self, descriptor: int, host: str, port: int, first: bytes, /) -> None: ...
     def read_tap(self, limit: int, /) -> bytes: ...
     def statistics(
         self,
-    ) -> tuple[int, int, int, int, int, int, tuple[int, ...], tuple[int, ...], int, int, int]: ...
+    ) -> tuple[int, int, int, int, int, int, tuple[int, ...], tuple[int, ...], int, int, int, int]: ...
     def producer_statistics(
         self, producer: _Producer, /
     ) -> tuple[tuple[tuple[Any, ...], ...], tuple[int, ...], int]:

@@ -76,7 +76,7 @@ void address_table_free(struct address_table *table)
     table->entries = NULL;
 }
 
-static uint32_t home(const struct address_table *table, const struct address *address)
+uint32_t address_home(const struct address_table *table, const struct address *address)
 {
     uint64_t high, low;
     memcpy(&high, address->ip, 8);
@@ -91,7 +91,7 @@ static uint32_t home(const struct address_table *table, const struct address *ad
 /* Where the address is, or the free slot where it would be. */
 static uint32_t slot_of(const struct address_table *table, const struct address *address)
 {
-    uint32_t slot = home(table, address);
+    uint32_t slot = address_home(table, address);
     while (table->entries[slot].owner != NULL && !address_equal(&table->entries[slot].address, address))
         slot = (slot + 1) & (table->slots - 1);
     return slot;
@@ -125,7 +125,7 @@ void address_table_remove(struct address_table *table, const struct address *add
     table->used--;
     /* close the gap: whatever stands behind it and belongs at or before it moves up */
     for (uint32_t slot = (gap + 1) & mask; table->entries[slot].owner != NULL; slot = (slot + 1) & mask) {
-        uint32_t wanted = home(table, &table->entries[slot].address);
+        uint32_t wanted = address_home(table, &table->entries[slot].address);
         if (((slot - wanted) & mask) >= ((slot - gap) & mask)) {
             table->entries[gap] = table->entries[slot];
             table->entries[slot].owner = NULL;

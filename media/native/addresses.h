@@ -37,6 +37,7 @@ struct address_table {
 
 bool address_table_make(struct address_table *table, uint32_t slots, uint64_t seed);
 void address_table_free(struct address_table *table);
+uint32_t address_home(const struct address_table *table, const struct address *address); /* its first slot */
 void *address_table_find(const struct address_table *table, const struct address *address);
 /* Enter or replace; false when the table is full. */
 bool address_table_put(struct address_table *table, const struct address *address, void *owner);

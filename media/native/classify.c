@@ -35,6 +35,8 @@ void classify(struct plane *plane, uint8_t *data, size_t size, const struct addr
         return;
     }
     struct transport *transport = address_table_find(&plane->addresses, address);
+    if (transport == NULL && shard_hand_over(plane, data, size, address, time))
+        return;
     if (data[0] <= 3) {
         if (size < STUN_HEADER)
             drop(plane, DROP_SHORT);

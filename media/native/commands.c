@@ -169,6 +169,11 @@ static void carry_out(struct plane *plane, struct command *command)
     case COMMAND_ADOPT_STREAM:
         stream_adopt(plane, command->subject);
         break;
+    case COMMAND_FORGET_ADDRESS:
+        transport = address_table_find(&plane->addresses, &command->address);
+        if (transport != NULL)
+            lose_address(plane, transport, &command->address);
+        break;
     case COMMAND_STOP:
         plane->stopping = true;
         break;

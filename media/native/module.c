@@ -62,6 +62,7 @@ static PyObject *unprotect_rtcp(PyObject *Py_UNUSED(module), PyObject *arguments
 }
 
 static PyMethodDef methods[] = {
+    {"shard_group", shard_group, METH_O, NULL},
     {"bare_send", bare_send, METH_VARARGS, NULL},
     {"bare_drain", bare_drain, METH_O, NULL},
     {"set_srtp", set_srtp, METH_VARARGS, NULL},

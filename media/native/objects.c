@@ -49,6 +49,12 @@ void add_transport(struct plane *plane, struct transport *transport)
     plane->transports = transport;
 }
 
+static void release_address(struct plane *plane, const struct address *address)
+{
+    address_table_remove(&plane->addresses, address);
+    shard_release(plane, address);
+}
+
 void remove_transport(struct plane *plane, struct transport *transport)
 {
     probe_end(plane, transport);
@@ -57,7 +63,7 @@ void remove_transport(struct plane *plane, struct transport *transport)
     while (transport->producers != NULL)
         remove_producer(plane, transport->producers);
     for (int i = 0; i < transport->address_count; i++)
-        address_table_remove(&plane->addresses, &transport->addresses[i]);
+        release_address(plane, &transport->addresses[i]);
     if (transport->arrivals != NULL)
         wide_forget(plane, transport->arrivals);
     if (transport->pacer != NULL)
@@ -110,7 +116,7 @@ static int oldest_address(const struct transport *transport)
 
 void lose_address(struct plane *plane, struct transport *transport, const struct address *address)
 {
-    address_table_remove(&plane->addresses, address);
+    release_address(plane, address);
     forget_address(transport, find_address(transport, address));
 }
 
@@ -124,11 +130,13 @@ void validate_address(struct plane *plane, struct transport *transport, const st
     if (previous != transport) {
         if (transport->address_count == MAX_ADDRESSES) {
             int oldest = oldest_address(transport);
-            address_table_remove(&plane->addresses, &transport->addresses[oldest]);
+            release_address(plane, &transport->addresses[oldest]);
             forget_address(transport, oldest);
         }
         if (!address_table_put(&plane->addresses, address, transport))
             return; /* cannot be: the table holds MAX_ADDRESSES of all transports that Python may add */
+        if (previous == NULL)
+            shard_claim(plane, address);
         transport->addresses[transport->address_count++] = *address;
     }
     if (selected)

@@ -13,7 +13,6 @@
 
 #include "plane.h"
 
-#define ADDRESS_SLOTS 65536  /* twice MAX_ADDRESSES of the 4,096 transports that Python may add */
 #define REALTIME_PRIORITY 10 /* above what is ordinary, below what the kernel's own threads use */
 
 static inline int64_t earlier(int64_t a, int64_t b)
@@ -33,6 +32,8 @@ static bool wait_for_work(struct plane *plane)
 {
     if (atomic_load_explicit(&plane->commands_written, memory_order_acquire) !=
         atomic_load_explicit(&plane->commands_read, memory_order_relaxed))
+        return streams_poll(plane) >= 0;
+    if (shard_was_handed(plane))
         return streams_poll(plane) >= 0;
     struct pollfd sources[3] = {
         {plane->socket, POLLIN, 0}, {plane->command_event, POLLIN, 0}, {streams_poll(plane), POLLIN, 0}};
@@ -61,6 +62,7 @@ static void *run(void *argument)
         plane->now = monotonic_ns();
         commands_carry_out(plane);
         receive_batch(plane);
+        shard_take(plane);
         layers_run(plane);
         missing_ask(plane);
         pacer_run(plane);
@@ -103,16 +105,25 @@ struct plane *plane_make(const struct plane_options *options, const char **error
     memset(plane, 0, sizeof *plane);
     plane->socket = plane->command_event = plane->event_event = -1;
     plane->hold_timer = plane->nack_timer = plane->feedback_timer = plane->pacer_timer = plane->probe_timer = INT64_MAX;
+    plane->group = options->group;
+    plane->shard = options->shard;
     uint64_t seed = 0;
-    ssize_t drawn = getrandom(&seed, sizeof seed, GRND_NONBLOCK);
-    (void)drawn;
-    plane->command_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (plane->group != NULL) {
+        seed = plane->group->seed;
+        plane->command_event = plane->group->inboxes[plane->shard].event;
+        plane->claims = calloc(ADDRESS_SLOTS, sizeof *plane->claims);
+    } else {
+        ssize_t drawn = getrandom(&seed, sizeof seed, GRND_NONBLOCK);
+        (void)drawn;
+        plane->command_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
     plane->event_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     plane->commands = calloc(COMMANDS, sizeof *plane->commands);
     *error = "memory";
     if (plane->command_event < 0 || plane->event_event < 0) {
         *error = "eventfd";
-    } else if (plane->commands != NULL && address_table_make(&plane->addresses, ADDRESS_SLOTS, seed) &&
+    } else if (plane->commands != NULL && (plane->group == NULL || plane->claims != NULL) &&
+               address_table_make(&plane->addresses, ADDRESS_SLOTS, seed) &&
                byte_ring_make(&plane->events, options->event_bytes) && byte_ring_make(&plane->tap, options->tap_bytes) &&
                streams_open(plane, options->stream_patience) &&
                socket_open(plane, &options->address, options->buffer, error) && start(plane, error)) {
@@ -137,7 +148,7 @@ void plane_close(struct plane *plane)
 void plane_free(struct plane *plane)
 {
     socket_close(plane);
-    if (plane->command_event >= 0)
+    if (plane->command_event >= 0 && plane->group == NULL)
         close(plane->command_event);
     if (plane->event_event >= 0)
         close(plane->event_event);
@@ -146,5 +157,6 @@ void plane_free(struct plane *plane)
     address_table_free(&plane->addresses);
     streams_free(plane);
     free(plane->commands);
+    free(plane->claims);
     free(plane);
 }

@@ -17,6 +17,7 @@
 
 #include "addresses.h"
 #include "objects.h"
+#include "shard.h"
 #include "srtp.h"
 #include "stream.h"
 
@@ -55,6 +56,7 @@ enum drop {
     DROP_PACER_FULL,
     DROP_STREAM_FULL,
     DROP_LAYER,
+    DROP_SHARD_FULL,
     DROPS
 };
 
@@ -97,6 +99,7 @@ enum command_kind {
     COMMAND_PROBE,
     COMMAND_SET_FEC,
     COMMAND_ADOPT_STREAM,
+    COMMAND_FORGET_ADDRESS,
     COMMAND_STOP
 };
 
@@ -139,6 +142,8 @@ struct plane_options {
     int buffer;
     size_t tap_bytes, event_bytes;
     int64_t stream_patience; /* ns */
+    struct shard_group *group; /* NULL: the only one */
+    int shard;
 };
 
 struct receive_buffers; /* socket.c */
@@ -168,6 +173,11 @@ struct plane {
     uint32_t receive_overflow;
 
     struct stream_set *streams;
+    struct shard_group *group; /* NULL: there is one shard */
+    int shard;
+    uint8_t *claims;  /* addresses of ours by home */
+    unsigned to_wake; /* shards that were handed something, a bit each */
+    bool taking;      /* what another one handed over */
     struct receive_buffers *receive;
     struct send_buffers *send;
     struct outgoing queue[SEND_QUEUE];
@@ -181,7 +191,7 @@ struct plane {
     int64_t live[OBJECT_KINDS]; /* objects made and not yet freed; Python's thread alone counts */
 
     counter packets_in, bytes_in, packets_out, bytes_out, send_calls, datagrams_in;
-    counter stream_count;
+    counter stream_count, handed_over;
     counter drops[DROPS];
     counter transit[TRANSIT_BUCKETS];
 };

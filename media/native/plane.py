@@ -95,18 +95,22 @@ class NativePlane:
         tap_bytes: int = 16 << 20,
         event_bytes: int = 4 << 20,
         stream_patience: float = STREAM_PATIENCE,
+        group: _native._ShardGroup | None = None,
+        shard: int = 0,
     ) -> None:
         """Bind `address` (port 0: any) and start the thread.
 
         `buffer` bytes are asked for as socket buffers; `tap_bytes` and `event_bytes` (powers of two) are
         what waits at most for Python. `stream_patience`: seconds
-        that ICE has to validate a TCP stream. Raises OSError where the address cannot be bound.
+        that ICE has to validate a TCP stream.
+        `group` and `shard`: one of several (ShardedPlane). Raises OSError where the address cannot be bound.
         """
         for size in (tap_bytes, event_bytes):
             if size < 1 << 12 or size & size - 1:
                 raise ValueError(f"A ring has a power of two of bytes, 4,096 at least, not {size}.")
+        patience = round(stream_patience * 1e9)
         self._native = _native.Plane(
-            address.host, address.port, buffer, tap_bytes, event_bytes, round(stream_patience * 1e9)
+            address.host, address.port, buffer, tap_bytes, event_bytes, patience, group, shard
         )
         self._transports: dict[TransportId, _Transport] = {}
         self._producers: dict[ProducerId, _Producer] = {}
@@ -146,7 +150,7 @@ class NativePlane:
 
     # -- transports
 
-    def add_transport(self, transport: TransportId) -> None:
+    def add_transport(self, transport: TransportId, shard: int = 0) -> None:
         """See media.plane.Plane."""
         if transport <= 0 or transport in self._transports or transport in self._leaving:
             raise ValueError(
@@ -335,7 +339,7 @@ class NativePlane:
             raise ValueError(f"A datagram has at most {MAX_DATAGRAM} bytes.")
         self._native.send_datagram(*address, data)
 
-    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"") -> None:
+    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"", *, shard: int = 0) -> None:
         """See media.plane.Plane."""
         self._native.adopt_stream(descriptor, remote.host, remote.port, first)
 
@@ -392,6 +396,19 @@ class NativePlane:
                 for identifier, peer in self._transports.items()
             },
         )
+
+    @property
+    def shards(self) -> int:
+        """One: ShardedPlane has more."""
+        return 1
+
+    def shard_statistics(self) -> list[PlaneStatistics]:
+        """Read the counters of its one shard."""
+        return [self.statistics()]
+
+    def forget_address(self, address: Address) -> None:
+        """Take an address (of datagrams) from whichever transport has it."""
+        self._native.forget_address(address.host, address.port)
 
     def live_objects(self) -> tuple[int, int, int, int, int]:
         """Tell how many (transports, producers, consumers, data blocks, TCP streams) C holds; all 0 after `close`."""

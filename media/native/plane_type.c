@@ -16,6 +16,8 @@
 const char *const CAPSULES[OBJECT_KINDS] = {"konsil.transport", "konsil.producer", "konsil.consumer",
                                                    "konsil.block", "konsil.stream"};
 
+#define GROUP "konsil.shard_group"
+
 bool started(PyObject *object)
 {
     if (((struct plane_object *)object)->plane == NULL)
@@ -59,17 +61,36 @@ static struct block *block_of(struct plane_object *self, const void *data, size_
     return block;
 }
 
+static void group_dealloc(PyObject *capsule)
+{
+    shard_group_free(PyCapsule_GetPointer(capsule, GROUP));
+}
+
+PyObject *shard_group(PyObject *Py_UNUSED(module), PyObject *count)
+{
+    long shards = PyLong_AsLong(count);
+    if (PyErr_Occurred())
+        return NULL;
+    if (shards < 1 || shards > SHARDS_AT_MOST)
+        return PyErr_Format(PyExc_ValueError, "there are 1 to %d shards", SHARDS_AT_MOST);
+    struct shard_group *group = shard_group_make((int)shards);
+    if (group == NULL)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    return PyCapsule_New(group, GROUP, group_dealloc);
+}
+
 static int plane_init(PyObject *object, PyObject *arguments, PyObject *keywords)
 {
     struct plane_object *self = (struct plane_object *)object;
-    static char *names[] = {"host", "port", "buffer", "tap_bytes", "event_bytes", "stream_patience", NULL};
+    static char *names[] = {"host", "port", "buffer", "tap_bytes", "event_bytes", "stream_patience", "group", "shard", NULL};
     const char *host, *error;
     unsigned short port;
     long long patience;
     Py_ssize_t tap_bytes, event_bytes;
-    struct plane_options options;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "sHinnL", names, &host, &port, &options.buffer,
-                                     &tap_bytes, &event_bytes, &patience))
+    struct plane_options options = {.shard = 0};
+    PyObject *group = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "sHinnL|Oi", names, &host, &port, &options.buffer,
+                                     &tap_bytes, &event_bytes, &patience, &group, &options.shard))
         return -1;
     if (self->plane != NULL) {
         PyErr_SetString(PyExc_ValueError, "the plane is running already");
@@ -78,6 +99,16 @@ static int plane_init(PyObject *object, PyObject *arguments, PyObject *keywords)
     if (!address_from_text(&options.address, host, port)) {
         PyErr_Format(PyExc_ValueError, "the host %s is not an address in numbers", host);
         return -1;
+    }
+    if (group != Py_None) {
+        options.group = PyCapsule_GetPointer(group, GROUP);
+        if (options.group == NULL)
+            return -1;
+        if (options.shard < 0 || options.shard >= options.group->count) {
+            PyErr_SetString(PyExc_ValueError, "the group has no such shard");
+            return -1;
+        }
+        self->group = Py_NewRef(group);
     }
     options.tap_bytes = (size_t)tap_bytes;
     options.event_bytes = (size_t)event_bytes;
@@ -141,6 +172,7 @@ static void plane_dealloc(PyObject *object)
         Py_XDECREF(plane_close_method(object, NULL));
         plane_free(self->plane);
     }
+    Py_XDECREF(self->group); /* it outlives its planes */
     type->tp_free(object);
     Py_DECREF(type);
 }
@@ -282,6 +314,19 @@ static PyObject *adopt_stream_method(PyObject *object, PyObject *arguments)
     return command.subject == NULL ? PyErr_SetFromErrno(PyExc_OSError) : push(self, command);
 }
 
+static PyObject *forget_address_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    const char *host;
+    unsigned short port;
+    struct command command = {.kind = COMMAND_FORGET_ADDRESS};
+    if (!running(self) || !PyArg_ParseTuple(arguments, "sH", &host, &port))
+        return NULL;
+    if (!address_from_text(&command.address, host, port))
+        return PyErr_Format(PyExc_ValueError, "the host %s is not an address in numbers", host);
+    return push(self, command);
+}
+
 static PyObject *send_to_peer(PyObject *object, PyObject *arguments, enum command_kind kind)
 {
     struct plane_object *self = (struct plane_object *)object;
@@ -386,7 +431,7 @@ static PyObject *read_tap_method(PyObject *object, PyObject *limit)
     return data;
 }
 
-/* The fields of media.plane.PlaneStatistics up to streams, in its order. */
+/* The fields of media.plane.PlaneStatistics up to handed_over, in its order. */
 static PyObject *statistics_method(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     if (!started(object))
@@ -398,7 +443,7 @@ static PyObject *statistics_method(PyObject *object, PyObject *Py_UNUSED(ignored
     uint64_t cpu_ns = self->cpu_ns;
     if (!self->closed && pthread_getcpuclockid(plane->thread, &clock) == 0 && clock_gettime(clock, &used) == 0)
         cpu_ns = (uint64_t)(used.tv_sec * SECOND + used.tv_nsec);
-    return Py_BuildValue("(KKKKKKNNKnK)", (unsigned long long)counted(&plane->packets_in),
+    return Py_BuildValue("(KKKKKKNNKnKK)", (unsigned long long)counted(&plane->packets_in),
                          (unsigned long long)counted(&plane->bytes_in),
                          (unsigned long long)counted(&plane->packets_out),
                          (unsigned long long)counted(&plane->bytes_out),
@@ -406,7 +451,8 @@ static PyObject *statistics_method(PyObject *object, PyObject *Py_UNUSED(ignored
                          (unsigned long long)counted(&plane->datagrams_in), counters_tuple(plane->drops, DROPS),
                          counters_tuple(plane->transit, TRANSIT_BUCKETS), (unsigned long long)cpu_ns,
                          (Py_ssize_t)byte_ring_used(&plane->tap),
-                         (unsigned long long)counted(&plane->stream_count));
+                         (unsigned long long)counted(&plane->stream_count),
+                         (unsigned long long)counted(&plane->handed_over));
 }
 
 static PyObject *live_method(PyObject *object, PyObject *Py_UNUSED(ignored))
@@ -468,6 +514,7 @@ static PyMethodDef methods[] = {
     {"producer_statistics", producer_statistics_method, METH_O, NULL},
     {"consumer_statistics", consumer_statistics_method, METH_O, NULL},
     {"transport_statistics", transport_statistics_method, METH_O, NULL},
+    {"forget_address", forget_address_method, METH_VARARGS, NULL},
     {"adopt_stream", adopt_stream_method, METH_VARARGS, NULL},
     {"live", live_method, METH_NOARGS, NULL},
     {"close", plane_close_method, METH_NOARGS, NULL},

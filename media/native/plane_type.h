@@ -12,6 +12,7 @@ struct plane_object {
     PyObject_HEAD
     struct plane *plane;
     bool closed;
+    PyObject *group; /* of shards; NULL: it is the only one */
     uint64_t cpu_ns; /* of the thread that has ended */
 };
 

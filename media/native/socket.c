@@ -79,6 +79,8 @@ bool socket_open(struct plane *plane, const struct address *address, int buffer,
         *error = "SO_TIMESTAMPNS";
         return false;
     }
+    if (plane->group != NULL)
+        setsockopt(plane->socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (bind(plane->socket, (struct sockaddr *)&name, size) != 0) {
         *error = "bind";
         return false;
@@ -163,11 +165,13 @@ void receive_batch(struct plane *plane)
             classify(plane, buffers->data[i], buffers->messages[i].msg_len, &address, read_controls(plane, header));
         }
         fan_out(plane);
+        if (plane->to_wake != 0)
+            shard_wake_others(plane);
         /* a full batch may have left more; but commands and timers get their turn */
         if (received < RECEIVE_BATCH || atomic_load_explicit(&plane->commands_written, memory_order_relaxed) !=
                                             atomic_load_explicit(&plane->commands_read, memory_order_relaxed))
             return;
-        if (plane->now >= plane_timer(plane) || plane->events_written)
+        if (plane->now >= plane_timer(plane) || plane->events_written || shard_was_handed(plane))
             return;
     }
 }

@@ -11,6 +11,9 @@ extern PyType_Spec plane_spec, probe_spec;
 struct byte_ring;
 PyObject *take_event(struct byte_ring *ring);
 
+/* plane_type.c: shard_group(count) -> what the planes of one port have in common */
+PyObject *shard_group(PyObject *module, PyObject *count);
+
 /* bare.c: bare_send(addresses, sizes, bursts, buffer, interval) -> (packets, CPU ns) */
 PyObject *bare_send(PyObject *module, PyObject *arguments);
 PyObject *bare_drain(PyObject *module, PyObject *descriptors);

@@ -22,7 +22,7 @@ class Members:
         self._producers: dict[ProducerId, Producer] = {}
         self._consumers: dict[ConsumerId, Consumer] = {}
 
-    def add_transport(self, transport: TransportId) -> None:
+    def add_transport(self, transport: TransportId, shard: int = 0) -> None:
         """See media.plane.Plane."""
         if transport <= 0 or transport in self._transports:
             raise ValueError(

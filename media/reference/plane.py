@@ -140,7 +140,7 @@ class ReferencePlane(Delivery):
         for data in packets:
             self._receive_packet(receiver.encoding_of(data), data, time, repeat=False)
 
-    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"") -> None:
+    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"", *, shard: int = 0) -> None:
         """Refuse: there are no sockets here. A frame is a datagram from an address with `tcp` set."""
         raise ValueError("Only the native plane has streams.")
 

@@ -65,10 +65,10 @@ class Endpoint:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(plane.fileno(), self._read)
 
-    def create(self, role: IceRole | str = IceRole.LITE) -> Transport:
+    def create(self, role: IceRole | str = IceRole.LITE, *, shard: int = 0) -> Transport:
         """Make a transport; its `parameters` go into our description, its `start` takes the peer's.
 
-        RuntimeError when there are too many.
+        `shard` is the plane's thread that it lives in, with all whom it is sent. RuntimeError when there are too many.
         """
         if self._closed or len(self._transports) >= MAX_TRANSPORTS:
             raise RuntimeError("This endpoint takes no more transports.")
@@ -94,7 +94,7 @@ class Endpoint:
             if role is IceRole.LITE
             else IceClient(ufrag, pwd, secrets.token_bytes)
         )
-        transport = Transport(TransportId(self._count), self, parameters, self.certificate, ice)
+        transport = Transport(TransportId(self._count), self, parameters, self.certificate, ice, shard)
         self._transports[transport.id] = transport
         self._by_ufrag[ufrag] = transport
         return transport
@@ -123,7 +123,9 @@ class Endpoint:
             connection.close()
             return
         remote = Address(name[0].partition("%")[0], name[1], tcp=True)
-        self.plane.adopt_stream(connection.detach(), remote)
+        transport = self._named(peek_username(request))
+        shard = transport.shard if transport is not None else 0
+        self.plane.adopt_stream(connection.detach(), remote, shard=shard)
 
     def _named(self, username: str) -> Transport | None:
         return self._by_ufrag.get(username.partition(":")[0]) if username else None

@@ -123,8 +123,10 @@ class Transport:
         parameters: TransportParameters,
         certificate: Certificate,
         ice: IceLite | IceClient,
+        shard: int = 0,
     ) -> None:
         self.id = identifier
+        self.shard = shard
         self.parameters = parameters
         self.callbacks = Callbacks()
         self.role = IceRole.LITE if isinstance(ice, IceLite) else IceRole.CLIENT
@@ -142,7 +144,7 @@ class Transport:
         self._channels: DataChannels | None = None
         self._to_open: list[str] = []
         self._connecting: asyncio.Task[None] | None = None
-        host.plane.add_transport(identifier)
+        host.plane.add_transport(identifier, shard)
 
     @property
     def state(self) -> TransportState:

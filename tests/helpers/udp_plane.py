@@ -62,7 +62,7 @@ class UdpPlane:
     def fileno(self) -> int:
         return self._poll.fileno()
 
-    def add_transport(self, transport: TransportId) -> None:
+    def add_transport(self, transport: TransportId, shard: int = 0) -> None:
         self.transports.add(transport)
 
     def validate_address(self, transport: TransportId, address: Address, *, selected: bool) -> None:
@@ -132,7 +132,7 @@ class UdpPlane:
     def inject(self, producer: ProducerId, packets: Sequence[bytes], time: int) -> None:
         raise NotImplementedError
 
-    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"") -> None:
+    def adopt_stream(self, descriptor: int, remote: Address, first: bytes = b"", *, shard: int = 0) -> None:
         raise NotImplementedError
 
     def send_datagram(self, address: Address, data: bytes) -> None:

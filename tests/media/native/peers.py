@@ -13,7 +13,7 @@ from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
-from media.native import NativePlane
+from media.native import NativePlane, ShardedPlane
 from media.plane import (
     NO_EXTENSIONS,
     Address,
@@ -90,7 +90,9 @@ def nack(media_ssrc: int, *sequences: int) -> bytes:
 class Peer:
     """One peer: a socket, its SRTP sessions, and the plane's half of them."""
 
-    def __init__(self, plane: NativePlane, identifier: int, profile: int = GCM_128) -> None:
+    def __init__(
+        self, plane: NativePlane | ShardedPlane, identifier: int, profile: int = GCM_128, shard: int = 0
+    ) -> None:
         self.plane = plane
         self.transport = TransportId(identifier)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -99,7 +101,7 @@ class Peer:
         self.socket.settimeout(PATIENCE)
         self.receive_session, self.send_session = make_sessions(profile, 2 * identifier, 2 * identifier + 1)
         receive, send = make_sessions(profile, 2 * identifier + 1, 2 * identifier)
-        plane.add_transport(self.transport)
+        plane.add_transport(self.transport, shard)
         plane.validate_address(self.transport, self.address, selected=True)
         plane.set_keys(self.transport, receive, send)
 
