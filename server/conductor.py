@@ -20,6 +20,7 @@ from media.ids import ProducerId, TransportId
 from media.plane import EventKind, PlaneEvent
 from media.reporting import SenderReportReceived
 from media.router import EncodingsWanted, Router, RouterEvent
+from media.rtp.ntp import unix_from_ntp
 from media.sdp import OfferedTrack
 from recorder.journal import JournalHeader
 from recorder.library import recording_id
@@ -433,6 +434,20 @@ class Conductor:
         notice = self._clock_notice(report.producer)
         if notice is not None:
             self._tell_all(notice)
+            self._tell_names(report)
+
+    def _tell_names(self, report: SenderReportReceived) -> None:
+        """Tell the publisher how the others name its frames: what its own page shows bears no RTP timestamps."""
+        entry = self.router.producers[report.producer]
+        offsets = {
+            encoding.ssrc: entry.identity.offsets[i]
+            for i, encoding in enumerate(entry.encodings)
+            if encoding.ssrc and i in entry.identity.offsets
+        }
+        captured = unix_from_ntp(report.ntp_time) / 1e9
+        for member in self.members.values():
+            if report.producer in member.publication.producers:
+                member.send(notices.naming(report.producer, report.rtp_timestamp, captured, offsets))
 
     def _clock_notice(self, producer: ProducerId) -> notices.ServerMessage | None:
         entry = self.router.producers.get(producer)

@@ -163,6 +163,19 @@ def clock(producer: int, rtp_timestamp: int, captured: float, clock_rate: int) -
     )
 
 
+def naming(producer: int, rtp_timestamp: int, captured: float, offsets: Mapping[int, int]) -> ServerMessage:
+    """Tell a publisher how receivers name its frames: `captured` is by its own clock, `offsets` are by SSRC."""
+    return ServerMessage(
+        {
+            "type": "naming",
+            "producer": producer,
+            "rtp_timestamp": rtp_timestamp,
+            "time": milliseconds(captured),
+            "offsets": [{"ssrc": ssrc, "offset": offset} for ssrc, offset in offsets.items()],
+        }
+    )
+
+
 def barcode(producer: int, frame: int, time: float, interval_ms: float, modulus: int) -> ServerMessage:
     """Pass a publisher's barcode on; `time` stays in Unix ms, as `messages.Barcode` has it."""
     return ServerMessage(

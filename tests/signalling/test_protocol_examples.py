@@ -30,10 +30,11 @@ MARK = {
 REQUESTS = {
     *("hello", "publish", "mute", "unpublish", "answer", "rewatch", "pause", "ping", "barcode"),
     *("mark", "marks", "pointer", "stroke", "record", "leave", "ice_servers", "restart_ice"),
+    "view",
 }
 NOTICES = {
     *("welcome", "reply", "error", "closed", "pong", "offer", "participant", "participant_left", "producer"),
-    *("producer_removed", "clock", "operation", "recording"),
+    *("producer_removed", "clock", "operation", "recording", "naming", "encodings", "delivery"),
 }
 
 
@@ -131,6 +132,12 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
             return notices.producer_removed(7)
         case "clock":
             return notices.clock(7, 1, 1e9, 90_000)
+        case "naming":
+            return notices.naming(7, 1, 1e9, {305419896: 0})
+        case "encodings":
+            return notices.encodings(7, [True])
+        case "delivery":
+            return notices.delivery(7, "line", 360)
         case "operation":
             return notices.operation(entry(example["operation"]))
         case "recording":
