@@ -13,12 +13,15 @@ import { Emitter } from './emitter';
 import { FrameClock } from './media/frame_clock';
 import type { Publisher } from './media/publisher';
 import type { Receiver } from './media/receiver';
+import { Views } from './media/views';
 import { ServerClock } from './signalling/clock';
 import { Connection, type ConnectionState, type OpenSocket } from './signalling/connection';
 import {
   RequestError,
   parseMessage,
+  type Delivery,
   type EphemeralMessage,
+  type NamingNotice,
   type Mark,
   type Notice,
   type Operation,
@@ -42,6 +45,8 @@ interface SessionEvents {
   marks: undefined;
   tracks: undefined;
   media: undefined;
+  /** What one is sent of a producer has become less, or again the best. */
+  delivery: undefined;
   announcement: Announcement;
 }
 
@@ -61,6 +66,9 @@ export class Session extends Emitter<SessionEvents> {
   readonly clock = new ServerClock();
   readonly receiver: Receiver;
   readonly publisher: Publisher;
+  readonly views: Views;
+  /** What was said of each producer that is not sent at its best. */
+  readonly deliveries = new Map<ProducerId, Delivery>();
   readonly #frames = new Map<ProducerId, FrameClock>();
   readonly #timers: Timers;
   #count = 0;
@@ -77,6 +85,7 @@ export class Session extends Emitter<SessionEvents> {
     this.#timers = options.timers;
     this.receiver = options.receiver;
     this.publisher = options.publisher;
+    this.views = new Views(options.timers);
     const { open, token, timers } = options;
     this.connection = new Connection({ open, token, timers, marksAfter: () => this.replica.sequence });
     this.#listenToConnection();
@@ -110,6 +119,7 @@ export class Session extends Emitter<SessionEvents> {
   leave(): void {
     this.#cancelRetry();
     this.#cancelRenewal();
+    this.views.stop();
     this.connection.close();
     this.receiver.reset();
     this.publisher.close();
@@ -185,7 +195,11 @@ export class Session extends Emitter<SessionEvents> {
       const kind = recording === null ? 'recording_stopped' : `recording_${STARTED[recording.state]}` as const;
       this.emit('announcement', { kind, by: recording?.by ?? '' });
     });
-    this.room.on('producer_removed', (producer) => this.#frames.delete(producer));
+    this.room.on('producer_removed', (producer) => {
+      this.#frames.delete(producer);
+      this.deliveries.delete(producer);
+      this.views.handleRemoved(producer);
+    });
   }
 
   #handleWelcome(welcome: Welcome, resumed: boolean, seamless: boolean): void {
@@ -234,6 +248,17 @@ export class Session extends Emitter<SessionEvents> {
       case 'barcode':
         this.frames(notice.producer).handleBarcode(notice);
         break;
+      case 'delivery':
+        if (notice.reason === 'none') this.deliveries.delete(notice.producer);
+        else this.deliveries.set(notice.producer, notice);
+        this.emit('delivery', undefined);
+        break;
+      case 'encodings':
+        this.publisher.handleEncodings(notice.producer, notice.active);
+        break;
+      case 'naming':
+        this.#handleNaming(notice);
+        break;
       case 'pointer':
       case 'stroke':
         this.ephemeral.handleMessage(notice, this.#timers.now());
@@ -248,8 +273,26 @@ export class Session extends Emitter<SessionEvents> {
     }
   }
 
+  #handleNaming({ producer, rtp_timestamp, time, offsets }: NamingNotice): void {
+    this.publisher.handleNaming(producer, {
+      rtpTimestamp: rtp_timestamp,
+      at: time - performance.timeOrigin,
+      offsets: new Map(offsets.map(({ ssrc, offset }) => [ssrc, offset])),
+    });
+  }
+
   #listenToMedia(): void {
-    this.receiver.on('answer', ({ revision, sdp }) => void this.#tell({ type: 'answer', revision, sdp }));
+    this.receiver.on('answer', ({ revision, sdp }) => {
+      void this.#tell({ type: 'answer', revision, sdp });
+      this.views.handleOffer();
+    });
+    this.views.on('view', ({ producer, width, height }) => {
+      // one's own producers are not sent to oneself, and one that has just ended needs no size
+      if (!this.receiver.tracks.has(producer)) return;
+      this.connection.request({ type: 'view', producer, width, height }).catch((error: unknown) => {
+        if (!(error instanceof RequestError)) throw error;
+      });
+    });
     this.receiver.on('tracks', () => this.emit('tracks', undefined));
     this.receiver.on('state', () => this.emit('media', undefined));
     this.receiver.on('path_lost', () => this.handleNetworkChange());

@@ -32,7 +32,7 @@ test('what is sent in one go makes one offer, and the reply names the producers'
   expect(offers.map(({ sources }) => sources)).toEqual([
     [
       { mid: '0', source: 'microphone', label: '' },
-      { mid: '1', source: 'camera', label: 'Dr. Li' },
+      { mid: '1', source: 'camera', label: 'Dr. Li', heights: [180, 360, 720] },
     ],
   ]);
   expect([publisher.producerOf('microphone'), publisher.producerOf('camera')]).toEqual([7, 8]);
@@ -66,7 +66,7 @@ test('bitrates are bounded and pictures are marked as moving', async () => {
   await publishBoth();
   publisher.send('field', fakeTrack('field'), '');
   await settled();
-  expect(FakePeer.newest.transceivers.map(({ init }) => init.sendEncodings?.[0]?.maxBitrate)).toEqual([64_000, 1_500_000, 20_000_000]);
+  expect(FakePeer.newest.transceivers.map(({ init }) => init.sendEncodings?.at(-1)?.maxBitrate)).toEqual([64_000, 1_500_000, 20_000_000]);
   expect(publisher.trackOf('field')?.contentHint).toBe('motion');
 });
 
@@ -98,4 +98,23 @@ test('a restart publishes everything on a new connection', async () => {
   expect(FakePeer.made.map(({ closed }) => closed)).toEqual([true, false]);
   expect(offers.at(-1)?.sources.map(({ source }) => source)).toEqual(['microphone', 'camera']);
   expect(publisher.producerOf('camera')).toBeNull();
+});
+
+test('encodings that nobody watches rest, and are woken; the last word counts', async () => {
+  await publishBoth();
+  const camera = FakePeer.newest.transceivers[1];
+  const active = () => camera?.encodings.map((encoding) => encoding.active);
+  publisher.handleEncodings(8, [true, false, false]);
+  await settled();
+  await settled();
+  expect(active()).toEqual([true, false, false]);
+  publisher.handleEncodings(8, [true, true, true]);
+  publisher.handleEncodings(8, [false, false, true]);
+  publisher.handleEncodings(99, [false, false, false]);
+  for (let i = 0; i < 4; i += 1) await settled();
+  expect(active()).toEqual([false, false, true]);
+  // the section is used again for another producer: nobody has said what is wanted of that
+  await publisher.handleReply({ type: 'reply', id: 2, sdp: 'answer', producers: [{ mid: '0', producer: 7 }, { mid: '1', producer: 12 }] });
+  for (let i = 0; i < 4; i += 1) await settled();
+  expect(active()).toEqual([true, true, true]);
 });

@@ -235,3 +235,16 @@ test('TURN credentials are renewed before they end, and used from then on', asyn
   expect(FakePeer.newest.configuration.iceServers).toEqual(renewed);
   expect(session.iceServers).toEqual(renewed);
 });
+
+test('what is shown of a picture that is sent is told, what one is sent less is kept until it is the best again', async () => {
+  server.say(offer(1, 'abcd'));
+  await settled();
+  session.views.handleSize(7, {}, 640, 360);
+  session.views.handleSize(99, {}, 640, 360);
+  timers.advance(200);
+  expect(server.sent('view')).toMatchObject([{ producer: 7, width: 640, height: 360 }]);
+  server.say({ type: 'delivery', producer: 7, reason: 'line', height: 360 });
+  expect(session.deliveries.get(7)).toMatchObject({ reason: 'line', height: 360 });
+  server.say({ type: 'delivery', producer: 7, reason: 'none', height: 2160 });
+  expect(session.deliveries.size).toBe(0);
+});

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { Tools, type OutgoingEphemeral } from '../src/annotation/tools';
+import { Tools, UNNAMED, type OutgoingEphemeral } from '../src/annotation/tools';
 import type { Mark, Point } from '../src/signalling/protocol';
 
 const anchor = { producer: 7, rtp_timestamp: 3_735_928_559 };
@@ -107,4 +107,40 @@ test('the laser pointer follows without being pressed and says when it leaves', 
     { type: 'pointer', anchor, point: [0.3, 0.3] },
     { type: 'pointer', anchor: null, point: null },
   ]);
+});
+
+test('what is drawn on a frame without a name is told to nobody before the frame has one', () => {
+  const unnamed = { producer: 7, rtp_timestamp: UNNAMED };
+  tools.handleDown([0.1, 0.1], unnamed, 0);
+  tools.handleMove([[0.2, 0.2]], null, 40, false);
+  tools.handleUp();
+  expect([marks.length, said.length, tools.waiting.length]).toEqual([0, 0, 1]);
+  tools.handleName(unnamed, 4711);
+  expect(marks.map((mark) => [mark.points.length, mark.anchor.rtp_timestamp])).toEqual([[2, 4711]]);
+  expect(tools.waiting).toEqual([]);
+});
+
+test('a stroke under the pen goes out whole as soon as its frame has a name', () => {
+  const unnamed = { producer: 7, rtp_timestamp: UNNAMED };
+  tools.handleDown([0.1, 0.1], unnamed, 0);
+  tools.handleMove([[0.2, 0.2]], null, 40, false);
+  tools.handleName(unnamed, 4711);
+  tools.handleMove([[0.3, 0.3]], null, 80, false);
+  expect(said).toMatchObject([{ type: 'stroke', anchor: { rtp_timestamp: 4711 }, from: 0, points: [[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]] }]);
+});
+
+test('a mark on a frame that never gets a name is taken back, and so it is said', () => {
+  let lost = 0;
+  tools.on('unnamed', () => (lost += 1));
+  const unnamed = { producer: 7, rtp_timestamp: UNNAMED };
+  tools.handleDown([0.1, 0.1], unnamed, 0);
+  tools.handleMove([[0.2, 0.2]], null, 40, false);
+  tools.handleUp();
+  tools.handleName(unnamed, null);
+  expect([marks.length, tools.waiting.length, lost]).toEqual([0, 0, 1]);
+  // another frame's fate is nothing to it
+  tools.handleDown([0.1, 0.1], anchor, 100);
+  tools.handleName(unnamed, null);
+  expect(tools.inProgress).not.toBeNull();
+  expect(lost).toBe(1);
 });

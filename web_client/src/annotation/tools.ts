@@ -7,6 +7,12 @@
 import { Emitter } from '../emitter';
 import type { Anchor, EphemeralMessage, Mark, Point, Shape } from '../signalling/protocol';
 
+/**
+ * Stands for the RTP timestamp of a frame that has no name yet: one's own picture is drawn on before its frame is
+ * encoded. What is drawn is shown at once and told to nobody before `handleName`.
+ */
+export const UNNAMED = -1;
+
 export type Tool = Shape | 'pointer';
 export const TOOLS: readonly Tool[] = ['freehand', 'arrow', 'ellipse', 'text', 'pointer'];
 
@@ -33,12 +39,16 @@ interface ToolEvents {
   ephemeral: OutgoingEphemeral;
   /** A text is to be typed at this place; then `handleText`. */
   text_wanted: { anchor: Anchor; point: Point };
+  /** The frame that something was drawn on never got a name: it is gone. */
+  unnamed: undefined;
   changed: undefined;
 }
 
 export class Tools extends Emitter<ToolEvents> {
   #tool: Tool = 'freehand';
   #mark: Mark | null = null;
+  /** Finished, but their frame has no name yet. */
+  #waiting: Mark[] = [];
   #sentPoints = 0;
   #lastSent = -Infinity;
   #pointing: { anchor: Anchor; point: Point } | null = null;
@@ -57,6 +67,11 @@ export class Tools extends Emitter<ToolEvents> {
   /** The mark under the pen. */
   get inProgress(): Mark | null {
     return this.#mark;
+  }
+
+  /** Marks that are finished and wait for their frame's name. */
+  get waiting(): readonly Mark[] {
+    return this.#waiting;
   }
 
   /** Where one's own laser pointer is; null: nowhere. */
@@ -89,6 +104,23 @@ export class Tools extends Emitter<ToolEvents> {
     this.emit('changed', undefined);
   }
 
+  /** The frame of an `UNNAMED` anchor has its name now, or will have none (null): what was drawn on it goes out, or away. */
+  handleName(anchor: Anchor, rtpTimestamp: number | null): void {
+    if (rtpTimestamp !== null) {
+      anchor.rtp_timestamp = rtpTimestamp;
+      const named = this.#waiting.filter((mark) => mark.anchor === anchor);
+      this.#waiting = this.#waiting.filter((mark) => mark.anchor !== anchor);
+      for (const mark of named) this.emit('mark', mark);
+      return;
+    }
+    const isLost = this.#mark?.anchor === anchor || this.#textAt?.anchor === anchor || this.#waiting.some((mark) => mark.anchor === anchor);
+    this.#waiting = this.#waiting.filter((mark) => mark.anchor !== anchor);
+    if (!isLost) return;
+    if (this.#mark?.anchor === anchor || this.#textAt?.anchor === anchor) this.handleCancel();
+    else this.emit('changed', undefined);
+    this.emit('unnamed', undefined);
+  }
+
   /** The pointer moved; `points` are all since the last call, `hovering` tells that it is not pressed. */
   handleMove(points: readonly Point[], anchor: Anchor | null, now: number, hovering: boolean): void {
     const last = points.at(-1);
@@ -110,7 +142,7 @@ export class Tools extends Emitter<ToolEvents> {
     if (mark === null) return;
     this.#mark = null;
     this.emit('changed', undefined);
-    if (mark.shape === 'freehand' || spanOf(mark) >= MIN_SHAPE) this.emit('mark', mark);
+    if (mark.shape === 'freehand' || spanOf(mark) >= MIN_SHAPE) this.#finish(mark);
   }
 
   /** The pointer left the picture, or the system took it: nothing is drawn. */
@@ -138,7 +170,12 @@ export class Tools extends Emitter<ToolEvents> {
     if (at === null || trimmed === '') return;
     this.#count += 1;
     const { anchor, point } = at;
-    this.emit('mark', { mark: this.#name(), shape: 'text', anchor, points: [point], width: LINE_WIDTH, text: trimmed });
+    this.#finish({ mark: this.#name(), shape: 'text', anchor, points: [point], width: LINE_WIDTH, text: trimmed });
+  }
+
+  #finish(mark: Mark): void {
+    if (mark.anchor.rtp_timestamp === UNNAMED) this.#waiting.push(mark);
+    else this.emit('mark', mark);
   }
 
   #name(): string {
@@ -153,14 +190,14 @@ export class Tools extends Emitter<ToolEvents> {
       if (mark.points.length < MAX_POINTS) continue;
       // a mark holds no more: the line goes on as another one
       this.#count += 1;
-      this.emit('mark', mark);
+      this.#finish(mark);
       mark = this.#mark = { ...mark, mark: this.#name(), points: [point] };
       this.#sentPoints = 0;
     }
   }
 
   #sendStroke(mark: Mark, now: number): void {
-    if (now - this.#lastSent < SEND_EVERY_MS) return;
+    if (now - this.#lastSent < SEND_EVERY_MS || mark.anchor.rtp_timestamp === UNNAMED) return;
     this.#lastSent = now;
     const from = mark.shape === 'freehand' ? Math.max(0, this.#sentPoints - OVERLAP) : 0;
     const { shape, anchor, width } = mark;
@@ -170,6 +207,7 @@ export class Tools extends Emitter<ToolEvents> {
   }
 
   #point(point: Point, anchor: Anchor, now: number): void {
+    if (anchor.rtp_timestamp === UNNAMED) return;
     this.#pointing = { anchor, point };
     this.emit('changed', undefined);
     if (now - this.#lastSent < SEND_EVERY_MS) return;

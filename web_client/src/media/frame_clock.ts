@@ -19,6 +19,7 @@ const READING_MS = 3000;
 const STALLED_MS = 300;
 
 export interface PresentedFrame {
+  /** Null: it has no name, or not yet. */
   rtpTimestamp: number | null;
   width: number;
   height: number;
@@ -43,12 +44,19 @@ export class FrameClock {
   #readings: Sample[] = [];
   #latest: PresentedFrame | null = null;
   #latestAt: number | null = null;
+  #named: PresentedFrame | null = null;
+  #waiting: { frame: PresentedFrame; done: (rtpTimestamp: number | null) => void }[] = [];
   #waitingSince: number | null = null;
   frames = 0;
 
   /** The newest frame that was presented. */
   get latest(): PresentedFrame | null {
     return this.#latest;
+  }
+
+  /** The newest frame that was presented and has a name: one's own frames are named after they were shown. */
+  get named(): PresentedFrame | null {
+    return this.#named;
   }
 
   /** Whether reading the picture for a barcode is worth the while. */
@@ -68,10 +76,30 @@ export class FrameClock {
     this.#latest = frame;
     this.#latestAt = now;
     this.frames += 1;
+    if (frame.rtpTimestamp !== null) this.#named = frame;
     if (frame.rtpTimestamp === null || serverNow === null) return;
     const captured = this.captureTime(frame.rtpTimestamp);
     if (captured === null) return;
     this.#add(this.#estimates, { at: now, age: serverNow + (frame.shownAt - now) - captured }, now, SMOOTHING_MS);
+  }
+
+  /**
+   * A frame presented before is named now, or will never be (null). `exact` false: it was never sent, and the name is
+   * that of the one that the receivers see in its place.
+   */
+  handleName(frame: PresentedFrame, rtpTimestamp: number | null, exact: boolean): void {
+    if (rtpTimestamp !== null && exact) {
+      frame.rtpTimestamp = rtpTimestamp;
+      if (this.#named === null || frame.shownAt >= this.#named.shownAt) this.#named = frame;
+    }
+    const waiting = this.#waiting.filter((who) => who.frame === frame);
+    this.#waiting = this.#waiting.filter((who) => who.frame !== frame);
+    for (const { done } of waiting) done(rtpTimestamp);
+  }
+
+  /** Call when a frame that was presented is named, or will never be. */
+  whenNamed(frame: PresentedFrame, done: (rtpTimestamp: number | null) => void): void {
+    this.#waiting.push({ frame, done });
   }
 
   /** A barcode was read off the picture shown at `now`. */

@@ -7,8 +7,10 @@
 import { Emitter } from '../emitter';
 import type { ProducerId, PublishedSource, Reply, Source } from '../signalling/protocol';
 import type { Timers } from '../timers';
+import { ladderOf, type Layers } from './encodings';
+import { wantHeaderExtensions } from './header_extensions';
 import { PathGuard, type PathTrigger } from './path_guard';
-import { SenderFrames } from './sender_frames';
+import { SenderFrames, type Naming } from './sender_frames';
 import type { EncodedFrameReport } from './sender_frames_worker';
 
 export type SentSource = Extract<Source, 'microphone' | 'camera' | 'field'>;
@@ -24,20 +26,35 @@ interface PublisherEvents {
   path_lost: PathTrigger;
 }
 
+/** An encoding that is sent, or rests. */
+export interface SentLayer {
+  source: SentSource;
+  rid: string;
+  active: boolean;
+  frameHeight: number;
+  framesSent: number;
+}
+
 interface Sent {
   track: MediaStreamTrack;
   label: string;
-  transceiver: RTCRtpTransceiver | null;
+  section: Section | null;
   producer: ProducerId | null;
 }
 
-/** Bit/s: a 4K field in H.264 needs about 20 million, a face is well served by 1.5. */
-const MAX_BITRATE: Readonly<Record<SentSource, number>> = { microphone: 64_000, camera: 1_500_000, field: 20_000_000 };
-const ABS_CAPTURE_TIME = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time';
+/** A section of the connection, with what its encodings were made for. */
+interface Section {
+  transceiver: RTCRtpTransceiver;
+  heights: number[];
+  /** Which encodings the server wants, the lowest first; empty: all. */
+  active: readonly boolean[];
+  /** Changes of a sender's parameters must not overlap. */
+  changing: Promise<void>;
+}
 
 export class Publisher extends Emitter<PublisherEvents> {
   readonly #sent = new Map<SentSource, Sent>();
-  readonly #idle = new Map<SentSource, RTCRtpTransceiver>();
+  readonly #idle = new Map<SentSource, Section>();
   #connection: RTCPeerConnection | null = null;
   #negotiating = false;
   #changedMeanwhile = false;
@@ -53,6 +70,8 @@ export class Publisher extends Emitter<PublisherEvents> {
       timers: Timers;
       /** Starts `sender_frames_worker.ts`; null where the browser has no RTCRtpScriptTransform. */
       startFrameWorker: (() => Worker) | null;
+      /** How the pictures' layers are made. */
+      layers?: Layers;
     },
   ) {
     super();
@@ -83,6 +102,19 @@ export class Publisher extends Emitter<PublisherEvents> {
     return null;
   }
 
+  /** What leaves, encoding by encoding, as the browser counts it. */
+  async layers(): Promise<SentLayer[]> {
+    const layers: SentLayer[] = [];
+    for (const [source, { section }] of this.#sent) {
+      for (const statistics of (await section?.transceiver.sender.getStats())?.values() ?? []) {
+        const { type, rid, active, frameHeight, framesSent } = statistics as RTCStats & Partial<SentLayer>;
+        if (type !== 'outbound-rtp') continue;
+        layers.push({ source, rid: rid ?? '', active: active ?? true, frameHeight: frameHeight ?? 0, framesSent: framesSent ?? 0 });
+      }
+    }
+    return layers;
+  }
+
   /** Send a track as this source; a source that is sent already changes its picture without negotiation. */
   send(source: SentSource, track: MediaStreamTrack, label: string): void {
     const hint = contentHint(source, track);
@@ -90,11 +122,11 @@ export class Publisher extends Emitter<PublisherEvents> {
     const sent = this.#sent.get(source);
     if (sent !== undefined && sent.label === label) {
       sent.track = track;
-      void sent.transceiver?.sender.replaceTrack(track);
+      void sent.section?.transceiver.sender.replaceTrack(track);
       this.emit('changed', undefined);
       return;
     }
-    this.#sent.set(source, { track, label, transceiver: sent?.transceiver ?? null, producer: sent?.producer ?? null });
+    this.#sent.set(source, { track, label, section: sent?.section ?? null, producer: sent?.producer ?? null });
     this.#negotiate();
   }
 
@@ -103,7 +135,7 @@ export class Publisher extends Emitter<PublisherEvents> {
     const sent = this.#sent.get(source);
     if (sent === undefined) return;
     if (track !== null) sent.track = track;
-    await sent.transceiver?.sender.replaceTrack(track);
+    await sent.section?.transceiver.sender.replaceTrack(track);
     this.emit('changed', undefined);
   }
 
@@ -112,10 +144,10 @@ export class Publisher extends Emitter<PublisherEvents> {
     const sent = this.#sent.get(source);
     if (sent === undefined) return;
     this.#sent.delete(source);
-    if (sent.transceiver !== null) {
-      void sent.transceiver.sender.replaceTrack(null);
-      sent.transceiver.direction = 'inactive';
-      this.#idle.set(source, sent.transceiver);
+    if (sent.section !== null) {
+      void sent.section.transceiver.sender.replaceTrack(null);
+      sent.section.transceiver.direction = 'inactive';
+      this.#idle.set(source, sent.section);
     }
     this.#negotiate();
     this.emit('changed', undefined);
@@ -153,12 +185,27 @@ export class Publisher extends Emitter<PublisherEvents> {
     await connection.setRemoteDescription({ type: 'answer', sdp: reply.sdp });
     if (connection !== this.#connection) return;
     for (const sent of this.#sent.values()) {
-      const mid = sent.transceiver?.mid;
-      sent.producer = reply.producers?.find((producer) => producer.mid === mid)?.producer ?? null;
+      const mid = sent.section?.transceiver.mid;
+      const producer = reply.producers?.find((other) => other.mid === mid)?.producer ?? null;
+      // another producer: nobody has said yet what is wanted of it
+      if (producer !== sent.producer && sent.section !== null) this.#activate(sent.section, []);
+      sent.producer = producer;
     }
     this.#negotiating = false;
     this.emit('changed', undefined);
     if (this.#changedMeanwhile) this.#negotiate();
+  }
+
+  /** The server says which encodings of a producer, the lowest first, anybody watches: the others rest. */
+  handleEncodings(producer: ProducerId, active: readonly boolean[]): void {
+    for (const sent of this.#sent.values()) {
+      if (sent.producer === producer && sent.section !== null) this.#activate(sent.section, active);
+    }
+  }
+
+  /** The server says how the receivers name the frames of a producer of ours. */
+  handleNaming(producer: ProducerId, naming: Naming): void {
+    if (this.producerOf('field') === producer) this.#fieldFrames.handleNaming(naming);
   }
 
   /** `publish` was refused or its answer never came; the next change tries on a new connection. */
@@ -205,31 +252,45 @@ export class Publisher extends Emitter<PublisherEvents> {
   async #offer(connection: RTCPeerConnection): Promise<void> {
     if (connection !== this.#connection) return;
     this.#changedMeanwhile = false;
-    for (const [source, sent] of this.#sent) sent.transceiver ??= this.#addSection(connection, source, sent.track);
-    const sections = [...this.#sent].map(([source, sent]) => ({ source, label: sent.label, at: sent.transceiver }));
+    for (const [source, sent] of this.#sent) sent.section ??= this.#addSection(connection, source, sent.track);
+    const sections = [...this.#sent].map(([source, sent]) => ({ source, label: sent.label, at: sent.section }));
     await connection.setLocalDescription(await connection.createOffer());
     if (connection !== this.#connection) return;
-    const sources = sections.map(({ source, label, at }) => ({ mid: at?.mid ?? '', source, label }));
+    const sources = sections.map(({ source, label, at }) => {
+      return { mid: at?.transceiver.mid ?? '', source, label, ...(at?.heights.length ? { heights: at.heights } : {}) };
+    });
     // no candidates: the server is ICE-lite and learns the page's address from its checks
     this.emit('offer', { sdp: connection.localDescription?.sdp ?? '', sources });
   }
 
-  #addSection(connection: RTCPeerConnection, source: SentSource, track: MediaStreamTrack): RTCRtpTransceiver {
+  #addSection(connection: RTCPeerConnection, source: SentSource, track: MediaStreamTrack): Section {
     const idle = this.#idle.get(source);
     if (idle !== undefined) {
       this.#idle.delete(source);
-      void idle.sender.replaceTrack(track);
-      idle.direction = 'sendonly';
+      void idle.transceiver.sender.replaceTrack(track);
+      idle.transceiver.direction = 'sendonly';
       return idle;
     }
-    const sendEncodings = [{ maxBitrate: MAX_BITRATE[source] }];
-    const transceiver = connection.addTransceiver(track, { direction: 'sendonly', sendEncodings });
-    negotiateCaptureTime(transceiver);
-    if (source === 'field') {
-      preferH264(transceiver);
-      this.#watchEncodedFrames(transceiver.sender);
-    }
-    return transceiver;
+    const ladder = ladderOf(source, track.getSettings().height, this.options.layers ?? 'simulcast');
+    const transceiver = connection.addTransceiver(track, { direction: 'sendonly', sendEncodings: ladder.encodings });
+    wantHeaderExtensions(transceiver);
+    if (ladder.codec !== null) preferCodec(transceiver, ladder.codec);
+    if (source === 'field') this.#watchEncodedFrames(transceiver.sender);
+    return { transceiver, heights: ladder.heights, active: [], changing: Promise.resolve() };
+  }
+
+  #activate(section: Section, active: readonly boolean[]): void {
+    section.active = active;
+    const { sender } = section.transceiver;
+    const change = async (): Promise<void> => {
+      const parameters = sender.getParameters();
+      const changed = parameters.encodings.filter((encoding, i) => encoding.active !== (section.active[i] ?? true));
+      if (changed.length === 0) return;
+      for (const encoding of changed) encoding.active = !encoding.active;
+      await sender.setParameters(parameters);
+    };
+    // a refusal means that the connection is being closed, or that the next negotiation asks again
+    section.changing = section.changing.then(change).catch(() => undefined);
   }
 
   #watchEncodedFrames(sender: RTCRtpSender): void {
@@ -237,7 +298,8 @@ export class Publisher extends Emitter<PublisherEvents> {
     const worker = this.options.startFrameWorker?.();
     if (worker === undefined) return;
     worker.addEventListener('message', (event: MessageEvent<EncodedFrameReport>) => {
-      frames.handleEncoded(event.data.rtpTimestamp, event.data.at - performance.timeOrigin);
+      const { ssrc, rtpTimestamp, at } = event.data;
+      frames.handleEncoded(ssrc, rtpTimestamp, at - performance.timeOrigin);
     });
     sender.transform = new RTCRtpScriptTransform(worker);
   }
@@ -260,7 +322,7 @@ export class Publisher extends Emitter<PublisherEvents> {
     this.#changedMeanwhile = false;
     this.#idle.clear();
     for (const sent of this.#sent.values()) {
-      sent.transceiver = null;
+      sent.section = null;
       sent.producer = null;
     }
   }
@@ -276,27 +338,9 @@ function contentHint(source: SentSource, track: MediaStreamTrack): string | null
   return source === 'field' && isScreen ? 'detail' : 'motion';
 }
 
-interface HeaderExtensionCapability {
-  uri: string;
-  direction: string;
-}
-
-/** Chromium sends the capture time only where it is asked to. */
-function negotiateCaptureTime(transceiver: RTCRtpTransceiver): void {
-  const extended = transceiver as RTCRtpTransceiver & {
-    getHeaderExtensionsToNegotiate?: () => HeaderExtensionCapability[];
-    setHeaderExtensionsToNegotiate?: (extensions: HeaderExtensionCapability[]) => void;
-  };
-  const extensions = extended.getHeaderExtensionsToNegotiate?.();
-  if (extensions === undefined || extended.setHeaderExtensionsToNegotiate === undefined) return;
-  for (const extension of extensions) if (extension.uri === ABS_CAPTURE_TIME) extension.direction = 'sendrecv';
-  extended.setHeaderExtensionsToNegotiate(extensions);
-}
-
-/** H.264 first: the cheapest to encode at 4K, and what replays everywhere. */
-function preferH264(transceiver: RTCRtpTransceiver): void {
+function preferCodec(transceiver: RTCRtpTransceiver, name: string): void {
   const codecs = RTCRtpSender.getCapabilities('video')?.codecs;
   if (codecs === undefined || transceiver.setCodecPreferences === undefined) return;
-  const rank = (codec: RTCRtpCodec): number => (codec.mimeType.toLowerCase() === 'video/h264' ? 0 : 1);
+  const rank = (codec: RTCRtpCodec): number => (codec.mimeType.toLowerCase() === `video/${name.toLowerCase()}` ? 0 : 1);
   transceiver.setCodecPreferences([...codecs].sort((a, b) => rank(a) - rank(b)));
 }

@@ -5,6 +5,7 @@
 import { Emitter } from '../emitter';
 import type { Offer, ProducerId } from '../signalling/protocol';
 import type { Timers } from '../timers';
+import { wantHeaderExtensions } from './header_extensions';
 import { PathGuard, type PathTrigger } from './path_guard';
 
 interface ReceiverEvents {
@@ -89,6 +90,7 @@ export class Receiver extends Emitter<ReceiverEvents> {
     const connection = (this.#connection ??= this.#connect());
     this.#number = offer.connection;
     await connection.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
+    for (const transceiver of connection.getTransceivers()) wantHeaderExtensions(transceiver);
     await connection.setLocalDescription(await connection.createAnswer());
     if (connection !== this.#connection) return;
     this.#takeTracks(connection, offer);

@@ -2,12 +2,13 @@
 
 /** What the page is told of each frame; `at` is Unix ms with fractions, comparable between page and worker. */
 export interface EncodedFrameReport {
+  ssrc: number;
   rtpTimestamp: number;
   at: number;
 }
 
 interface EncodedFrame {
-  getMetadata(): { rtpTimestamp?: number };
+  getMetadata(): { rtpTimestamp?: number; synchronizationSource?: number };
 }
 
 interface TransformEvent extends Event {
@@ -17,11 +18,11 @@ interface TransformEvent extends Event {
 function report(): TransformStream<EncodedFrame, EncodedFrame> {
   return new TransformStream({
     transform(frame, controller) {
-      // first of all let it go: this must not add to the picture's age
+      const { rtpTimestamp, synchronizationSource: ssrc } = frame.getMetadata();
+      // let it go before it is told of: this must not add to the picture's age
       controller.enqueue(frame);
-      const { rtpTimestamp } = frame.getMetadata();
-      if (rtpTimestamp === undefined) return;
-      const message: EncodedFrameReport = { rtpTimestamp, at: performance.timeOrigin + performance.now() };
+      if (rtpTimestamp === undefined || ssrc === undefined) return;
+      const message: EncodedFrameReport = { ssrc, rtpTimestamp, at: performance.timeOrigin + performance.now() };
       self.postMessage(message);
     },
   });

@@ -158,12 +158,43 @@ export type EphemeralMessage = PointerMessage | StrokeMessage;
 /** As it comes from the server: the author is added. */
 export type ReceivedEphemeral = EphemeralMessage & { author: ParticipantId };
 
+/** Why one is not sent the best there is of a producer; `none`: one is. */
+export type DeliveryReason = 'none' | 'size' | 'hidden' | 'line' | 'publisher';
+
+export interface Delivery {
+  type: 'delivery';
+  producer: ProducerId;
+  reason: DeliveryReason;
+  /** Of the picture that is sent; 0: none is. */
+  height: number;
+}
+
+/** Which encodings of one's own producer, the lowest first, anybody watches. */
+export interface Encodings {
+  type: 'encodings';
+  producer: ProducerId;
+  active: boolean[];
+}
+
+/** How the receivers name the frames of one's own producer. */
+export interface NamingNotice {
+  type: 'naming';
+  producer: ProducerId;
+  /** The receivers' timestamp of the frame captured at `time`, Unix ms by this page's own machine. */
+  rtp_timestamp: number;
+  time: number;
+  offsets: { ssrc: number; offset: number }[];
+}
+
 export type LeaveReason = 'left' | 'timeout' | 'removed' | 'room_ended';
 
 export type Notice =
   | Offer
   | Clock
   | Barcode
+  | Delivery
+  | Encodings
+  | NamingNotice
   | ReceivedEphemeral
   | ({ type: 'operation' } & LoggedOperation)
   | { type: 'participant'; participant: Participant }
@@ -211,6 +242,8 @@ export interface PublishedSource {
   mid: string;
   source: Source;
   label: string;
+  /** Of the encodings, in pixels, the lowest first. */
+  heights?: number[];
 }
 
 /** What is asked of the server; `Connection.request` adds the `id`. */
@@ -223,6 +256,7 @@ export type Request =
   | { type: 'restart_ice' }
   | { type: 'ice_servers' }
   | { type: 'leave' }
+  | { type: 'view'; producer: ProducerId; width: number; height: number }
   | { type: 'pause'; producer: ProducerId; paused: boolean }
   | { type: 'mark'; operation: Operation }
   | { type: 'marks'; after: number }
@@ -231,6 +265,7 @@ export type Request =
 const KNOWN = new Set<string>([
   'welcome', 'pong', 'reply', 'error', 'closed', 'offer', 'clock', 'barcode', 'pointer', 'stroke', 'operation',
   'participant', 'participant_left', 'producer', 'producer_removed', 'recording',
+  'delivery', 'encodings', 'naming',
 ]);
 
 /** Read one text frame. Null for what this version does not know: a newer server may say more. */

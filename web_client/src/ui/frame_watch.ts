@@ -21,11 +21,17 @@ export function watchFrames(video: HTMLVideoElement, watch: FrameWatch): () => v
   const handleFrame = (now: number, metadata: VideoFrameCallbackMetadata): void => {
     handle = video.requestVideoFrameCallback(handleFrame);
     const { width, height, expectedDisplayTime, captureTime } = metadata;
-    const rtpTimestamp = watch.own === null ? (metadata.rtpTimestamp ?? null) : watch.own.rtpTimestampAt(captureTime ?? now);
+    const rtpTimestamp = watch.own === null ? (metadata.rtpTimestamp ?? null) : null;
     const serverNow = watch.own === null ? watch.serverNow() : null;
     // some browsers say a display time in the past; what is shown cannot be newer than now
     const shownAt = Math.max(now, expectedDisplayTime);
-    watch.frames.handleFrame({ rtpTimestamp, width, height, shownAt }, serverNow, now);
+    const frame = { rtpTimestamp, width, height, shownAt };
+    watch.frames.handleFrame(frame, serverNow, now);
+    if (watch.own !== null && captureTime !== undefined) {
+      watch.own.handleShown(captureTime, now, (name) => {
+        watch.frames.handleName(frame, name?.rtpTimestamp ?? null, name?.exact ?? false);
+      });
+    }
     if (serverNow === null || !watch.frames.expectsBarcode || now - readAt < READ_EVERY_MS) return;
     readAt = now;
     void readBarcode(video).then((frame) => {

@@ -1,11 +1,13 @@
 /** The live page's state as the components see it: follows a Session, adds what only the page knows. */
+import { UNNAMED } from '../annotation/tools';
 import type { PathState } from '../media/path_guard';
+import { layersChosen } from '../media/encodings';
 import { Publisher, type SentSource } from '../media/publisher';
 import { captureFailure, openCamera, openFieldDevice, openScreen } from '../media/devices';
 import { Receiver } from '../media/receiver';
 import { openBrowserSocket } from '../signalling/browser_socket';
 import type { ConnectionState } from '../signalling/connection';
-import type { Participant, Permission, Producer, ProducerId, Recording } from '../signalling/protocol';
+import type { Anchor, Delivery, Participant, Permission, Producer, ProducerId, Recording } from '../signalling/protocol';
 import { Session, type Announcement } from '../session';
 import { pageTimers } from '../timers';
 import { sayCode, t } from '../words/language.svelte';
@@ -33,6 +35,8 @@ export interface Capture {
 
 /** The worst first. */
 const PATH_ORDER: readonly PathState[] = ['rejoining', 'restarting', 'steady'];
+/** Frames of one's own picture that go without a name for so long cannot be drawn on. */
+const NAMELESS_MS = 1500;
 const TOAST_MS = 6000;
 const MAX_TOASTS = 4;
 
@@ -46,6 +50,8 @@ export class Live {
   producers = $state.raw<Producer[]>([]);
   recording = $state.raw<Recording | null>(null);
   tracks = $state.raw<ReadonlyMap<ProducerId, MediaStreamTrack>>(new Map());
+  /** What is said of each picture that is not sent at its best. */
+  deliveries = $state.raw<ReadonlyMap<ProducerId, Delivery>>(new Map());
   /** What one sends oneself, by the producer that it has become. */
   #ownTracks = $state.raw<ReadonlyMap<ProducerId, MediaStreamTrack>>(new Map());
   hasMicrophone = $state(false);
@@ -77,7 +83,7 @@ export class Live {
       token,
       timers: pageTimers,
       receiver: new Receiver({ connect, timers: pageTimers, isField }),
-      publisher: new Publisher({ connect, timers: pageTimers, startFrameWorker: frameWorkerStarter() }),
+      publisher: new Publisher({ connect, timers: pageTimers, startFrameWorker: frameWorkerStarter(), layers: layersChosen(localStorage) }),
     });
     this.overlay = new LiveOverlay(this.session);
     this.#listen();
@@ -118,16 +124,28 @@ export class Live {
   /** How the pen works on a picture; null where the role does not draw. */
   drawingOn(producer: ProducerId): Drawing | null {
     if (!this.may('mark')) return null;
+    const { tools } = this.session;
     const frames = this.session.frames(producer);
+    const newest = (): Anchor | null => {
+      const rtpTimestamp = frames.named?.rtpTimestamp ?? null;
+      return rtpTimestamp === null ? null : { producer, rtp_timestamp: rtpTimestamp };
+    };
     return {
-      tools: this.session.tools,
+      tools,
+      newest,
       anchor: () => {
-        const rtpTimestamp = frames.latest?.rtpTimestamp ?? null;
-        return rtpTimestamp === null ? null : { producer, rtp_timestamp: rtpTimestamp };
+        const { latest } = frames;
+        if (latest === null || latest.rtpTimestamp !== null) return newest();
+        const anchor = { producer, rtp_timestamp: UNNAMED };
+        frames.whenNamed(latest, (rtpTimestamp) => tools.handleName(anchor, rtpTimestamp));
+        return anchor;
       },
       permit: () => {
         if (this.connection.state !== 'connected') return this.#refuse(t('draw_disconnected'));
-        if ((frames.latest?.rtpTimestamp ?? null) === null) return this.#refuse(t('draw_no_frame'));
+        const { latest, named } = frames;
+        if (latest === null) return this.#refuse(t('draw_no_frame'));
+        // one's own frames are named a moment after they are shown; where that has stopped, a mark would wait for ever
+        if (named === null || latest.shownAt - named.shownAt > NAMELESS_MS) return this.#refuse(t('draw_nameless'));
         if (frames.frozenFor(performance.now()) > 0) return this.#refuse(t('draw_frozen'));
         return true;
       },
@@ -230,8 +248,11 @@ export class Live {
       this.#cancelNetworkWatch();
     });
     session.on('room', () => this.#readRoom());
+    session.on('delivery', () => (this.deliveries = new Map(session.deliveries)));
+    document.addEventListener('visibilitychange', () => session.views.handlePageHidden(document.hidden));
     session.on('tracks', () => (this.tracks = new Map(session.receiver.tracks)));
     session.on('media', () => this.#readMedia());
+    session.tools.on('unnamed', () => this.toast('alarm', t('draw_unnamed')));
     session.on('announcement', (announcement) => this.#announce(announcement));
     session.receiver.on('state', (state) => (this.receiving = state));
     for (const { guard } of [session.receiver, session.publisher]) {

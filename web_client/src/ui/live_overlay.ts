@@ -29,6 +29,10 @@ export class LiveOverlay implements OverlaySource {
     if (mine !== null && self !== null && mine.anchor.producer === producer) {
       marks.push({ mark: { ...mine }, author: self.participant, name: self.name, colour: self.colour, draft: true });
     }
+    for (const mark of self === null ? [] : tools.waiting) {
+      if (mark.anchor.producer !== producer || self === null) continue;
+      marks.push({ mark, author: self.participant, name: self.name, colour: self.colour, draft: true });
+    }
     return marks;
   }
 

@@ -6,8 +6,10 @@ import type { Anchor, ParticipantId, ProducerId } from '../signalling/protocol';
 /** How the pen works on one picture. */
 export interface Drawing {
   tools: Tools;
-  /** The frame on the glass now; null while there is none. */
+  /** The frame on the glass now; null while there is none. One's own may be `UNNAMED`: `Tools.handleName` follows. */
   anchor: () => Anchor | null;
+  /** The newest frame that has a name, for what only passes over the picture. */
+  newest: () => Anchor | null;
   /** Whether a mark may be begun; says why where it may not. */
   permit: () => boolean;
 }

@@ -5,6 +5,9 @@
  *   self, room             the participant's identity and the room's name, null before the welcome
  *   participants, producers, recording, permissions   as the server said
  *   frames                 by producer: {rtpTimestamp, frames, age, source, frozen, width, height}; age in ms or null
+ *   deliveries             by producer that one is not sent at its best: {reason, height}
+ *   layers()               what one sends: {source, rid, active, frameHeight, framesSent} of each encoding, from getStats
+ *   ownFrames              the newest frames of one's own field: {captured, name: {rtpTimestamp, exact} or null}
  *   marks                  visible marks: {mark, anchor, author, sequence}; sequence null: not yet confirmed
  *   marksDrawnOn(producer) what that picture's overlay drew last: {mark, rtp_timestamp, stale}
  *   roundTrip, receiving, publishing
@@ -64,7 +67,7 @@ export function liveProbe(live: Live): KonsilProbe {
           return [
             producer,
             {
-              rtpTimestamp: clock.latest?.rtpTimestamp ?? null,
+              rtpTimestamp: clock.named?.rtpTimestamp ?? null,
               frames: clock.frames,
               age: age?.milliseconds ?? null,
               source: age?.source ?? null,
@@ -76,6 +79,13 @@ export function liveProbe(live: Live): KonsilProbe {
         }),
       );
     },
+    get deliveries() {
+      return Object.fromEntries([...session.deliveries].map(([producer, { reason, height }]) => [producer, { reason, height }]));
+    },
+    get ownFrames() {
+      return copy(session.publisher.fieldFrames.settled);
+    },
+    layers: () => session.publisher.layers(),
     get marks() {
       return session.replica.visible.map(({ mark, author, sequence }) => ({
         mark: mark.mark,

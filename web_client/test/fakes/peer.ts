@@ -110,7 +110,14 @@ export class FakePeer extends EventTarget {
 export class FakeTransceiver {
   mid: string | null = null;
   direction: string;
-  sender: { track: MediaStreamTrack | null; replaceTrack: (track: MediaStreamTrack | null) => Promise<void> };
+  sender: {
+    track: MediaStreamTrack | null;
+    replaceTrack: (track: MediaStreamTrack | null) => Promise<void>;
+    getParameters: () => { encodings: RTCRtpEncodingParameters[] };
+    setParameters: (parameters: { encodings: RTCRtpEncodingParameters[] }) => Promise<void>;
+  };
+  /** What `setParameters` said last: which encodings are active. */
+  encodings: RTCRtpEncodingParameters[];
   receiver: { track: MediaStreamTrack; jitterBufferTarget: number | null };
 
   constructor(
@@ -120,11 +127,17 @@ export class FakeTransceiver {
   ) {
     this.direction = init.direction ?? 'recvonly';
     this.receiver = { track, jitterBufferTarget: null };
+    this.encodings = (init.sendEncodings ?? [{}]).map((encoding) => ({ ...encoding, active: encoding.active ?? true }));
     this.sender = {
       track,
       replaceTrack: (other) => {
         this.sender.track = other;
         return Promise.resolve();
+      },
+      getParameters: () => ({ encodings: structuredClone(this.encodings) }),
+      setParameters: async ({ encodings }) => {
+        await settled();
+        this.encodings = encodings;
       },
     };
   }
