@@ -31,7 +31,10 @@ def write_camera(
             luma[: round(2 * cell), : round((CELLS + 1) * cell)] = 255
             bits = [1, 0, *(number >> (15 - bit) & 1 for bit in range(16))]
             for k, bit in enumerate(bits):
-                x, y = (round((k + 0.5) * cell), round((k + 1.5) * cell)), (round(cell / 2), round(1.5 * cell))
+                x, y = (
+                    (round((k + 0.5) * cell), round((k + 1.5) * cell)),
+                    (round(cell / 2), round(1.5 * cell)),
+                )
                 luma[y[0] : y[1], x[0] : x[1]] = 255 * bit
             file.write(b"FRAME\n" + luma.tobytes() + bytes([128]) * (width * height // 2))
     return path
