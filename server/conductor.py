@@ -440,7 +440,7 @@ class Conductor:
         """Tell the publisher how the others name its frames: what its own page shows bears no RTP timestamps."""
         entry = self.router.producers[report.producer]
         offsets = {
-            encoding.ssrc: entry.identity.offsets[i]
+            int(encoding.ssrc): entry.identity.offsets[i]
             for i, encoding in enumerate(entry.encodings)
             if encoding.ssrc and i in entry.identity.offsets
         }
