@@ -17,7 +17,9 @@ A lite agent that waited for them would send into the void, so it follows: RTCP,
 that is proven, while the selected one has been quiet, selects.
 
 **Silence**: a peer that says nothing authentic for 5 s is reported as silent, and as heard when it comes back. Its
-media connection lasts on: it ends after 15 s without a check.
+media connection lasts on: it ends after 15 s without anything authentic. Browsers and FFmpeg check for consent every
+few seconds. GStreamer (libnice as webrtcbin sets it up) stops checking once it is connected, and then its reports, one
+in 5 s or so, are all that is heard of it: they count as well, and it is given the time for two of them.
 """
 
 from __future__ import annotations
@@ -43,6 +45,10 @@ SILENCE = 5.0
 #: more than what is still under way on the old path is late behind the new one.
 QUIET = 0.2
 
+#: Who has not checked for so long, seconds, but reports, is silent only after the second of these.
+NO_MORE_CHECKS = 4.0
+REPORT_SILENCE = 12.0
+
 #: Seconds that a peer has for its first check after its description is known.
 CONNECT_TIMEOUT = 30.0
 
@@ -63,7 +69,7 @@ class AddressValidated:
 
 @dataclass(frozen=True, slots=True)
 class IceFailed:
-    """No authenticated check came in time."""
+    """Nothing authentic came in time."""
 
     reason: str
 
@@ -98,6 +104,7 @@ class IceLite:
         self._silent_at: float | None = None
         self._silent = False
         self._selected_heard = 0.0
+        self._last_check = 0.0
         self._deadline: float | None = None
         self._addresses: dict[Address, bool] = {}
         self._selected: Address | None = None
@@ -130,7 +137,9 @@ class IceLite:
 
     def heard(self, address: Address, now: float) -> None:
         """Note that the peer sent something authentic that is no check, and from where."""
-        self._alive(now)
+        self._alive(now, REPORT_SILENCE if now - self._last_check > NO_MORE_CHECKS else SILENCE)
+        if self._deadline is not None and self._addresses:
+            self._deadline = max(self._deadline, now + self._idle_timeout)
         if address == self._selected:
             self._selected_heard = now
         elif (
@@ -139,9 +148,9 @@ class IceLite:
             self._select(address, now)
             self._events.append(AddressValidated(address, selected=True))
 
-    def _alive(self, now: float) -> None:
+    def _alive(self, now: float, patience: float) -> None:
         if self._silent_at is not None:
-            self._silent_at = now + SILENCE
+            self._silent_at = now + patience
         if self._silent:
             self._silent = False
             self._events.append(PeerSilent(silent=False))
@@ -210,7 +219,8 @@ class IceLite:
             self._selected_heard = now
         if self._silent_at is None:
             self._silent_at = now + SILENCE
-        self._alive(now)
+        self._alive(now, SILENCE)
+        self._last_check = now
         self._events.append(AddressValidated(address, address == self._selected))
         # the most recently heard address is the last one
         self._addresses.pop(address, None)
@@ -243,7 +253,7 @@ class IceLite:
         if self._deadline is not None and now >= self._deadline:
             self._failed = True
             heard = "The peer fell silent" if self._addresses else "The peer never reached this server"
-            self._events.append(IceFailed(f"{heard}: no connectivity check came in time."))
+            self._events.append(IceFailed(f"{heard}: nothing of it came in time."))
 
     def next_event(self) -> IceEvent | None:
         """Take an event."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from media.plane import Address
 from media.transport.ice_client import IceClient
 from media.transport.ice_lite import (
+    CONNECT_TIMEOUT,
     IDLE_TIMEOUT,
     QUIET,
+    REPORT_SILENCE,
     SILENCE,
     AddressValidated,
     IceEvent,
@@ -218,10 +220,38 @@ def test_control_packets_are_signs_of_life_too() -> None:
     assert agent.next_event() == PeerSilent(silent=True)
     agent.heard(MOBILE, 10.0)
     assert agent.next_event() == PeerSilent(silent=False)
-    # but the connection lasts by checks alone (RFC 7675)
+    # the connection lasts by them too
     agent.handle_timer(1.0 + IDLE_TIMEOUT)
-    events = [agent.next_event(), agent.next_event()]
-    assert any(isinstance(event, IceFailed) for event in events)
+    assert agent.next_event() is None
+    assert agent.get_timer() == 10.0 + REPORT_SILENCE
+    agent.handle_timer(10.0 + IDLE_TIMEOUT)
+    assert agent.next_event() == PeerSilent(silent=True)
+    assert isinstance(agent.next_event(), IceFailed)
+
+
+def test_who_checks_no_more_but_reports_is_neither_silent_nor_gone() -> None:
+    """GStreamer: libnice stops checking once it is connected, and a report comes every 5 s, give or take half."""
+    agent = IceLite("lite", "p" * 32)
+    agent.start("peer", 0.0)
+    agent.receive_datagram(check("lite:peer", "p" * 32, nominate=True), MOBILE, 1.0)
+    agent.next_event()
+    for report in (4.5, 12.0, 17.0, 24.5, 32.0, 37.0, 44.5):
+        while (timer := agent.get_timer()) is not None and timer < report:
+            agent.handle_timer(timer)
+        agent.heard(MOBILE, report)
+        events = list(iter(agent.next_event, None))
+        # until it has shown its ways it may be taken for silent once
+        assert report < 13 or events == []
+    agent.handle_timer(44.5 + IDLE_TIMEOUT)
+    assert IceFailed in {type(event) for event in iter(agent.next_event, None)}
+
+
+def test_who_was_never_heard_is_not_kept_by_reports() -> None:
+    agent = IceLite("lite", "p" * 32)
+    agent.start("peer", 0.0)
+    agent.heard(MOBILE, 29.0)
+    agent.handle_timer(CONNECT_TIMEOUT)
+    assert isinstance(agent.next_event(), IceFailed)
 
 
 def on_two_lines() -> IceLite:
