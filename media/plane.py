@@ -109,7 +109,7 @@ class EventKind(IntEnum):
 
     STUN = 0  # data: the datagram; transport is 0 from an address not (yet) validated
     DTLS = 1  # data: the datagram, from a validated address of this transport
-    RTCP = 2  # data: the compound packet, decrypted. NACKs in it are answered already
+    RTCP = 2  # data: the compound packet, decrypted. NACKs in it are answered; what is only FEEDBACK is not told here
     UNKNOWN_SSRC = 3  # subject: the SSRC; data: header and extensions, decrypted; at most 1 an SSRC in 100 ms
     KEY_FRAME_WANTED = (
         4  # subject: the producer; data: 1 byte, the encoding: a consumer lost what the history no

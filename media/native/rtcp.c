@@ -4,6 +4,7 @@
 
 #include "plane.h"
 
+#define RECEIVER_REPORT 201
 #define TRANSPORT_FEEDBACK 205
 #define GENERIC_NACK 1
 #define TRANSPORT_WIDE 15
@@ -50,16 +51,23 @@ void receive_rtcp(struct plane *plane, struct transport *transport, uint8_t *dat
         return;
     }
     plane->sending_time = realtime_ns();
+    bool wide = false, more = false; /* than such feedback, and the empty report that stands before it */
     for (size_t at = 0; at < size;) {
         size_t length = 4 * ((size_t)read_16(data + at + 2) + 1);
-        if (data[at + 1] == TRANSPORT_FEEDBACK && (data[at] & 31) == GENERIC_NACK)
-            answer_nack(plane, transport, data + at, length);
-        else if (data[at + 1] == TRANSPORT_FEEDBACK && (data[at] & 31) == TRANSPORT_WIDE)
+        if (data[at + 1] == TRANSPORT_FEEDBACK && (data[at] & 31) == TRANSPORT_WIDE) {
             sent_join(plane, transport, data + at, length, time);
+            wide = true;
+        } else {
+            if (data[at + 1] == TRANSPORT_FEEDBACK && (data[at] & 31) == GENERIC_NACK)
+                answer_nack(plane, transport, data + at, length);
+            more = more || data[at + 1] != RECEIVER_REPORT || (data[at] & 31) != 0;
+        }
         at += length;
     }
     send_batch(plane);
-    post_event(plane, EVENT_RTCP, transport, address, time, 0, data, size);
+    /* it comes by the hundred a second, and was told as an event of its own */
+    if (more || !wide)
+        post_event(plane, EVENT_RTCP, transport, address, time, 0, data, size);
 }
 
 bool send_rtcp(struct plane *plane, struct transport *transport, const uint8_t *data, size_t size)

@@ -27,7 +27,14 @@ from ..plane import (
 )
 from ..rtp.feedback import GENERIC_NACK, TRANSPORT_WIDE, GenericNack, parse_feedback
 from ..rtp.packet import RtpError, RtpPacket, measure_header
-from ..rtp.rtcp import TRANSPORT_FEEDBACK, ReceiverReport, RtcpError, build_compound, split_compound
+from ..rtp.rtcp import (
+    RECEIVER_REPORT,
+    TRANSPORT_FEEDBACK,
+    ReceiverReport,
+    RtcpError,
+    build_compound,
+    split_compound,
+)
 from . import srtp
 from .classify import MAX_DATAGRAM, Kind, classify, header_length
 from .delivery import OWN_SSRC, Delivery
@@ -389,10 +396,13 @@ class ReferencePlane(Delivery):
         except RtcpError:
             self._drop(Drop.MALFORMED)
             return
+        wide = more = False
         for packet_type, fmt, body in packets:
             if packet_type == TRANSPORT_FEEDBACK and fmt == TRANSPORT_WIDE:
                 self._receive_feedback(peer, body[8:], time)
+                wide = True
                 continue
+            more = more or packet_type != RECEIVER_REPORT or fmt != 0
             # a NACK of nothing is not the plane's to judge
             if packet_type != TRANSPORT_FEEDBACK or fmt != GENERIC_NACK or len(body) < 12:
                 continue
@@ -402,7 +412,9 @@ class ReferencePlane(Delivery):
             if consumer is not None:
                 for number in nack.lost:
                     self._repeat(consumer, number)
-        self._events.put(PlaneEvent(EventKind.RTCP, peer.id, address, time, 0, compound))
+        # feedback comes by the hundred a second, and was told as an event of its own
+        if more or not wide:
+            self._events.put(PlaneEvent(EventKind.RTCP, peer.id, address, time, 0, compound))
 
     def _repeat(self, consumer: Consumer, sequence_number: int) -> None:
         producer = self._producer(consumer.spec.producer)
