@@ -187,6 +187,8 @@ void fan_out(struct plane *plane)
         for (int i = 0; i < encoding->pending_count; i++)
             encoding->pending[i]->pending = false;
         encoding->pending_count = 0;
+        encoding->dealt = encoding->newest;
+        encoding->dealt_any = true;
     }
     send_batch(plane);
 }

@@ -160,8 +160,10 @@ static struct packet *hold(struct plane *plane, struct encoding *encoding, const
     note_capture_time(encoding, packet);
     packet->pending = true;
     if (encoding->pending_count == 0) {
-        encoding->next_pending = plane->pending;
-        plane->pending = encoding;
+        /* first come, first served: what is left of the old encoding's picture goes before the new one's */
+        encoding->next_pending = NULL;
+        *(plane->pending == NULL ? &plane->pending : &plane->last_pending->next_pending) = encoding;
+        plane->last_pending = encoding;
     }
     encoding->pending[encoding->pending_count++] = packet;
     return packet;

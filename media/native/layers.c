@@ -13,6 +13,7 @@
 #define PATIENCE (30 * MILLISECOND) /* how long a picture is held back at first, and at most */
 #define MAX_PATIENCE (120 * MILLISECOND)
 #define ALIVE (200 * MILLISECOND)          /* an encoding that has been silent for longer is not waited for */
+#define MAX_PARAMETER_SETS 8 /* packets before the picture itself in which they may be */
 #define LAYER_PATIENCE (500 * MILLISECOND) /* then a key frame is asked for */
 
 static bool newer(uint32_t timestamp, uint32_t than)
@@ -263,7 +264,12 @@ static void deal_late(struct plane *plane, struct consumer *consumer, const stru
         return;
     }
     uint64_t out = run->first_out + (packet->sequence - run->first_in);
-    if (packet->place.targets >> run->target & 1) {
+    const struct selection *selection = &consumer->selection;
+    /* what was taken for one of the key frame's first packets may be of the picture before */
+    bool foreign = selection->encoding == encoding->index && selection->life == encoding->life &&
+                   packet->sequence >= selection->first && packet->sequence < selection->began &&
+                   canonical(packet) != selection->began_timestamp;
+    if (!foreign && packet->place.targets >> run->target & 1) {
         offer(plane, consumer, packet, out, SENDING_FIRST);
     } else {
         drop(plane, DROP_LAYER);
@@ -307,7 +313,7 @@ static bool hold(struct plane *plane, struct consumer *consumer, const struct pa
     if (!other->offset_known || !other->started ||
         packet->arrival - (int64_t)counted((counter *)&other->last_arrival) > ALIVE ||
         (selection->sent && !newer(timestamp, selection->newest)) ||
-        !newer(timestamp, other->newest + other->timestamp_offset))
+        (other->dealt_any && !newer(timestamp, other->dealt + other->timestamp_offset)))
         return false;
     selection->holding = true;
     selection->hold_until = plane->now + selection->patience;
@@ -340,7 +346,25 @@ static bool may_begin(struct plane *plane, struct consumer *consumer, struct enc
     return false;
 }
 
-static void begin(struct plane *plane, struct consumer *consumer, struct encoding *encoding, struct packet *packet)
+/* The first number that may be of a key frame: of H.264 and H.265, parameter sets may be on their way. */
+static uint64_t beginning(const struct encoding *encoding, const struct packet *packet)
+{
+    enum codec codec = encoding->producer->codec;
+    uint64_t first = packet->sequence;
+    if (codec != CODEC_H264 && codec != CODEC_H265)
+        return first;
+    for (int i = 1; i < MAX_PARAMETER_SETS && first > 0; i++) {
+        const struct packet *before = history_find(&encoding->history, first - 1);
+        if (before == NULL ? history_received(&encoding->history, first - 1)
+                           : before->timestamp != packet->timestamp)
+            break;
+        first--;
+    }
+    return first;
+}
+
+/* Begin to send an encoding; return its first number that was dealt with. */
+static uint64_t begin(struct plane *plane, struct consumer *consumer, struct encoding *encoding, struct packet *packet)
 {
     struct selection *selection = &consumer->selection;
     uint32_t before = canonical(packet) - 1;
@@ -357,15 +381,17 @@ static void begin(struct plane *plane, struct consumer *consumer, struct encodin
     selection->target = 0;
     name_after(selection, packet);
     set_kind(consumer, encoding, false);
-    numbering_begin(&selection->numbering, packet->sequence);
-    deal_next(plane, consumer, encoding, packet);
-    /* what overtook the beginning */
-    uint64_t highest = counted(&encoding->highest);
-    for (uint64_t number = packet->sequence + 1; number <= highest; number++) {
-        struct packet *follower = history_find(&encoding->history, number);
-        if (follower != NULL && !follower->pending)
-            deal_next(plane, consumer, encoding, follower);
+    selection->began = packet->sequence;
+    selection->began_timestamp = canonical(packet);
+    uint64_t first = selection->first = beginning(encoding, packet), highest = counted(&encoding->highest);
+    numbering_begin(&selection->numbering, first);
+    /* with what overtook the beginning */
+    for (uint64_t number = first; number <= highest; number++) {
+        struct packet *other = history_find(&encoding->history, number);
+        if (other != NULL && (other == packet || !other->pending))
+            deal_next(plane, consumer, encoding, other);
     }
+    return first;
 }
 
 static void deal(struct plane *plane, struct consumer *consumer, struct encoding *encoding, int index)
@@ -380,11 +406,11 @@ static void deal(struct plane *plane, struct consumer *consumer, struct encoding
         return;
     }
     if (may_begin(plane, consumer, encoding, packet)) {
-        begin(plane, consumer, encoding, packet);
+        uint64_t first = begin(plane, consumer, encoding, packet);
         /* what overtook the beginning in this batch */
         for (int i = 0; i < index; i++) {
             struct packet *earlier = encoding->pending[i];
-            if (earlier->sequence <= packet->sequence)
+            if (earlier->sequence < first)
                 continue;
             if ((int64_t)earlier->sequence > selection->numbering.seen)
                 deal_next(plane, consumer, encoding, earlier);

@@ -195,7 +195,7 @@ static void begin_anew(struct encoding *encoding)
     memset(encoding->structures, 0, sizeof encoding->structures);
     encoding->life++;
     encoding->active = ALL_TARGETS;
-    encoding->started = encoding->seen_transit = encoding->seen_key_frame = false;
+    encoding->started = encoding->dealt_any = encoding->seen_transit = encoding->seen_key_frame = false;
     encoding->missing_count = 0;
     note(&encoding->frames, 0);
     encoding->offset_known = encoding->producer->encoding_count == 1;

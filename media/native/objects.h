@@ -123,7 +123,8 @@ struct encoding {
 
     struct dependency_structure structures[2]; /* the newest and the one before */
     uint32_t active;                           /* decode targets that are being sent */
-    uint32_t newest;                           /* timestamp */
+    bool dealt_any;
+    uint32_t newest, dealt;                    /* timestamps: that came, that consumers were dealt */
     uint16_t layers_seen, layers_before;       /* in this second, in the one before; bits of the grid */
     int64_t layers_since;
     uint8_t top_spatial, top_temporal;
@@ -183,6 +184,9 @@ struct selection {
     bool holding;           /* pictures, until then */
     int64_t hold_until, patience;
     int64_t wanted_at;      /* 0: what is wanted is being sent */
+
+    uint64_t first, began;    /* from the first on numbers may be of the key frame; the one at which it was known */
+    uint32_t began_timestamp; /* canonical */
 
     uint8_t target;
     uint32_t covered;

@@ -160,7 +160,7 @@ struct plane {
     struct transport *transports;
     struct producer *injected;
     struct address_table addresses;
-    struct encoding *pending; /* encodings with packets to fan out */
+    struct encoding *pending, *last_pending; /* encodings with packets to fan out */
     int64_t hold_timer;       /* monotonic ns; INT64_MAX: no picture is held back */
     int64_t nack_timer;       /* monotonic ns; INT64_MAX: nothing is missing */
     int64_t feedback_timer, pacer_timer, probe_timer;

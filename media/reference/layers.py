@@ -30,6 +30,9 @@ MAX_PATIENCE_NS = 120 * _MS
 #: An encoding that has not sent for so long is not waited for.
 ALIVE_NS = 200 * _MS
 
+#: Packets before the picture itself in which its parameter sets may be.
+MAX_PARAMETER_SETS = 8
+
 #: When layers that are wanted have not begun for so long, a key frame is asked for.
 LAYER_PATIENCE_NS = 500 * _MS
 
@@ -85,6 +88,7 @@ class Selection:
         self._picture: int | None = None
         self._frame_sent = True
         self._unnamed = False
+        self._began: tuple[range, int] | None = None  # numbers that may be of the key frame, its timestamp
         self._patience = PATIENCE_NS
         self._wanted_at: int | None = None
 
@@ -187,14 +191,29 @@ class Selection:
         self._naming = self._names.after(encoding, held.place)
         self._frame = self._picture = None
         self._covered = ALL
-        self.numbering.begin(held.sequence)
-        deals.append(self._next(held, encoding, now))
-        # what overtook the beginning
-        for number in range(held.sequence + 1, encoding.highest + 1):
-            follower = encoding.history.held(number)
-            if follower is not None:
-                deals.append(self._next(follower, encoding, now))
+        first = self._beginning(held, encoding)
+        self._began = (range(first, held.sequence), timestamp)
+        self.numbering.begin(first)
+        # with what overtook the beginning
+        for number in range(first, encoding.highest + 1):
+            other = encoding.history.held(number)
+            if other is not None:
+                deals.append(self._next(other, encoding, now))
         return deals
+
+    def _beginning(self, held: HeldPacket, encoding: Encoding) -> int:
+        """Find the first number that may be of a key frame: of H.264 and H.265, parameter sets may be on their way."""
+        first = held.sequence
+        if self._producer.spec.codec not in (Codec.H264, Codec.H265):
+            return first
+        for number in range(first - 1, max(first - MAX_PARAMETER_SETS, -1), -1):
+            before = encoding.history.held(number)
+            if before is None and encoding.history.received(number):
+                break
+            if before is not None and before.packet.timestamp != held.packet.timestamp:
+                break
+            first = number
+        return first
 
     def _hold(self, held: HeldPacket, encoding: Encoding, now: int) -> bool:
         if self.wanted.encoding == self.encoding:
@@ -237,10 +256,20 @@ class Selection:
     def _late(self, held: HeldPacket, encoding: Encoding) -> Deal:
         run = self.numbering.find(encoding.index, encoding.life, held.sequence)
         if run is not None:
-            return Deal(held, run.out(held.sequence), filler=not held.place.targets >> run.target & 1)
+            foreign = self._foreign(held, encoding)
+            return Deal(
+                held, run.out(held.sequence), filler=foreign or not held.place.targets >> run.target & 1
+            )
         if self.encoding not in (None, encoding.index):
             return Deal(held, Drop.LAYER)
         return Deal(held, Drop.AWAITING_KEY_FRAME if self._producer.is_video else Drop.TOO_OLD)
+
+    def _foreign(self, held: HeldPacket, encoding: Encoding) -> bool:
+        """Tell whether a packet that was taken for one of the key frame's first is of the picture before."""
+        if (self.encoding, self._life) != (encoding.index, encoding.life) or self._began is None:
+            return False
+        first, timestamp = self._began
+        return held.sequence in first and encoding.canonical(held) != timestamp
 
     # -- layers within an encoding
 
