@@ -13,8 +13,9 @@ NPM = cd web_client && PATH="$(NODE)/bin:$$PATH" NODE_OPTIONS=--use-system-ca no
 NATIVE_SOURCES := $(wildcard media/native/*.c media/native/*.h) setup.py
 WEB_SOURCES := $(shell find web_client -path web_client/node_modules -prune -o -path web_client/dist -prune -o -type f -print)
 KONSIL_FLAGS ?=
+EXECUTIONS ?= 100000
 
-.PHONY: run test test-python test-web lint types bench load debug clean setup setup-test lock
+.PHONY: run test test-python test-web lint types bench load debug fuzz clean setup setup-test lock
 
 run: setup ## set-up, server and a demo consultation on embedded defaults
 	$(BIN)/python -m server demo $(KONSIL_FLAGS)
@@ -41,10 +42,14 @@ bench: setup ## packets a CPU second of the plane, beside bare sendmmsg in the s
 load: setup ## 1 x 4K to 15 experts, one verdict
 	$(BIN)/python -m loadtests room --experts 15 --fields 1 --bitrate 20M --seconds 15
 
-debug: setup ## the plane with its leak counters; the next `make` builds the fast one again
+debug: setup ## the plane with leak counters, address and undefined-behaviour sanitizers, and its tests; the next `make` builds the fast one
 	KONSIL_DEBUG=1 $(BIN)/python setup.py -q build_ext --inplace --force
 	@rm -f build/stamps/native
-	$(BIN)/python -m pytest tests/media
+	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0:handle_segv=1 $(BIN)/python -m pytest tests/media/native tests/media/transport $(PYTEST_FLAGS)
+
+fuzz: setup-test ## every parser for long: FUZZ=TARGET EXECUTIONS=10000000; with clang and atheris guided by coverage
+	$(BIN)/python -m tests.fuzz $(FUZZ) --executions $(EXECUTIONS)
 
 clean: ## everything that was generated, except the virtual environment and recordings
 	rm -rf build web_client/dist web_client/node_modules media/native/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,6 +15,8 @@ if {"bdist_wheel", "sdist", "install"} & set(sys.argv):
 
 NATIVE = Path("media/native")
 DEBUG = os.environ.get("KONSIL_DEBUG") == "1"
+# the interpreter must then be started with libasan preloaded: `make debug` does so
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
 
 setup(
     ext_modules=[
@@ -28,9 +30,9 @@ setup(
                 "-Wextra",
                 "-Werror=implicit-function-declaration",
                 "-pthread",
-                *(["-O1", "-g", "-UNDEBUG", "-DKONSIL_DEBUG=1"] if DEBUG else ["-O3", "-g1"]),
+                *(["-O1", "-g", "-UNDEBUG", "-DKONSIL_DEBUG=1", *SANITIZERS] if DEBUG else ["-O3", "-g1"]),
             ],
-            extra_link_args=["-pthread"],
+            extra_link_args=["-pthread", *(SANITIZERS if DEBUG else [])],
         )
     ],
     options={"build": {"build_base": "build/native"}},

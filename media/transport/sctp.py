@@ -7,7 +7,6 @@ Private names used, each with a contract test: `_handle_data`, `_send_chunk`, `_
 from __future__ import annotations
 
 import logging
-import struct
 from collections.abc import Callable
 
 from aiortc.rtcdatachannel import RTCDataChannel, RTCDataChannelParameters
@@ -23,12 +22,11 @@ from OpenSSL import SSL
 
 from ..sdp.parameters import MAX_MESSAGE_SIZE, SCTP_PORT
 from .dtls import Dtls
-from .sctp_guard import is_sound
+from .sctp_guard import is_sound, is_sound_open, is_utf8
 
 logger = logging.getLogger(__name__)
 
 MAX_CHANNELS = 16
-MAX_LABEL = 64
 
 #: Chunks that wait for missing ones, in one stream and in all: 64 KiB are 57 chunks.
 MAX_WAITING = 512
@@ -36,7 +34,7 @@ MAX_WAITING = 512
 #: Bytes that may wait to be sent on a channel; what comes on top is refused.
 MAX_BUFFERED = 256 * 1024
 
-_OPEN, _ACK = 3, 2
+_ACK = 2
 
 MessageCallback = Callable[[str, str | bytes], None]
 
@@ -82,7 +80,7 @@ class _SctpTransport(RTCSctpTransport):  # type: ignore[misc]
         if pp_id == WEBRTC_DCEP:
             acceptable = self._is_acceptable_control(stream_id, data)
         else:
-            acceptable = len(data) <= MAX_MESSAGE_SIZE and (pp_id != WEBRTC_STRING or _is_utf8(data))
+            acceptable = len(data) <= MAX_MESSAGE_SIZE and (pp_id != WEBRTC_STRING or is_utf8(data))
         if not acceptable:
             self.refused += 1
             return
@@ -91,26 +89,8 @@ class _SctpTransport(RTCSctpTransport):  # type: ignore[misc]
     def _is_acceptable_control(self, stream_id: int, data: bytes) -> bool:
         if data[:1] == bytes([_ACK]):
             return stream_id in self._data_channels
-        if data[:1] != bytes([_OPEN]) or len(data) < 12:
-            return False
-        label, protocol = struct.unpack_from("!HH", data, 8)
-        return (
-            len(data) == 12 + label + protocol
-            and label <= MAX_LABEL
-            and protocol <= MAX_LABEL
-            and _is_utf8(data[12 : 12 + label])
-            and _is_utf8(data[12 + label :])
-            and stream_id not in self._data_channels
-            and len(self._data_channels) < MAX_CHANNELS
-        )
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+        free = stream_id not in self._data_channels and len(self._data_channels) < MAX_CHANNELS
+        return free and is_sound_open(data)
 
 
 class DataChannels:

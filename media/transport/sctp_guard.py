@@ -33,6 +33,12 @@ MAX_GAP_SPAN = 4096
 MAX_STREAM = 1024
 
 
+#: Bytes of a data channel's label, and of its protocol.
+MAX_LABEL = 64
+
+_OPEN = 3
+
+
 def is_sound(packet: bytes) -> bool:
     """Tell whether every length in the packet is true and nothing in it asks for unreasonable work."""
     at = _COMMON_HEADER
@@ -80,4 +86,27 @@ def _is_sound_sack(body: bytes) -> bool:
         if not last < start <= end <= MAX_GAP_SPAN:
             return False
         last = end
+    return True
+
+
+def is_sound_open(message: bytes) -> bool:
+    """Tell whether a DATA_CHANNEL_OPEN (RFC 8832, section 5.1) is as long as it says, and its words are words."""
+    if message[:1] != bytes([_OPEN]) or len(message) < 12:
+        return False
+    label, protocol = struct.unpack_from("!HH", message, 8)
+    return (
+        len(message) == 12 + label + protocol
+        and label <= MAX_LABEL
+        and protocol <= MAX_LABEL
+        and is_utf8(message[12 : 12 + label])
+        and is_utf8(message[12 + label :])
+    )
+
+
+def is_utf8(data: bytes) -> bool:
+    """Tell whether bytes are text."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
     return True

@@ -12,7 +12,8 @@ from google_crc32c import value as crc32c
 
 from media.plane import Address, Drop
 from media.transport import Endpoint, TransportState
-from media.transport.sctp import MAX_CHANNELS, MAX_LABEL, MAX_WAITING
+from media.transport.sctp import MAX_CHANNELS, MAX_WAITING
+from media.transport.sctp_guard import MAX_LABEL
 from media.transport.stun import Attribute, Message, MessageClass
 from tests.helpers.udp_peers import Heard, until
 

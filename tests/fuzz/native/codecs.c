@@ -1,0 +1,33 @@
+/* What the plane peeks at in payloads: the beginning of a key frame, layers and names of a picture. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plane.h"
+#include "target.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 1 || size > 1 + MAX_DATAGRAM)
+        return 0;
+    enum codec codec = (enum codec)(data[0] % CODECS);
+    /* a copy of exactly this size, so that a byte too far is noticed */
+    size_t length = size - 1;
+    uint8_t *payload = malloc(length > 0 ? length : 1);
+    memcpy(payload, data + 1, length);
+    starts_key_frame(codec, payload, length);
+
+    static struct producer producer;
+    memset(&producer, 0, sizeof producer);
+    producer.codec = codec;
+    struct encoding *encoding = &producer.encodings[0];
+    encoding->producer = &producer;
+    struct layout layout = {.size = (uint16_t)length};
+    struct place place = {0};
+    place_find(encoding, payload, &layout, &place);
+    struct naming naming = {0};
+    memcpy(&naming, data, size < sizeof naming ? size : sizeof naming);
+    place_rename(&place, &naming, payload);
+    free(payload);
+    return 0;
+}
