@@ -58,7 +58,8 @@ static void queue(struct plane *plane, struct outgoing outgoing)
     plane->queue[plane->queued++] = outgoing;
     if (outgoing.consumer->extension_ids[EXTENSION_TRANSPORT_WIDE] != 0)
         sent_put(plane, transport, outgoing.size);
-    if (transport->pacer != NULL)
+    /* a probe is more than the rate allows: what waits does not pay for its filling */
+    if (transport->pacer != NULL && outgoing.kind != SENDING_FILLING && outgoing.kind != SENDING_PADDING)
         pacer_spend(plane, transport->pacer, outgoing.size);
     if (transport->probe.cluster != 0)
         probe_spend(&transport->probe, outgoing.size);

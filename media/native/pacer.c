@@ -161,6 +161,17 @@ static void send_waiting(struct plane *plane, struct pacer *pacer, struct waitin
     forward(plane, waiting.consumer, packet, waiting.out, kind);
 }
 
+bool pacer_send_next(struct plane *plane, struct pacer *pacer)
+{
+    if (pacer->repeats.count > 0)
+        send_waiting(plane, pacer, &pacer->repeats, SENDING_REPEAT);
+    else if (pacer->video.count > 0)
+        send_waiting(plane, pacer, &pacer->video, SENDING_LATER);
+    else
+        return false;
+    return true;
+}
+
 /* Send what may leave by now; drop what waited too long. */
 static void drain(struct plane *plane, struct pacer *pacer)
 {
@@ -170,13 +181,7 @@ static void drain(struct plane *plane, struct pacer *pacer)
     }
     while (overdue(plane, &pacer->video))
         overflow(plane, nth(&pacer->video, 0)->consumer);
-    while (pacer->rate == 0 || pacer->free_at <= plane->now) {
-        if (pacer->repeats.count > 0)
-            send_waiting(plane, pacer, &pacer->repeats, SENDING_REPEAT);
-        else if (pacer->video.count > 0)
-            send_waiting(plane, pacer, &pacer->video, SENDING_LATER);
-        else
-            break;
+    while ((pacer->rate == 0 || pacer->free_at <= plane->now) && pacer_send_next(plane, pacer)) {
     }
 }
 

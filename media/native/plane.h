@@ -305,6 +305,7 @@ void pacer_set_rate(struct plane *plane, struct pacer *pacer, int64_t rate);
 void pacer_spend(struct plane *plane, struct pacer *pacer, int size);
 void pacer_discard(struct plane *plane, struct consumer *consumer, enum drop reason);
 void pacer_forget(struct consumer *consumer);
+bool pacer_send_next(struct plane *plane, struct pacer *pacer); /* whatever the rate; false: nothing waits */
 void pacer_unlist(struct plane *plane, struct pacer *pacer);
 void pacer_run(struct plane *plane);
 

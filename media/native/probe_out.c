@@ -1,5 +1,5 @@
 /* A probe under way on a transport: more than there is to send, at a rate, to see whether it arrives. What is
- * lacking is filled with repeats of what was sent last, or with padding where nothing is being sent. */
+ * lacking is filled with what waits in the pacer, with repeats of what was sent last, or with padding where nothing is being sent. */
 
 #include <string.h>
 
@@ -36,6 +36,9 @@ static bool send_filling(struct plane *plane, struct transport *transport)
     struct consumer *silent = NULL, *sending = NULL;
     if (!sendable(plane, transport, 1))
         return false;
+    /* what waits for its turn is the best filling */
+    if (transport->sent != NULL && transport->pacer != NULL && pacer_send_next(plane, transport->pacer))
+        return true;
     for (struct consumer *consumer = transport->consumers; consumer != NULL; consumer = consumer->next_of_transport) {
         if (!able(consumer))
             continue;

@@ -97,15 +97,22 @@ class Delivery(Members):
             self._drop(Drop.PACER_FULL)
         while pacer.video and pacer.video[0].overdue(self._now):
             self._overflow(pacer.video[0])
-        while pacer.free(self._now) and (waiting := pacer.next()) is not None:
-            self._forward(
-                waiting.producer,
-                waiting.consumer,
-                waiting.held,
-                waiting.out,
-                repeat=waiting.repeat,
-                waited=True,
-            )
+        while pacer.free(self._now) and self._send_next(peer) is not None:
+            pass
+
+    def _send_next(self, peer: Transport) -> bool | None:
+        """Send who waits first, whatever the rate; None: nobody waits."""
+        waiting = peer.pacer.next()
+        if waiting is None:
+            return None
+        return self._forward(
+            waiting.producer,
+            waiting.consumer,
+            waiting.held,
+            waiting.out,
+            repeat=waiting.repeat,
+            waited=True,
+        )
 
     def _overflow(self, oldest: Waiting) -> None:
         """Give up what waits of a consumer's video: it begins anew at a key frame."""
@@ -136,6 +143,9 @@ class Delivery(Members):
             for consumer in peer.consumers.values()
             if consumer.spec.rtx_ssrc and consumer.spec.extensions[Extension.TRANSPORT_WIDE]
         ]
+        # what waits for its turn is the best filling
+        if able and (sent := self._send_next(peer)) is not None:
+            return sent
         sending = [consumer for consumer in able if consumer.sending]
         for consumer in sending:
             probe.turn += 1
@@ -154,7 +164,7 @@ class Delivery(Members):
             extensions=self._sending_extensions(peer, consumer),
             padding=PADDING,
         )
-        size = self._send_plain(peer, consumer, bytes(packet))
+        size = self._send_plain(peer, consumer, bytes(packet), filling=True)
         peer.counts.padding_packets += bool(size)
         peer.counts.padding_bytes += size
         return bool(size)
@@ -186,7 +196,7 @@ class Delivery(Members):
         }
         return {identifier: value for identifier, value in values.items() if identifier}
 
-    def _send_plain(self, peer: Transport, consumer: Consumer, plain: bytes) -> int:
+    def _send_plain(self, peer: Transport, consumer: Consumer, plain: bytes, *, filling: bool = False) -> int:
         """Protect and send a packet that is none of the producer's; give its size, 0 if it did not leave."""
         protected = srtp.protect(peer.send, plain) if peer.send is not None else Drop.NO_KEYS
         if not isinstance(protected, Drop) and len(protected) > MAX_DATAGRAM:
@@ -196,15 +206,16 @@ class Delivery(Members):
             return 0
         if not self._send(peer, protected):
             return 0
-        self._left(peer, consumer, len(protected))
+        self._left(peer, consumer, len(protected), filling=filling)
         return len(protected)
 
-    def _left(self, peer: Transport, consumer: Consumer, size: int) -> None:
-        """Book an RTP packet that left."""
+    def _left(self, peer: Transport, consumer: Consumer, size: int, *, filling: bool = False) -> None:
+        """Book an RTP packet that left; what waits does not pay for a probe's filling."""
         self._packets_out += 1
         peer.counts.packets_out += 1
         peer.counts.bytes_out += size
-        peer.pacer.spend(size, self._now)
+        if not filling:
+            peer.pacer.spend(size, self._now)
         if consumer.spec.extensions[Extension.TRANSPORT_WIDE]:
             peer.sent.put(size, self._now, peer.probe.cluster if peer.probe is not None else 0)
         if peer.probe is not None:

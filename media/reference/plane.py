@@ -376,7 +376,7 @@ class ReferencePlane(Delivery):
             return False
         if not self._send(peer, protected):
             return False
-        self._left(peer, consumer, len(protected))
+        self._left(peer, consumer, len(protected), filling=filling)
         if filling:
             peer.counts.padding_packets += 1
             peer.counts.padding_bytes += len(protected)

@@ -5,7 +5,7 @@ from tests.helpers.rtp_harness import PlaneHarness
 from tests.helpers.rtp_stream import Stream, View, ids
 
 from .feedback_from_subscribers import WIDE, answer, groups, numbers, watch
-from .pacing import transport
+from .pacing import send_key_frame, transport
 
 #: What ten packets' worth of a probe are.
 PROBE_BYTES = 10 * 1200
@@ -90,6 +90,29 @@ class Probing:
         harness.plane.set_pacing(view.peer.transport, 10_000)
         harness.plane.probe(view.peer.transport, 1, 10_000_000, 10)
         harness.until(lambda: transport(view).padding_bytes >= PROBE_BYTES)
+
+    def test_what_is_sent_does_not_pay_for_a_probe(self, harness: PlaneHarness) -> None:
+        stream = Stream(harness)
+        view = watch(stream)
+        stream.send_key()
+        harness.plane.set_pacing(view.peer.transport, 100_000)
+        harness.plane.probe(view.peer.transport, 1, 10_000_000, 10)
+        harness.until(lambda: transport(view).padding_bytes >= PROBE_BYTES)
+        # 12 kB are a second of the pace
+        after = stream.send()
+        assert view.payloads[-1] == after.payload
+        assert transport(view).paced == 0
+
+    def test_what_waits_for_its_turn_is_sent_by_the_probe(self, harness: PlaneHarness) -> None:
+        stream = Stream(harness)
+        view = watch(stream)
+        harness.plane.set_pacing(view.peer.transport, 100_000)
+        sent = send_key_frame(stream)
+        harness.settle()
+        harness.plane.probe(view.peer.transport, 1, 20_000_000, 60)
+        harness.until(lambda: len(view.payloads) == len(sent))
+        assert view.payloads == sent
+        assert transport(view).queued_packets == 0
 
     def test_where_there_is_nothing_to_send_it_on_a_probe_ends(self, harness: PlaneHarness) -> None:
         stream = Stream(harness)
