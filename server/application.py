@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import recordings_http, whep, whip
+from . import line_test, recordings_http, whep, whip
 from .metrics import Metrics
 from .service import Service
 from .sockets import serve_socket
@@ -18,6 +18,9 @@ from .wish import cors
 log = logging.getLogger(__name__)
 
 DIST = Path(__file__).parent.parent / "web_client" / "dist"
+
+#: The pages, by path.
+PAGES = {"/": "index.html", "/replay": "replay.html", "/linetest": "linetest.html"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -86,7 +89,7 @@ def build(service: Service) -> web.Application:
     metrics = Metrics(service.snapshot)
 
     async def page(request: web.Request) -> web.StreamResponse:
-        file = DIST / ("replay.html" if request.path == "/replay" else "index.html")
+        file = DIST / PAGES[request.path]
         if not file.is_file():
             raise web.HTTPServiceUnavailable(text="The web client is not built: run `make setup`.")
         return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
@@ -104,14 +107,15 @@ def build(service: Service) -> web.Application:
         return await serve_socket(request, service)
 
     application = web.Application(middlewares=[guard], client_max_size=1 << 20)
-    application.router.add_get("/", page)
-    application.router.add_get("/replay", page)
+    for path in PAGES:
+        application.router.add_get(path, page)
     application.router.add_get("/healthz", health)
     application.router.add_get("/metrics", render_metrics)
     application.router.add_get("/ws", socket)
     whip.add_routes(application, service)
     whep.add_routes(application, service)
     recordings_http.add_routes(application, service)
+    line_test.add_routes(application, service)
     if (DIST / "assets").is_dir():
         application.router.add_static("/assets", DIST / "assets")
     return application

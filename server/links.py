@@ -31,6 +31,7 @@ def main(config: Config, arguments: list[str]) -> int:
     parser.add_argument("--role", required=True, choices=ROLES)
     parser.add_argument("--hours", type=float, default=HOURS, help=f"how long it is good (default {HOURS:g})")
     parser.add_argument("--replay", action="store_true", help="a link to the recordings")
+    parser.add_argument("--linetest", action="store_true", help="a link to the test of the line")
     parser.add_argument("--token", action="store_true", help="print the token alone")
     options = parser.parse_args(arguments)
     secret = load_secret(Path(config.secrets.file))
@@ -45,6 +46,6 @@ def main(config: Config, arguments: list[str]) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    page = "replay" if options.replay else ""
+    page = "replay" if options.replay else "linetest" if options.linetest else ""
     print(token if options.token else f"{config.public_url}/{page}#token={token}")
     return 0
