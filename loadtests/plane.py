@@ -27,7 +27,7 @@ from statistics import median
 from pylibsrtp import Policy, Session
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
-from media.native import NativePlane, _native
+from media.native import NativePlane, ShardedPlane, _native
 from media.plane import Address, Codec, ConsumerSpec, EncodingSpec, Extension, ProducerSpec
 
 #: A 4K stream of 20 Mbit/s at 60 frames a second: 35 packets a frame, the last one short.
@@ -71,7 +71,7 @@ def measure(consumers: int, bursts: int, *, wide: bool = False) -> PlaneResult:
 
     `wide`: consumers are sent transport-wide numbers, and each packet is entered in its transport's window.
     """
-    with _receivers(consumers) as addresses:
+    with receivers(consumers) as addresses:
         feed = _Feed(addresses, bursts, wide=wide)
         plane_rates, limit_rates = [], []
         pairs = [(address.host, address.port) for address in addresses]
@@ -120,37 +120,26 @@ class _Feed:
         self._sent = 0
         self._consumers = len(receivers)
         publisher = TransportId(1)
-        send = self._connect(publisher, Address(*self._socket.getsockname()))
+        send = connect(self.plane, publisher, Address(*self._socket.getsockname()))
         producer = ProducerId(1)
         self.plane.add_producer(
             ProducerSpec(producer, publisher, Codec.VP8, 90_000, 96, (EncodingSpec(Ssrc(1)),))
         )
         for i, address in enumerate(receivers):
             transport = TransportId(2 + i)
-            self._connect(transport, address)
+            connect(self.plane, transport, address)
             spec = ConsumerSpec(ConsumerId(1 + i), producer, transport, 96, Ssrc(100 + i))
             if wide:
                 ids = tuple(1 if one is Extension.TRANSPORT_WIDE else 0 for one in Extension)
                 spec = replace(spec, rtx_payload_type=97, rtx_ssrc=Ssrc(1000 + i), extensions=ids)
             self.plane.add_consumer(spec)
-        self._packets = [[send.protect(packet) for packet in _burst(number)] for number in range(bursts)]
-
-    def _connect(self, transport: TransportId, address: Address) -> Session:
-        key = bytes([transport]) * 28
-        self.plane.add_transport(transport)
-        self.plane.validate_address(transport, address, selected=True)
-        incoming = Policy(key, Policy.SSRC_ANY_INBOUND, 0, _PROFILE)
-        outgoing = Policy(key[::-1], Policy.SSRC_ANY_OUTBOUND, 0, _PROFILE)
-        outgoing.allow_repeat_tx = True
-        incoming.window_size, outgoing.window_size = 2048, 128
-        self.plane.set_keys(transport, Session(incoming), Session(outgoing))
-        return Session(Policy(key, Policy.SSRC_ANY_OUTBOUND, 0, _PROFILE))
+        self._packets = [[send.protect(packet) for packet in burst_of(number)] for number in range(bursts)]
 
     def run(self, first: int, end: int) -> None:
         """Send bursts at their pace, and wait until the plane is through."""
         due = time.monotonic_ns()
         for burst in self._packets[first:end]:
-            self._send(burst, self.plane.address[:2])
+            send_burst(self._socket, burst, self.plane.address[:2])
             self._sent += len(burst)
             due = self._wait(due)
         deadline = time.monotonic() + 5
@@ -166,7 +155,7 @@ class _Feed:
             due = time.monotonic_ns()
             while not result.done():
                 due = self._wait(due)
-                self._send(self._packets[0], self._nowhere.getsockname())
+                send_burst(self._socket, self._packets[0], self._nowhere.getsockname())
         return result.result()
 
     @staticmethod
@@ -176,11 +165,6 @@ class _Feed:
         time.sleep(max(0, due - time.monotonic_ns()) / 1e9)  # noqa: TID251 - a load generator's pace
         return due
 
-    def _send(self, burst: list[bytes], address: tuple[str, int]) -> None:
-        """Send a frame in one call, cut up by the kernel: its packets arrive one behind the other."""
-        segment = struct.pack("=H", len(burst[0]))
-        self._socket.sendmsg(burst, [(socket.IPPROTO_UDP, _UDP_SEGMENT, segment)], 0, address)
-
     def close(self) -> None:
         """Stop the plane."""
         self.plane.close()
@@ -188,7 +172,28 @@ class _Feed:
         self._socket.close()
 
 
-def _burst(number: int) -> Iterator[bytes]:
+def connect(
+    plane: NativePlane | ShardedPlane, transport: TransportId, address: Address, shard: int = 0
+) -> Session:
+    """Add a peer with its keys; returns the session that protects what it sends."""
+    key = struct.pack("!I", transport) * 7
+    plane.add_transport(transport, shard)
+    plane.validate_address(transport, address, selected=True)
+    incoming = Policy(key, Policy.SSRC_ANY_INBOUND, 0, _PROFILE)
+    outgoing = Policy(key[::-1], Policy.SSRC_ANY_OUTBOUND, 0, _PROFILE)
+    outgoing.allow_repeat_tx = True
+    incoming.window_size, outgoing.window_size = 2048, 128
+    plane.set_keys(transport, Session(incoming), Session(outgoing))
+    return Session(Policy(key, Policy.SSRC_ANY_OUTBOUND, 0, _PROFILE))
+
+
+def send_burst(opened: socket.socket, burst: list[bytes], address: tuple[str, int]) -> None:
+    """Send a frame in one call, cut up by the kernel: its packets arrive one behind the other."""
+    segment = struct.pack("=H", len(burst[0]))
+    opened.sendmsg(burst, [(socket.IPPROTO_UDP, _UDP_SEGMENT, segment)], 0, address)
+
+
+def burst_of(number: int) -> Iterator[bytes]:
     """One frame: VP8, the first one a key frame."""
     for i in range(BURST):
         last = i == BURST - 1
@@ -200,7 +205,8 @@ def _burst(number: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def _receivers(count: int) -> Iterator[list[Address]]:
+def receivers(count: int) -> Iterator[list[Address]]:
+    """Open sockets that a thread reads for as long as the context lasts."""
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
     for opened in sockets:
         opened.bind(("127.0.0.1", 0))

@@ -57,9 +57,10 @@ log = logging.getLogger(__name__)
 class Conductor:
     """One room and everybody in it."""
 
-    def __init__(self, name: str, service: Service) -> None:
+    def __init__(self, name: str, service: Service, shard: int = 0) -> None:
         limits = service.config.rooms
         self.service = service
+        self.shard = shard
         self.room = Room(
             name,
             capacity=limits.participants,

@@ -55,6 +55,12 @@ class MediaConfig:
         -1,
         65535,
     )
+    threads: int = _key(
+        0,
+        "Threads that move packets, each with its rooms; 0: one for each core but one, at least one.",
+        0,
+        16,
+    )
     advertised: tuple[str, ...] = _key(
         (), "Addresses that browsers are told, as host or host:port; needed with host 0.0.0.0 or behind NAT."
     )

@@ -51,12 +51,15 @@ class Publication:
         on_rtcp: RtcpHandler,
         failed: Callable[[], None],
         heard: Callable[[], None] = lambda: None,
+        *,
+        shard: int = 0,
     ) -> None:
         """`failed` is called when the transport ends without our wish: whatever was published is gone.
 
-        `heard` is called when `silent` has changed.
+        `heard` is called when `silent` has changed. `shard` is the room's.
         """
         self._heard = heard
+        self._shard = shard
         self._endpoint = endpoint
         self._router = router
         self._on_rtcp = on_rtcp
@@ -81,7 +84,7 @@ class Publication:
         remote = remote_parameters(offer)
         transport = self._transport
         if transport is None or self._remote is None or not _same_connection(remote, self._remote):
-            transport = self._endpoint.create()
+            transport = self._endpoint.create(shard=self._shard)
         elif (remote.ufrag, remote.pwd) != (self._remote.ufrag, self._remote.pwd):
             self._endpoint.restart_ice(transport)
         try:
@@ -172,11 +175,15 @@ class Watching:
         changed: Callable[[], None],
         heard: Callable[[], None] = lambda: None,
         protection: float = 0.0,
+        *,
+        shard: int = 0,
     ) -> None:
         """`describe` names a producer's stream (its participant) and source; `changed` has the router looked at.
 
         `heard` is called when `silent` has changed. `protection`: the most protection packets a packet of a field.
+        `shard` is the room's.
         """
+        self._shard = shard
         self._changed = changed
         self._heard = heard
         self._protection = protection
@@ -193,7 +200,7 @@ class Watching:
         self._begin()
 
     def _begin(self) -> None:
-        self.transport = self._endpoint.create()
+        self.transport = self._endpoint.create(shard=self._shard)
         self._connection += 1
         self.transport.callbacks.on_silent = lambda _: self._heard()
         self.transport.callbacks.on_state = self._state_changed

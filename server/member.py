@@ -52,6 +52,7 @@ class Member:
             conductor.receive_rtcp,
             lambda: conductor.publication_failed(self),
             self.heard,
+            shard=conductor.shard,
         )
         self.watching: Watching | Wall | None = None
         if watching and may(self.role, "watch"):
@@ -65,6 +66,7 @@ class Member:
                 conductor.pump,
                 self.heard,
                 media.protection,
+                shard=conductor.shard,
             )
 
     # -- sockets -------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ COUNTERS = (
     ("konsil_packets_out", "RTP packets sent, repeats included.", "packets_out"),
     ("konsil_bytes_in", "Bytes received.", "bytes_in"),
     ("konsil_bytes_out", "Bytes sent.", "bytes_out"),
+    ("konsil_handed_over", "Datagrams that arrived at one thread and belonged to another.", "handed_over"),
     ("konsil_send_calls", "System calls that sent media.", "send_calls"),
 )
 
@@ -75,6 +76,10 @@ class Metrics:
             for reason in Drop:
                 drops.add_metric((str(number), reason.name.lower()), shard.drops[reason])
         yield drops
+        streams = GaugeMetricFamily("konsil_streams", "TCP streams that carry media.", labels=("shard",))
+        for number, shard in enumerate(now.shards):
+            streams.add_metric((str(number),), shard.streams)
+        yield streams
         yield from _transit(now.shards)
         participants = GaugeMetricFamily(
             "konsil_participants",

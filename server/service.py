@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import ssl
 import time
 from collections import Counter
@@ -12,8 +13,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from media.native import NativePlane
-from media.plane import Address, Plane, PlaneEvent
+from media.native import NativePlane, ShardedPlane
+from media.native.sharded import MAX_SHARDS
+from media.plane import Address, PlaneEvent
 from media.transport.endpoint import Endpoint
 from media.turn_credentials import IceServer, check_turn_url, ice_servers
 from recorder.library import Library
@@ -24,7 +26,7 @@ from signalling.tokens import Claims
 
 from .archive import Archive
 from .conductor import Conductor
-from .config import Config, TurnConfig
+from .config import Config, MediaConfig, TurnConfig
 from .front_door import FrontDoor, listen, media_ports
 from .member import Member
 from .metrics import Snapshot, quantile
@@ -45,7 +47,7 @@ class Service:
         self.config = config
         self.secret = load_secret(Path(config.secrets.file))
         self._turn_secret = _turn_secret(config.turn)
-        self.plane: Plane = NativePlane(Address(config.media.host, config.media.port))
+        self.plane = _plane(config.media)
         self.endpoint = Endpoint(
             self.plane,
             advertised=[_address(text, self.plane.address.port) for text in config.media.advertised],
@@ -92,7 +94,7 @@ class Service:
         await self.archive.start()
         plane = self.plane
         host, port, _ = plane.address
-        log.info("media on UDP %s:%d", host, port)
+        log.info("media on UDP %s:%d, in %d threads", host, port, plane.shards)
         buffers = min(plane.receive_buffer, plane.send_buffer)
         log.info(
             "socket buffers: receive %.1f MB, send %.1f MB%s",
@@ -166,9 +168,17 @@ class Service:
         """Find a room, or open it."""
         conductor = self.rooms.get(name)
         if conductor is None:
-            conductor = self.rooms[name] = Conductor(name, self)
+            conductor = self.rooms[name] = Conductor(name, self, self._emptiest_shard())
             log.info("room opened; %d are open", len(self.rooms))
         return conductor
+
+    def _emptiest_shard(self) -> int:
+        """Choose where a new room's packets are moved: with the fewest people, then the fewest rooms."""
+        loads = [[0, 0] for _ in range(self.plane.shards)]
+        for conductor in self.rooms.values():
+            loads[conductor.shard][0] += len(conductor.members)
+            loads[conductor.shard][1] += 1
+        return loads.index(min(loads))
 
     def forget(self, conductor: Conductor) -> None:
         """Let go of a room whose last participant left; its recording ends."""
@@ -211,7 +221,7 @@ class Service:
         )
         running = self.archive.running.values()
         return Snapshot(
-            shards=[self.plane.statistics()],
+            shards=self.plane.shard_statistics(),
             rooms=len(self.rooms),
             participants={str(role): count for role, count in roles.items()},
             recordings=len(running),
@@ -233,7 +243,15 @@ class Service:
             "receive_buffer": self.plane.receive_buffer,
             "send_buffer": self.plane.send_buffer,
             "realtime": self.plane.realtime,
+            "threads": self.plane.shards,
         }
+
+
+def _plane(media: MediaConfig) -> NativePlane | ShardedPlane:
+    """Open the media port. Raise OSError."""
+    address = Address(media.host, media.port)
+    threads = media.threads or min(MAX_SHARDS, max(1, len(os.sched_getaffinity(0)) - 1))
+    return ShardedPlane(address, shards=threads) if threads > 1 else NativePlane(address)
 
 
 def _turn_secret(turn: TurnConfig) -> bytes:

@@ -41,13 +41,14 @@ class Wall:
         *,
         source: str = "field",
         pinned: ProducerId | None = None,
+        shard: int = 0,
     ) -> None:
         """`describe` names a producer's participant and source, `changed` has the router looked at.
 
         `heard` is called when `silent` has changed, `ended` when the connection ends without our wish or the `pinned`
-        producer does. RuntimeError when there are too many connections.
+        producer does. `shard` is the room's. RuntimeError when there are too many connections.
         """
-        self.transport: Transport = endpoint.create()
+        self.transport: Transport = endpoint.create(shard=shard)
         self._endpoint = endpoint
         self._remote: TransportParameters | None = None
         self._router = router

@@ -99,6 +99,7 @@ def _wall(
         ended,
         source=source,
         pinned=pinned,
+        shard=conductor.shard,
     )
 
 

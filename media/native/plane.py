@@ -410,6 +410,10 @@ class NativePlane:
         """Take an address (of datagrams) from whichever transport has it."""
         self._native.forget_address(address.host, address.port)
 
+    def packets_out(self) -> int:
+        """Tell how many packets were sent: cheaper than all counters, for load generators."""
+        return self._native.statistics()[2]
+
     def live_objects(self) -> tuple[int, int, int, int, int]:
         """Tell how many (transports, producers, consumers, data blocks, TCP streams) C holds; all 0 after `close`."""
         return self._native.live()

@@ -19,11 +19,13 @@ from ..plane import (
     ANY_PORT,
     Address,
     ConsumerSpec,
+    ConsumerStatistics,
     EventKind,
     Layer,
     PlaneEvent,
     PlaneStatistics,
     ProducerSpec,
+    ProducerStatistics,
 )
 from . import _native
 from .plane import STREAM_PATIENCE, NativePlane
@@ -282,9 +284,21 @@ class ShardedPlane:
 
     # -- the end
 
+    def producer_statistics(self, producer: ProducerId) -> ProducerStatistics:
+        """See media.plane.Plane."""
+        return self._of_producer(producer).producer_statistics(producer)
+
+    def consumer_statistics(self, consumer: ConsumerId) -> ConsumerStatistics:
+        """See media.plane.Plane."""
+        return self._of_consumer(consumer).consumer_statistics(consumer)
+
     def shard_statistics(self) -> list[PlaneStatistics]:
         """Read each shard's counters."""
         return [plane.statistics() for plane in self._planes]
+
+    def packets_out(self) -> list[int]:
+        """Tell how many packets each shard has sent: cheaper than all counters, for load generators."""
+        return [plane.packets_out() for plane in self._planes]
 
     def statistics(self) -> PlaneStatistics:
         """See media.plane.Plane: sums over the shards."""
