@@ -1,4 +1,4 @@
-"""The packet plane of every running server: one thread in C that never takes the GIL."""
+"""The packet plane of every running server: threads in C that never take the GIL."""
 
 from .plane import NativePlane
 from .probe import (

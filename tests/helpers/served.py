@@ -127,11 +127,12 @@ async def served(
     turn: TurnConfig | None = None,
     host: str = "127.0.0.1",
     minimum_free_mb: int = 1,
+    threads: int = 1,
 ) -> AsyncIterator[Served]:
     """Serve from a folder of one's own while the context lasts."""
     config = Config(
         http=HttpConfig(host=host, port=0),
-        media=MediaConfig(host=host, port=0),
+        media=MediaConfig(host=host, port=0, threads=threads),
         rooms=rooms or RoomsConfig(),
         turn=turn or TurnConfig(),
         recordings=RecordingsConfig(folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb),
