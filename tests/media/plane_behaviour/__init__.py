@@ -21,6 +21,7 @@ from .feedback_from_subscribers import FeedbackFromSubscribers
 from .feedback_to_publishers import FeedbackToPublishers
 from .forwarding import Forwarding
 from .header_extensions import HeaderExtensions
+from .known_holes import KnownHoles
 from .layers import Layers
 from .losses import Losses
 from .observing import Observing
@@ -40,6 +41,7 @@ class PlaneBehaviour(
     Closing,
     Forwarding,
     HeaderExtensions,
+    KnownHoles,
     Layers,
     Losses,
     Observing,

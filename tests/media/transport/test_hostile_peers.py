@@ -235,3 +235,29 @@ async def test_a_message_that_never_ends_ends_the_association(make_endpoint: Mak
             await until(lambda expected=tsn: association(server)._last_received_tsn == expected)  # type: ignore[misc]
     await until(lambda: association(server).state == "closed")
     assert server.transport.state is TransportState.CONNECTED
+
+
+def fragment(kind: int, length: int, at: int, body: bytes, sequence: int) -> bytes:
+    """A handshake record (RFC 6347, section 4.2.2) that claims to be part of a message of `length` bytes."""
+    head = struct.pack(
+        "!B3sH3s3s", kind, length.to_bytes(3), sequence & 0xFFFF, at.to_bytes(3), len(body).to_bytes(3)
+    )
+    return b"\x16\xfe\xfd\0\0" + sequence.to_bytes(6) + struct.pack("!H", len(head + body)) + head + body
+
+
+@pytest.mark.parametrize("empty", [True, False])
+async def test_a_flood_of_handshake_fragments_costs_its_sender_alone(
+    make_endpoint: MakeEndpoint, empty: bool
+) -> None:
+    # Pion CVE-2022-29189 and -29190: fragments kept without bound, an empty one read for ever
+    endpoint, server, client = await connected(make_endpoint)
+    victim = endpoint.create()
+    other = make_endpoint().create("client")
+    connect(other, victim)
+    for number in range(3000):
+        body = b"" if empty else bytes(900)
+        victim.receive_dtls(fragment(1 + number % 20, 0xFFFFF, number * 900, body, number))
+    await until(lambda: victim.state is not TransportState.CONNECTING)
+    client.transport.send_rtcp(REPORT)
+    await until(lambda: server.rtcp)
+    assert server.transport.state is TransportState.CONNECTED
