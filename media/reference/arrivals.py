@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..rtp.sequence import extend
-from ..rtp.transport_wide import TICK_NS, Arrivals
+from ..rtp.transport_wide import TICK_NS, Arrivals, wrap
 
 _MS = 1_000_000
 
@@ -67,7 +67,8 @@ class ArrivalLog:
         feedbacks = []
         while self._next <= self._highest:
             ticks = self._piece()
-            feedbacks.append(Arrivals(self._next & 0xFFFF, tuple(ticks), self._count))
+            wrapped = (tick if tick is None else wrap(tick) for tick in ticks)
+            feedbacks.append(Arrivals(self._next & 0xFFFF, tuple(wrapped), self._count))
             self._next += len(ticks)
             self._count = self._count + 1 & 0xFF
         return feedbacks

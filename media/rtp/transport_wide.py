@@ -53,7 +53,7 @@ class Arrivals:
             if tick is None:
                 symbols.append(0)
                 continue
-            delta, last = _signed(tick - last), tick
+            delta, last = wrap(tick - last), tick
             if 0 <= delta <= _SMALL:
                 symbols.append(1)
                 deltas.append(delta)
@@ -86,7 +86,7 @@ class Arrivals:
                 raise RtcpError("The transport-wide feedback ends within its deltas.")
             last += int.from_bytes(body[position : position + symbol], "big", signed=symbol == 2)
             position += symbol
-            ticks.append(_signed(last))
+            ticks.append(wrap(last))
         return cls(base, tuple(ticks), reference & 0xFF)
 
     def packet(self, sender_ssrc: int, media_ssrc: int) -> TransportWideFeedback:
@@ -140,6 +140,6 @@ def _read_chunks(body: bytes, statuses: int) -> tuple[list[int], int]:
     return symbols[:statuses], position
 
 
-def _signed(ticks: int) -> int:
+def wrap(ticks: int) -> int:
     """Bring a number of ticks into 32 bits: a reference time wraps after 12 days."""
     return (ticks + (1 << 31) & 0xFFFFFFFF) - (1 << 31)

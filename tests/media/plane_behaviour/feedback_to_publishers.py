@@ -1,5 +1,6 @@
 """A publisher is told when its packets arrived, all of them, by transport-wide feedback."""
 
+import random
 from itertools import pairwise
 
 from media.plane import Drop
@@ -73,6 +74,20 @@ class FeedbackToPublishers:
         assert [feedback.count for feedback in feedbacks] == list(range(len(feedbacks)))
         assert all(a.base + len(a.ticks) == b.base for a, b in pairwise(feedbacks))
         assert None not in arrivals(stream.peer).values()
+
+    def test_any_order_and_any_loss_are_told_as_they_were(self, harness: PlaneHarness) -> None:
+        stream = Stream(harness, extensions=_IDS)
+        chance = random.Random(7)
+        numbers = [number for number in range(65_300, 65_900) if chance.random() < 0.8]
+        for at in range(0, len(numbers) - 8, 5):
+            if chance.random() < 0.3:
+                numbers[at : at + 8] = chance.sample(numbers[at : at + 8], 8)
+        for number in numbers:
+            stream.send(extensions=numbered(number))
+        expected = {number & 0xFFFF for number in numbers}
+        harness.until(
+            lambda: {n for n, tick in arrivals(stream.peer).items() if tick is not None} == expected
+        )
 
     def test_what_came_late_is_told_once_more(self, harness: PlaneHarness) -> None:
         stream = Stream(harness, extensions=_IDS)
