@@ -111,6 +111,7 @@ static void carry_out(struct plane *plane, struct command *command)
         break;
     case COMMAND_SET_TAP:
         ((struct producer *)command->subject)->tapped = command->flag;
+        tap_forget(command->subject, -1);
         break;
     case COMMAND_SET_ENCODING:
         set_encoding(plane, &((struct producer *)command->subject)->encodings[command->number[0]], command->ssrc,

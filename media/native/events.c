@@ -1,4 +1,4 @@
-/* What Python is told, and what the recorder is given: two rings, written at a packet's speed, read at theirs. */
+/* What Python is told: a ring that is written at a packet's speed and read at Python's. */
 
 #include <unistd.h>
 
@@ -32,20 +32,4 @@ void post_event(struct plane *plane, enum event_kind kind, const struct transpor
         byte_ring_put(&plane->events, data, size);
     byte_ring_publish(&plane->events);
     plane->events_written = true; /* one wake-up a turn of the loop */
-}
-
-void tap(struct plane *plane, const struct packet *packet)
-{
-    uint8_t header[24];
-    write_32(header, (uint32_t)(sizeof header - 4 + packet->layout.size));
-    write_32(header + 4, (uint32_t)packet->encoding->producer->id);
-    write_64(header + 8, (uint64_t)packet->arrival);
-    write_64(header + 16, packet->sequence);
-    if (!byte_ring_reserve(&plane->tap, sizeof header + packet->layout.size)) {
-        drop(plane, DROP_TAP_FULL);
-        return;
-    }
-    byte_ring_put(&plane->tap, header, sizeof header);
-    byte_ring_put(&plane->tap, packet->data, packet->layout.size);
-    byte_ring_publish(&plane->tap);
 }

@@ -6,6 +6,7 @@
 
 #define ONE_BYTE_PROFILE 0xbede
 #define TWO_BYTE_PROFILE 0x1000 /* and 4 bits of the application's */
+#define ANNOUNCED 4 /* packets that say the capture time where something begins */
 #define MAX_SHORT_EXTENSIONS 80 /* more than all of a consumer's in the one-byte form but the descriptor */
 
 static void note_extension(struct layout *layout, const uint8_t *ids, int id, size_t at, size_t length)
@@ -182,9 +183,20 @@ static int put_descriptor(const struct consumer *consumer, const struct packet *
     return size;
 }
 
+/* The capture time that was told last, carried on to this timestamp. */
+static uint8_t *put_capture_time(const struct consumer *consumer, uint32_t timestamp, uint8_t *at)
+{
+    const struct capture *capture = &consumer->announced;
+    int64_t later = (int32_t)(timestamp - capture->timestamp);
+    uint8_t value[16];
+    write_64(value, capture->time + (uint64_t)((later << 32) / (int64_t)consumer->producer->clock_rate));
+    write_64(value + 8, (uint64_t)capture->offset);
+    return put(at, consumer->extension_ids[EXTENSION_ABS_CAPTURE_TIME], value, capture->with_offset ? 16 : 8);
+}
+
 /* Write the consumer's extension block, in the one-byte form where it fits; return its size, 0 when there is none. */
-int write_extensions(struct consumer *consumer, const struct packet *packet, uint16_t frame_number, int64_t now,
-                     uint8_t *out)
+int write_extensions(struct consumer *consumer, const struct packet *packet, const struct run *run, uint64_t number,
+                     int64_t now, uint8_t *out)
 {
     const uint8_t *ids = consumer->extension_ids;
     uint8_t *at = out + 4;
@@ -201,6 +213,9 @@ int write_extensions(struct consumer *consumer, const struct packet *packet, uin
             at[-9] += 8; /* the length, before the value */
             at += 8;
         }
+    } else if (ids[EXTENSION_ABS_CAPTURE_TIME] != 0 && number - consumer->announced_from < ANNOUNCED &&
+               consumer->announced.known) {
+        at = put_capture_time(consumer, packet->timestamp + run->naming.timestamp, at);
     }
     if (ids[EXTENSION_AUDIO_LEVEL] != 0 && packet->layout.audio_level != 0)
         at = put(at, ids[EXTENSION_AUDIO_LEVEL], packet->data + packet->layout.audio_level, 1);
@@ -208,7 +223,7 @@ int write_extensions(struct consumer *consumer, const struct packet *packet, uin
         at = put(at, ids[EXTENSION_VIDEO_ORIENTATION], packet->data + packet->layout.orientation, 1);
     if (ids[EXTENSION_DEPENDENCY_DESCRIPTOR] == 0 || packet->layout.descriptor == 0)
         return finish(out, at);
-    return put_descriptor(consumer, packet, frame_number, out, at);
+    return put_descriptor(consumer, packet, run->naming.frame_number, out, at);
 }
 
 int write_own_extensions(struct consumer *consumer, int64_t now, uint8_t *out)

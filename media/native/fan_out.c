@@ -16,14 +16,15 @@ bool sendable(struct plane *plane, const struct transport *transport, int packet
 
 /* Write the packet as the consumer gets it, as RTX (RFC 4588) when `rtx`; return its size. */
 static int rewrite(struct plane *plane, struct consumer *consumer, const struct packet *packet, const struct run *run,
-                   uint16_t sequence, bool rtx, uint8_t *out)
+                   uint64_t number, bool rtx, uint8_t *out)
 {
+    uint16_t sequence = (uint16_t)number;
     /* copies of a constant size: a short memcpy of a variable one costs more than all the rest here */
     int header = 12;
     memcpy(out, packet->data, 12);
     for (int sources = packet->data[0] & 15; sources > 0; sources--, header += 4)
         memcpy(out + header, packet->data + header, 4);
-    int size = header + write_extensions(consumer, packet, run->naming.frame_number, plane->sending_time, out + header);
+    int size = header + write_extensions(consumer, packet, run, number, plane->sending_time, out + header);
     out[0] = (uint8_t)((packet->data[0] & 0xef) | (size > header ? 0x10 : 0));
     /* the last packet of the highest layer that is sent ends the picture */
     bool ends = packet->place.layered && packet->place.ends && packet->place.spatial == run->spatial;
@@ -76,7 +77,7 @@ void forward(struct plane *plane, struct consumer *consumer, struct packet *pack
         return;
     }
     uint8_t *room = forward_room(plane);
-    int size = rewrite(plane, consumer, packet, run, (uint16_t)out, rtx, room);
+    int size = rewrite(plane, consumer, packet, run, out, rtx, room);
     int protections = 0;
     if (size == 0) {
         drop(plane, DROP_TOO_LARGE);

@@ -116,6 +116,12 @@ static void note_capture_time(struct encoding *encoding, struct packet *packet)
         packet->layout.capture_time_size = 16;
         packet->capture_offset = (int64_t)((uint64_t)packet->capture_offset + (uint64_t)producer->capture_offset);
     }
+    if (encoding->offset_known)
+        encoding->producer->capture = (struct capture){.known = true,
+                                                       .with_offset = packet->layout.capture_time_size == 16,
+                                                       .timestamp = packet->timestamp + encoding->timestamp_offset,
+                                                       .time = read_64(value),
+                                                       .offset = packet->capture_offset};
     note(&encoding->capture_timestamp, packet->timestamp);
     note(&encoding->capture_time, read_64(value));
 }

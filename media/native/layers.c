@@ -14,6 +14,8 @@
 #define MAX_PATIENCE (120 * MILLISECOND)
 #define ALIVE (200 * MILLISECOND)          /* an encoding that has been silent for longer is not waited for */
 #define MAX_PARAMETER_SETS 8 /* packets before the picture itself in which they may be */
+#define ASK_AGAIN (500 * MILLISECOND)      /* for the key frame that a switch waits for; */
+#define MISSED (100 * MILLISECOND)         /* so soon, when it came too late */
 #define LAYER_PATIENCE (500 * MILLISECOND) /* then a key frame is asked for */
 
 static bool newer(uint32_t timestamp, uint32_t than)
@@ -306,13 +308,18 @@ static bool hold(struct plane *plane, struct consumer *consumer, const struct pa
     struct selection *selection = &consumer->selection;
     if (selection->wanted.encoding == selection->encoding)
         return false;
-    if (selection->holding)
-        return true;
-    const struct encoding *other = encoding_of(consumer, selection->wanted.encoding);
+    struct encoding *other = encoding_of(consumer, selection->wanted.encoding);
     uint32_t timestamp = canonical(packet);
     if (!other->offset_known || !other->started ||
-        packet->arrival - (int64_t)counted((counter *)&other->last_arrival) > ALIVE ||
-        (selection->sent && !newer(timestamp, selection->newest)) ||
+        packet->arrival - (int64_t)counted(&other->last_arrival) > ALIVE)
+        return selection->holding;
+    if (plane->now - selection->asked_at >= ASK_AGAIN) {
+        selection->asked_at = plane->now;
+        want_key_frame(plane, other);
+    }
+    if (selection->holding)
+        return true;
+    if ((selection->sent && !newer(timestamp, selection->newest)) ||
         (other->dealt_any && !newer(timestamp, other->dealt + other->timestamp_offset)))
         return false;
     selection->holding = true;
@@ -341,7 +348,8 @@ static bool may_begin(struct plane *plane, struct consumer *consumer, struct enc
     if (!awaiting && packet->sequence == counted(&encoding->highest)) {
         /* its picture was sent already, of the old encoding: next time more patience */
         selection->patience = 2 * selection->patience < MAX_PATIENCE ? 2 * selection->patience : MAX_PATIENCE;
-        want_key_frame(plane, encoding);
+        if (selection->asked_at > plane->now - ASK_AGAIN + MISSED)
+            selection->asked_at = plane->now - ASK_AGAIN + MISSED;
     }
     return false;
 }
@@ -361,6 +369,16 @@ static uint64_t beginning(const struct encoding *encoding, const struct packet *
         first--;
     }
     return first;
+}
+
+/* Say once more when frames were captured: who has just begun, or changed, is not to wait for the sender to do so.
+ * Without RTX a repeat must be what was sent first, so that it is said at the very beginning alone. */
+static void announce(struct consumer *consumer, uint64_t from)
+{
+    if (consumer->rtx_ssrc == 0 && consumer->announced_from != 0)
+        return;
+    consumer->announced = consumer->producer->capture;
+    consumer->announced_from = from;
 }
 
 /* Begin to send an encoding; return its first number that was dealt with. */
@@ -383,6 +401,7 @@ static uint64_t begin(struct plane *plane, struct consumer *consumer, struct enc
     set_kind(consumer, encoding, false);
     selection->began = packet->sequence;
     selection->began_timestamp = canonical(packet);
+    announce(consumer, numbering_highest(&selection->numbering) + 1);
     uint64_t first = selection->first = beginning(encoding, packet), highest = counted(&encoding->highest);
     numbering_begin(&selection->numbering, first);
     /* with what overtook the beginning */
@@ -447,8 +466,10 @@ void layers_want(struct plane *plane, struct consumer *consumer, struct layer wa
         return;
     selection->patience = PATIENCE;
     struct encoding *encoding = encoding_of(consumer, wanted.encoding);
-    if (encoding->offset_known && !(selection->chosen && wanted.encoding == selection->encoding))
+    if (encoding->offset_known && !(selection->chosen && wanted.encoding == selection->encoding)) {
+        selection->asked_at = plane->now;
         want_key_frame(plane, encoding);
+    }
     plane->sending_time = realtime_ns();
     if (sendable(plane, consumer->transport, 0))
         release(plane, consumer, NULL);

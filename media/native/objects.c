@@ -194,6 +194,7 @@ static void begin_anew(struct encoding *encoding)
     history_clear(&encoding->history);
     memset(encoding->structures, 0, sizeof encoding->structures);
     encoding->life++;
+    tap_forget(encoding->producer, encoding->index);
     encoding->active = ALL_TARGETS;
     encoding->started = encoding->dealt_any = encoding->seen_transit = encoding->seen_key_frame = false;
     encoding->missing_count = 0;

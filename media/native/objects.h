@@ -143,6 +143,28 @@ struct encoding {
     counter capture_timestamp, capture_time;
 };
 
+/* tap.c: numbers of an encoding that are copied, from the first to the end, or for good while it is open. */
+struct tapped {
+    uint64_t first, end, shift;
+    bool open;
+};
+
+struct tapping {
+    bool chosen, doubled;
+    uint8_t encoding;
+    uint32_t newest, doubled_timestamp;
+    uint64_t highest;
+    struct tapped tapped[MAX_ENCODINGS];
+};
+
+/* When a frame was captured: a canonical RTP timestamp, NTP time, and by how much the clock is to be corrected. */
+struct capture {
+    bool known, with_offset;
+    uint32_t timestamp;
+    uint64_t time;
+    int64_t offset;
+};
+
 struct producer {
     struct retired retired;
     uint64_t id;
@@ -156,6 +178,8 @@ struct producer {
     uint8_t extension_ids[EXTENSIONS];
     bool capture_offset_set;
     int64_t capture_offset; /* Q32.32 seconds, added to abs-capture-time's */
+    struct capture capture; /* the newest */
+    struct tapping tapping;
 
     struct encoding encodings[MAX_ENCODINGS]; /* lowest quality first */
     int encoding_count;
@@ -184,6 +208,7 @@ struct selection {
     bool holding;           /* pictures, until then */
     int64_t hold_until, patience;
     int64_t wanted_at;      /* 0: what is wanted is being sent */
+    int64_t asked_at;       /* for the key frame of the encoding that is wanted */
 
     uint64_t first, began;    /* from the first on numbers may be of the key frame; the one at which it was known */
     uint32_t began_timestamp; /* canonical */
@@ -221,6 +246,8 @@ struct consumer {
     struct selection selection;
     uint16_t rtx_sequence;
     struct repeated repeated[REPEATS_REMEMBERED]; /* by number sent */
+    struct capture announced; /* capture time for the first packets of what is sent, from this number on; 0: none */
+    uint64_t announced_from;
     uint64_t highest_sent; /* numbers that wait in the pacer are given, but not sent */
     bool key_frame_seen;   /* by the pacer: the newest key frame's timestamp */
     uint32_t key_frame_timestamp;

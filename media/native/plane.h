@@ -269,8 +269,8 @@ uint64_t encoding_lost(struct encoding *encoding);
 
 /* extensions.c */
 bool parse_layout(const uint8_t *data, size_t size, const uint8_t *extension_ids, struct layout *layout);
-int write_extensions(struct consumer *consumer, const struct packet *packet, uint16_t frame_number, int64_t now,
-                     uint8_t *out);
+int write_extensions(struct consumer *consumer, const struct packet *packet, const struct run *run, uint64_t number,
+                     int64_t now, uint8_t *out);
 int write_own_extensions(struct consumer *consumer, int64_t now, uint8_t *out); /* for a packet of no producer */
 int write_fixed_extensions(const uint8_t *ids, const char *mid, size_t mid_size, int min_delay, int max_delay,
                            uint8_t *out);
@@ -355,7 +355,10 @@ bool send_rtcp(struct plane *plane, struct transport *transport, const uint8_t *
 /* events.c */
 void post_event(struct plane *plane, enum event_kind kind, const struct transport *transport,
                 const struct address *address, int64_t time, uint64_t subject, const uint8_t *data, size_t size);
+
+/* tap.c */
 void tap(struct plane *plane, const struct packet *packet);
+void tap_forget(struct producer *producer, int encoding); /* -1: all */
 void wake(int event);
 
 /* Stands before the data of each event in the ring. */

@@ -14,7 +14,7 @@ from ..rtp.extensions import (
 from ..rtp.packet import RtpPacket
 from .fec import Protection
 from .history import HeldPacket
-from .ingress import Producer
+from .ingress import Capture, Producer
 from .layers import Selection, State
 from .numbering import Naming
 from .places import Place
@@ -31,6 +31,8 @@ class Consumer:
         self.spec = spec
         self.selection = Selection(producer)
         self._producer = producer
+        self._announced_from = 0
+        self._announcement: Capture | None = None
         self._repeated_at: dict[int, int] = {}
         self._repeat_interval = REPEAT_INTERVAL_NS
         self._rtx_sequence = self._fec_sequence = 0
@@ -95,7 +97,7 @@ class Consumer:
             ssrc=self.spec.ssrc,
             marker=original.marker or ends,
             csrc=original.csrc,
-            extensions=self._extensions(held, run.naming, ids, now, wide),
+            extensions=self._extensions(held, out, run.naming, ids, now, wide),
             payload=rename(original.payload, place, run.naming),
             padding=original.padding,
         )
@@ -141,8 +143,18 @@ class Consumer:
             temporal=self.selection.reported[2] if self.selection.reported else -1,
         )
 
+    def _announced(self, out: int) -> Capture | None:
+        """Give the capture time that is to be said once more, where something has just begun.
+
+        Without RTX a repeat must be what was sent first: then it is said at the very beginning alone.
+        """
+        begins_at = self.selection.begins_at
+        if begins_at != self._announced_from and (self.spec.rtx_ssrc or not self._announced_from):
+            self._announced_from, self._announcement = begins_at, self._producer.capture
+        return self._announcement if 0 <= out - self._announced_from < ANNOUNCED else None
+
     def _extensions(
-        self, held: HeldPacket, naming: Naming, ids: ExtensionIds, now: int, wide: int
+        self, held: HeldPacket, out: int, naming: Naming, ids: ExtensionIds, now: int, wide: int
     ) -> dict[int, bytes]:
         values: dict[Extension, bytes] = {
             Extension.ABS_SEND_TIME: build_abs_send_time(now),
@@ -157,6 +169,9 @@ class Consumer:
                 values[extension] = value
         if held.capture_time:
             values[Extension.ABS_CAPTURE_TIME] = held.capture_time
+        elif (capture := self._announced(out)) is not None:
+            timestamp = held.packet.timestamp + naming.timestamp & 0xFFFFFFFF
+            values[Extension.ABS_CAPTURE_TIME] = capture.at(timestamp, self._producer.spec.clock_rate)
         if held.place.frame_number is not None and Extension.DEPENDENCY_DESCRIPTOR in values:
             value = values[Extension.DEPENDENCY_DESCRIPTOR]
             number = held.place.frame_number + naming.frame_number & 0xFFFF
@@ -167,6 +182,9 @@ class Consumer:
             if identifier and extension in values
         }
 
+
+#: Packets that say the capture time where something begins.
+ANNOUNCED = 4
 
 #: Extensions that pass from the producer, and the lengths that they have.
 _COPIED: dict[Extension, Container[int]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..codecs import BY_CODEC
 from ..plane import (
@@ -32,6 +32,21 @@ LEVEL_WINDOW_NS = 50 * _MS
 LEVEL_LASTS_NS = 300 * _MS
 
 
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Say when a frame was captured: its canonical timestamp, and abs-capture-time's value."""
+
+    timestamp: int
+    value: bytes
+
+    def at(self, timestamp: int, clock_rate: int) -> bytes:
+        """Carry it on to another timestamp."""
+        later = (timestamp - self.timestamp + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
+        moved = abs(later << 32) // clock_rate * (1 if later >= 0 else -1)
+        time = int.from_bytes(self.value[:8], "big") + moved
+        return (time % (1 << 64)).to_bytes(8, "big") + self.value[8:]
+
+
 class Producer:
     """Receive one track, in its encodings."""
 
@@ -43,6 +58,7 @@ class Producer:
         self._level_now = self._level_before = SILENCE
         self._level_since = self._level_arrival = 0
         self.capture_offset: int | None = None
+        self.capture: Capture | None = None
         self.encodings = [Encoding(self, index, given) for index, given in enumerate(spec.encodings)]
 
     @property
@@ -255,10 +271,12 @@ class Encoding:
         if len(value) not in (8, 16):
             return b""
         self._capture = (packet.timestamp, int.from_bytes(value[:8], "big"))
-        if self.producer.capture_offset is None:
-            return value
-        offset = int.from_bytes(value[8:], "big") + self.producer.capture_offset
-        return value[:8] + (offset % (1 << 64)).to_bytes(8, "big")
+        if self.producer.capture_offset is not None:
+            offset = int.from_bytes(value[8:], "big") + self.producer.capture_offset
+            value = value[:8] + (offset % (1 << 64)).to_bytes(8, "big")
+        if self.offset_known:
+            self.producer.capture = Capture(packet.timestamp + self.offset & 0xFFFFFFFF, value)
+        return value
 
     def _note_layer(self, held: HeldPacket) -> None:
         """Remember which layers flow; what was not seen for a second or two does not."""

@@ -33,6 +33,10 @@ ALIVE_NS = 200 * _MS
 #: Packets before the picture itself in which its parameter sets may be.
 MAX_PARAMETER_SETS = 8
 
+#: While a switch waits its key frame is asked for so often; so soon, when it came too late.
+ASK_AGAIN_NS = 500 * _MS
+MISSED_NS = 100 * _MS
+
 #: When layers that are wanted have not begun for so long, a key frame is asked for.
 LAYER_PATIENCE_NS = 500 * _MS
 
@@ -76,6 +80,7 @@ class Selection:
         self.news: list[
             tuple[tuple[int, int, int], int]
         ] = []  # (encoding, spatial, temporal) from a timestamp on
+        self.begins_at = 0  # the first number since an encoding was begun; 0: none was
         self.reported: tuple[int, int, int] | None = None
         self._producer = producer
         self._life = 0
@@ -91,6 +96,7 @@ class Selection:
         self._began: tuple[range, int] | None = None  # numbers that may be of the key frame, its timestamp
         self._patience = PATIENCE_NS
         self._wanted_at: int | None = None
+        self._asked_at = 0
 
     # -- commands
 
@@ -122,6 +128,7 @@ class Selection:
         self._patience = PATIENCE_NS
         if self._producer.encodings[layer.encoding].offset_known and layer.encoding != self.encoding:
             self.asks.append(layer.encoding)
+            self._asked_at = now
         return list(self.release(None, now))
 
     # -- packets
@@ -135,7 +142,7 @@ class Selection:
             if held.sequence <= self.numbering.seen:
                 return [self._late(held, encoding)]
             return [] if self._hold(held, encoding, now) else [self._next(held, encoding, now)]
-        if self._may_begin(held, encoding):
+        if self._may_begin(held, encoding, now):
             return self._begin(held, encoding, now)
         deals = [self._late(held, encoding)]
         if self.hold_until is not None and held.encoding == self.wanted.encoding:
@@ -157,7 +164,7 @@ class Selection:
             yield self._next(held, encoding, now)
         self.hold_until = None
 
-    def _may_begin(self, held: HeldPacket, encoding: Encoding) -> bool:
+    def _may_begin(self, held: HeldPacket, encoding: Encoding, now: int) -> bool:
         if not self._producer.is_video:
             return held.encoding != self.encoding or held.sequence > self.numbering.seen
         if not held.starts_key_frame or not encoding.offset_known:
@@ -179,7 +186,7 @@ class Selection:
         if self.state is State.SENDING and held.sequence == encoding.highest:
             # its picture was sent already, of the old encoding: next time more patience
             self._patience = min(2 * self._patience, MAX_PATIENCE_NS)
-            self.asks.append(encoding.index)
+            self._asked_at = min(self._asked_at, now - ASK_AGAIN_NS + MISSED_NS)
         return False
 
     def _begin(self, held: HeldPacket, encoding: Encoding, now: int) -> list[Deal]:
@@ -191,6 +198,7 @@ class Selection:
         self._naming = self._names.after(encoding, held.place)
         self._frame = self._picture = None
         self._covered = ALL
+        self.begins_at = self.numbering.highest + 1
         first = self._beginning(held, encoding)
         self._began = (range(first, held.sequence), timestamp)
         self.numbering.begin(first)
@@ -218,12 +226,15 @@ class Selection:
     def _hold(self, held: HeldPacket, encoding: Encoding, now: int) -> bool:
         if self.wanted.encoding == self.encoding:
             return False
+        other = self._producer.encodings[self.wanted.encoding]
+        if not other.offset_known or other.newest is None or held.arrival - other.last_arrival > ALIVE_NS:
+            return self.hold_until is not None
+        if now - self._asked_at >= ASK_AGAIN_NS:
+            self._asked_at = now
+            self.asks.append(other.index)
         if self.hold_until is not None:
             return True
         timestamp = encoding.canonical(held)
-        other = self._producer.encodings[self.wanted.encoding]
-        if not other.offset_known or other.newest is None or held.arrival - other.last_arrival > ALIVE_NS:
-            return False
         if self._newest is not None and not newer(timestamp, self._newest):
             return False
         if not newer(timestamp, other.newest + other.offset & 0xFFFFFFFF):

@@ -10,6 +10,7 @@ from ..plane import Address, ConsumerSpec, Extension, Layer, ProducerSpec
 from .fan_out import Consumer
 from .ingress import Encoding, Producer
 from .peers import AddressBook, Transport
+from .tapping import Tapping
 
 
 class Members:
@@ -21,6 +22,7 @@ class Members:
         self._book = AddressBook()
         self._producers: dict[ProducerId, Producer] = {}
         self._consumers: dict[ConsumerId, Consumer] = {}
+        self._tappings: dict[ProducerId, Tapping] = {}
 
     def add_transport(self, transport: TransportId, shard: int = 0) -> None:
         """See media.plane.Plane."""
@@ -77,6 +79,7 @@ class Members:
                 for ssrc in (encoding.ssrc, encoding.rtx_ssrc):
                     streams.pop(ssrc, None)
         del self._producers[producer]
+        self._tappings.pop(producer, None)
 
     def set_encoding(self, producer: ProducerId, index: int, ssrc: Ssrc, rtx_ssrc: Ssrc) -> None:
         """See media.plane.Plane."""
@@ -85,6 +88,8 @@ class Members:
         before = (encoding.ssrc, encoding.rtx_ssrc)
         if ssrc != before[0] and before[0]:
             encoding.begin_anew()
+            if producer in self._tappings:
+                self._tappings[producer].forget(index)
             for consumer in self._consumers.values():
                 if consumer.spec.producer == producer:
                     consumer.selection.lose(encoding)
@@ -111,7 +116,9 @@ class Members:
 
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
         """See media.plane.Plane."""
-        self._producer(producer).tapped = enabled
+        tapped = self._producer(producer)
+        tapped.tapped = enabled
+        self._tappings.setdefault(producer, Tapping()).forget()
 
     def add_consumer(self, spec: ConsumerSpec) -> None:
         """See media.plane.Plane."""

@@ -287,7 +287,9 @@ class ReferencePlane(Delivery):
             data = timestamp.to_bytes(4, "big") + bytes([encoding.index])
             self._producer_event(EventKind.KEY_FRAME, encoding, time, data)
         if encoding.producer.tapped:
-            self._tap.put(encoding.spec.producer, held)
+            copied = self._tappings[encoding.spec.producer].copy(encoding.producer, encoding, held)
+            if copied is not None:
+                self._tap.put(encoding.spec.producer, copied)
         self._fan_out(encoding.producer, held)
 
     def _fan_out(self, producer: Producer, held: HeldPacket) -> None:

@@ -16,6 +16,7 @@ from tests.helpers.rtp_harness import PlaneHarness
 from tests.helpers.rtp_peer import PROFILES
 
 from .bad_datagrams import BadDatagrams
+from .capture_times import CaptureTimes
 from .closing import Closing
 from .feedback_from_subscribers import FeedbackFromSubscribers
 from .feedback_to_publishers import FeedbackToPublishers
@@ -38,6 +39,7 @@ __all__ = ["CongestionBehaviour", "PlaneBehaviour"]
 
 class PlaneBehaviour(
     BadDatagrams,
+    CaptureTimes,
     Closing,
     Forwarding,
     HeaderExtensions,
