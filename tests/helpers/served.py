@@ -126,13 +126,14 @@ async def served(
     rooms: RoomsConfig | None = None,
     turn: TurnConfig | None = None,
     host: str = "127.0.0.1",
+    tcp_port: int = 0,
     minimum_free_mb: int = 1,
     threads: int = 1,
 ) -> AsyncIterator[Served]:
     """Serve from a folder of one's own while the context lasts."""
     config = Config(
         http=HttpConfig(host=host, port=0),
-        media=MediaConfig(host=host, port=0, threads=threads),
+        media=MediaConfig(host=host, port=0, tcp_port=tcp_port, threads=threads),
         rooms=rooms or RoomsConfig(),
         turn=turn or TurnConfig(),
         recordings=RecordingsConfig(folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb),
