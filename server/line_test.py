@@ -44,9 +44,9 @@ MOST_ECHOED = 1200
 #: Bytes in one answer or one upload.
 PIECE = 256 * 1024
 
-#: Bytes a second and at once: for one link a test of 100 Mbit/s both ways each minute; for all five tests in a row.
-LINK_RATE, LINK_BURST = 1.2e6, 72e6
-ALL_RATE, ALL_BURST = 6e6, 360e6
+#: Bytes a second and at once in each direction: for one link a test of 100 Mbit/s each minute; for all five in a row.
+LINK_RATE, LINK_BURST = 0.6e6, 36e6
+ALL_RATE, ALL_BURST = 3e6, 180e6
 MOST_LINKS = 256
 
 
@@ -65,8 +65,9 @@ class LineTest:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._sessions: dict[Transport, str] = {}
-        self._budgets: dict[str, TokenBucket] = {}
-        self._budget = TokenBucket(ALL_RATE, ALL_BURST, service.steady())
+        self._budgets: dict[tuple[str, str], TokenBucket] = {}
+        now = service.steady()
+        self._budget = {way: TokenBucket(ALL_RATE, ALL_BURST, now) for way in ("down", "up")}
         # not zeros: what compresses on the way is no measure
         self._piece = os.urandom(PIECE)
 
@@ -125,14 +126,14 @@ class LineTest:
 
     async def download(self, request: web.Request) -> web.Response:
         """Give a piece of noise."""
-        self._spend(self._link(request), PIECE)
+        self._spend("down", self._link(request))
         return web.Response(
             body=self._piece, content_type="application/octet-stream", headers={"Cache-Control": "no-store"}
         )
 
     async def upload(self, request: web.Request) -> web.Response:
         """Take a piece and forget it."""
-        self._spend(self._link(request), PIECE)
+        self._spend("up", self._link(request))
         size = 0
         async for data in request.content.iter_any():
             size += len(data)
@@ -145,13 +146,13 @@ class LineTest:
         bearer(request, self._service)
         return hashlib.sha256(token_of(request).encode()).hexdigest()
 
-    def _spend(self, link: str, size: int) -> None:
+    def _spend(self, way: str, link: str) -> None:
         now = self._service.steady()
-        budget = self._budgets.pop(link, None) or TokenBucket(LINK_RATE, LINK_BURST, now)
-        self._budgets[link] = budget
+        budget = self._budgets.pop((way, link), None) or TokenBucket(LINK_RATE, LINK_BURST, now)
+        self._budgets[way, link] = budget
         while len(self._budgets) > MOST_LINKS:
             del self._budgets[next(iter(self._budgets))]
-        if not budget.take(now, size) or not self._budget.take(now, size):
+        if not budget.take(now, PIECE) or not self._budget[way].take(now, PIECE):
             raise web.HTTPTooManyRequests(
                 text="The budget for line tests is used up. Please try again in a minute.",
                 headers={"Retry-After": "60"},

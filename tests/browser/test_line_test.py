@@ -64,7 +64,7 @@ async def test_a_line_is_tested_and_the_result_said_in_both_languages(tmp_path: 
                 )
                 grades = await carry_out(page)
                 assert (grades["udp"], grades["turn"]) == ("good", "bad")
-                await expect(page.get_by_test_id("linetest-turn")).to_contain_text("中继拒绝了凭据")
+                await expect(page.get_by_test_id("linetest-turn")).to_contain_text("凭据被拒绝")
                 await picture(page, "linetest-desktop-zh")
                 await page.set_viewport_size({"width": TABLET[0], "height": TABLET[1]})
                 await page.get_by_test_id("language").click()

@@ -93,7 +93,7 @@ async def test_one_link_opens_few_sessions(running: Served) -> None:
 
 
 async def test_bytes_go_both_ways_within_a_budget(running: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.line_test.LINK_BURST", 3.0 * PIECE)
+    monkeypatch.setattr("server.line_test.LINK_BURST", 2.0 * PIECE)
     monkeypatch.setattr("server.line_test.LINK_RATE", 1.0)
     bearer = running.bearer("expert")
     down = await running.ask("GET", PATH + "/bytes", bearer)
@@ -101,7 +101,10 @@ async def test_bytes_go_both_ways_within_a_budget(running: Served, monkeypatch: 
     assert down.headers["cache-control"] == "no-store"
     assert (await running.ask("POST", PATH + "/bytes", bearer, bytes(PIECE))).status == 204
     assert (await running.ask("POST", PATH + "/bytes", bearer, bytes(PIECE + 1))).status == 413
+    # each direction has its own
+    assert (await running.ask("GET", PATH + "/bytes", bearer)).status == 200
     spent = await running.ask("GET", PATH + "/bytes", bearer)
+    assert (await running.ask("POST", PATH + "/bytes", bearer, bytes(PIECE))).status == 429
     assert spent.status == 429
     assert spent.headers["retry-after"] == "60"
     assert (await running.ask("GET", PATH + "/bytes", running.bearer("trainee"))).status == 200
