@@ -37,6 +37,21 @@ _DETOUR = """
 })();
 """
 
+#: Where the page sends its field in one encoding, it is made to send three: a line is of use to layers alone.
+_LAYERED = """
+(() => {
+  const add = RTCPeerConnection.prototype.addTransceiver;
+  RTCPeerConnection.prototype.addTransceiver = function (track, init) {
+    const only = init?.sendEncodings?.length === 1 ? init.sendEncodings[0] : null;
+    if (track.kind !== 'video' || only === null) return add.call(this, track, init);
+    const encodings = [['q', 4, 600e3], ['h', 2, 2500e3], ['f', 1, only.maxBitrate]];
+    const sendEncodings = encodings.map(([rid, scaleResolutionDownBy, maxBitrate]) =>
+      ({ rid, scaleResolutionDownBy, maxBitrate }));
+    return add.call(this, track, { ...init, sendEncodings });
+  };
+})();
+"""
+
 #: What getStats says of the picture that is received, the newest where there are several; null before the first.
 _PICTURE = """
 (async () => {
@@ -108,7 +123,7 @@ def write_clip(path: Path, grain: float = 1.0) -> None:
 
 async def publish_field(running: Browser, link: str) -> Page:
     """Join and share the field, as a person does."""
-    page = await _open(running, link, {"width": 800, "height": 600})
+    page = await _open(running, link, {"width": 800, "height": 600}, _LAYERED)
     await page.get_by_test_id("join-without").click()
     await page.get_by_test_id("share-field").click()
     await page.get_by_test_id("field-device-0").click()
