@@ -8,10 +8,12 @@ wishes; one that gives no feedback is never throttled. The recorder is no subscr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 
 from .congestion.allocator import MARGIN, RESERVED, Allocation, Demand, Offer, Priority, Reason, allocate
 from .congestion.estimator import BandwidthEstimator
+from .congestion.patience import Patience, quality
 from .congestion.prober import Prober
 from .feedback_group import FeedbackGroup
 from .ids import ProducerId, TransportId
@@ -55,6 +57,8 @@ class Delivery:
         self._sending_since: float | None = None
         self._pacing = 0
         self._told: dict[ProducerId, tuple[Reason, int]] = {}
+        self._patience = Patience()
+        self._given: dict[ProducerId, float] = {}
 
     def receive_feedback(self, data: bytes, now: float) -> None:
         """Take a FEEDBACK event's data."""
@@ -74,7 +78,9 @@ class Delivery:
             for s, o in zip(slots, offers, strict=True)
         ]
         budget = self._budget(slots, demands, now)
+        demands = [self._patient(wanted, budget, now) for wanted in demands]
         allocations = allocate(budget, demands)
+        self._note(demands, allocations, now)
         changed = []
         for slot, found, allocation in zip(slots, offers, allocations, strict=True):
             self._apply(slot, producers[slot.producer], found, allocation)
@@ -130,6 +136,27 @@ class Delivery:
             # until the switch has happened; the requests are coalesced
             producer.want_key_frame(layer.encoding)
 
+    def _patient(self, wanted: Demand, budget: int | None, now: float) -> Demand:
+        current = self._given.get(wanted.producer, 0.0)
+        limit = inf if budget is None else budget
+        held = self._patience.held(wanted.producer, wanted.offers, current, limit, now)
+        return replace(wanted, held=held) if held else wanted
+
+    def _note(self, demands: list[Demand], allocations: list[Allocation], now: float) -> None:
+        """Remember which steps were tried, and which were taken back."""
+        given = [
+            next((o for o in wanted.offers if o.key == allocation.key), None)
+            for wanted, allocation in zip(demands, allocations, strict=True)
+        ]
+        needs = RESERVED + sum(offer.rate for offer in given if offer is not None)
+        for wanted, offer, allocation in zip(demands, given, allocations, strict=True):
+            after = quality(offer) if offer is not None else 0.0
+            before = self._given.get(allocation.producer, 0.0)
+            self._given[allocation.producer] = after
+            if after != before:
+                narrow = allocation.reason is Reason.LINE
+                self._patience.note(wanted, before, after, needs, now, narrow=narrow)
+
     def _tell(
         self, slot: Slot, producer: Producer, found: list[tuple[Layer, Offer]], allocation: Allocation
     ) -> Delivered | None:
@@ -145,6 +172,8 @@ class Delivery:
     def forget(self, producer: ProducerId) -> None:
         """A producer has ended."""
         self._told.pop(producer, None)
+        self._given.pop(producer, None)
+        self._patience.forget(producer)
 
     # -- how -------------------------------------------------------------------------------------------------------
 

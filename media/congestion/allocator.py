@@ -63,7 +63,8 @@ class Offer:
 class Demand:
     """What a receiver would be sent. `height` is its tile's in pixels: 0 hidden, None not known (the best).
 
-    `current` is the key of the offer that it is sent now, None if it is sent nothing.
+    `current` is the key of the offer that it is sent now, None if it is sent nothing. `held` are those that are not to
+    be tried just now (`patience.py`).
     """
 
     producer: ProducerId
@@ -71,6 +72,7 @@ class Demand:
     offers: tuple[Offer, ...]
     height: int | None = None
     current: int | None = None
+    held: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def allocate(budget: int | None, demands: Sequence[Demand]) -> list[Allocation]:
             # one step each in a turn: everybody's next before anybody's one after that
             for i in members:
                 step = levels[i] + 1
-                if step == len(paths[i]):
+                if step == len(paths[i]) or (budget is not None and paths[i][step].key in demands[i].held):
                     continue
                 more = paths[i][step].rate - (paths[i][step - 1].rate if step else 0)
                 if priority is Priority.AUDIO or more * _margin(demands[i], paths[i], step) <= left:

@@ -1,0 +1,36 @@
+"""An expert whose line loses packets by itself: repeats fill the gaps, and the field does not become small."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers.line import Line
+from tests.sessions.lines import consultation
+
+
+@pytest.mark.parametrize(
+    ("line", "standstill"),
+    [
+        (Line(4, loss=0.02), 0.25),
+        (Line(5, loss=0.1), 0.35),
+        (Line(6, loss=0.2), 0.6),
+        (Line(7, burst_loss=0.003, burst_length=8), 0.4),
+    ],
+    ids=["2 %", "10 %", "20 %", "bursts"],
+)
+def test_the_field_keeps_its_size_and_moves(line: Line, standstill: float) -> None:
+    here = consultation(line)
+    here.call.run(10)
+    assert here.picture.heights(6, 10) == {720}
+    assert here.picture.longest_standstill(2, 10) < standstill
+    assert len(here.picture.between(2, 10)) > 0.96 * 8 * 30
+    assert here.line.lost > 0
+
+
+def test_what_is_lost_both_ways_is_still_repeated() -> None:
+    # requests are lost, too
+    line, up = Line(8, loss=0.1), Line(9, loss=0.1)
+    here = consultation(line)
+    here.expert.up.loss = up.loss
+    here.call.run(8)
+    assert len(here.picture.between(2, 8)) > 0.96 * 6 * 30
