@@ -15,8 +15,8 @@ from tests.sessions.lines import consultation
 )
 def test_nothing_becomes_smaller(line: Line) -> None:
     here = consultation(line)
-    here.call.run(10)
+    here.call.run(7)
     assert here.told() == []
-    assert here.picture.heights(2, 10) == {720}
-    assert here.picture.longest_standstill(2, 10) < 0.3
+    assert here.picture.heights(2, 7) == {720}
+    assert here.picture.longest_standstill(2, 7) < 0.3
     assert here.picture.age(0.95, 2, 10) < 0.25

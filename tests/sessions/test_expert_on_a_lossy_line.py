@@ -20,10 +20,10 @@ from tests.sessions.lines import consultation
 )
 def test_the_field_keeps_its_size_and_moves(line: Line, standstill: float) -> None:
     here = consultation(line)
-    here.call.run(10)
-    assert here.picture.heights(6, 10) == {720}
-    assert here.picture.longest_standstill(2, 10) < standstill
-    assert len(here.picture.between(2, 10)) > 0.96 * 8 * 30
+    here.call.run(7)
+    assert here.picture.heights(5, 7) == {720}
+    assert here.picture.longest_standstill(2, 7) < standstill
+    assert len(here.picture.between(2, 7)) > 0.96 * 5 * 30
     assert here.line.lost > 0
 
 
@@ -32,5 +32,5 @@ def test_what_is_lost_both_ways_is_still_repeated() -> None:
     line, up = Line(8, loss=0.1), Line(9, loss=0.1)
     here = consultation(line)
     here.expert.up.loss = up.loss
-    here.call.run(8)
-    assert len(here.picture.between(2, 8)) > 0.96 * 6 * 30
+    here.call.run(6)
+    assert len(here.picture.between(2, 6)) > 0.96 * 4 * 30
