@@ -151,14 +151,17 @@ void send_padding(struct plane *plane, struct consumer *consumer, int padding)
         consumer->rtx_sequence++;
 }
 
-void send_filler(struct plane *plane, struct consumer *consumer, uint16_t sequence, uint32_t timestamp)
+void send_filler(struct plane *plane, struct consumer *consumer, uint64_t out, uint32_t timestamp)
 {
     uint8_t *room = forward_room(plane);
-    int size = write_own_header(plane, consumer, consumer->payload_type, sequence, timestamp, consumer->ssrc, room);
+    int size =
+        write_own_header(plane, consumer, consumer->payload_type, (uint16_t)out, timestamp, consumer->ssrc, room);
     room[0] |= 0x20;
     memset(room + size, 0, FILLER);
     room[size + FILLER - 1] = FILLER;
-    forward_own(plane, consumer, size + FILLER, SENDING_PADDING);
+    /* whatever waits in the pacer and is given up: this number was a nonce */
+    if (forward_own(plane, consumer, size + FILLER, SENDING_PADDING) && out > consumer->highest_sent)
+        consumer->highest_sent = out;
 }
 
 static void fan_out_to(struct plane *plane, struct consumer *consumer, struct encoding *encoding)

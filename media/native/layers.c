@@ -275,7 +275,7 @@ static void deal_late(struct plane *plane, struct consumer *consumer, const stru
         offer(plane, consumer, packet, out, SENDING_FIRST);
     } else {
         drop(plane, DROP_LAYER);
-        send_filler(plane, consumer, (uint16_t)out, packet->timestamp + run->naming.timestamp);
+        send_filler(plane, consumer, out, packet->timestamp + run->naming.timestamp);
     }
 }
 

@@ -296,7 +296,7 @@ int write_own_header(struct plane *plane, struct consumer *consumer, uint8_t pay
                      uint32_t timestamp, uint32_t ssrc, uint8_t *out);
 bool forward_own(struct plane *plane, struct consumer *consumer, int size, enum sending kind);
 void send_padding(struct plane *plane, struct consumer *consumer, int padding);
-void send_filler(struct plane *plane, struct consumer *consumer, uint16_t sequence, uint32_t timestamp);
+void send_filler(struct plane *plane, struct consumer *consumer, uint64_t out, uint32_t timestamp);
 
 /* pacer.c: forward now, or when it is its turn */
 void offer(struct plane *plane, struct consumer *consumer, struct packet *packet, uint64_t out, enum sending kind);

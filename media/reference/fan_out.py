@@ -119,9 +119,13 @@ class Consumer:
             padding=packet.padding,
         )
 
+    def used(self, out: int) -> None:
+        """Note that a packet left under this number: it is not given again."""
+        self._highest_sent = max(self._highest_sent, out)
+
     def sent(self, packet: RtpPacket, out: int, now: int, *, repeat: bool) -> None:
         """Count a packet that left."""
-        self._highest_sent = max(self._highest_sent, out)
+        self.used(out)
         if repeat:
             self._retransmitted += 1
             return

@@ -334,6 +334,8 @@ class ReferencePlane(Delivery):
         size = self._send_plain(peer, consumer, bytes(packet))
         peer.counts.padding_packets += bool(size)
         peer.counts.padding_bytes += size
+        # whatever waits in the pacer and is given up: this number was a nonce
+        consumer.used(out)
 
     def _want(self, consumer: Consumer, layer: Layer) -> None:
         producer = self._producer(consumer.spec.producer)

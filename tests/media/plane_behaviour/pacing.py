@@ -5,6 +5,8 @@ from media.plane import Codec, Drop, EventKind, TransportStatistics
 from tests.helpers.rtp_harness import PlaneHarness
 from tests.helpers.rtp_stream import VP8_DELTA, VP8_KEY, Stream, View
 
+from .layers import FRAME, TemporalStream, want
+
 #: A packet's payload: with header and tag some 1,050 bytes.
 FULL = bytes(1000)
 PACKETS = 40
@@ -150,6 +152,33 @@ class Pacing:
         assert view.payloads[before:] == [key.payload]
         numbers = [packet.sequence_number for packet in view.packets]
         assert numbers == [numbers[0] + n & 0xFFFF for n in range(before + 1)]
+
+    def test_a_number_that_padding_used_up_is_not_given_again(self, harness: PlaneHarness) -> None:
+        stream, other = TemporalStream(harness), Stream(harness)
+        view = View(stream)
+        View(other, view.peer)
+        want(view, temporal=0)
+        stream.pictures(1)
+        other.send_key()
+        harness.settle()
+        harness.plane.set_pacing(view.peer.transport, 10_000)
+        # the line is taken for seconds, so what follows waits
+        for _ in range(14):
+            other.send(VP8_DELTA + FULL)
+        stream.number = 1
+        lost = stream.encoders[0].frame(FRAME, temporal=2, packets=1)
+        stream.number = 2
+        stream.pictures(3)
+        before = len(view.packets)
+        stream.deliver(lost)
+        filler = view.packets[before]
+        assert filler.payload == b""
+        harness.until(lambda: transport(view).queued_packets == 0)
+        harness.plane.set_pacing(view.peer.transport, 0)
+        stream.deliver(stream.encoders[0].frame(6 * FRAME, key=True))
+        after = view.packets[before + 1 :]
+        assert [packet.sequence_number - filler.sequence_number for packet in after] == [1, 2]
+        assert not view.peer.repeated
 
     def test_who_leaves_is_forgotten_with_what_waits(self, harness: PlaneHarness) -> None:
         stream, other = Stream(harness), Stream(harness)
