@@ -81,6 +81,13 @@ class Metrics:
             streams.add_metric((str(number),), shard.streams)
         yield streams
         yield from _transit(now.shards)
+        waiting = GaugeMetricFamily(
+            "konsil_waiting_packets", "Packets that wait for their turn on narrow lines.", labels=("shard",)
+        )
+        for number, shard in enumerate(now.shards):
+            queued = sum(transport.queued_packets for transport in shard.transports.values())
+            waiting.add_metric((str(number),), queued)
+        yield waiting
         participants = GaugeMetricFamily(
             "konsil_participants",
             "Participants by role, those who are reconnecting included.",

@@ -152,6 +152,7 @@ async def test_metrics_are_what_prometheus_reads(running: Served) -> None:
         assert scraped(text, "konsil_rooms") == 1
         assert scraped(text, "konsil_participants", role="expert") == 1
         assert families["konsil_transit_seconds"].type == "histogram"
+        assert scraped(text, "konsil_waiting_packets", shard="0") == 0
         # whoever may scrape learns neither who is here nor where
         assert "Dr. Test" not in text
         assert '"ward"' not in text
