@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..ids import Mid
-from ..plane import Codec, ExtensionIds
+from ..plane import Codec, Extension, ExtensionIds
 from .answer import answer_setup
 from .bundle import with_transport
 from .errors import SdpError
@@ -25,6 +25,14 @@ from .session import Direction, Format, MediaSection, SessionDescription
 #: Profiles that stand for each other: a player that offers one of a row decodes what the stream's own parameter
 #: sets say, or nobody would be sent anything by encoders that are not browsers.
 _ANY_PROFILE = frozenset({Codec.H264, Codec.H265})
+
+#: Not REMB: the guess of a player that has nothing better falls at each hiccup of its own, and rises only with what it
+#: is sent; for one picture there is nothing smaller to fall back to, so it would go dark. What measures the line is
+#: transport-wide feedback, or nothing.
+_FEEDBACK = {
+    "video": tuple(name for name in video_feedback(transport_wide=True) if name != "goog-remb"),
+    "audio": ("nack", "transport-cc"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +112,15 @@ def _view(section: MediaSection) -> ViewedSection | None:
             )
     if not formats:
         return None
-    extensions = extension_ids(section.extensions, section.kind)
-    return ViewedSection(section.mid, video, tuple(formats), extensions)
+    ids = list(extension_ids(section.extensions, section.kind))
+    # the times that a player without transport-wide feedback would make its REMB of (see `_FEEDBACK`)
+    ids[Extension.ABS_SEND_TIME] = 0
+    return ViewedSection(section.mid, video, tuple(formats), tuple(ids))
 
 
 def _accept(section: MediaSection, viewed: ViewedSection, stream: str) -> MediaSection:
     codecs: list[Format] = []
-    understood = video_feedback(transport_wide=True) if viewed.video else ("nack", "transport-cc")
+    understood = _FEEDBACK[section.kind]
     for accepted in viewed.formats:
         format_ = section.codec(accepted.payload_type)
         assert format_ is not None, "the format was found in this section"

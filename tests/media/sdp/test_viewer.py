@@ -28,6 +28,11 @@ def test_every_codec_of_the_offer_stays(chromium_offer: str, local: TransportPar
     assert video.rtcp_mux_only
     (picture,) = [section for section in sections if section.video]
     assert picture.extensions[Extension.MID]
+    # a line is measured by transport-wide feedback, or not at all
+    assert picture.extensions[Extension.TRANSPORT_WIDE]
+    assert not picture.extensions[Extension.ABS_SEND_TIME]
+    assert "goog-remb" not in str(answer)
+    assert "transport-cc" in video.codecs[0].feedback
     for accepted in picture.formats:
         rtx = video.rtx_of(accepted.payload_type)
         assert accepted.rtx_payload_type == (rtx.payload_type if rtx else 0)
