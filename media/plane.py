@@ -157,7 +157,7 @@ class ProducerSpec:
     """A track to be received (or injected), in one to four encodings, the lowest quality first.
 
     Each encoding has a history: of what arrived in the last `history_ms`, the newest `history_bytes` at most
-    (64 KiB to 256 MiB, each packet counts 64 bytes more) can be repeated. Memory is used as the rate needs it.
+    (64 KiB to 256 MiB, each packet counts about 100 bytes more) can be repeated. Memory is used as the rate needs it.
     `nack`: the sender answers generic NACKs (RFC 4585).
     """
 
@@ -392,7 +392,8 @@ class Plane(Protocol):
         """Tell the SSRCs of an encoding, once it has shown them; ValueError where they are another's.
 
         An SSRC that was told before may be told again, together with the RTX SSRC that was missing. Another SSRC
-        means that the sender began this encoding anew: its numbers begin anew too, consumers go on at a key frame.
+        means that the sender began this encoding anew: its numbers begin anew too, consumers go on at a key frame. Of
+        several encodings its timestamp offset is to be told again.
         """
 
     def set_timestamp_offset(self, producer: ProducerId, index: int, offset: int) -> None:
@@ -404,14 +405,16 @@ class Plane(Protocol):
     def set_capture_offset(self, producer: ProducerId, offset: int) -> None:
         """Add `offset` (Q32.32 seconds, signed) to abs-capture-time's estimated capture clock offset.
 
-        From now on it is always sent in its long form; an offset that the publisher did not send counts as 0.
+        From now on it is always sent in its long form; an offset that the publisher did not send counts as 0. Where
+        a consumer begins, and after a switch, the newest capture time is said once more, on the first four packets.
         """
 
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
         """Copy every packet of the producer to the tap, or stop.
 
         Of several encodings it is the best that flows, with canonical timestamps and numbers of its own that do not
-        run backwards at a switch; it switches at key frames.
+        run backwards at a switch; it switches at key frames. A picture that was copied already, in another encoding, is
+        copied with 1 added to its timestamp.
         """
 
     def add_consumer(self, spec: ConsumerSpec) -> None:

@@ -8,7 +8,7 @@ from ..rtp.packet import RtpPacket
 from .places import Place
 
 #: What a packet counts for beside its bytes.
-RECORD_BYTES = 64
+RECORD_BYTES = 100
 
 #: Numbers that can be told from each other: one for each so many bytes of the history, within these limits.
 BYTES_A_NUMBER = 512
