@@ -107,8 +107,8 @@ def test_what_is_sent_is_one_whole_stream(
     for step, packets in enumerate(steps):
         if step in wanted:
             harness.plane.set_layer(view.spec.consumer, wanted[step])
-        for packet in packets:
-            harness.plane.inject(stream.spec.producer, [made[packet]], harness.now)
+        for arriving in packets:
+            harness.plane.inject(stream.spec.producer, [made[arriving]], harness.now)
             harness.settle()
         harness.advance(33)
     harness.advance(200)
