@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
-from .congestion.allocator import MARGIN, RESERVED, Allocation, Demand, Offer, Priority, Reason, allocate
+from .congestion.allocator import (
+    COVERED,
+    MARGIN,
+    RESERVED,
+    Allocation,
+    Demand,
+    Offer,
+    Priority,
+    Reason,
+    allocate,
+)
 from .congestion.estimator import BandwidthEstimator
 from .congestion.patience import Patience, quality
 from .congestion.prober import Prober
@@ -33,6 +43,8 @@ PACING = 1.25
 STANDING, DRAINING = 30.0, 0.8
 #: A probe asks for so much more than the wish, as the allocator keeps a margin.
 ROOM = 1.3
+#: Seconds for which the largest size does not come, before it is said: at the beginning each takes a moment.
+LACKING = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,7 @@ class Delivery:
         self._sending_since: float | None = None
         self._pacing = 0
         self._told: dict[ProducerId, tuple[Reason, int]] = {}
+        self._lacking: dict[ProducerId, float] = {}
         self._patience = Patience()
         self._given: dict[ProducerId, float] = {}
 
@@ -84,7 +97,7 @@ class Delivery:
         changed = []
         for slot, found, allocation in zip(slots, offers, allocations, strict=True):
             self._apply(slot, producers[slot.producer], found, allocation)
-            if (told := self._tell(slot, producers[slot.producer], found, allocation)) is not None:
+            if (told := self._tell(slot, producers[slot.producer], found, allocation, now)) is not None:
                 changed.append(told)
         self._pace(now, narrow=any(allocation.reason is Reason.LINE for allocation in allocations))
         self._probe(demands, allocations, budget, now)
@@ -158,12 +171,26 @@ class Delivery:
                 self._patience.note(wanted, before, after, needs, now, narrow=narrow)
 
     def _tell(
-        self, slot: Slot, producer: Producer, found: list[tuple[Layer, Offer]], allocation: Allocation
+        self,
+        slot: Slot,
+        producer: Producer,
+        found: list[tuple[Layer, Offer]],
+        allocation: Allocation,
+        now: float,
     ) -> Delivered | None:
         if not producer.video or not found:
             return None
         height = found[allocation.key][1].height if allocation.key is not None else 0
-        told = (allocation.reason, height)
+        reason = allocation.reason
+        if reason is Reason.NONE and allocation.key is not None and _lacking(slot, producer, found):
+            if now - self._lacking.setdefault(slot.producer, now) < LACKING:
+                return None
+            reason = Reason.PUBLISHER
+        else:
+            self._lacking.pop(slot.producer, None)
+        if reason is Reason.NONE and slot.sending not in (-1, slot.layer.encoding):
+            return None  # it is to be switched to, and may not come: nothing is said before it is there
+        told = (reason, height)
         if self._told.get(slot.producer, (Reason.NONE, height)) == told:
             return None
         self._told[slot.producer] = told
@@ -172,6 +199,7 @@ class Delivery:
     def forget(self, producer: ProducerId) -> None:
         """A producer has ended."""
         self._told.pop(producer, None)
+        self._lacking.pop(producer, None)
         self._given.pop(producer, None)
         self._patience.forget(producer)
 
@@ -210,3 +238,13 @@ class Delivery:
         )
         if order is not None:
             self._plane.probe(self.subscriber.transport, order.cluster, order.rate, order.packets)
+
+
+def _lacking(slot: Slot, producer: Producer, found: list[tuple[Layer, Offer]]) -> bool:
+    """Tell whether the largest encoding, which this tile would show, does not come although it is wanted."""
+    best = len(producer.encodings) - 1
+    return (
+        producer.can_be_sent(best)
+        and all(layer.encoding != best for layer, _ in found)
+        and (slot.height is None or found[-1][1].height < COVERED * slot.height)
+    )

@@ -40,6 +40,10 @@ PRIORITIES: dict[str, Priority] = {
 }
 
 
+#: A tenth less than the tile has is not seen, and a step more costs four times as much.
+COVERED = 0.9
+
+
 class Reason(StrEnum):
     """Why somebody is sent less than the best there is."""
 
@@ -47,6 +51,7 @@ class Reason(StrEnum):
     SIZE = "size"  # the tile is small: nothing is missing on it
     HIDDEN = "hidden"  # nobody looks at it
     LINE = "line"  # the receiver's line carries no more
+    PUBLISHER = "publisher"  # the publisher sends no more, though it is wanted: its line or its machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +113,7 @@ def wished(demand: Demand) -> list[Offer]:
         return []
     for i, offer in enumerate(path):
         full_rate = offer.fps >= 0.9 * max(o.fps for o in path)
-        # a tenth less than the tile has is not seen, and a step more costs four times as much
-        if full_rate and offer.height >= 0.9 * demand.height:
+        if full_rate and offer.height >= COVERED * demand.height:
             return path[: i + 1]
     return path
 

@@ -208,3 +208,32 @@ def test_the_receivers_own_estimate_is_honoured() -> None:
     world.run(3, feedback=False)
     assert world.field.layer.encoding == 0
     assert world.field.consumer not in world.plane.paused
+
+
+def test_a_size_that_the_publisher_cannot_send_is_told_and_until_it_really_comes_again() -> None:
+    world = World()
+    world.run(10, 100 * M)
+    world.told.clear()
+    world.rates[ProducerId(1)] = (1.5 * M, 6 * M, 0.0)
+    world.run(8, 100 * M)
+    assert [(d.reason, d.height) for d in world.told if d.producer == 1] == [(Reason.PUBLISHER, 1080)]
+    # it may be woken, and is aimed at; what is sent is still the smaller one
+    world.told.clear()
+    world.field.sending = 1
+    world.producers[ProducerId(1)].wanted = (True, True, False)
+    world.run(4, 100 * M)
+    assert world.field.layer.encoding == 2
+    assert world.told == []
+    world.rates[ProducerId(1)] = FIELD
+    world.field.sending = 2
+    world.run(4, 100 * M)
+    assert [(d.reason, d.height) for d in world.told if d.producer == 1] == [(Reason.NONE, 2160)]
+
+
+def test_a_small_tile_lacks_nothing_where_the_large_size_does_not_come() -> None:
+    world = World()
+    world.rates[ProducerId(1)] = (1.5 * M, 6 * M, 0.0)
+    world.field.height = 540
+    world.run(5, 100 * M)
+    assert all(d.reason is not Reason.PUBLISHER for d in world.told)
+    assert world.field.layer.encoding == 0
