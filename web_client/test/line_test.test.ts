@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { EchoCounter } from '../src/linetest/echo';
-import { onlyBy } from '../src/linetest/line_test';
+import { measureTransfer, onlyBy, Refusal } from '../src/linetest/line_test';
 import { asText, judge, type Findings } from '../src/linetest/verdict';
 
 const good: Findings = {
@@ -89,4 +89,31 @@ test('an answer is cut down to one protocol', () => {
     where: ['192.0.2.10:8443', '[2001:db8::1]:8443'],
   });
   expect(onlyBy('tcp', 'v=0\r\n').where).toEqual([]);
+});
+
+/** A line on which one piece of 250 kB takes so many ms, however many are under way, until the budget is spent. */
+function line(milliseconds: number, budget = Infinity): { move: () => Promise<number>; now: () => number } {
+  let moved = 0;
+  return {
+    move: () => {
+      moved += 1;
+      return moved > budget ? Promise.reject(new Refusal('Spent.')) : Promise.resolve(250_000);
+    },
+    now: () => moved * milliseconds,
+  };
+}
+
+test('what goes side by side is counted once and whole', async () => {
+  const { move, now } = line(20);
+  expect(await measureTransfer(move, now)).toEqual({ value: 100, capped: false });
+});
+
+test('on a slow line one piece is measure enough, a spent budget is said', async () => {
+  const slow = line(4000);
+  expect(await measureTransfer(slow.move, slow.now)).toEqual({ value: 0.5, capped: false });
+  const spent = line(20, 41);
+  const found = await measureTransfer(spent.move, spent.now);
+  expect(found?.capped).toBe(true);
+  expect(found?.value).toBeGreaterThan(80);
+  expect(await measureTransfer(line(1, 0).move, line(1).now)).toBeNull();
 });

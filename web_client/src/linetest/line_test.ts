@@ -27,7 +27,7 @@ interface LineTestEvents {
 }
 
 /** The server said no, in a sentence. */
-class Refusal extends Error {}
+export class Refusal extends Error {}
 
 export class LineTest extends Emitter<LineTestEvents> {
   readonly #abort = new AbortController();
@@ -51,8 +51,8 @@ export class LineTest extends Emitter<LineTestEvents> {
       const best = channels.find((channel) => channel !== null);
       if (best !== undefined && best !== null) this.#learn({ quality: await echo(best.channel) });
       for (const each of channels) each?.connection.close();
-      this.#learn({ down: await this.#transfer(() => this.#download()) });
-      this.#learn({ up: await this.#transfer(() => this.#upload()) });
+      this.#learn({ down: await measureTransfer(() => this.#download(), () => performance.now()) });
+      this.#learn({ up: await measureTransfer(() => this.#upload(), () => performance.now()) });
     } catch (error) {
       this.#learn({ failure: error instanceof Error ? error.message : String(error) });
     }
@@ -119,35 +119,36 @@ export class LineTest extends Emitter<LineTestEvents> {
     await this.#ask('POST', '/api/linetest/bytes', (this.#noise ??= makeNoise()));
     return PIECE;
   }
+}
 
-  /**
-   * Move pieces side by side for a while. The first goes alone: it warms the connections up, and on a slow line it
-   * is measure enough.
-   */
-  async #transfer(move: () => Promise<number>): Promise<Bandwidth | null> {
-    let capped = false;
-    const tried = async (): Promise<number> => {
-      try {
-        return await move();
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        capped = true;
-        return 0;
-      }
-    };
-    let began = performance.now();
-    let bytes = await tried();
-    if (!capped && performance.now() - began < SLOW_MS) {
-      began = performance.now();
-      bytes = 0;
-      const lane = async (): Promise<void> => {
-        while (performance.now() - began < BYTES_MS && bytes < MOST_BYTES && !capped) bytes += await tried();
-      };
-      await Promise.all(Array.from({ length: PARALLEL }, lane));
+/**
+ * Move pieces side by side for a while; `move` gives the bytes of one. The first goes alone: it warms the connections up,
+ * and on a slow line it is measure enough. `now` in ms.
+ */
+export async function measureTransfer(move: () => Promise<number>, now: () => number): Promise<Bandwidth | null> {
+  let capped = false;
+  let bytes = 0;
+  const one = async (): Promise<void> => {
+    try {
+      const moved = await move();
+      bytes += moved;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      capped = true;
     }
-    const seconds = (performance.now() - began) / 1000;
-    return bytes === 0 ? null : { value: (bytes * 8) / seconds / 1e6, capped };
+  };
+  let began = now();
+  await one();
+  if (!capped && now() - began < SLOW_MS) {
+    began = now();
+    bytes = 0;
+    const lane = async (): Promise<void> => {
+      while (now() - began < BYTES_MS && bytes < MOST_BYTES && !capped) await one();
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, lane));
   }
+  const seconds = (now() - began) / 1000;
+  return bytes === 0 ? null : { value: (bytes * 8) / seconds / 1e6, capped };
 }
 
 interface Opened {
