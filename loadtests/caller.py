@@ -45,6 +45,8 @@ class Caller:
         self._answers: dict[int, asyncio.Future[Message]] = {}
         self._waiting: list[tuple[Callable[[Message], bool], asyncio.Future[Message]]] = []
         self._seen: list[Message] = []
+        #: what its owner does beside, until it is closed
+        self.tasks: list[asyncio.Task[None]] = []
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
 
@@ -118,6 +120,9 @@ class Caller:
 
     async def close(self) -> None:
         """Close the socket."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         if self._socket is not None:
             await self._socket.close()
         if self._reader is not None:

@@ -73,10 +73,13 @@ class Expert:
     ssrcs: set[Ssrc]
 
 
-def make_frames(bitrate: int) -> list[list[bytes]]:
-    """Make one group of pictures as H.264 fragments (RFC 6184, FU-A) of noise, at this rate in bit/s."""
+def make_frames(bitrate: int, fps: float = FPS) -> list[list[bytes]]:
+    """Make one group of pictures as H.264 fragments (RFC 6184, FU-A) of noise, at this rate in bit/s.
+
+    Frames that are smaller than two full packets are two small ones.
+    """
     noise = random.Random(1).randbytes(PAYLOAD)
-    per_group = bitrate / 8 * GROUP / FPS
+    per_group = bitrate / 8 * GROUP / fps
     small = per_group / (GROUP - 1 + KEY_FRAME_WEIGHT)
     frames: list[list[bytes]] = []
     for number in range(GROUP):
@@ -85,7 +88,8 @@ def make_frames(bitrate: int) -> list[list[bytes]]:
         count = max(2, round(size / PAYLOAD))
         frames.append(
             [
-                bytes((0x60 | 28, (0x80 if n == 0 else 0x40 if n == count - 1 else 0) | kind)) + noise[2:]
+                bytes((0x60 | 28, (0x80 if n == 0 else 0x40 if n == count - 1 else 0) | kind))
+                + noise[2 : max(20, min(PAYLOAD, size // count))]
                 for n in range(count)
             ]
         )
