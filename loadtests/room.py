@@ -147,8 +147,10 @@ async def add_field(
     return Field(caller, socket, transport, reply["producers"][0]["producer"], stream)
 
 
-async def add_expert(server: ServerUnderLoad, pump: ProbePump, number: int, fields: int) -> Expert:
-    """Watch everything."""
+async def add_expert(
+    server: ServerUnderLoad, pump: ProbePump, number: int, fields: int, *, feedback: bool = False
+) -> Expert:
+    """Watch everything; with `feedback` tell the server what arrives, as browsers do."""
     offers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     def on_notice(message: dict[str, Any]) -> None:
@@ -159,7 +161,7 @@ async def add_expert(server: ServerUnderLoad, pump: ProbePump, number: int, fiel
     await caller.join()
     socket, endpoint = pump.open(
         OUR_EXTENSION_IDS[Extension.ABS_CAPTURE_TIME],
-        wide_id=OUR_EXTENSION_IDS[Extension.TRANSPORT_WIDE],
+        wide_id=OUR_EXTENSION_IDS[Extension.TRANSPORT_WIDE] if feedback else 0,
     )
     transport = endpoint.create(IceRole.CLIENT)
     watched = 0
@@ -201,7 +203,7 @@ async def measure(server: ServerUnderLoad, options: argparse.Namespace) -> dict[
                 await add_field(server, pump, number, options.fields, options.bitrate, options.bursts)
             )
         for number in range(options.experts):
-            experts.append(await add_expert(server, pump, number, options.fields))
+            experts.append(await add_expert(server, pump, number, options.fields, feedback=options.feedback))
             _show(f"{len(experts)} of {options.experts} experts have joined")
         await asyncio.sleep(WARM_UP)
         _show(f"measuring for {options.seconds:g} s")
@@ -363,6 +365,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--marks", type=int, default=0, metavar="N", help="N more experts draw 60 times a second"
     )
+    parser.add_argument("--feedback", action="store_true", help="experts tell what arrives, as browsers do")
     parser.add_argument("--server", help="URL of a running server instead of one of its own")
     parser.add_argument(
         "--secret", type=Path, default=Path("var/secret"), help="the running server's secret file"
