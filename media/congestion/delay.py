@@ -9,7 +9,9 @@ jitter does not raise and a queue does, must lie above the smallest of the last 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from enum import Enum
+from operator import itemgetter, mul
 
 from ..feedback_group import FeedbackGroup
 
@@ -38,6 +40,9 @@ CONFIRMING, TOO_LONG = 14.0, 60.0
 UNMOVED_SECONDS = 3.0
 
 
+_DELAY = itemgetter(1)
+
+
 class Usage(Enum):
     """What a queue does: it shrinks, keeps, or grows."""
 
@@ -56,7 +61,8 @@ class DelayDetector:
         self._first_arrival: float | None = None
         self._previous: FeedbackGroup | None = None
         self._accumulated = self._smoothed = 0.0
-        self._points: deque[tuple[float, float]] = deque(maxlen=WINDOW)
+        self._times: deque[float] = deque(maxlen=WINDOW)
+        self._smooth_delays: deque[float] = deque(maxlen=WINDOW)
         self._groups = 0
         self._over_for = 0.0
         self._trend = 0.0
@@ -90,8 +96,7 @@ class DelayDetector:
         self._delays.append((now, delay))
         while len(self._delays) > STANDING_GROUPS and self._delays[0][0] < now - STANDING_SECONDS:
             self._delays.popleft()
-        base = min(delay for _, delay in self._seconds)
-        self.standing = min(delay for _, delay in self._delays) - base
+        self.standing = min(map(_DELAY, self._delays)) - min(map(_DELAY, self._seconds))
         if self.standing < TOO_LONG:
             self._too_long_since = None
         elif self._too_long_since is None:
@@ -111,8 +116,9 @@ class DelayDetector:
         self._groups += 1
         self._accumulated += variation
         self._smoothed = SMOOTHING * self._smoothed + (1 - SMOOTHING) * self._accumulated
-        self._points.append((arrival - self._first_arrival, self._smoothed))
-        trend = _slope(self._points) if len(self._points) == WINDOW else self._trend
+        self._times.append(arrival - self._first_arrival)
+        self._smooth_delays.append(self._smoothed)
+        trend = _slope(self._times, self._smooth_delays) if len(self._times) == WINDOW else self._trend
         modified = min(self._groups, MAX_GROUPS) * trend * GAIN
         self._judge(modified, trend, elapsed)
         self._adapt(modified, elapsed)
@@ -138,13 +144,11 @@ class DelayDetector:
         self._threshold = min(max(self._threshold, THRESHOLD_LOW), THRESHOLD_HIGH)
 
 
-def _slope(points: deque[tuple[float, float]]) -> float:
+def _slope(times: Sequence[float], delays: Sequence[float]) -> float:
     """Draw the line of least squares; 0 where all have one time."""
-    count = len(points)
-    mean_x = sum(x for x, _ in points) / count
-    mean_y = sum(y for _, y in points) / count
-    above = below = 0.0
-    for x, y in points:
-        above += (x - mean_x) * (y - mean_y)
-        below += (x - mean_x) ** 2
-    return above / below if below else 0.0
+    count, start = len(times), times[0]
+    # from the first on: sums of squares of large numbers would lose what is looked for
+    x = [time - start for time in times]
+    sum_x, sum_y = sum(x), sum(delays)
+    below = count * sum(map(mul, x, x)) - sum_x * sum_x
+    return (count * sum(map(mul, x, delays)) - sum_x * sum_y) / below if below > 0 else 0.0
