@@ -66,6 +66,10 @@ class Line:
             arrivals.append(arrivals[0] + 0.001)
         return arrivals
 
+    def stand_still(self, now: float, seconds: float) -> None:
+        """Let nothing arrive for so long, and then all of it at once, in order: a radio that is busy."""
+        self._last_arrival = max(self._last_arrival, now + seconds)
+
     def _is_lost(self) -> bool:
         if self._bursting:
             self._bursting = self._chance.random() >= 1 / self.burst_length

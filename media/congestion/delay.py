@@ -27,8 +27,10 @@ THRESHOLD, THRESHOLD_LOW, THRESHOLD_HIGH = 12.5, 6.0, 600.0
 FOLLOW_UP, FOLLOW_DOWN = 0.0087, 0.039
 #: What lies further above the threshold is a step, not jitter, and is not followed.
 OUTLIER = 15.0
-#: Overuse must last this long, ms.
+#: Overuse must last this long, ms, without the delay's falling by so many ms from one group to the next: after a
+#: standstill (a radio that was busy, a receiver that was) all that waited comes at once, each with less delay.
 LASTING = 10.0
+FALLING = 1.0
 
 #: The standing queue is the smallest delay of these last seconds, less that of the last BASE_SECONDS.
 STANDING_SECONDS = 0.15
@@ -120,13 +122,13 @@ class DelayDetector:
         self._smooth_delays.append(self._smoothed)
         trend = _slope(self._times, self._smooth_delays) if len(self._times) == WINDOW else self._trend
         modified = min(self._groups, MAX_GROUPS) * trend * GAIN
-        self._judge(modified, trend, elapsed)
+        self._judge(modified, trend, elapsed, falling=variation < -FALLING)
         self._adapt(modified, elapsed)
         self._trend = trend
 
-    def _judge(self, modified: float, trend: float, elapsed: float) -> None:
+    def _judge(self, modified: float, trend: float, elapsed: float, *, falling: bool) -> None:
         if modified > self._threshold:
-            self._over_for += elapsed
+            self._over_for = 0.0 if falling else self._over_for + elapsed
             rising = trend >= self._trend and self._over_for > LASTING
             self.usage = Usage.OVER if rising and self.standing > CONFIRMING else Usage.NORMAL
         else:

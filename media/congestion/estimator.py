@@ -27,6 +27,8 @@ FLOOR = 64_000
 
 #: After a queue has built up: the share of what arrived that is sent, so that the queue empties.
 BACK_OFF = 0.85
+#: One alarm, which may be false, takes away so much at most; what needs little at the moment says little of the line.
+AT_MOST = 0.5
 #: The rate falls at most once in this time, seconds: a queue needs it to empty, and feedback to say so.
 FALL_INTERVAL = 0.3
 
@@ -191,7 +193,7 @@ class BandwidthEstimator:
     def _back_off(self, arrived: int, now: float) -> None:
         if now - self._last_fall < FALL_INTERVAL:
             return
-        self._fall(min(self._rate, int(BACK_OFF * arrived)), now)
+        self._fall(min(self._rate, max(int(BACK_OFF * arrived), int(AT_MOST * self._rate))), now)
 
     def _fall(self, rate: int, now: float) -> None:
         self._fell_from = float(self.arrived(now) or self._rate)

@@ -73,6 +73,13 @@ def test_what_is_held_up_is_overtaken() -> None:
     assert overtaken / PACKETS == pytest.approx(0.05, abs=0.01)
 
 
+def test_a_standstill_lets_all_that_waited_come_at_once() -> None:
+    line = Line(5, delay=0.01)
+    line.stand_still(0.0, 0.1)
+    arrivals = [line.pass_on(SIZE, i * 0.01)[0] for i in range(12)]
+    assert arrivals == pytest.approx([0.1] * 10 + [0.11, 0.12])
+
+
 def test_what_comes_twice_comes_twice() -> None:
     line = Line(6, duplicated=0.1)
     twice = sum(len(line.pass_on(SIZE, i * 0.001)) == 2 for i in range(PACKETS))
