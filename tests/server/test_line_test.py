@@ -92,6 +92,19 @@ async def test_one_link_opens_few_sessions(running: Served) -> None:
         await asyncio.gather(*(peer.close() for peer in peers))
 
 
+async def test_a_session_ends_by_itself(running: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.line_test.LIFETIME", 0.5)
+    peer = connection()
+    peer.createDataChannel("echo")
+    try:
+        answered = await running.ask("POST", PATH, running.bearer("trainee"), await offer_of(peer))
+        assert answered.status == 200
+        assert len(running.service.endpoint._transports) == 1
+        await until(lambda: not running.service.endpoint._transports, 20)
+    finally:
+        await peer.close()
+
+
 async def test_bytes_go_both_ways_within_a_budget(running: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.line_test.LINK_BURST", 2.0 * PIECE)
     monkeypatch.setattr("server.line_test.LINK_RATE", 1.0)

@@ -299,3 +299,19 @@ def test_a_recording_is_announced_from_start_to_end(room: Room) -> None:
     assert failed == started | {"state": "failed", "reason": "The disk is full."}
     assert again["state"] == "recording"
     assert stopped is None
+
+
+def test_silence_of_the_media_is_told_to_all_once_and_so_is_its_end(room: Room) -> None:
+    expert = enter(room, "Li")
+    room.media(expert.participant, silent=True)
+    room.media(expert.participant, silent=True)
+    (notice,) = drain(room)
+    assert isinstance(notice, Notice)
+    # the one concerned is told too: its signalling stands
+    assert (notice.to, notice.but) == (None, None)
+    assert told(notice)["participant"]["media"] == "silent"
+    assert told(notice)["participant"]["state"] == "connected"
+    room.media(expert.participant, silent=False)
+    assert [told(event)["participant"]["media"] for event in drain(room)] == ["live"]
+    room.media(ParticipantId("pt-gone"), silent=True)
+    assert drain(room) == []
