@@ -66,6 +66,18 @@ async def test_a_field_in_three_sizes(tmp_path: Path) -> None:
         assert len(compared) > 20
         assert [pair for pair in compared if pair[0] != pair[1]] == []
 
+        # and what is drawn there stands on one of these frames, for everybody
+        box = await surgeon.get_by_test_id(f"overlay-{producer}").first.bounding_box()
+        assert box is not None
+        await surgeon.keyboard.press("2")
+        await surgeon.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.6)
+        await surgeon.mouse.down()
+        await surgeon.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.7, steps=3)
+        await surgeon.mouse.up()
+        anchor = (await until(changing, "k.marks.length === 1 && k.marks[0]"))["anchor"]
+        own = await probe(surgeon, "k.ownFrames")
+        assert anchor["rtp_timestamp"] in {f["name"]["rtpTimestamp"] for f in own if f["name"] is not None}
+
         # the size that nobody watches any more is not sent any more; it is woken when it is wanted
         await large.close()
         resting = await _layers(

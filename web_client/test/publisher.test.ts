@@ -118,3 +118,15 @@ test('encodings that nobody watches rest, and are woken; the last word counts', 
   for (let i = 0; i < 4; i += 1) await settled();
   expect(active()).toEqual([true, true, true]);
 });
+
+test('a camera that nobody watches rests altogether, the field goes on in its smallest size: it can be drawn on', async () => {
+  publisher.send('camera', fakeTrack('cam'), '');
+  publisher.send('field', fakeTrack('field'), '');
+  await settled();
+  await publisher.handleReply({ type: 'reply', id: 1, sdp: 'answer', producers: [{ mid: '0', producer: 7 }, { mid: '1', producer: 8 }] });
+  publisher.handleEncodings(7, [false, false, false]);
+  publisher.handleEncodings(8, [false, false, false]);
+  for (let i = 0; i < 4; i += 1) await settled();
+  const active = FakePeer.newest.transceivers.map(({ encodings }) => encodings.map((encoding) => encoding.active));
+  expect(active).toEqual([[false, false, false], [true, false, false]]);
+});

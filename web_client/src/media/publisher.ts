@@ -198,8 +198,11 @@ export class Publisher extends Emitter<PublisherEvents> {
 
   /** The server says which encodings of a producer, the lowest first, anybody watches: the others rest. */
   handleEncodings(producer: ProducerId, active: readonly boolean[]): void {
-    for (const sent of this.#sent.values()) {
-      if (sent.producer === producer && sent.section !== null) this.#activate(sent.section, active);
+    for (const [source, sent] of this.#sent) {
+      if (sent.producer !== producer || sent.section === null) continue;
+      // one's own field is drawn on also while nobody watches, and only what is encoded has names: the smallest goes on
+      const isAlone = source === 'field' && !active.includes(true);
+      this.#activate(sent.section, isAlone ? active.map((_, i) => i === 0) : active);
     }
   }
 
