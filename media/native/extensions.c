@@ -176,7 +176,8 @@ static int put_descriptor(const struct consumer *consumer, const struct packet *
         *at++ = (uint8_t)(id << 4 | (length - 1));
     }
     memcpy(at, packet->data + packet->layout.descriptor, length);
-    write_16(at + 1, (uint16_t)(read_16(at + 1) + frame_number));
+    if (packet->place.numbered)
+        write_16(at + 1, (uint16_t)(read_16(at + 1) + frame_number));
     int size = finish(out, at + length);
     if (two_byte)
         write_16(out, TWO_BYTE_PROFILE);

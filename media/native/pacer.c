@@ -67,8 +67,10 @@ void pacer_discard(struct plane *plane, struct consumer *consumer, enum drop rea
     struct pacer *pacer = consumer->transport->pacer;
     if (pacer == NULL || pacer->video.count == 0)
         return;
-    count_up(&plane->drops[reason], (uint64_t)discard_from(pacer, &pacer->video, consumer));
-    numbering_rewind(&consumer->selection.numbering, consumer->highest_sent);
+    int discarded = discard_from(pacer, &pacer->video, consumer);
+    count_up(&plane->drops[reason], (uint64_t)discarded);
+    if (discarded > 0)
+        numbering_rewind(&consumer->selection.numbering, consumer->highest_sent);
 }
 
 void pacer_forget(struct consumer *consumer)

@@ -122,9 +122,11 @@ class Delivery(Members):
 
     def _discard(self, consumer: Consumer, reason: Drop) -> None:
         pacer = self._transport(consumer.spec.transport).pacer
-        for _ in range(pacer.discard(consumer, repeats=False)):
+        discarded = pacer.discard(consumer, repeats=False)
+        for _ in range(discarded):
             self._drop(reason)
-        consumer.rewind()
+        if discarded:
+            consumer.rewind()
 
     # -- probes
 

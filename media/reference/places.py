@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..codecs import CodecError, vp8, vp9
 from ..plane import Codec, Extension, ProducerSpec
@@ -69,8 +69,11 @@ class Places:
             descriptor = dependency_descriptor.parse(value, self.structures)
         except DescriptorError:
             return place
-        if descriptor.structure is not None and descriptor.structure not in self.structures[:1]:
-            self.structures = [descriptor.structure, *self.structures[:1]]
+        if descriptor.structure is not None:
+            # the sizes of the pictures make no other structure
+            brought = replace(descriptor.structure, resolutions=())
+            if brought not in self.structures[:1]:
+                self.structures = [brought, *self.structures[:1]]
         if descriptor.active is not None:
             self.active = descriptor.active
         return self._described(place, descriptor)
