@@ -27,9 +27,10 @@ THRESHOLD, THRESHOLD_LOW, THRESHOLD_HIGH = 12.5, 6.0, 600.0
 FOLLOW_UP, FOLLOW_DOWN = 0.0087, 0.039
 #: What lies further above the threshold is a step, not jitter, and is not followed.
 OUTLIER = 15.0
-#: Overuse must last this long, ms, without the delay's falling by so many ms from one group to the next: after a
-#: standstill (a radio that was busy, a receiver that was) all that waited comes at once, each with less delay.
+#: Overuse must last this long, ms.
 LASTING = 10.0
+#: A delay that falls by so many ms from one group to the next is no growing queue, however long: after a standstill (a
+#: radio that was busy, a receiver that was) all that waited comes at once, each with less delay.
 FALLING = 1.0
 
 #: The standing queue is the smallest delay of these last seconds, less that of the last BASE_SECONDS.
@@ -128,13 +129,13 @@ class DelayDetector:
 
     def _judge(self, modified: float, trend: float, elapsed: float, *, falling: bool) -> None:
         if modified > self._threshold:
-            self._over_for = 0.0 if falling else self._over_for + elapsed
+            self._over_for += elapsed
             rising = trend >= self._trend and self._over_for > LASTING
             self.usage = Usage.OVER if rising and self.standing > CONFIRMING else Usage.NORMAL
         else:
             self._over_for = 0.0
             self.usage = Usage.UNDER if modified < -self._threshold else Usage.NORMAL
-        if self.standing > TOO_LONG and self.usage is Usage.NORMAL:
+        if self.standing > TOO_LONG and self.usage is Usage.NORMAL and not falling:
             self.usage = Usage.OVER
 
     def _adapt(self, modified: float, elapsed: float) -> None:
