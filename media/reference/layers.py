@@ -87,7 +87,7 @@ class Selection:
         self._naming = Naming()
         self._names = _Names()
         self._newest: int | None = None
-        self._target = 0
+        self._target = self._spatial = 0
         self._covered = ALL
         self._frame: tuple[int, int] | None = None
         self._picture: int | None = None
@@ -198,6 +198,7 @@ class Selection:
         self._naming = self._names.after(encoding, held.place)
         self._frame = self._picture = None
         self._covered = ALL
+        self._target = self._spatial = 0
         self.begins_at = self.numbering.highest + 1
         first = self._beginning(held, encoding)
         self._began = (range(first, held.sequence), timestamp)
@@ -247,7 +248,8 @@ class Selection:
         sent = not held.place.layered or self._decide(held, encoding, now)
         if not held.place.layered and encoding.canonical(held) != self._picture:
             self._picture = encoding.canonical(held)
-            self._target = 0
+            if self._target:
+                self._target = self._spatial = 0
         kind = self._kind(encoding)
         if not sent:
             self.numbering.skip(held.sequence, kind)
@@ -297,9 +299,9 @@ class Selection:
         switches = _switches(place, self._covered)
         layers = encoding.places.layers if place.described else GRID_LAYERS
         best = self._best(layers, (self._covered | switches) & encoding.places.active)
-        if begins and best is not None:
-            # never within a picture: what was sent of it may have ended it already
-            self._target = best
+        # never within a picture: what was sent of it may have ended it already
+        if begins and best is not None and (best != self._target or held.starts_key_frame):
+            self._target, self._spatial = best, layers[best][0]
         if begins:
             self._ask_for_layers(layers, encoding, best, now)
         self._frame_sent = bool(place.targets >> self._target & 1)
@@ -334,10 +336,7 @@ class Selection:
             self.asks.append(encoding.index)
 
     def _kind(self, encoding: Encoding) -> Run:
-        described = encoding.places.layers
-        layers = described if described else GRID_LAYERS
-        spatial = layers[self._target][0] if self._target < len(layers) else 0
-        return Run(encoding.index, encoding.life, 0, 0, 0, self._naming, self._target, spatial)
+        return Run(encoding.index, encoding.life, 0, 0, 0, self._naming, self._target, self._spatial)
 
     def _report(self, encoding: Encoding, place: Place, timestamp: int) -> None:
         spatial = temporal = 0
