@@ -106,7 +106,11 @@ def test_both_planes_send_the_same(harnesses: list[PlaneHarness], codec: Codec, 
     for harness in harnesses:
         rng = random.Random(f"{codec} {seed}")
         stream = Stream(
-            harness, transport=TransportId(0), codec=codec, extensions=ids(0, 0, 0, 0, 0, 0, 0, 0, 5)
+            harness,
+            transport=TransportId(0),
+            codec=codec,
+            history_ms=60_000,
+            extensions=ids(0, 0, 0, 0, 0, 0, 0, 0, 5),
         )
         view = View(stream, mid="v", extensions=ids(1, 0, 0, 0, 0, 0, 0, 0, 7))
         arriving = packets(rng, codec, stream)
