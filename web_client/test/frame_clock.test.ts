@@ -74,3 +74,19 @@ test('one frame that came late does not move the figure', () => {
   }
   expect(frames.age(270)?.milliseconds).toBeCloseTo(100, 5);
 });
+
+test('the browser’s own capture time counts while it lies near the server’s', () => {
+  const frames = new FrameClock();
+  frames.handleClock(clock);
+  frames.handleFrame({ ...frame(4_294_967_000, 500), capturedAt: 420 }, 1_000_120, 500);
+  expect(frames.age(500)).toEqual({ milliseconds: 80, source: 'estimated' });
+  expect(frames.browserKnows).toBe(true);
+});
+
+test('a capture time that strays is not believed', () => {
+  const frames = new FrameClock();
+  frames.handleClock(clock);
+  frames.handleFrame({ ...frame(4_294_967_000, 500), capturedAt: 90 }, 1_000_120, 500);
+  expect(frames.age(500)).toEqual({ milliseconds: 120, source: 'estimated' });
+  expect(frames.browserKnows).toBe(false);
+});

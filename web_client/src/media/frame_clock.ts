@@ -17,6 +17,11 @@ const SMOOTHING_MS = 1000;
 const READING_MS = 3000;
 /** From here on the wait for the next frame counts into the age. A source of 5 frames a second stays below. */
 const STALLED_MS = 300;
+/**
+ * The browser's own word for when a frame was captured counts while it lies so near the server's: it knows the line of
+ * the media themselves. It takes the publisher's clock from many reports, and strays for a while when that is corrected.
+ */
+const BELIEVED_MS = 250;
 
 export interface PresentedFrame {
   /** Null: it has no name, or not yet. */
@@ -25,6 +30,8 @@ export interface PresentedFrame {
   height: number;
   /** When it is shown, by the page's clock. */
   shownAt: number;
+  /** When it was captured, by the page's clock, where the browser itself knows. */
+  capturedAt?: number | null;
 }
 
 export interface Age {
@@ -47,7 +54,13 @@ export class FrameClock {
   #named: PresentedFrame | null = null;
   #waiting: { frame: PresentedFrame; done: (rtpTimestamp: number | null) => void }[] = [];
   #waitingSince: number | null = null;
+  #browserKnows = false;
   frames = 0;
+
+  /** Whether the estimate is the browser's own (`captureTime`). */
+  get browserKnows(): boolean {
+    return this.#browserKnows;
+  }
 
   /** The newest frame that was presented. */
   get latest(): PresentedFrame | null {
@@ -80,7 +93,11 @@ export class FrameClock {
     if (frame.rtpTimestamp === null || serverNow === null) return;
     const captured = this.captureTime(frame.rtpTimestamp);
     if (captured === null) return;
-    this.#add(this.#estimates, { at: now, age: serverNow + (frame.shownAt - now) - captured }, now, SMOOTHING_MS);
+    const estimate = serverNow + (frame.shownAt - now) - captured;
+    const browsers = typeof frame.capturedAt === 'number' ? frame.shownAt - frame.capturedAt : null;
+    this.#browserKnows = browsers !== null && Math.abs(browsers - estimate) <= BELIEVED_MS;
+    const age = this.#browserKnows && browsers !== null ? browsers : estimate;
+    this.#add(this.#estimates, { at: now, age }, now, SMOOTHING_MS);
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Offer, ProducerId } from '../signalling/protocol';
 import type { Timers } from '../timers';
 import { wantHeaderExtensions } from './header_extensions';
 import { PathGuard, type PathTrigger } from './path_guard';
+import { askForReferenceTimes } from './reference_times';
 
 interface ReceiverEvents {
   /** To be sent as `answer`. */
@@ -91,10 +92,20 @@ export class Receiver extends Emitter<ReceiverEvents> {
     this.#number = offer.connection;
     await connection.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
     for (const transceiver of connection.getTransceivers()) wantHeaderExtensions(transceiver);
-    await connection.setLocalDescription(await connection.createAnswer());
+    await this.#describe(connection, await connection.createAnswer());
     if (connection !== this.#connection) return;
     this.#takeTracks(connection, offer);
     this.emit('answer', { revision: offer.revision, sdp: connection.localDescription?.sdp ?? '' });
+  }
+
+  async #describe(connection: RTCPeerConnection, answer: RTCSessionDescriptionInit): Promise<void> {
+    const { type, sdp = '' } = answer;
+    try {
+      await connection.setLocalDescription({ type, sdp: askForReferenceTimes(sdp) });
+    } catch {
+      // a browser that lets nobody touch its words only does not tell when frames were captured
+      await connection.setLocalDescription(answer);
+    }
   }
 
   #takeTracks(connection: RTCPeerConnection, offer: Offer): void {

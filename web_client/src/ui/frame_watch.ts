@@ -25,7 +25,8 @@ export function watchFrames(video: HTMLVideoElement, watch: FrameWatch): () => v
     const serverNow = watch.own === null ? watch.serverNow() : null;
     // some browsers say a display time in the past; what is shown cannot be newer than now
     const shownAt = Math.max(now, expectedDisplayTime);
-    const frame = { rtpTimestamp, width, height, shownAt };
+    // of one's own picture no age is told
+    const frame = { rtpTimestamp, width, height, shownAt, capturedAt: watch.own === null ? (captureTime ?? null) : null };
     watch.frames.handleFrame(frame, serverNow, now);
     if (watch.own !== null && captureTime !== undefined) {
       watch.own.handleShown(captureTime, now, (name) => {

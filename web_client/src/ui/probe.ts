@@ -4,7 +4,8 @@
  *   state                  'joining' | 'connected' | 'reconnecting' | 'closed'
  *   self, room             the participant's identity and the room's name, null before the welcome
  *   participants, producers, recording, permissions   as the server said
- *   frames                 by producer: {rtpTimestamp, frames, age, source, frozen, width, height}; age in ms or null
+ *   frames                 by producer: {rtpTimestamp, frames, age, source, browserKnows, frozen, width, height}; age in ms
+ *                          or null; browserKnows: the browser itself says when the frame was captured
  *   deliveries             by producer that one is not sent at its best: {reason, height}
  *   layers()               what one sends: {source, rid, active, frameHeight, framesSent} of each encoding, from getStats
  *   ownFrames              the newest frames of one's own field: {captured, name: {rtpTimestamp, exact} or null}
@@ -71,6 +72,7 @@ export function liveProbe(live: Live): KonsilProbe {
               frames: clock.frames,
               age: age?.milliseconds ?? null,
               source: age?.source ?? null,
+              browserKnows: clock.browserKnows,
               frozen: clock.frozenFor(now) > 0,
               width: clock.latest?.width ?? 0,
               height: clock.latest?.height ?? 0,
