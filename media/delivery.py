@@ -143,7 +143,7 @@ class Delivery:
             self._plane.set_layer(slot.consumer, layer)
         if slot.paused:
             slot.paused = False
-            self._plane.set_paused(slot.consumer, paused=False)
+            self._plane.set_paused(slot.consumer, paused=producer.muted)
             producer.want_key_frame(layer.encoding)
         elif slot.sending not in (-1, layer.encoding):
             # until the switch has happened; the requests are coalesced

@@ -40,6 +40,7 @@ class Producer:
     encodings: list[Encoding] = field(default_factory=list)
     instant: SenderInstant | None = None
     tapped: bool = False
+    muted: bool = False
     #: what the plane was told last of our clock less the publisher's, ns
     capture_offset: int = 0
     rates: LayerRates = field(init=False)

@@ -119,10 +119,25 @@ class Router:
         """Copy a producer to the recorder, from a key frame on, or stop."""
         entry = self.producers[producer]
         entry.tapped = enabled
-        self._plane.set_tap(producer, enabled=enabled)
+        self._plane.set_tap(producer, enabled=enabled and not entry.muted)
         if enabled:
             for encoding in range(len(entry.encodings)):
                 entry.want_key_frame(encoding)
+
+    def set_muted(self, producer: ProducerId, *, muted: bool) -> None:
+        """Pass a producer on to nobody, the recorder included, or again to whoever was sent it."""
+        entry = self.producers.get(producer)
+        if entry is None or entry.muted == muted:
+            return
+        entry.muted = muted
+        if entry.tapped:
+            self.set_tap(producer, enabled=True)
+        for subscriber in self.subscribers.values():
+            slot = subscriber.slot_of(producer)
+            if slot is not None and slot.started and not slot.paused:
+                self._plane.set_paused(slot.consumer, paused=muted)
+                if not muted:
+                    entry.want_key_frame(slot.layer.encoding)
 
     # -- watching ------------------------------------------------------------------------------------------------
 
@@ -146,6 +161,8 @@ class Router:
             slot.started = True
             self._slots[slot.consumer] = slot
             self._plane.add_consumer(self._consumer(transport, slot, producer))
+            if producer.muted:
+                self._plane.set_paused(slot.consumer, paused=True)
             self._reporting.introduce(transport, slot, producer)
             if connected:
                 producer.want_key_frame(0)
@@ -210,7 +227,7 @@ class Router:
     def _resume(self, slot: Slot, producer: Producer) -> None:
         # at once, since somebody has just looked there; the next decision may take it back
         slot.paused = False
-        self._plane.set_paused(slot.consumer, paused=False)
+        self._plane.set_paused(slot.consumer, paused=producer.muted)
         producer.want_key_frame(slot.layer.encoding)
 
     def remove_transport(self, transport: TransportId) -> list[ProducerId]:

@@ -30,12 +30,16 @@ from signalling import messages, notices
 from signalling.messages import Hello, PublishedSource
 from signalling.permissions import permissions
 from signalling.room import (
+    AudienceChanged,
     ConnectionClosed,
+    Happened,
     Notice,
     Participant,
     ParticipantGone,
     ParticipantId,
     Producer,
+    ProducerForbidden,
+    ProducerMuted,
     Room,
     RoomError,
     RoomEvent,
@@ -43,7 +47,9 @@ from signalling.room import (
 from signalling.tokens import Claims
 
 from .connections import Watching
+from .etiquette import Speaking
 from .member import Member
+from .reception import Guest, Reception
 from .room_recorder import RoomRecorder
 from .sockets import Socket
 from .wall import Wall
@@ -74,24 +80,34 @@ class Conductor:
         self.document = Document()
         self.members: dict[ParticipantId, Member] = {}
         self.recorder: RoomRecorder | None = None
+        self.reception = Reception(self, guarded=limits.waiting_room)
+        self.speaking = Speaking(self)
         self.ephemeral_dropped = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flush_due = False
 
     # -- coming and going ----------------------------------------------------------------------------------------
 
-    def admit(self, claims: Claims, hello: Hello, socket: Socket) -> Member:
-        """Let a client in, or back in, and tell it all it needs. Raise RoomError."""
-        member: Member | None = None
+    def admit(self, claims: Claims, hello: Hello, socket: Socket) -> Member | Guest:
+        """Let a client in, or back in, or have it wait at the door. Raise RoomError."""
         if hello.session is not None:
             resumed = self.room.resume(hello.session, claims.name, claims.role, claims.subject)
             if resumed is not None:
                 member = self.members[resumed.participant]
                 self.pump()
                 member.attach(socket, resumed.connection)
-        if member is None:
-            member = self.join(claims)
-            member.attach(socket, member.connection)
+                self._welcome(member, hello, socket)
+                return member
+        return self.reception.knock(claims, hello, socket) or self.enter(claims, hello, socket)
+
+    def enter(self, claims: Claims, hello: Hello, socket: Socket) -> Member:
+        """Let a newcomer in. Raise RoomError."""
+        member = self._join(claims, watching=True)
+        member.attach(socket, member.connection)
+        self._welcome(member, hello, socket)
+        return member
+
+    def _welcome(self, member: Member, hello: Hello, socket: Socket) -> None:
         after = hello.marks_after if hello.session == member.session else 0
         socket.send(
             notices.welcome(
@@ -108,26 +124,32 @@ class Conductor:
                 turn=member.turn(),
             )
         )
+        self.reception.tell(member)
+        member.send(notices.speaker(self.speaking.speaker))
         if isinstance(member.watching, Watching):
             member.watching.resend()
             member.watching.want(self._wanted_by(member))
         self._tell_time(member)
         self.pump()
-        return member
 
-    def join(self, claims: Claims, *, watching: bool = True) -> Member:
-        """Add a participant; without `watching` it is one who only sends (WHIP). Raise RoomError."""
+    def join(self, claims: Claims) -> Member:
+        """Add a participant who only sends, or is sent what it chose (WHIP, WHEP). Raise RoomError."""
+        self.reception.check(claims)
+        return self._join(claims, watching=False)
+
+    def _join(self, claims: Claims, *, watching: bool) -> Member:
         identifier = ParticipantId(f"pt-{secrets.token_hex(4)}")
         session = secrets.token_urlsafe(24)
-        participant = self.room.join(identifier, session, claims.name, claims.role, claims.subject)
+        participant = self.room.join(
+            identifier, session, claims.name, claims.role, claims.subject, claims.link
+        )
         try:
             member = Member(self, participant, session, watching=watching)
         except RuntimeError:
             # without a transport nobody stays, not even as a name in the list
             self.room.leave(identifier, participant.connection)
             self.pump()
-            if not self.members:
-                self.service.forget(self)
+            self.forget_if_empty()
             raise
         self.members[identifier] = member
         self._record_event("participant_joined", participant)
@@ -145,6 +167,7 @@ class Conductor:
 
     def close(self, code: str, sentence: str) -> None:
         """End the room for everybody."""
+        self.reception.close(code, sentence)
         self.room.close(code, sentence)
         self.pump()
         if self._timer is not None:
@@ -214,11 +237,9 @@ class Conductor:
         entry = self.room.producer(producer)
         return entry.participant, entry.source
 
-    def mute(self, member: Member, producer: int, *, muted: bool) -> None:
-        """Mute or unmute a producer. Raise RoomError."""
-        self.room.mute(member.identifier, producer, muted=muted)
+    def write_down(self, event: dict[str, object]) -> None:
+        """Keep what happened in the room, if it is being recorded."""
         if self.recorder is not None:
-            event: dict[str, object] = {"kind": "mute", "producer": producer, "muted": muted}
             self.recorder.receive_event(event, self.service.now())
 
     def barcode(self, message: messages.Barcode) -> None:
@@ -251,7 +272,7 @@ class Conductor:
         wall.want(self._wanted_by(member))
 
     def _wanted_by(self, member: Member) -> list[ProducerId]:
-        return [ProducerId(p.producer) for p in self.room.producers if p.participant != member.identifier]
+        return [ProducerId(producer) for producer in self.room.audience_of(member.identifier)]
 
     def _rewatch_all(self) -> None:
         for member in self.members.values():
@@ -353,9 +374,7 @@ class Conductor:
         )
 
     def _record_event(self, kind: str, participant: Participant) -> None:
-        if self.recorder is not None:
-            description = participant.to_json()
-            self.recorder.receive_event({"kind": kind, **description}, self.service.now())
+        self.write_down({"kind": kind, **participant.to_json()})
 
     def _recording_failed(self, sentence: str) -> None:
         if self.room.is_recording:
@@ -410,6 +429,14 @@ class Conductor:
                     closing.socket = None
             case ParticipantGone(identifier):
                 self._gone(identifier)
+            case ProducerMuted(producer, muted):
+                self.router.set_muted(ProducerId(producer), muted=muted)
+            case ProducerForbidden(producer):
+                self.unpublish([ProducerId(producer)])
+            case AudienceChanged():
+                self._rewatch_all()
+            case Happened(happened):
+                self.write_down(happened)
 
     def _gone(self, identifier: ParticipantId) -> None:
         member = self.members.pop(identifier, None)
@@ -423,11 +450,19 @@ class Conductor:
         self.ephemeral_dropped += member.lane.counters.stale
         for other in self.members.values():
             other.lane.forget(identifier)
-        if self.recorder is not None:
-            gone: dict[str, object] = {"kind": "participant_left", "participant": identifier}
-            self.recorder.receive_event(gone, self.service.now())
-        if not self.members:
+        self.write_down({"kind": "participant_left", "participant": identifier})
+        self.forget_if_empty()
+
+    def forget_if_empty(self) -> None:
+        """Let go of a room that nobody is in; while somebody waits before it, only its recording ends."""
+        if self.members:
+            return
+        self.reception.emptied()
+        if not self.reception.guests:
             self.service.forget(self)
+        elif self.recorder is not None:
+            self.service.keep(self.stop_recorder("", "room_ended"))
+            self.room.recording_stopped()
 
     def _time_learnt(self, report: SenderReportReceived) -> None:
         if self.recorder is not None:
@@ -472,6 +507,8 @@ class Conductor:
         timers = []
         if (router := self.router.get_timer()) is not None:
             timers.append(router)
+        if (speaking := self.speaking.get_timer()) is not None:
+            timers.append(speaking)
         if (room := self.room.get_timer()) is not None:
             timers.append(room - self.service.now() + self.service.steady())
         if self._timer is not None:
@@ -483,4 +520,5 @@ class Conductor:
     def _handle_timer(self) -> None:
         self.router.handle_timer(self.service.steady())
         self.room.handle_timer(self.service.now())
+        self.speaking.handle_timer(self.service.steady())
         self.pump()

@@ -95,6 +95,9 @@ class RoomsConfig:
     participants: int = _key(64, "Most participants in a room.", 2, 1000)
     experts: int = _key(16, "Most experts in a room.", 1, 64)
     resume_seconds: float = _key(30.0, "How long a broken connection keeps identity and state.", 1, 600)
+    waiting_room: bool = _key(
+        False, "Whether all but surgeon and chair wait until one of these lets them in; a link may differ."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +229,8 @@ def _checked(where: str, definition: Any, value: Any) -> Any:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not type(default):
-        expected = {int: "a whole number", float: "a number", str: "a string in quotes"}[type(default)]
+        words = {int: "a whole number", float: "a number", str: "a string in quotes", bool: "true or false"}
+        expected = words[type(default)]
         raise ConfigError(f"{where}: {definition.name} must be {expected}, not {value!r}.")
     if low is not None and not low <= value <= high:
         raise ConfigError(f"{where}: {definition.name} must be from {low} to {high}, not {value}.")
@@ -237,6 +241,10 @@ def _from_text(variable: str, definition: Any, text: str) -> Any:
     default = _default(definition)
     if isinstance(default, tuple):
         return [item.strip() for item in text.split(",") if item.strip()]
+    if isinstance(default, bool):
+        if text not in ("true", "false"):
+            raise ConfigError(f"{variable}: {definition.name} must be true or false, not {text!r}.")
+        return text == "true"
     try:
         return type(default)(text)
     except ValueError:
@@ -260,4 +268,6 @@ def _line(text: str, section: str | None, key: str | None) -> int:
 def _toml(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -33,6 +33,8 @@ def main(config: Config, arguments: list[str]) -> int:
     parser.add_argument("--replay", action="store_true", help="a link to the recordings")
     parser.add_argument("--linetest", action="store_true", help="a link to the test of the line")
     parser.add_argument("--token", action="store_true", help="print the token alone")
+    parser.add_argument("--wait", action="store_true", help="its bearer waits at the door until let in")
+    parser.add_argument("--no-wait", action="store_true", help="its bearer does not wait, whatever the room")
     options = parser.parse_args(arguments)
     secret = load_secret(Path(config.secrets.file))
     try:
@@ -42,6 +44,7 @@ def main(config: Config, arguments: list[str]) -> int:
             name=options.name,
             role=options.role,
             expires=time.time() + options.hours * 3600,
+            wait=True if options.wait else False if options.no_wait else None,
         )
     except ValueError as error:
         print(error, file=sys.stderr)

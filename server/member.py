@@ -11,13 +11,18 @@ from annotation.operations import Add, AnnotationError, ClearField, ClearOwn, pa
 from media.ids import ProducerId
 from media.sdp import Bitrates, SdpError, parse
 from signalling import messages, notices
+from signalling.manner_messages import Admit, Hand, Lock, Permit, Remove, Restrict
+from signalling.message_frame import MessageError
 from signalling.messages import ClientMessage
 from signalling.notices import ServerMessage
 from signalling.permissions import Permission, may
 from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket
 from signalling.room import Participant, RoomError
+from signalling.sources import Source
 
+from . import etiquette
 from .connections import EPHEMERAL, Publication, Watching
+from .etiquette import RELAYED, Relay
 from .sockets import Socket
 from .wall import Wall
 
@@ -26,8 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Sources that only who may publish the field may name.
-FIELD_SOURCES = frozenset({"field"})
+#: What a section shows that the client does not name.
+DEFAULT_SOURCES: dict[str, Source] = {"audio": "microphone", "video": "camera"}
 
 
 class Member:
@@ -43,6 +48,7 @@ class Member:
         self.session = session
         self.socket: Socket | None = None
         self.lane = Channel()
+        self.relay = Relay(self)
         self._bucket = TokenBucket(MESSAGE_RATE, MESSAGE_BURST, conductor.service.now())
         service, media = conductor.service, conductor.service.config.media
         self.publication = Publication(
@@ -173,7 +179,7 @@ class Member:
             case messages.IceServers():
                 return notices.reply(message.id, **self.turn())
             case messages.Mute():
-                conductor.mute(self, message.producer, muted=message.muted)
+                conductor.room.mute(self.identifier, message.producer, muted=message.muted)
             case messages.Unpublish():
                 self._own(message.producer)
                 conductor.unpublish([ProducerId(message.producer)])
@@ -187,6 +193,8 @@ class Member:
             case messages.Record():
                 self._demand("record")
                 await conductor.record(self, message.action)
+            case Hand() | Admit() | Lock() | Remove() | Permit() | Restrict():
+                etiquette.carry_out(self, message)
             case messages.Hello():
                 return notices.error(message.id, "out_of_order", "You have said hello already.")
         return notices.reply(message.id)
@@ -209,15 +217,26 @@ class Member:
                 self._demand("mark")
         if isinstance(operation, Add):
             # a mark on a picture that nobody sends would never be drawn
-            self.conductor.room.producer(operation.mark.anchor.producer)
+            picture = self.conductor.room.producer(operation.mark.anchor.producer)
+            me = self.conductor.room.participant(self.identifier)
+            if me is not None and not picture.may_be_watched(me):
+                raise RoomError("not_permitted", "You may not watch this picture.")
         sequence = self.conductor.apply(self, operation)
         return notices.reply(message.id, sequence=sequence)
 
     def _publish(self, message: messages.Publish) -> ServerMessage:
-        self._demand("publish")
-        if any(source.source in FIELD_SOURCES for source in message.sources):
-            self._demand("publish_field")
-        answer, tracks = self.publication.offer(parse(message.sdp))
+        room = self.conductor.room
+        me = room.participant(self.identifier)
+        if me is None or me.sources is None:
+            self._demand("publish")
+        for source in message.sources:
+            room.demand_source(self.identifier, source.source)
+        offer = parse(message.sdp)
+        named = {source.mid for source in message.sources}
+        for section in offer.media:
+            if section.mid not in named and section.kind in DEFAULT_SOURCES:
+                room.demand_source(self.identifier, DEFAULT_SOURCES[section.kind])
+        answer, tracks = self.publication.offer(offer)
         self.conductor.announce(self, tracks, message.sources)
         producers = [{"mid": track.mid, "producer": producer} for track, producer in tracks]
         return notices.reply(message.id, sdp=str(answer), producers=producers)
@@ -256,11 +275,13 @@ class Member:
 
     def receive_channel(self, label: str, data: str | bytes) -> None:
         """Take a message of the data channel: the ephemeral lane's other way in."""
+        if label.startswith(RELAYED):
+            self.relay.receive(label, data)
         if label != EPHEMERAL:
             return
         try:
             message = messages.parse_message(data)
-        except messages.MessageError:
+        except MessageError:
             return
         if isinstance(message, messages.Ephemeral) and self._bucket.take(self.conductor.service.now()):
             self.receive_ephemeral(message)

@@ -30,6 +30,7 @@ from .config import Config, MediaConfig, TurnConfig
 from .front_door import FrontDoor, listen, media_ports
 from .member import Member
 from .metrics import Snapshot, quantile
+from .reception import Guest
 from .secret_file import load_secret, load_turn_secret
 from .sockets import Socket
 
@@ -188,7 +189,7 @@ class Service:
             if not self.stopping:
                 self.keep(conductor.stop_recorder("", "room_ended"))
 
-    def admit(self, claims: Claims, hello: Hello, socket: Socket) -> Member | None:
+    def admit(self, claims: Claims, hello: Hello, socket: Socket) -> Member | Guest | None:
         """Let a client into its room, or say on its socket why not."""
         if self.stopping:
             socket.finish(notices.closed("server_stopping", "The server is being restarted. Please wait."))
@@ -198,6 +199,7 @@ class Service:
             return conductor.admit(claims, hello, socket)
         except RoomError as error:
             socket.finish(notices.closed(error.code, str(error)))
+            conductor.forget_if_empty()
         except RuntimeError as error:
             log.error("nobody more can be admitted: %s", error)
             socket.finish(notices.closed("room_full", "The server is full. Please try again later."))

@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from signalling import notices
-from signalling.messages import Ephemeral, Hello, MessageError, parse_message
+from signalling.message_frame import MessageError
+from signalling.messages import Ephemeral, Hello, parse_message
 from signalling.notices import ServerMessage
 from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket, message_cost
 from signalling.tokens import TokenError, verify
 
 if TYPE_CHECKING:
     from .member import Member
+    from .reception import Guest
     from .service import Service
 
 log = logging.getLogger(__name__)
@@ -124,7 +126,7 @@ async def serve_socket(request: web.Request, service: Service) -> web.StreamResp
     await response.prepare(request)
     socket = Socket(response)
     writer = asyncio.create_task(socket.write())
-    member: Member | None = None
+    member: Member | Guest | None = None
     try:
         member = await _greet(response, socket, service)
         if member is not None:
@@ -138,7 +140,7 @@ async def serve_socket(request: web.Request, service: Service) -> web.StreamResp
     return response
 
 
-async def _greet(response: web.WebSocketResponse, socket: Socket, service: Service) -> Member | None:
+async def _greet(response: web.WebSocketResponse, socket: Socket, service: Service) -> Member | Guest | None:
     """Wait for `hello`, and admit or say why not."""
     try:
         frame = await response.receive(timeout=HELLO_TIMEOUT)
@@ -168,7 +170,7 @@ async def _greet(response: web.WebSocketResponse, socket: Socket, service: Servi
     return service.admit(claims, hello, socket)
 
 
-async def _listen(response: web.WebSocketResponse, socket: Socket, member: Member) -> None:
+async def _listen(response: web.WebSocketResponse, socket: Socket, member: Member | Guest) -> None:
     """Hand each message to the member until the socket ends."""
     loop = asyncio.get_running_loop()
     bucket = TokenBucket(MESSAGE_RATE, MESSAGE_BURST, loop.time())

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from media.ids import ProducerId
 from media.sdp import SdpError
-from signalling.messages import SOURCES
 from signalling.room import RoomError
+from signalling.sources import SOURCES
 from signalling.tokens import is_room_name
 
 from .bearer import bearer, demand
@@ -56,7 +56,7 @@ class Whep:
         offer = await read_offer(request)
         conductor = service.room(room)
         try:
-            member = conductor.join(claims, watching=False)
+            member = conductor.join(claims)
         except RoomError as error:
             conductor.pump()
             raise refused(error) from None

@@ -12,16 +12,10 @@ from aiohttp import web
 
 from media.ids import ProducerId
 from media.sdp import SdpError, SessionDescription, over_http
-from signalling.messages import (
-    LABEL_LIMIT,
-    SOURCES,
-    Barcode,
-    MessageError,
-    PublishedSource,
-    Source,
-    parse_message,
-)
+from signalling.message_frame import MessageError
+from signalling.messages import LABEL_LIMIT, Barcode, PublishedSource, parse_message
 from signalling.room import RoomError
+from signalling.sources import SOURCES, Source
 from signalling.text import check_text
 from signalling.tokens import is_room_name
 
@@ -59,7 +53,7 @@ class Whip:
         offer = await read_offer(request)
         conductor = service.room(room)
         try:
-            member = conductor.join(claims, watching=False)
+            member = conductor.join(claims)
         except RoomError as error:
             conductor.pump()
             raise refused(error) from None

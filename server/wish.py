@@ -26,7 +26,7 @@ from media.sdp import (
     write_fragment,
 )
 from media.transport.transport import Transport
-from signalling.messages import SDP_LIMIT
+from signalling.message_fields import SDP_LIMIT
 from signalling.rate import TokenBucket
 from signalling.room import RoomError
 

@@ -198,3 +198,23 @@ def operation(entry: Json) -> ServerMessage:
 def recording(description: Json | None) -> ServerMessage:
     """Tell what is being recorded; None: nothing."""
     return ServerMessage({"type": "recording", "recording": description})
+
+
+# manners
+
+
+def waiting_room(request: int, waiting: str, room: str, place: int) -> ServerMessage:
+    """Answer a hello that has to wait: `place` in the queue, from 1."""
+    return ServerMessage(
+        {"type": "waiting_room", "id": request, "waiting": waiting, "room": room, "place": place}
+    )
+
+
+def door(locked: bool, waiting: Sequence[Json]) -> ServerMessage:
+    """Tell those who may open it how the door stands: `waiting` only to them, else empty."""
+    return ServerMessage({"type": "door", "locked": locked, "waiting": list(waiting)})
+
+
+def speaker(identifier: str | None) -> ServerMessage:
+    """Say who speaks."""
+    return ServerMessage({"type": "speaker", "participant": identifier})

@@ -1,10 +1,12 @@
 """Who may do what: in words, then as a table that can be held beside them.
 
-surgeon   operates: shows the operating field, draws, wipes everything away with one key, records.
-chair     leads the conversation: like the surgeon, but has no field to show, and may mute others.
+surgeon   operates: shows the operating field, draws, wipes everything away with one key, records, and decides
+          who is in the room.
+chair     leads the conversation: like the surgeon, but has no field to show, and may mute others and say who
+          may be heard and seen.
 expert    is asked for an opinion: is seen and heard, draws, wipes away only his own.
-trainee   learns: sees the room and replays its recordings. May not draw: a learner's mark could be taken
-          for an expert's advice.
+trainee   learns: sees the room and replays its recordings. May ask for the floor. May not draw: a learner's mark
+          could be taken for an expert's advice.
 observer  sees the room while it lasts, and nothing else.
 """
 
@@ -22,7 +24,11 @@ Permission = Literal[
     "clear_field",  # wipe everybody's marks away
     "record",  # start and stop the recording
     "replay",  # see the room's recordings
-    "moderate",  # mute others
+    "moderate",  # mute others, say what each may send and who may watch it, lower hands
+    "admit",  # let in who waits, lock the room
+    "remove",  # show a participant out
+    "raise_hand",  # ask for the floor
+    "message",  # send on a data channel of the room
 ]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -40,6 +46,10 @@ _TABLE: Final[dict[Permission, str]] = {
     "record":        "yes     yes   no     no      no",
     "replay":        "yes     yes   yes    yes     no",
     "moderate":      "no      yes   no     no      no",
+    "admit":         "yes     yes   no     no      no",
+    "remove":        "yes     yes   no     no      no",
+    "raise_hand":    "yes     yes   yes    yes     no",
+    "message":       "yes     yes   yes    no      no",
 }
 # fmt: on
 
@@ -66,7 +76,11 @@ _DEEDS: Final[dict[Permission, str]] = {
     "clear_field": "clear everybody's marks",
     "record": "start or stop the recording",
     "replay": "see recordings",
-    "moderate": "mute others",
+    "moderate": "lead the conversation",
+    "admit": "open or lock the room",
+    "remove": "show others out",
+    "raise_hand": "raise a hand",
+    "message": "send to the others",
 }
 
 

@@ -17,170 +17,61 @@ what comes late from an older one is ignored. Events say what to send to whom, i
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Any, Final, Literal, NewType
+from dataclasses import replace
+from typing import Final
 
 from . import notices
 from .colours import NEUTRAL, choose
-from .messages import Source
-from .notices import ServerMessage, milliseconds
-from .permissions import Permission, Role, may, refusal
+from .entities import (
+    TRANSITIONS,
+    Audience,
+    AudienceChanged,
+    Cause,
+    ConnectionClosed,
+    Happened,
+    Notice,
+    Participant,
+    ParticipantGone,
+    ParticipantId,
+    Producer,
+    ProducerForbidden,
+    ProducerMuted,
+    Recording,
+    RoomError,
+    RoomEvent,
+    State,
+)
+from .manners import Manners
+from .permissions import Role, may
 from .tokens import is_room_name
 
-#: A participant of one room: "pt-" and what the shell's random source gave. Public.
-ParticipantId = NewType("ParticipantId", str)
+__all__ = [
+    "TRANSITIONS",
+    "Audience",
+    "AudienceChanged",
+    "Cause",
+    "ConnectionClosed",
+    "Happened",
+    "Notice",
+    "Participant",
+    "ParticipantGone",
+    "ParticipantId",
+    "Producer",
+    "ProducerForbidden",
+    "ProducerMuted",
+    "Recording",
+    "Room",
+    "RoomError",
+    "RoomEvent",
+    "State",
+]
 
 AWAY_SECONDS: Final = 30.0
 CAPACITY: Final = 64
 EXPERTS: Final = 16
 
 
-class State(Enum):
-    """Where a participant is (see above)."""
-
-    CONNECTED = "connected"
-    AWAY = "away"
-    GONE = "gone"
-
-
-class Cause(Enum):
-    """What happens to a participant; those that end it are `participant_left`'s reasons."""
-
-    LOST = "lost"
-    RESUMED = "resumed"
-    LEFT = "left"
-    TIMEOUT = "timeout"
-    REMOVED = "removed"
-    ROOM_ENDED = "room_ended"
-
-
-#: Every legal step. What is not in it cannot happen: calls that come too late are ignored before.
-TRANSITIONS: Final[dict[tuple[State, Cause], State]] = {
-    (State.CONNECTED, Cause.LOST): State.AWAY,
-    (State.CONNECTED, Cause.RESUMED): State.CONNECTED,  # taken over
-    (State.CONNECTED, Cause.LEFT): State.GONE,
-    (State.CONNECTED, Cause.REMOVED): State.GONE,
-    (State.CONNECTED, Cause.ROOM_ENDED): State.GONE,
-    (State.AWAY, Cause.RESUMED): State.CONNECTED,
-    (State.AWAY, Cause.TIMEOUT): State.GONE,
-    (State.AWAY, Cause.REMOVED): State.GONE,
-    (State.AWAY, Cause.ROOM_ENDED): State.GONE,
-}
-
-
-class RoomError(ValueError):
-    """A request that the room refuses: `code` and sentence are those of the `error` (PROTOCOL.md, section 7)."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Participant:
-    """A person (or a publisher, or the recorder) in the room. `connection` counts who speaks for it.
-
-    `silent`: its media connections have not been heard for 5 s, whatever its signalling does.
-    """
-
-    participant: ParticipantId
-    name: str
-    role: Role
-    subject: str | None
-    colour: str
-    state: State = State.CONNECTED
-    connection: int = 1
-    silent: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Describe for clients."""
-        return {
-            "participant": self.participant,
-            "name": self.name,
-            "role": self.role,
-            "state": self.state.value,
-            "media": "silent" if self.silent else "live",
-            "colour": self.colour,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Producer:
-    """A track that a participant sends; `producer` is the media plane's number."""
-
-    producer: int
-    participant: ParticipantId
-    source: Source
-    kind: Literal["audio", "video"]
-    codec: str
-    label: str
-    muted: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Describe for clients."""
-        return {
-            "producer": self.producer,
-            "participant": self.participant,
-            "source": self.source,
-            "kind": self.kind,
-            "codec": self.codec,
-            "label": self.label,
-            "muted": self.muted,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """The room's recording; `since` in Unix seconds, `reason` a sentence when it failed."""
-
-    recording: str
-    since: float
-    by: str
-    reason: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Describe for clients."""
-        body = {
-            "recording": self.recording,
-            "state": "recording" if self.reason is None else "failed",
-            "since": milliseconds(self.since),
-            "by": self.by,
-        }
-        return body if self.reason is None else body | {"reason": self.reason}
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Send `message` to `to` alone, or to everybody connected but `but`, or (both None) to everybody."""
-
-    message: ServerMessage
-    to: ParticipantId | None = None
-    but: ParticipantId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionClosed:
-    """Send `message` on this one connection of the participant, and close it."""
-
-    participant: ParticipantId
-    connection: int
-    message: ServerMessage
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantGone:
-    """Free what the participant had: its media connections, its lane. Its marks stay."""
-
-    participant: ParticipantId
-    reason: Cause
-
-
-RoomEvent = Notice | ConnectionClosed | ParticipantGone
-
-
-class Room:
+class Room(Manners):
     """The participants, producers and recording of one room. `now` is in seconds and must not step back."""
 
     def __init__(
@@ -193,29 +84,18 @@ class Room:
     ) -> None:
         if not is_room_name(name):
             raise ValueError("A room's name has 1-64 characters of A-Z a-z 0-9 - _ . and no dot in front.")
+        super().__init__()
         self.name = name
         self._capacity = capacity
         self._experts = experts
         self._away_seconds = away_seconds
-        self._participants: dict[ParticipantId, Participant] = {}
         self._sessions: dict[str, ParticipantId] = {}
         self._deadlines: dict[ParticipantId, float] = {}
-        self._producers: dict[int, Producer] = {}
+        self._removed: set[str] = set()
         self._recording: Recording | None = None
         self._ended = False
-        self._events: deque[RoomEvent] = deque()
 
     # what stands
-
-    @property
-    def participants(self) -> tuple[Participant, ...]:
-        """All who are connected or away, in the order of their coming."""
-        return tuple(self._participants.values())
-
-    @property
-    def producers(self) -> tuple[Producer, ...]:
-        """All that is sent, in the order of its coming."""
-        return tuple(self._producers.values())
 
     @property
     def recording(self) -> Recording | None:
@@ -227,23 +107,6 @@ class Room:
         """Whether the room was closed."""
         return self._ended
 
-    def participant(self, identifier: ParticipantId) -> Participant | None:
-        """Look a participant up; None if it is gone."""
-        return self._participants.get(identifier)
-
-    def producer(self, identifier: int) -> Producer:
-        """Look a producer up. Raise RoomError not_found."""
-        found = self._producers.get(identifier)
-        if found is None:
-            raise RoomError("not_found", "There is no such producer in this room.")
-        return found
-
-    def demand(self, identifier: ParticipantId, permission: Permission) -> None:
-        """Raise RoomError not_permitted, in a sentence, unless the participant has the permission."""
-        role = self._present(identifier).role
-        if not may(role, permission):
-            raise RoomError("not_permitted", refusal(role, permission))
-
     # coming and going
 
     def join(
@@ -253,26 +116,33 @@ class Room:
         name: str,
         role: Role,
         subject: str | None = None,
+        link: str = "",
     ) -> Participant:
         """Admit a newcomer, whose identifier and session secret the shell drew at random.
 
-        Raise RoomError room_full or room_ended.
+        `link` names the link that it came by. Raise RoomError room_full, room_ended or removed.
         """
         if identifier in self._participants or session in self._sessions:
             raise ValueError("A participant's identifier and session must be new.")
         if self._ended:
             raise RoomError("room_ended", "This room has ended.")
+        self.check_link(link)
         present = self._participants.values()
         if len(present) >= self._capacity:
             raise RoomError("room_full", f"This room is full: it holds {self._capacity} participants.")
         if role == "expert" and sum(other.role == "expert" for other in present) >= self._experts:
             raise RoomError("room_full", f"This room is full: it holds {self._experts} experts.")
         colour = choose(other.colour for other in present) if may(role, "mark") else NEUTRAL
-        newcomer = Participant(identifier, name, role, subject, colour)
+        newcomer = Participant(identifier, name, role, subject, colour, link=link)
         self._participants[identifier] = newcomer
         self._sessions[session] = identifier
         self._tell(notices.participant(newcomer.to_json()), but=identifier)
         return newcomer
+
+    def check_link(self, link: str) -> None:
+        """Raise RoomError removed for the link of one who was shown out."""
+        if link and link in self._removed:
+            raise RoomError("removed", "You were removed from this room; this link does not open it again.")
 
     def resume(self, session: str, name: str, role: Role, subject: str | None = None) -> Participant | None:
         """Give a returning client its identity back; None if the session is over or the link another's.
@@ -310,11 +180,21 @@ class Room:
         if participant is not None:
             self._end(participant, Cause.LEFT)
 
-    def remove(self, identifier: ParticipantId) -> None:
-        """Show a participant out; its session is void. Raise RoomError not_found."""
+    def remove(self, identifier: ParticipantId, reason: str = "", by: ParticipantId | None = None) -> None:
+        """Show a participant out; its session is void, and its link opens this room no more.
+
+        With `by` that one must be permitted to. Raise RoomError not_found or not_permitted.
+        """
+        if by is not None:
+            self.demand(by, "remove")
+            if by == identifier:
+                raise RoomError("not_permitted", "Nobody removes himself: leave instead.")
         participant = self._present(identifier)
+        if participant.link:
+            self._removed.add(participant.link)
+        self._happened("removed", participant=identifier, by=by, reason=reason)
         if participant.state is State.CONNECTED:
-            self._close(participant, "removed", "You were removed from this room.")
+            self._close(participant, "removed", reason or "You were removed from this room.")
         self._end(participant, Cause.REMOVED)
 
     def close(self, code: str = "room_ended", sentence: str = "This room has ended.") -> None:
@@ -341,23 +221,6 @@ class Room:
             raise ValueError("A producer is announced once.")
         self._producers[producer.producer] = producer
         self._tell(notices.producer(producer.to_json()))
-
-    def mute(self, by: ParticipantId, identifier: int, *, muted: bool) -> Producer:
-        """Mute or unmute: one's own as one likes; who moderates may mute others, but never unmute them.
-
-        Raise RoomError not_found or not_permitted.
-        """
-        role = self._present(by).role
-        producer = self.producer(identifier)
-        if producer.participant != by:
-            if not may(role, "moderate"):
-                raise RoomError("not_permitted", refusal(role, "moderate"))
-            if not muted:
-                raise RoomError("not_permitted", "Nobody may unmute somebody else.")
-        if producer.muted != muted:
-            producer = self._producers[identifier] = replace(producer, muted=muted)
-            self._tell(notices.producer(producer.to_json()))
-        return producer
 
     def withdraw(self, identifier: int) -> None:
         """Take a producer away. One that is gone already is ignored."""
@@ -406,17 +269,7 @@ class Room:
             if deadline <= now:
                 self._end(self._participants[identifier], Cause.TIMEOUT)
 
-    def next_event(self) -> RoomEvent | None:
-        """Take the next thing to do, in order; None: nothing."""
-        return self._events.popleft() if self._events else None
-
     # the engine
-
-    def _present(self, identifier: ParticipantId) -> Participant:
-        participant = self._participants.get(identifier)
-        if participant is None:
-            raise RoomError("not_found", "There is no such participant in this room.")
-        return participant
 
     def _speaking(self, identifier: ParticipantId, connection: int) -> Participant | None:
         participant = self._participants.get(identifier)
@@ -442,6 +295,3 @@ class Room:
     def _close(self, participant: Participant, code: str, sentence: str) -> None:
         message = notices.closed(code, sentence)
         self._events.append(ConnectionClosed(participant.participant, participant.connection, message))
-
-    def _tell(self, message: ServerMessage, but: ParticipantId | None = None) -> None:
-        self._events.append(Notice(message, but=but))

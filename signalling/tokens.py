@@ -5,9 +5,10 @@ The token never stands in an error's text, nor does anything that was inside one
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import jwt
@@ -37,13 +38,19 @@ class TokenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified link says. `expires` is in Unix seconds."""
+    """What a verified link says. `expires` is in Unix seconds.
+
+    `wait`: whether its bearer waits at the door; None: as the room has it. `link` names the link itself, and opens
+    nothing.
+    """
 
     room: str
     name: str
     role: Role
     subject: str | None
     expires: float
+    wait: bool | None = None
+    link: str = ""
 
 
 def is_room_name(value: object) -> bool:
@@ -52,13 +59,22 @@ def is_room_name(value: object) -> bool:
 
 
 def issue(
-    secret: bytes, *, room: str, name: str, role: Role, expires: float, subject: str | None = None
+    secret: bytes,
+    *,
+    room: str,
+    name: str,
+    role: Role,
+    expires: float,
+    subject: str | None = None,
+    wait: bool | None = None,
 ) -> str:
     """Sign a link's token. Raise ValueError if `verify` would refuse it."""
     _check_secret(secret)
     claims: dict[str, Any] = {"aud": AUDIENCE, "room": room, "name": name, "role": role, "exp": int(expires)}
     if subject is not None:
         claims["sub"] = subject
+    if wait is not None:
+        claims["wait"] = wait
     _read(claims)
     return jwt.encode(claims, secret, algorithm="HS256")
 
@@ -95,11 +111,14 @@ def verify(secret: bytes, token: str, now: float, room: str | None = None) -> Cl
         raise TokenError("token_expired", "This link has expired. Ask for a new one.")
     if room is not None and claims.room != room:
         raise _invalid("is for another room")
-    return claims
+    return replace(claims, link=hashlib.sha256(token.encode()).hexdigest()[:32])
 
 
 def _read(payload: dict[str, Any]) -> Claims:
     room, role, subject = payload.get("room"), payload.get("role"), payload.get("sub")
+    wait = payload.get("wait")
+    if wait is not None and type(wait) is not bool:
+        raise _invalid("does not say whether its bearer waits")
     if not is_room_name(room):
         raise _invalid("names no valid room")
     if not isinstance(role, str) or role not in ROLES:
@@ -112,7 +131,7 @@ def _read(payload: dict[str, Any]) -> Claims:
             subject = check_text(subject, 1, SUBJECT_CHARACTERS)
     except ValueError:
         raise _invalid("names no valid person") from None
-    return Claims(cast(str, room), name, role, subject, _seconds(payload.get("exp")))
+    return Claims(cast(str, room), name, role, subject, _seconds(payload.get("exp")), wait)
 
 
 def _seconds(value: object) -> float:

@@ -120,8 +120,7 @@ async def _first_recording(service: Service) -> None:
     conductor = service.room(ROOM)
     expires = time.time() + DAY
     surgeon, *experts = [
-        conductor.join(Claims(ROOM, name, role, "demo", expires), watching=False)
-        for name, role, _ in PEOPLE[:3]
+        conductor.join(Claims(ROOM, name, role, "demo", expires)) for name, role, _ in PEOPLE[:3]
     ]
     try:
         await surgeon.carry_out(messages.Record(1, "start"))

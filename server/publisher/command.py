@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from signalling.messages import LABEL_LIMIT, SOURCES
+from signalling.messages import LABEL_LIMIT
+from signalling.sources import SOURCES
 from signalling.tokens import is_room_name, issue
 
 from .. import config as configuration

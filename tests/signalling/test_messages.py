@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from signalling.message_frame import MESSAGE_LIMIT, MessageError
 from signalling.messages import (
-    MESSAGE_LIMIT,
     Answer,
     Barcode,
     Ephemeral,
@@ -18,7 +18,6 @@ from signalling.messages import (
     Leave,
     MarkRequest,
     MarksRequest,
-    MessageError,
     Mute,
     Pause,
     Ping,

@@ -9,10 +9,14 @@ from signalling.permissions import PERMISSIONS, ROLES, Permission, Role, may, pe
 ALLOWED: dict[Role, set[Permission]] = {
     "surgeon": {
         *("publish", "publish_field", "watch", "mark", "clear_own", "clear_field", "record", "replay"),
+        *("admit", "remove", "raise_hand", "message"),
     },
-    "chair": {"publish", "watch", "mark", "clear_own", "clear_field", "record", "replay", "moderate"},
-    "expert": {"publish", "watch", "mark", "clear_own", "replay"},
-    "trainee": {"watch", "replay"},
+    "chair": {
+        *("publish", "watch", "mark", "clear_own", "clear_field", "record", "replay", "moderate"),
+        *("admit", "remove", "raise_hand", "message"),
+    },
+    "expert": {"publish", "watch", "mark", "clear_own", "replay", "raise_hand", "message"},
+    "trainee": {"watch", "replay", "raise_hand"},
     "observer": {"watch"},
 }
 

@@ -13,6 +13,7 @@ from annotation.document import Document, parse_tail
 from annotation.ephemeral import parse_ephemeral
 from annotation.operations import Undo, parse_entry, parse_mark, parse_operation
 from signalling import notices
+from signalling.door import Waiting
 from signalling.messages import Ephemeral, MarkRequest, parse_message
 from signalling.room import AWAY_SECONDS, EXPERTS, Participant, ParticipantId, Producer, Recording
 
@@ -30,11 +31,12 @@ MARK = {
 REQUESTS = {
     *("hello", "publish", "mute", "unpublish", "answer", "rewatch", "pause", "ping", "barcode"),
     *("mark", "marks", "pointer", "stroke", "record", "leave", "ice_servers", "restart_ice"),
-    "view",
+    *("view", "admit", "lock", "remove", "permit", "restrict", "hand"),
 }
 NOTICES = {
     *("welcome", "reply", "error", "closed", "pong", "offer", "participant", "participant_left", "producer"),
     *("producer_removed", "clock", "operation", "recording", "naming", "encodings", "delivery"),
+    *("waiting_room", "door", "speaker"),
 }
 
 
@@ -143,6 +145,16 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
         case "recording":
             recording = example["recording"] and Recording("r", 1e9, "Dr. Li Wei").to_json()
             return notices.recording(recording)
+        case "encodings":
+            return notices.encodings(7, [True, False, False])
+        case "delivery":
+            return notices.delivery(7, "line", 360)
+        case "waiting_room":
+            return notices.waiting_room(1, "w-1", "demo", 1)
+        case "door":
+            return notices.door(False, [Waiting("w-1", "Dr. Li Wei", "expert", 1e9).to_json()])
+        case "speaker":
+            return notices.speaker("pt-1")
     raise AssertionError(example)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalling.messages import MESSAGE_LIMIT
+from signalling.message_frame import MESSAGE_LIMIT
 from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket, message_cost
 
 

@@ -13,11 +13,13 @@ from signalling.room import (
     TRANSITIONS,
     Cause,
     ConnectionClosed,
+    Happened,
     Notice,
     Participant,
     ParticipantGone,
     ParticipantId,
     Producer,
+    ProducerMuted,
     Room,
     RoomError,
     RoomEvent,
@@ -197,7 +199,8 @@ def test_leaving_is_at_once(room: Room) -> None:
 def test_the_removed_are_told_and_cannot_resume(room: Room) -> None:
     expert = enter(room, "a")
     room.remove(expert.participant)
-    closing, left, gone = drain(room)
+    written, closing, left, gone = drain(room)
+    assert isinstance(written, Happened)
     assert isinstance(closing, ConnectionClosed)
     assert closing.message.body["code"] == "removed"
     assert told(left)["reason"] == "removed"
@@ -266,6 +269,9 @@ def test_one_mutes_and_unmutes_oneself(room: Room) -> None:
     drain(room)
     assert room.mute(expert.participant, 7, muted=True).muted
     assert told(room.next_event())["producer"]["muted"] is True
+    assert room.next_event() == ProducerMuted(7, muted=True)
+    written = {"kind": "mute", "producer": 7, "muted": True, "by": expert.participant}
+    assert room.next_event() == Happened(written)
     room.mute(expert.participant, 7, muted=True)
     assert room.next_event() is None
     assert not room.mute(expert.participant, 7, muted=False).muted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -11,15 +12,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from signalling.permissions import ROLES, Role
 from signalling.room import (
     AWAY_SECONDS,
+    Audience,
     ConnectionClosed,
     Notice,
     ParticipantGone,
     ParticipantId,
     Producer,
+    ProducerForbidden,
+    ProducerMuted,
     Room,
     RoomError,
     State,
 )
+from signalling.sources import SOURCES, Source
 
 CAPACITY, EXPERTS = 6, 3
 
@@ -39,6 +44,8 @@ class RoomCalls(RuleBasedStateMachine):
         self.left: set[str] = set()
         self.freed: set[str] = set()
         self.spoken_for: dict[str, int] = {}
+        self.silenced: set[int] = set()
+        self.removed: set[str] = set()
 
     def anybody(self, data: st.DataObject) -> ParticipantId:
         return ParticipantId(data.draw(st.sampled_from(["pt-0", *sorted(self.secrets)])))
@@ -53,6 +60,12 @@ class RoomCalls(RuleBasedStateMachine):
                     assert self.spoken_for[participant] == connection
                 case Notice(message):
                     self.read(message.body)
+                case ProducerMuted(producer, muted):
+                    # what the plane was told is what everybody was
+                    assert self.producers[producer]["muted"] == muted
+                    self.silenced = self.silenced | {producer} if muted else self.silenced - {producer}
+                case ProducerForbidden(producer):
+                    self.room.withdraw(producer)
 
     def read(self, body: dict[str, Any]) -> None:
         match body:
@@ -69,6 +82,8 @@ class RoomCalls(RuleBasedStateMachine):
                 del self.producers[number]
             case {"type": "recording", "recording": description}:
                 self.recording = description
+            case {"type": "speaker", "participant": speaker}:
+                self.speaker = speaker
             case _:
                 raise AssertionError(body)
 
@@ -77,7 +92,7 @@ class RoomCalls(RuleBasedStateMachine):
         self.drawn += 1
         identifier = f"pt-{self.drawn}"
         try:
-            self.room.join(ParticipantId(identifier), f"s-{identifier}", "x", role)
+            self.room.join(ParticipantId(identifier), f"s-{identifier}", "x", role, None, f"l-{identifier}")
         except RoomError as error:
             full = len(self.room.participants) == CAPACITY or role == "expert"
             assert error.code == ("room_ended" if self.room.ended else "room_full")  # noqa: PT017
@@ -115,16 +130,73 @@ class RoomCalls(RuleBasedStateMachine):
         identifier = self.anybody(data)
         try:
             self.room.remove(identifier)
+            self.removed.add(f"l-{identifier}")
         except RoomError:
             assert identifier not in self.known
         self.watch()
+
+    @rule(data=st.data())
+    def come_back_by_the_same_link(self, data: st.DataObject) -> None:
+        identifier = self.anybody(data)
+        self.drawn += 1
+        before = self.room.participants
+        if f"l-{identifier}" in self.removed:
+            name = f"pt-{self.drawn}"
+            with pytest.raises(RoomError):
+                self.room.join(ParticipantId(name), f"s-{name}", "x", "chair", None, f"l-{identifier}")
+            assert self.room.participants == before
+
+    @rule(data=st.data(), raised=st.booleans(), own=st.booleans())
+    def hand(self, data: st.DataObject, raised: bool, own: bool) -> None:
+        by = self.anybody(data)
+        whose = by if own else self.anybody(data)
+        try:
+            self.room.hand(by, whose, raised=raised)
+        except RoomError:
+            return
+        finally:
+            self.watch()
+        assert (self.known[whose]["hand"] > 0) == raised
+        assert whose == by or not raised
+
+    @rule(data=st.data(), sources=st.none() | st.frozensets(st.sampled_from(sorted(SOURCES))))
+    def permit(self, data: st.DataObject, sources: frozenset[Source] | None) -> None:
+        by, whose = self.anybody(data), self.anybody(data)
+        try:
+            self.room.permit(by, whose, sources)
+        except RoomError:
+            return
+        finally:
+            self.watch()
+        assert self.known[by]["role"] == "chair"
+        assert sources is None or self.known[whose]["sources"] == sorted(sources)
+        mine = [p for p in self.room.producers if p.participant == whose]
+        assert all(p.source in self.known[whose]["sources"] for p in mine)
+
+    @rule(data=st.data(), roles=st.none() | st.frozensets(st.sampled_from(ROLES)))
+    def restrict(self, data: st.DataObject, roles: frozenset[Role] | None) -> None:
+        number = data.draw(st.sampled_from([0, *sorted(self.producers)]))
+        by = self.anybody(data)
+        try:
+            self.room.restrict(by, number, None if roles is None else Audience(roles, frozenset()))
+        except RoomError:
+            return
+        finally:
+            self.watch()
+        for participant in self.room.participants:
+            sent = self.room.audience_of(participant.participant)
+            own = self.producers[number]["participant"] == participant.participant
+            assert (number in sent) == (not own and (roles is None or participant.role in roles))
 
     @rule(data=st.data())
     def announce(self, data: st.DataObject) -> None:
         identifier = self.anybody(data)
         self.drawn += 1
         try:
-            self.room.announce(Producer(self.drawn, identifier, "camera", "video", "VP8", ""))
+            source = data.draw(
+                st.sampled_from(sorted(self.known.get(identifier, {}).get("sources", [])) or ["camera"])
+            )
+            self.room.announce(Producer(self.drawn, identifier, source, "video", "VP8", ""))
         except RoomError:
             assert identifier not in self.known
         self.watch()
@@ -174,6 +246,10 @@ class RoomCalls(RuleBasedStateMachine):
         assert self.producers == {p.producer: p.to_json() for p in room.producers}
         assert self.recording == (room.recording and room.recording.to_json())
         assert self.left == self.freed
+        muted = {p.producer for p in room.producers if p.muted}
+        assert muted == {p for p in self.silenced if p in self.producers}
+        hands = [p.hand for p in room.participants if p.hand]
+        assert len(set(hands)) == len(hands)
 
     @invariant()
     def limits_hold(self) -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -53,7 +54,8 @@ def refused(token: str, room: str | None = None) -> TokenError:
 
 def test_what_is_issued_is_verified() -> None:
     token = issue(KEY, room="demo", name="Dr. Li Wei", role="expert", expires=NOW + 60, subject="pt-1")
-    assert verify(KEY, token, NOW, "demo") == Claims("demo", "Dr. Li Wei", "expert", "pt-1", NOW + 60)
+    claims = verify(KEY, token, NOW, "demo")
+    assert replace(claims, link="") == Claims("demo", "Dr. Li Wei", "expert", "pt-1", NOW + 60)
 
 
 def test_another_signer_is_understood() -> None:
@@ -200,3 +202,22 @@ def test_any_changed_character_is_noticed(position: int, change: int) -> None:
     if forged == token or (same and forged.rsplit(".", 1)[0] == token.rsplit(".", 1)[0]):
         return
     assert refused(forged).code == "token_invalid"
+
+
+@pytest.mark.parametrize("wait", [True, False, None])
+def test_a_link_may_say_whether_its_bearer_waits(wait: bool | None) -> None:
+    token = issue(KEY, room="demo", name="x", role="expert", expires=NOW + 60, wait=wait)
+    assert verify(KEY, token, NOW).wait is wait
+
+
+def test_what_is_neither_true_nor_false_does_not_admit() -> None:
+    claims = {"aud": "konsil", "room": "demo", "name": "x", "role": "expert", "exp": NOW + 60, "wait": "no"}
+    with pytest.raises(TokenError):
+        verify(KEY, jwt.encode(claims, KEY, algorithm="HS256"), NOW)
+
+
+def test_each_link_has_a_name_of_its_own_that_opens_nothing() -> None:
+    tokens = [issue(KEY, room="demo", name=n, role="expert", expires=NOW + 60) for n in ("a", "b")]
+    links = [verify(KEY, token, NOW).link for token in tokens]
+    assert len(set(links)) == 2
+    assert all(link and link not in token for link, token in zip(links, tokens, strict=True))

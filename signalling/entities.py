@@ -1,0 +1,231 @@
+"""The nouns of a room, what can happen to a participant, and what a room says is to be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, Literal, NewType, cast
+
+from .notices import ServerMessage, milliseconds
+from .permissions import Role, may
+from .sources import SOURCES, Source
+
+#: A participant of one room: "pt-" and what the shell's random source gave. Public.
+ParticipantId = NewType("ParticipantId", str)
+
+
+class State(Enum):
+    """Where a participant is (see above)."""
+
+    CONNECTED = "connected"
+    AWAY = "away"
+    GONE = "gone"
+
+
+class Cause(Enum):
+    """What happens to a participant; those that end it are `participant_left`'s reasons."""
+
+    LOST = "lost"
+    RESUMED = "resumed"
+    LEFT = "left"
+    TIMEOUT = "timeout"
+    REMOVED = "removed"
+    ROOM_ENDED = "room_ended"
+
+
+#: Every legal step. What is not in it cannot happen: calls that come too late are ignored before.
+TRANSITIONS: Final[dict[tuple[State, Cause], State]] = {
+    (State.CONNECTED, Cause.LOST): State.AWAY,
+    (State.CONNECTED, Cause.RESUMED): State.CONNECTED,  # taken over
+    (State.CONNECTED, Cause.LEFT): State.GONE,
+    (State.CONNECTED, Cause.REMOVED): State.GONE,
+    (State.CONNECTED, Cause.ROOM_ENDED): State.GONE,
+    (State.AWAY, Cause.RESUMED): State.CONNECTED,
+    (State.AWAY, Cause.TIMEOUT): State.GONE,
+    (State.AWAY, Cause.REMOVED): State.GONE,
+    (State.AWAY, Cause.ROOM_ENDED): State.GONE,
+}
+
+
+class RoomError(ValueError):
+    """A request that the room refuses: `code` and sentence are those of the `error` (PROTOCOL.md, section 7)."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A person (or a publisher, or the recorder) in the room. `connection` counts who speaks for it.
+
+    `silent`: its media connections have not been heard for 5 s, whatever its signalling does.
+    """
+
+    participant: ParticipantId
+    name: str
+    role: Role
+    subject: str | None
+    colour: str
+    state: State = State.CONNECTED
+    connection: int = 1
+    silent: bool = False
+    #: which link opened the room to it: a removed one does not again
+    link: str = ""
+    #: when it raised its hand, counted in this room; 0: it has not
+    hand: int = 0
+    #: what it may send; None: what its role may
+    sources: frozenset[Source] | None = None
+
+    def may_send(self, source: Source) -> bool:
+        """Tell whether it may send this: what it was permitted, else what its role may."""
+        if self.sources is not None:
+            return source in self.sources
+        return may(self.role, "publish_field" if source == "field" else "publish")
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe for clients."""
+        return {
+            "participant": self.participant,
+            "name": self.name,
+            "role": self.role,
+            "state": self.state.value,
+            "media": "silent" if self.silent else "live",
+            "colour": self.colour,
+            "hand": self.hand,
+            "sources": sorted(source for source in SOURCES if self.may_send(cast(Source, source))),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who may watch a producer: everybody of these roles, and these."""
+
+    roles: frozenset[Role]
+    participants: frozenset[str]
+
+    def holds(self, participant: Participant) -> bool:
+        """Tell whether a participant belongs to it."""
+        return participant.role in self.roles or participant.participant in self.participants
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe for clients."""
+        return {"roles": sorted(self.roles), "participants": sorted(self.participants)}
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """A track that a participant sends; `producer` is the media plane's number."""
+
+    producer: int
+    participant: ParticipantId
+    source: Source
+    kind: Literal["audio", "video"]
+    codec: str
+    label: str
+    muted: bool = False
+    #: who muted it last, if not its owner
+    muted_by: ParticipantId | None = None
+    audience: Audience | None = None
+
+    def may_be_watched(self, by: Participant) -> bool:
+        """Tell whether a participant is of its audience."""
+        return by.participant == self.participant or self.audience is None or self.audience.holds(by)
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe for clients."""
+        return {
+            "producer": self.producer,
+            "participant": self.participant,
+            "source": self.source,
+            "kind": self.kind,
+            "codec": self.codec,
+            "label": self.label,
+            "muted": self.muted,
+            "muted_by": self.muted_by,
+            "audience": None if self.audience is None else self.audience.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The room's recording; `since` in Unix seconds, `reason` a sentence when it failed."""
+
+    recording: str
+    since: float
+    by: str
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe for clients."""
+        body = {
+            "recording": self.recording,
+            "state": "recording" if self.reason is None else "failed",
+            "since": milliseconds(self.since),
+            "by": self.by,
+        }
+        return body if self.reason is None else body | {"reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Send `message` to `to` alone, or to everybody connected but `but`, or (both None) to everybody."""
+
+    message: ServerMessage
+    to: ParticipantId | None = None
+    but: ParticipantId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed:
+    """Send `message` on this one connection of the participant, and close it."""
+
+    participant: ParticipantId
+    connection: int
+    message: ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantGone:
+    """Free what the participant had: its media connections, its lane. Its marks stay."""
+
+    participant: ParticipantId
+    reason: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerMuted:
+    """Stop passing a producer on to anybody, the recorder included, or begin again."""
+
+    producer: int
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerForbidden:
+    """Stop receiving a producer: its owner may not send it any more."""
+
+    producer: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceChanged:
+    """Look anew at what each is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Write down what happened, if a recording runs: a room event of recorder/FORMAT.md."""
+
+    event: dict[str, Any]
+
+
+RoomEvent = (
+    Notice
+    | ConnectionClosed
+    | ParticipantGone
+    | ProducerMuted
+    | ProducerForbidden
+    | AudienceChanged
+    | Happened
+)
