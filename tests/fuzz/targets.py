@@ -31,7 +31,8 @@ from media.sdp import SdpError, parse, parse_fragment, remote_parameters
 from media.sdp.simulcast import offered_encodings
 from media.transport.sctp_guard import is_sound, is_sound_open
 from media.transport.stun import Attribute, Message, MessageClass, StunError
-from signalling.messages import Ephemeral, MarkRequest, MessageError, parse_message
+from signalling.message_frame import MessageError
+from signalling.messages import Ephemeral, MarkRequest, parse_message
 from signalling.tokens import TokenError, verify
 
 VECTORS = Path(__file__).parent.parent / "media" / "sdp" / "vectors"

@@ -145,10 +145,6 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
         case "recording":
             recording = example["recording"] and Recording("r", 1e9, "Dr. Li Wei").to_json()
             return notices.recording(recording)
-        case "encodings":
-            return notices.encodings(7, [True, False, False])
-        case "delivery":
-            return notices.delivery(7, "line", 360)
         case "waiting_room":
             return notices.waiting_room(1, "w-1", "demo", 1)
         case "door":
