@@ -19,7 +19,7 @@ from aiohttp import web
 
 from media.sdp import SdpError, answer_publisher, parse, remote_parameters
 from media.transport import Transport, TransportState
-from signalling.messages import SDP_LIMIT
+from signalling.message_fields import SDP_LIMIT
 from signalling.rate import TokenBucket
 
 from .bearer import bearer, token_of
