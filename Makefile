@@ -43,7 +43,7 @@ load: setup ## 1 x 4K to 15 experts, one verdict
 	$(BIN)/python -m loadtests room --experts 15 --fields 1 --bitrate 20M --seconds 15
 
 debug: setup ## the plane with leak counters, address and undefined-behaviour sanitizers, and its tests; the next `make` builds the fast one
-	KONSIL_DEBUG=1 $(BIN)/python setup.py -q build_ext --inplace --force
+	KONSIL_DEBUG=sanitize $(BIN)/python setup.py -q build_ext --inplace --force
 	@rm -f build/stamps/native
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0:handle_segv=1 $(BIN)/python -m pytest tests/media/native tests/media/transport $(PYTEST_FLAGS)

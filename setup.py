@@ -14,9 +14,13 @@ if {"bdist_wheel", "sdist", "install"} & set(sys.argv):
     )
 
 NATIVE = Path("media/native")
-DEBUG = os.environ.get("KONSIL_DEBUG") == "1"
-# the interpreter must then be started with libasan preloaded: `make debug` does so
-SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+# leak counters; `sanitize` adds what wants an interpreter that was started with libasan: `make debug` does so
+DEBUG = os.environ.get("KONSIL_DEBUG", "") in {"1", "sanitize"}
+SANITIZERS = (
+    ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+    if os.environ.get("KONSIL_DEBUG") == "sanitize"
+    else []
+)
 
 setup(
     ext_modules=[
@@ -32,7 +36,7 @@ setup(
                 "-pthread",
                 *(["-O1", "-g", "-UNDEBUG", "-DKONSIL_DEBUG=1", *SANITIZERS] if DEBUG else ["-O3", "-g1"]),
             ],
-            extra_link_args=["-pthread", *(SANITIZERS if DEBUG else [])],
+            extra_link_args=["-pthread", *SANITIZERS],
         )
     ],
     options={"build": {"build_base": "build/native"}},

@@ -190,7 +190,7 @@ static uint8_t *put_capture_time(const struct consumer *consumer, uint32_t times
     const struct capture *capture = &consumer->announced;
     int64_t later = (int32_t)(timestamp - capture->timestamp);
     uint8_t value[16];
-    write_64(value, capture->time + (uint64_t)((later << 32) / (int64_t)consumer->producer->clock_rate));
+    write_64(value, capture->time + (uint64_t)(later * (INT64_C(1) << 32) / (int64_t)consumer->producer->clock_rate));
     write_64(value + 8, (uint64_t)capture->offset);
     return put(at, consumer->extension_ids[EXTENSION_ABS_CAPTURE_TIME], value, capture->with_offset ? 16 : 8);
 }

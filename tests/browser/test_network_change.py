@@ -16,7 +16,7 @@ from playwright.async_api import Page
 from loadtests.caller import Caller
 from tests.browser.chromium import PATIENCE, browser, executable, join, person, probe, until
 from tests.helpers.namespaces import two_lines
-from tests.helpers.peer import Publisher
+from tests.helpers.peer import Publisher, Watcher
 from tests.helpers.served import Served, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -81,7 +81,8 @@ async def test_pictures_go_on_when_the_network_changes(tmp_path: Path) -> None:
             browser(trusted, program=str(program)) as chromium,
             Caller(server.url, server.token("surgeon", "Dr. S")) as surgeon,
         ):
-            publisher = Publisher(surgeon)
+            # somebody who watches the camera: what nobody watches rests
+            publisher, watcher = Publisher(surgeon), Watcher(surgeon)
             try:
                 field = (await publisher.publish("field"))[0]["producer"]
                 lines.set_line(1, up=False)
@@ -89,6 +90,7 @@ async def test_pictures_go_on_when_the_network_changes(tmp_path: Path) -> None:
                 await join(page, media=True)
                 own = "p.kind === 'video' && p.participant === k.self"
                 camera = await until(page, f"k.producers.find(p => {own})?.producer")
+                await watcher.serve_offers(2)
                 await until(page, f"k.frames[{field}]?.frames > 40")
                 await goes_on(page, server, field, camera)
                 figures = {}
@@ -114,6 +116,7 @@ async def test_pictures_go_on_when_the_network_changes(tmp_path: Path) -> None:
                 assert await probe(page, "k.state") == "connected"
                 keep(figures)
             finally:
+                await watcher.close()
                 await publisher.close()
 
 
