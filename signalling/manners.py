@@ -181,8 +181,11 @@ class Manners:
         return participant
 
     def _become(self, participant: Participant) -> Participant:
+        before = self._participants[participant.participant]
         self._participants[participant.participant] = participant
-        self._tell(notices.participant(participant.to_json()))
+        # what was permitted may be just what the role may: then nobody sees a difference
+        if before.to_json() != participant.to_json():
+            self._tell(notices.participant(participant.to_json()))
         return participant
 
     def _change(self, producer: Producer) -> Producer:

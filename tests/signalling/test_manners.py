@@ -60,6 +60,14 @@ def test_who_may_not_send_any_more_is_ended_and_refused(room: Room, chair: Parti
     room.demand_source(expert.participant, "camera")
 
 
+def test_permitting_what_the_role_may_anyway_tells_nobody(room: Room, chair: Participant) -> None:
+    expert = enter(room, "a")
+    room.permit(
+        chair.participant, expert.participant, frozenset({"camera", "microphone", "screen", "second"})
+    )
+    assert [event for event in drain(room) if isinstance(event, Notice)] == []
+
+
 def test_a_trainee_is_given_the_floor_but_nobody_else_the_field(room: Room, chair: Participant) -> None:
     trainee = enter(room, "t", "trainee")
     assert refusal(room.demand_source, trainee.participant, "microphone") == "not_permitted"
