@@ -19,6 +19,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -375,6 +376,8 @@ def main(arguments: list[str]) -> int:
             print(sentence, file=sys.stderr)
             return 2
     if not options.inside:
+        # a machine's settings are put back whatever ends us
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         with namespace.socket_buffers(SOCKET_BUFFER):
             return namespace.run_inside(["-m", "loadtests", "compare", "--inside", *arguments])
     result = asyncio.run(_compare(options))

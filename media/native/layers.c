@@ -252,12 +252,32 @@ static void deal_next(struct plane *plane, struct consumer *consumer, struct enc
     offer(plane, consumer, packet, numbering_take(&selection->numbering, packet->sequence), SENDING_FIRST);
 }
 
+/* The run in which a late packet's picture was begun before its layer was given up; NULL: none. */
+static struct run *begun_in(const struct consumer *consumer, const struct encoding *encoding,
+                            const struct packet *packet, const struct run *run)
+{
+    struct run *before = numbering_before(&consumer->selection.numbering, run);
+    if (before == NULL || !(packet->place.targets >> before->target & 1))
+        return NULL;
+    const struct packet *last = history_find(&encoding->history, run->first_in - 1);
+    return last != NULL && canonical(last) == canonical(packet) ? before : NULL;
+}
+
+/* Whether a late packet's picture began with packets that were not sent: its layer came only after it. */
+static bool was_skipped(const struct consumer *consumer, const struct encoding *encoding, const struct packet *packet,
+                        const struct run *run)
+{
+    const struct packet *last = history_find(&encoding->history, run->first_in - 1);
+    return last != NULL && canonical(last) == canonical(packet) &&
+           numbering_before(&consumer->selection.numbering, run) == NULL;
+}
+
 /* The number of a late packet of a layer that is not sent is used up by padding. */
 static void deal_late(struct plane *plane, struct consumer *consumer, const struct encoding *encoding,
                       struct packet *packet)
 {
     const struct numbering *numbering = &consumer->selection.numbering;
-    const struct run *run = numbering_find(numbering, encoding->index, encoding->life, packet->sequence);
+    struct run *run = numbering_find(numbering, encoding->index, encoding->life, packet->sequence);
     if (run == NULL) {
         if (consumer->selection.chosen && consumer->selection.encoding != encoding->index)
             drop(plane, DROP_LAYER);
@@ -265,12 +285,19 @@ static void deal_late(struct plane *plane, struct consumer *consumer, const stru
             drop(plane, consumer->producer->codec == CODEC_OPUS ? DROP_TOO_OLD : DROP_AWAITING_KEY_FRAME);
         return;
     }
+    struct run *before = packet->place.targets >> run->target & 1 ? NULL : begun_in(consumer, encoding, packet, run);
+    if (before != NULL) {
+        numbering_lengthen(before, run, packet->sequence + 1);
+        run = before;
+    }
     uint64_t out = run->first_out + (packet->sequence - run->first_in);
     const struct selection *selection = &consumer->selection;
     /* what was taken for one of the key frame's first packets may be of the picture before */
     bool foreign = selection->encoding == encoding->index && selection->life == encoding->life &&
                    packet->sequence >= selection->first && packet->sequence < selection->began &&
                    canonical(packet) != selection->began_timestamp;
+    if (before == NULL)
+        foreign |= was_skipped(consumer, encoding, packet, run);
     if (!foreign && packet->place.targets >> run->target & 1) {
         offer(plane, consumer, packet, out, SENDING_FIRST);
     } else {

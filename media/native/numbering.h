@@ -46,8 +46,12 @@ uint64_t numbering_take(struct numbering *numbering, uint64_t in);
 /* Give none to the next packet, but to those before it that are missing. */
 void numbering_skip(struct numbering *numbering, uint64_t in);
 /* The run of a late packet, or of a number that was sent; NULL: none. */
-const struct run *numbering_find(const struct numbering *numbering, uint8_t encoding, uint8_t life, uint64_t in);
+struct run *numbering_find(const struct numbering *numbering, uint8_t encoding, uint8_t life, uint64_t in);
 const struct run *numbering_run(const struct numbering *numbering, uint64_t out);
+/* The run that goes on in this one, of the same encoding, without a gap; NULL: none. */
+struct run *numbering_before(const struct numbering *numbering, const struct run *run);
+/* Count a run's first numbers, up to and without `end`, to the run before. */
+void numbering_lengthen(struct run *before, struct run *run, uint64_t end);
 /* Take back the numbers beyond this one: they were given, but not used. */
 void numbering_rewind(struct numbering *numbering, uint64_t highest);
 

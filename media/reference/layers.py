@@ -270,12 +270,31 @@ class Selection:
         run = self.numbering.find(encoding.index, encoding.life, held.sequence)
         if run is not None:
             foreign = self._foreign(held, encoding)
+            if not held.place.targets >> run.target & 1 and (before := self._begun(held, encoding, run)):
+                self.numbering.lengthen(before, run, held.sequence + 1)
+                run = before
+            elif self._skipped(held, encoding, run):
+                foreign = True
             return Deal(
                 held, run.out(held.sequence), filler=foreign or not held.place.targets >> run.target & 1
             )
         if self.encoding not in (None, encoding.index):
             return Deal(held, Drop.LAYER)
         return Deal(held, Drop.AWAITING_KEY_FRAME if self._producer.is_video else Drop.TOO_OLD)
+
+    def _begun(self, held: HeldPacket, encoding: Encoding, run: Run) -> Run | None:
+        """Find the run in which a late packet's picture was begun before its layer was given up."""
+        before = self.numbering.before(run)
+        last = encoding.history.get(run.first_in - 1)
+        if before is None or last is None or not held.place.targets >> before.target & 1:
+            return None
+        return before if encoding.canonical(last) == encoding.canonical(held) else None
+
+    def _skipped(self, held: HeldPacket, encoding: Encoding, run: Run) -> bool:
+        """Tell whether a late packet's picture began with packets that were not sent: its layer came only after it."""
+        last = encoding.history.get(run.first_in - 1)
+        same = last is not None and encoding.canonical(last) == encoding.canonical(held)
+        return same and self.numbering.before(run) is None
 
     def _foreign(self, held: HeldPacket, encoding: Encoding) -> bool:
         """Tell whether a packet that was taken for one of the key frame's first is of the picture before."""

@@ -88,6 +88,24 @@ class Numbering:
                 return run if number < run.end_in else None
         return None
 
+    def before(self, run: Run) -> Run | None:
+        """Find the run that goes on in this one, of the same encoding, without a gap."""
+        at = next(i for i, one in enumerate(self._runs) if one is run)
+        found = self._runs[at - 1] if at else None
+        if found is None or (found.encoding, found.life, found.end_in) != (
+            run.encoding,
+            run.life,
+            run.first_in,
+        ):
+            return None
+        return found
+
+    def lengthen(self, before: Run, run: Run, end: int) -> None:
+        """Count a run's first numbers, up to and without `end`, to the run before."""
+        more = end - run.first_in
+        before.count += more
+        run.first_in, run.first_out, run.count = end, run.first_out + more, run.count - more
+
     def source(self, sequence_number: int) -> tuple[Run, int, int] | None:
         """Find (run, the encoding's number, the consumer's) of a packet by what it was sent as."""
         return self.source_of(extend(sequence_number, self.highest)) if self._runs else None
