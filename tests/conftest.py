@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # examples are bounded in number, not in time: a busy machine is no failure. Continuous integration tries the same
@@ -15,3 +17,11 @@ settings.register_profile(
     derandomize=os.environ.get("CI") == "true",
 )
 settings.load_profile("konsil")
+
+
+@pytest.fixture(autouse=True)
+def _scheduling_stays() -> Iterator[None]:
+    """No test leaves the process in a real-time class, which all that is started afterwards would inherit."""
+    before = os.sched_getscheduler(0)
+    yield
+    assert os.sched_getscheduler(0) == before

@@ -16,6 +16,7 @@ from av.video.frame import PictureType
 from media.codecs import h264, vp8, vp9
 from media.codecs.packetisation import split_evenly
 from media.plane import Codec
+from tests.helpers.scheduling import unchanged_scheduling
 
 #: RTP timestamps from picture to picture, 30 a second.
 STEP = 3000
@@ -62,6 +63,7 @@ class Shown:
     pixels: bytes
 
 
+@unchanged_scheduling()
 def encode(
     codec: Codec, width: int, height: int, count: int, keys: Collection[int], *, layered: bool = False
 ) -> list[Picture]:

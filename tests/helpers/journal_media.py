@@ -16,6 +16,7 @@ from media.ids import ProducerId
 from media.plane import Codec
 from media.rtp.ntp import ntp_from_unix
 from recorder.recording import RecordedProducer, Recording
+from tests.helpers.scheduling import unchanged_scheduling
 
 from .journals import STARTED, STARTED_NS, header, rtp, tap_record
 
@@ -41,6 +42,7 @@ class Encoded:
 
 
 @functools.cache
+@unchanged_scheduling()
 def encode(
     codec: Codec, count: int = 20, key_every: int = 10, flash_at: int = -1, b_frames: int = 0, slices: int = 1
 ) -> tuple[Encoded, ...]:
