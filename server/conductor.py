@@ -401,6 +401,7 @@ class Conductor:
             self._router_event(happened)
         while (event := self.room.next_event()) is not None:
             self._room_event(event)
+        self.reception.look()
         self._set_timer()
 
     def _router_event(self, event: RouterEvent) -> None:

@@ -234,7 +234,8 @@ class Member:
         offer = parse(message.sdp)
         named = {source.mid for source in message.sources}
         for section in offer.media:
-            if section.mid not in named and section.kind in DEFAULT_SOURCES:
+            # one that sends nothing (any more) needs no permission
+            if section.direction.sends and section.mid not in named and section.kind in DEFAULT_SOURCES:
                 room.demand_source(self.identifier, DEFAULT_SOURCES[section.kind])
         answer, tracks = self.publication.offer(offer)
         self.conductor.announce(self, tracks, message.sources)

@@ -62,9 +62,11 @@ class Guest:
             self._reception.withdraw(self)
 
     def tell(self, place: int) -> None:
-        """Tell the place in the queue."""
-        room = self.claims.room
-        self.socket.send(notices.waiting_room(self.hello.id, self.waiting, room, place))
+        """Tell the place in the queue, and whether anybody is there who may let in."""
+        attended = self._reception.attended
+        self.socket.send(
+            notices.waiting_room(self.hello.id, self.waiting, self.claims.room, place, attended=attended)
+        )
 
 
 class Reception:
@@ -74,6 +76,14 @@ class Reception:
         self._conductor = conductor
         self.door = Door(guarded=guarded)
         self.guests: dict[str, Guest] = {}
+        #: what those who wait were told last
+        self._attended = False
+
+    @property
+    def attended(self) -> bool:
+        """Whether anybody is in the room who may let in; an encoder of the surgeon's cannot."""
+        members = self._conductor.members.values()
+        return any(member.socket is not None and may(member.role, "admit") for member in members)
 
     def wall_clock(self) -> float:
         """Unix seconds."""
@@ -113,7 +123,8 @@ class Reception:
             except RuntimeError:
                 guest.socket.finish(notices.closed("room_full", "The server takes no more connections."))
         else:
-            guest.socket.finish(notices.closed("refused", request.reason or "You were not let in."))
+            sentence = request.reason or "You were not let in."
+            guest.socket.finish(notices.closed("refused", sentence, request.reason))
         self._conductor.write_down({"kind": "admitted" if guest.member else "refused", **happened})
         self._queue_changed()
 
@@ -144,9 +155,18 @@ class Reception:
             guest.socket.finish(notices.closed(code, sentence))
 
     def _queue_changed(self) -> None:
+        self._tell_guests()
+        self.tell_all()
+
+    def look(self) -> None:
+        """Tell those who wait if somebody has come, or nobody is left, who may let them in."""
+        if self.guests and self.attended != self._attended:
+            self._tell_guests()
+
+    def _tell_guests(self) -> None:
+        self._attended = self.attended
         for entry in self.door.waiting:
             self.guests[entry.waiting].tell(self.door.place(entry.waiting))
-        self.tell_all()
 
     def tell_all(self) -> None:
         """Tell everybody how the door stands."""

@@ -56,9 +56,10 @@ def error(request: int | None, code: str, sentence: str) -> ServerMessage:
     return ServerMessage({"type": "error", "id": request, "code": code, "message": sentence})
 
 
-def closed(code: str, sentence: str) -> ServerMessage:
-    """Say why the socket is closed now."""
-    return ServerMessage({"type": "closed", "code": code, "message": sentence})
+def closed(code: str, sentence: str, reason: str = "") -> ServerMessage:
+    """Say why the socket is closed now; `reason` is in the words of who decided it, empty if none was given."""
+    body = {"type": "closed", "code": code, "message": sentence}
+    return ServerMessage(body | {"reason": reason} if reason else body)
 
 
 def pong(request: int, client_time: float, now: float) -> ServerMessage:
@@ -203,11 +204,10 @@ def recording(description: Json | None) -> ServerMessage:
 # manners
 
 
-def waiting_room(request: int, waiting: str, room: str, place: int) -> ServerMessage:
-    """Answer a hello that has to wait: `place` in the queue, from 1."""
-    return ServerMessage(
-        {"type": "waiting_room", "id": request, "waiting": waiting, "room": room, "place": place}
-    )
+def waiting_room(request: int, waiting: str, room: str, place: int, *, attended: bool) -> ServerMessage:
+    """Answer a hello that has to wait: `place` in the queue, from 1, and whether anybody is there to open."""
+    body = {"type": "waiting_room", "id": request, "waiting": waiting, "room": room, "place": place}
+    return ServerMessage({**body, "attended": attended})
 
 
 def door(locked: bool, waiting: Sequence[Json]) -> ServerMessage:

@@ -194,7 +194,7 @@ class Room(Manners):
             self._removed.add(participant.link)
         self._happened("removed", participant=identifier, by=by, reason=reason)
         if participant.state is State.CONNECTED:
-            self._close(participant, "removed", reason or "You were removed from this room.")
+            self._close(participant, "removed", reason or "You were removed from this room.", reason)
         self._end(participant, Cause.REMOVED)
 
     def close(self, code: str = "room_ended", sentence: str = "This room has ended.") -> None:
@@ -292,6 +292,6 @@ class Room(Manners):
         self._tell(notices.participant_left(identifier, cause.value))
         self._events.append(ParticipantGone(identifier, cause))
 
-    def _close(self, participant: Participant, code: str, sentence: str) -> None:
-        message = notices.closed(code, sentence)
+    def _close(self, participant: Participant, code: str, sentence: str, reason: str = "") -> None:
+        message = notices.closed(code, sentence, reason)
         self._events.append(ConnectionClosed(participant.participant, participant.connection, message))

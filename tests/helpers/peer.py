@@ -29,7 +29,7 @@ class Publisher:
             self.peer.addTrack(VideoStreamTrack())
             self.peer.addTrack(AudioStreamTrack())
         await self.peer.setLocalDescription(await self.peer.createOffer())
-        kinds = {t.mid: t.kind for t in self.peer.getTransceivers()}
+        kinds = {t.mid: t.kind for t in self.peer.getTransceivers() if t.direction != "inactive"}
         sources = [
             {"mid": mid, "source": source if kind == "video" else "microphone", "label": "test"}
             for mid, kind in kinds.items()

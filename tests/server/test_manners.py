@@ -39,6 +39,21 @@ async def test_who_waits_sees_it_and_is_let_in_by_the_chair(tmp_path: Path) -> N
             await expert.close()
 
 
+async def test_who_waits_knows_whether_anybody_is_there_who_may_let_in(tmp_path: Path) -> None:
+    async with served(tmp_path, rooms=GUARDED) as server:
+        expert = Caller(server.url, server.token("expert"))
+        entering = asyncio.create_task(expert.join())
+        try:
+            assert (await expert.notice("waiting_room"))["attended"] is False
+            async with Caller(server.url, server.token("chair")):
+                await expert.notice("waiting_room", attended=True)
+            await expert.notice("waiting_room", attended=False)
+        finally:
+            await expert.close()
+        with pytest.raises(Refused):
+            await entering
+
+
 async def test_who_is_refused_is_told_why_and_a_locked_door_takes_nobody(tmp_path: Path) -> None:
     async with (
         served(tmp_path, rooms=GUARDED) as server,
@@ -51,7 +66,8 @@ async def test_who_is_refused_is_told_why_and_a_locked_door_takes_nobody(tmp_pat
         with pytest.raises(Refused) as refused:
             await entering
         assert refused.value.code == "refused"
-        assert "Not today." in str(refused.value)
+        assert trainee.closed is not None
+        assert trainee.closed["reason"] == trainee.closed["message"] == "Not today."
         await surgeon.request("lock", locked=True)
         with pytest.raises(Refused) as refused:
             await Caller(server.url, server.token("expert")).join()
@@ -86,6 +102,8 @@ async def test_who_is_removed_does_not_come_back_by_its_link(tmp_path: Path) -> 
         await expert.join()
         await surgeon.request("remove", participant=expert.identifier, reason="Not your patient.")
         assert (await surgeon.notice("participant_left"))["reason"] == "removed"
+        closed = await expert.notice("closed")
+        assert closed["reason"] == "Not your patient."
         with pytest.raises(Refused) as refused:
             await Caller(server.url, token).join()
         assert refused.value.code == "removed"
@@ -157,6 +175,12 @@ async def test_what_a_participant_may_not_send_ends_and_is_refused(tmp_path: Pat
             assert refused.value.code == "not_permitted"
             with pytest.raises(Refused):
                 await expert.request("permit", participant=expert.identifier, sources=None)
+            # who gives the source up may go on with the others over the same connection
+            for transceiver in publisher.peer.getTransceivers():
+                if transceiver.kind == "video":
+                    transceiver.direction = "inactive"
+            assert len(await publisher.publish(tracks=False)) == 1
+            assert [p.source for p in server.service.rooms["ward"].room.producers] == ["microphone"]
         finally:
             await publisher.close()
 

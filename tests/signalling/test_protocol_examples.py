@@ -146,7 +146,7 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
             recording = example["recording"] and Recording("r", 1e9, "Dr. Li Wei").to_json()
             return notices.recording(recording)
         case "waiting_room":
-            return notices.waiting_room(1, "w-1", "demo", 1)
+            return notices.waiting_room(1, "w-1", "demo", 1, attended=True)
         case "door":
             return notices.door(False, [Waiting("w-1", "Dr. Li Wei", "expert", 1e9).to_json()])
         case "speaker":
