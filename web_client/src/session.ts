@@ -10,12 +10,13 @@ import { Replica } from './annotation/document';
 import { EphemeralLane } from './annotation/ephemeral';
 import { Tools, type OutgoingEphemeral } from './annotation/tools';
 import { Emitter } from './emitter';
+import { Manners, type MannersAnnouncement } from './manners';
 import { FrameClock } from './media/frame_clock';
 import type { Publisher } from './media/publisher';
 import type { Receiver } from './media/receiver';
 import { Views } from './media/views';
 import { ServerClock } from './signalling/clock';
-import { Connection, type ConnectionState, type OpenSocket } from './signalling/connection';
+import { Connection, type ConnectionState, type DoorPlace, type OpenSocket } from './signalling/connection';
 import {
   RequestError,
   parseMessage,
@@ -27,6 +28,7 @@ import {
   type Operation,
   type Participant,
   type ProducerId,
+  type PublishedSource,
   type Request,
   type Welcome,
 } from './signalling/protocol';
@@ -34,13 +36,16 @@ import { Room } from './signalling/room';
 import type { Timers } from './timers';
 
 export type Announcement =
-  | { kind: 'joined' | 'left' | 'timed_out'; participant: Participant }
+  | { kind: 'joined' | 'left' | 'timed_out' | 'removed'; participant: Participant }
+  | MannersAnnouncement
   | { kind: 'recording_started' | 'recording_stopped' | 'recording_failed'; by: string }
   | { kind: 'mark_refused' | 'request_refused'; code: string; message: string }
   | { kind: 'resumed' | 'rejoined' };
 
 interface SessionEvents {
-  connection: { state: ConnectionState; code: string; message: string };
+  connection: { state: ConnectionState; code: string; message: string; reason: string };
+  /** Where one stands at the door; null: one does not. */
+  waiting: DoorPlace | null;
   room: undefined;
   marks: undefined;
   tracks: undefined;
@@ -57,9 +62,13 @@ const RENEW_RETRY_MS = 30_000;
 /** A failed media connection is asked for again at this pace, while the server can be reached. */
 const REWATCH_MS = 3000;
 
+/** What may be asked twice, since it says how a thing shall be and not that it shall change. */
+const REPEATABLE: ReadonlySet<string> = new Set<Request['type']>(['mute', 'pause', 'hand', 'lock', 'permit', 'restrict']);
+
 export class Session extends Emitter<SessionEvents> {
   readonly connection: Connection;
   readonly room = new Room();
+  readonly manners: Manners;
   readonly replica = new Replica();
   readonly ephemeral = new EphemeralLane();
   readonly tools = new Tools('0');
@@ -86,6 +95,7 @@ export class Session extends Emitter<SessionEvents> {
     this.receiver = options.receiver;
     this.publisher = options.publisher;
     this.views = new Views(options.timers);
+    this.manners = new Manners(this.room, this.publisher, (request) => this.#tell(request));
     const { open, token, timers } = options;
     this.connection = new Connection({ open, token, timers, marksAfter: () => this.replica.sequence });
     this.#listenToConnection();
@@ -145,8 +155,9 @@ export class Session extends Emitter<SessionEvents> {
     void this.#tell({ type: 'record', action });
   }
 
-  setMuted(producer: ProducerId, muted: boolean): void {
-    void this.#tell({ type: 'mute', producer, muted });
+  /** False: it was refused, which has been announced. */
+  setMuted(producer: ProducerId, muted: boolean): Promise<boolean> {
+    return this.#tell({ type: 'mute', producer, muted });
   }
 
   /** Ask for something; a refusal is announced, not thrown. */
@@ -157,7 +168,7 @@ export class Session extends Emitter<SessionEvents> {
     } catch (error) {
       if (error instanceof RequestError && error.code === 'disconnected' && this.connection.state === 'connected') {
         // a second socket took over meanwhile: what may be said twice is, and negotiations begin anew by themselves
-        if (request.type === 'mute' || request.type === 'pause') return this.#tell(request);
+        if (REPEATABLE.has(request.type)) return this.#tell(request);
         if (request.type === 'answer' || request.type === 'restart_ice') return false;
       }
       this.#announceRefusal('request_refused', error);
@@ -174,12 +185,14 @@ export class Session extends Emitter<SessionEvents> {
     this.connection.on('state', (state) => {
       this.emit('connection', state);
       if (state.state === 'closed') {
+        this.emit('waiting', null);
         this.#cancelRetry();
         this.#cancelRenewal();
         this.receiver.reset();
         this.publisher.close();
       }
     });
+    this.connection.on('waiting', (place) => this.emit('waiting', place));
     this.connection.on('welcome', ({ welcome, resumed, seamless }) => this.#handleWelcome(welcome, resumed, seamless));
     this.connection.on('notice', (notice) => this.#handleNotice(notice));
     this.connection.on('pong', ({ sentAt, serverTime }) => {
@@ -189,8 +202,9 @@ export class Session extends Emitter<SessionEvents> {
     this.room.on('joined', (participant) => this.emit('announcement', { kind: 'joined', participant }));
     this.room.on('left', ({ participant, reason }) => {
       this.ephemeral.handleLeft(participant.participant);
-      this.emit('announcement', { kind: reason === 'timeout' ? 'timed_out' : 'left', participant });
+      this.emit('announcement', { kind: LEFT[reason], participant });
     });
+    this.manners.on('announcement', (announcement) => this.emit('announcement', announcement));
     this.room.on('recording', (recording) => {
       const kind = recording === null ? 'recording_stopped' : `recording_${STARTED[recording.state]}` as const;
       this.emit('announcement', { kind, by: recording?.by ?? '' });
@@ -204,6 +218,7 @@ export class Session extends Emitter<SessionEvents> {
 
   #handleWelcome(welcome: Welcome, resumed: boolean, seamless: boolean): void {
     const before = this.room.self;
+    this.emit('waiting', null);
     this.#takeIceServers(welcome.ice_servers, welcome.ice_lifetime);
     this.clock.handleWelcome(welcome.time, this.#timers.now());
     if (!resumed) {
@@ -313,7 +328,7 @@ export class Session extends Emitter<SessionEvents> {
     });
   }
 
-  async #publish(request: Request): Promise<void> {
+  async #publish(request: Request & { sources: PublishedSource[] }): Promise<void> {
     try {
       await this.publisher.handleReply(await this.connection.request(request));
     } catch (error) {
@@ -323,6 +338,11 @@ export class Session extends Emitter<SessionEvents> {
         return;
       }
       this.publisher.handleRefusal();
+      if (request.sources.some(({ source }) => !this.room.maySend(source))) {
+        // forbidden while the offer was under way, which has been announced: what is left goes out anew
+        this.manners.giveUpForbidden();
+        return this.publisher.restart();
+      }
       if (error instanceof RequestError) this.#announceRefusal('request_refused', error);
       // the browser itself could not take the server's answer
       else this.emit('announcement', { kind: 'request_refused', code: 'bad_sdp', message: String(error) });
@@ -407,6 +427,7 @@ export class Session extends Emitter<SessionEvents> {
   }
 }
 
+const LEFT = { left: 'left', timeout: 'timed_out', removed: 'removed', room_ended: 'left' } as const;
 const STARTED = { recording: 'started', failed: 'failed' } as const;
 
 function randomPart(): string {

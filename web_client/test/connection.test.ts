@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { Connection } from '../src/signalling/connection';
 import { RequestError } from '../src/signalling/protocol';
 import { FakeServer, welcome } from './fakes/server';
@@ -221,4 +221,126 @@ test('while reconnecting a change of the network ends the waiting', async () => 
   const attempts = server.sockets.length;
   connection.handleNetworkChange();
   expect(server.sockets.length).toBe(attempts + 1);
+});
+
+const atTheDoor = (place: number, attended = true) => ({ type: 'waiting_room', id: 1, waiting: 'w-1', room: 'demo', place, attended });
+
+describe('at the door', () => {
+  let places: number[];
+
+  beforeEach(async () => {
+    places = [];
+    connection.on('waiting', ({ place }) => places.push(place));
+    connection.start();
+    await settled();
+    server.say(atTheDoor(2));
+  });
+
+  function answerPing(): void {
+    const ping = server.sent('ping').at(-1);
+    server.say({ type: 'pong', id: ping?.id, time: ping?.time, server_time: 1 });
+  }
+
+  test('it waits as long as it takes, and pings keep the socket alive', () => {
+    for (let i = 0; i < 90; i += 1) {
+      timers.advance(1000);
+      answerPing();
+    }
+    expect(server.sockets.length).toBe(1);
+    expect(server.sent('hello').length).toBe(1);
+    expect(states).toEqual(['waiting']);
+  });
+
+  test('the place is told whenever it changes, and the welcome ends the waiting', () => {
+    server.say(atTheDoor(1));
+    server.say(atTheDoor(1, false));
+    expect(places).toEqual([2, 1, 1]);
+    server.say(welcome());
+    expect(states).toEqual(['waiting', 'connected']);
+    expect(resumptions).toEqual([false]);
+  });
+
+  test('nothing can be asked there', async () => {
+    await expect(connection.request({ type: 'hand', raised: true })).rejects.toMatchObject({ code: 'disconnected' });
+    connection.sendEphemeral({ type: 'pointer', anchor: null, point: null, sent: 0, n: 1 });
+    expect(server.socket.sent.every(({ type }) => type === 'hello' || type === 'ping')).toBe(true);
+  });
+
+  test.each(['refused', 'room_locked', 'removed', 'room_full'])('closed %s ends it for good, with the reason', (code) => {
+    const said: string[] = [];
+    connection.on('state', ({ reason }) => said.push(reason));
+    server.say({ type: 'closed', code, message: 'Not today.', reason: 'Not today.' });
+    timers.advance(60_000);
+    expect([states.at(-1), said.at(-1), server.sockets.length]).toEqual([`closed ${code}`, 'Not today.', 1]);
+  });
+
+  test('a socket that breaks there knocks again, after longer and longer', async () => {
+    const waits = [200, 400, 800];
+    for (const wait of waits) {
+      server.break();
+      expect(states.at(-1)).toBe('connecting server_away');
+      timers.advance(wait - 1);
+      const before = server.sockets.length;
+      server.away = true;
+      timers.advance(1);
+      expect(server.sockets.length).toBe(before + 1);
+    }
+    server.away = false;
+    server.break();
+    timers.advance(1500);
+    await settled();
+    expect(server.sent('hello').length).toBe(1);
+    server.say(atTheDoor(4));
+    expect([connection.state, places.at(-1)]).toEqual(['waiting', 4]);
+    // let in again, the haste of the beginning is there again
+    server.break();
+    const before = server.sockets.length;
+    timers.advance(200);
+    expect(server.sockets.length).toBe(before + 1);
+  });
+
+  test('silence is a break', () => {
+    timers.advance(10_000);
+    expect(server.sockets[0]?.closed).toBe(true);
+    expect(states).toContain('connecting server_away');
+  });
+
+  test('a change of the network costs the place only when the socket says nothing any more', () => {
+    timers.advance(1000);
+    answerPing();
+    connection.handleNetworkChange();
+    timers.advance(10);
+    answerPing();
+    timers.advance(5000);
+    expect([server.sockets.length, connection.state]).toEqual([1, 'waiting']);
+    answerPing();
+    connection.handleNetworkChange();
+    timers.advance(4000);
+    expect(states.at(-1)).toBe('connecting server_away');
+    timers.advance(200);
+    expect(server.sockets.length).toBe(2);
+  });
+
+  test('who goes away says so', () => {
+    connection.close();
+    expect(server.sent('leave').length).toBe(1);
+    expect(server.socket).toMatchObject({ closed: true, leaving: true });
+    expect(states.at(-1)).toBe('closed left');
+  });
+});
+
+test('who comes back too late stands at the door, and is somebody new once let in', async () => {
+  await connect();
+  server.break();
+  timers.advance(200);
+  await settled();
+  server.say(atTheDoor(1));
+  expect(connection.state).toBe('waiting');
+  server.break();
+  expect(states.at(-1)).toBe('reconnecting server_away');
+  timers.advance(200);
+  await settled();
+  server.say(atTheDoor(1));
+  server.say(welcome({ self: 'pt-new' }));
+  expect([states.at(-1), resumptions]).toEqual(['connected', [false, false]]);
 });

@@ -4,7 +4,7 @@ import { Receiver } from '../src/media/receiver';
 import { Session, type Announcement } from '../src/session';
 import { add, logged } from './fakes/marks';
 import { FakePeer, settled } from './fakes/peer';
-import { FakeServer, welcome } from './fakes/server';
+import { FakeServer, person, welcome } from './fakes/server';
 import { FakeTimers } from './fakes/timers';
 
 let server: FakeServer;
@@ -143,7 +143,7 @@ test('without a data channel a stroke in progress goes over the socket, stamped 
 });
 
 test('who comes and goes and what is recorded is announced', () => {
-  const participant = { participant: 'pt-x', name: 'Prof. Tanaka', role: 'expert', state: 'connected', colour: '#fff' };
+  const participant = person({ participant: 'pt-x', name: 'Prof. Tanaka' });
   server.say({ type: 'participant', participant });
   server.say({ type: 'participant', participant: { ...participant, state: 'away' } });
   server.say({ type: 'participant_left', participant: 'pt-x', reason: 'timeout' });

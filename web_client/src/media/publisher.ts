@@ -14,6 +14,7 @@ import { SenderFrames, type Naming } from './sender_frames';
 import type { EncodedFrameReport } from './sender_frames_worker';
 
 export type SentSource = Extract<Source, 'microphone' | 'camera' | 'field'>;
+export const SENT_SOURCES: readonly SentSource[] = ['microphone', 'camera', 'field'];
 
 interface PublisherEvents {
   /** To be sent as `publish`; then `handleReply` or `handleRefusal`. */

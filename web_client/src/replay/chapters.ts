@@ -18,6 +18,9 @@ export interface Chapter {
   plain: string;
 }
 
+/** Who spoke changes by the second, and messages are not for people. */
+const UNLISTED: ReadonlySet<string> = new Set(['speaker', 'message']);
+
 /** `say` puts roles, sources and shapes into the language of the page. */
 export function chaptersOf(description: Description, say: (key: Key) => string): Chapter[] {
   const people = new Map(description.participants.map((person) => [person.participant, person]));
@@ -42,10 +45,12 @@ export function chaptersOf(description: Description, say: (key: Key) => string):
   for (const event of description.events) {
     // who and what was there at the beginning is no event
     if (event.at < BEGINNING_S && (event.kind === 'participant_joined' || event.kind === 'producer_added')) continue;
+    if (UNLISTED.has(event.kind) || event.raised === false) continue;
     const camera = event.producer === undefined ? undefined : cameras.get(event.producer);
     const origin = added.get(event.producer);
-    const person = people.get(event.participant ?? origin?.participant ?? camera?.participant ?? '');
-    const kind = event.kind === 'mute' && event.muted === false ? 'unmute' : event.kind;
+    const person = people.get(event.participant ?? origin?.participant ?? camera?.participant ?? event.by ?? '');
+    const isUndone = event.muted === false || event.locked === false;
+    const kind = isUndone && (event.kind === 'mute' || event.kind === 'lock') ? `un${event.kind}` as const : event.kind;
     const key = `chapter_${kind}`;
     const source = event.source ?? origin?.source ?? camera?.source;
     const values = { name: event.name ?? person?.name ?? '', source: source === undefined ? '' : say(`source_${source}`) };

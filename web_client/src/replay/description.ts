@@ -48,6 +48,10 @@ export interface RoomEvent {
   producer?: ProducerId;
   source?: Source;
   muted?: boolean;
+  raised?: boolean;
+  locked?: boolean;
+  /** Who did it to another. */
+  by?: ParticipantId;
 }
 
 export interface Description {

@@ -1,13 +1,18 @@
 /**
- * The signalling connection: hello, requests and their answers, pings, and coming back after a break.
+ * The signalling connection: hello, waiting to be let in, requests and their answers, pings, and coming back after a break.
  *
  * The socket and the clock are arguments, so that a test is the network. States:
  *
  *   connecting ──welcome──▶ connected ──socket breaks──▶ reconnecting ──welcome──▶ connected
- *       └──────────── `closed` that no retry can mend (expired, removed, …) ──▶ closed
+ *     │     ▲ ─waiting_room─▶ waiting ──welcome──▶ connected   │ (over 30 s) ─waiting_room─▶ waiting
+ *     │     └──socket breaks─────┘ and knocks again
+ *     └──────────── `closed` that no retry can mend (expired, refused, removed, …) ──▶ closed
+ *
+ * At the door no place is kept over a broken socket. Nothing but pings goes over it, and nothing can be asked.
  *
  * When the network may have changed, a second socket is opened beside the one in use and takes its place once it is
- * welcomed: TCP itself would notice only after many seconds that its path is gone.
+ * welcomed: TCP itself would notice only after many seconds that its path is gone. At the door the socket in use is asked
+ * for a sign of life instead: a second one would stand at the end of the queue.
  */
 import { Emitter } from '../emitter';
 import type { Timers } from '../timers';
@@ -19,6 +24,7 @@ import {
   type Notice,
   type Reply,
   type Request,
+  type WaitingRoom,
   type Welcome,
 } from './protocol';
 
@@ -35,10 +41,16 @@ export interface SocketHandlers {
 }
 
 export type OpenSocket = (handlers: SocketHandlers) => Socket;
-export type ConnectionState = 'connecting' | 'connected' | 'reconnecting' | 'closed';
+export type ConnectionState = 'connecting' | 'waiting' | 'connected' | 'reconnecting' | 'closed';
+
+/** How one stands at the door: in the queue, from 1, and whether anybody is there who may let in. */
+export type DoorPlace = Pick<WaitingRoom, 'room' | 'place' | 'attended'>;
 
 interface ConnectionEvents {
-  state: { state: ConnectionState; code: string; message: string };
+  /** `reason`: in the words of who removed or refused one; empty: none was given. */
+  state: { state: ConnectionState; code: string; message: string; reason: string };
+  /** At the door, first and whenever it changes. */
+  waiting: DoorPlace;
   /** `resumed`: identity, media connections and marks are still those of before; `seamless`: there was no break. */
   welcome: { welcome: Welcome; resumed: boolean; seamless: boolean };
   notice: Notice;
@@ -103,7 +115,7 @@ export class Connection extends Emitter<ConnectionEvents> {
 
   /** Leave for good, and say so: the others need not wait for 30 s whether one comes back. */
   close(): void {
-    if (this.#state === 'connected') this.#socket?.send(JSON.stringify({ type: 'leave', id: this.#nextId++ }));
+    if (this.#state === 'connected' || this.#state === 'waiting') this.#socket?.send(JSON.stringify({ type: 'leave', id: this.#nextId++ }));
     this.#end('left', '');
   }
 
@@ -132,11 +144,20 @@ export class Connection extends Emitter<ConnectionEvents> {
       if (this.#dropSuccessor === null) this.#openSuccessor();
       return;
     }
+    if (this.#state === 'waiting') return this.#askForLife();
     this.#attempt = 0;
     this.#cancelTimer();
     this.#socket?.close(false);
     this.#socket = null;
     this.#open();
+  }
+
+  /** Ping at once, and knock anew if nothing comes back. */
+  #askForLife(): void {
+    const asked = this.options.timers.now();
+    this.#ping();
+    if (this.#state !== 'waiting') return;
+    this.#schedule(SUCCESSOR_MS, () => (this.#lastHeard > asked ? this.#ping() : this.#handleBreak()));
   }
 
   #openSuccessor(): void {
@@ -211,6 +232,9 @@ export class Connection extends Emitter<ConnectionEvents> {
       case 'welcome':
         this.#handleWelcome(message);
         break;
+      case 'waiting_room':
+        this.#handleWaitingRoom(message);
+        break;
       case 'reply':
         this.#waiting.get(message.id)?.resolve(message);
         this.#waiting.delete(message.id);
@@ -228,11 +252,22 @@ export class Connection extends Emitter<ConnectionEvents> {
         // by our own second socket, whose welcome is on its way
         if (message.code === 'taken_over' && this.#dropSuccessor !== null) this.#drop('disconnected', 'Changing over.');
         else if (RETRIED.has(message.code)) this.#handleBreak();
-        else this.#end(message.code, message.message);
+        else this.#end(message.code, message.message, message.reason);
         break;
       default:
         this.emit('notice', message);
     }
+  }
+
+  #handleWaitingRoom({ room, place, attended }: WaitingRoom): void {
+    const isNew = this.#state !== 'waiting';
+    this.#setState('waiting');
+    this.emit('waiting', { room, place, attended });
+    if (!isNew) return;
+    // no more haste: whoever waits may have to for long
+    this.#attempt = 0;
+    this.#pings = 0;
+    this.#ping();
   }
 
   #handleWelcome(welcome: Welcome, seamless = false): void {
@@ -264,10 +299,10 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#setState(this.#session === null ? 'connecting' : 'reconnecting', 'server_away');
   }
 
-  #end(code: string, message: string): void {
+  #end(code: string, message: string, reason = ''): void {
     if (this.#state === 'closed') return;
     this.#drop(code, message);
-    this.#setState('closed', code, message);
+    this.#setState('closed', code, message, reason);
     this.#dropSuccessor?.();
   }
 
@@ -287,9 +322,9 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#cancelTimer = this.options.timers.after(milliseconds, call);
   }
 
-  #setState(state: ConnectionState, code = '', message = ''): void {
+  #setState(state: ConnectionState, code = '', message = '', reason = ''): void {
     if (state === this.#state && code === '') return;
     this.#state = state;
-    this.emit('state', { state, code, message });
+    this.emit('state', { state, code, message, reason });
   }
 }

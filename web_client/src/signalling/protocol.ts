@@ -15,8 +15,13 @@ export type Permission =
   | 'clear_field'
   | 'record'
   | 'replay'
-  | 'moderate';
+  | 'moderate'
+  | 'admit'
+  | 'remove'
+  | 'raise_hand'
+  | 'message';
 export type Source = 'field' | 'camera' | 'microphone' | 'screen' | 'second';
+export const SOURCES: readonly Source[] = ['field', 'camera', 'microphone', 'screen', 'second'];
 
 export interface Participant {
   participant: ParticipantId;
@@ -26,6 +31,16 @@ export interface Participant {
   /** `silent`: its media connections have not been heard for 5 s. */
   media: 'live' | 'silent';
   colour: string;
+  /** 0: down; else the least of all raised ones is next. */
+  hand: number;
+  /** What it may send just now. */
+  sources: Source[];
+}
+
+/** Who may watch a producer: everybody of these roles, and these. */
+export interface Audience {
+  roles: Role[];
+  participants: ParticipantId[];
 }
 
 export interface Producer {
@@ -36,6 +51,10 @@ export interface Producer {
   codec: string;
   label: string;
   muted: boolean;
+  /** Who muted it, if not its owner. */
+  muted_by: ParticipantId | null;
+  /** Null: everybody. */
+  audience: Audience | null;
 }
 
 export interface Recording {
@@ -186,6 +205,21 @@ export interface NamingNotice {
   offsets: { ssrc: number; offset: number }[];
 }
 
+/** One who waits at the door, as those see it who may let in. */
+export interface Knock {
+  waiting: string;
+  name: string;
+  role: Role;
+  /** Unix ms by the server's clock. */
+  since: number;
+}
+
+export interface Door {
+  locked: boolean;
+  /** The first first; empty for those who may not let in. */
+  waiting: Knock[];
+}
+
 export type LeaveReason = 'left' | 'timeout' | 'removed' | 'room_ended';
 
 export type Notice =
@@ -201,7 +235,21 @@ export type Notice =
   | { type: 'participant_left'; participant: ParticipantId; reason: LeaveReason }
   | { type: 'producer'; producer: Producer }
   | { type: 'producer_removed'; producer: ProducerId }
-  | { type: 'recording'; recording: Recording | null };
+  | { type: 'recording'; recording: Recording | null }
+  | ({ type: 'door' } & Door)
+  | { type: 'speaker'; participant: ParticipantId | null };
+
+/** The answer to `hello` where one has to be let in, and again whenever it changes. */
+export interface WaitingRoom {
+  type: 'waiting_room';
+  id: number;
+  waiting: string;
+  room: string;
+  /** In the queue, from 1. */
+  place: number;
+  /** Whether anybody is in the room who may let in. */
+  attended: boolean;
+}
 
 export interface Pong {
   type: 'pong';
@@ -234,9 +282,11 @@ export interface Closed {
   type: 'closed';
   code: string;
   message: string;
+  /** In somebody's own words, of `removed` and `refused`; absent or empty: none was given. */
+  reason?: string;
 }
 
-export type ServerMessage = Welcome | Pong | Reply | ErrorMessage | Closed | Notice;
+export type ServerMessage = Welcome | WaitingRoom | Pong | Reply | ErrorMessage | Closed | Notice;
 
 export interface PublishedSource {
   mid: string;
@@ -260,12 +310,18 @@ export type Request =
   | { type: 'pause'; producer: ProducerId; paused: boolean }
   | { type: 'mark'; operation: Operation }
   | { type: 'marks'; after: number }
-  | { type: 'record'; action: 'start' | 'stop' };
+  | { type: 'record'; action: 'start' | 'stop' }
+  | { type: 'admit'; waiting: string; admitted: boolean; reason: string }
+  | { type: 'lock'; locked: boolean }
+  | { type: 'remove'; participant: ParticipantId; reason: string }
+  | { type: 'permit'; participant: ParticipantId; sources: Source[] | null }
+  | { type: 'restrict'; producer: ProducerId; roles: Role[] | null; participants: ParticipantId[] | null }
+  | { type: 'hand'; raised: boolean; participant?: ParticipantId };
 
 const KNOWN = new Set<string>([
   'welcome', 'pong', 'reply', 'error', 'closed', 'offer', 'clock', 'barcode', 'pointer', 'stroke', 'operation',
   'participant', 'participant_left', 'producer', 'producer_removed', 'recording',
-  'delivery', 'encodings', 'naming',
+  'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker',
 ]);
 
 /** Read one text frame. Null for what this version does not know: a newer server may say more. */

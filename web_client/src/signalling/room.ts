@@ -1,15 +1,20 @@
-/** Who is in the room and what they send: the server's word, kept in order of joining. */
+/** Who is in the room, what they send, how its door stands, who has the floor: the server's word, in order of joining. */
 import { Emitter } from '../emitter';
-import type {
-  LeaveReason,
-  Notice,
-  Participant,
-  ParticipantId,
-  Permission,
-  Producer,
-  ProducerId,
-  Recording,
-  Welcome,
+import { belongs } from './audience';
+import {
+  SOURCES,
+  type Door,
+  type Knock,
+  type LeaveReason,
+  type Notice,
+  type Participant,
+  type ParticipantId,
+  type Permission,
+  type Producer,
+  type ProducerId,
+  type Recording,
+  type Source,
+  type Welcome,
 } from './protocol';
 
 interface RoomEvents {
@@ -19,13 +24,25 @@ interface RoomEvents {
   /** Also when nothing is recorded any more (null). */
   recording: Recording | null;
   producer_removed: ProducerId;
+  /** Somebody came to the door; told to those who may let in. */
+  knocked: Knock;
+  locked: boolean;
+  /** A hand went up or down, one's own too. */
+  hand: { participant: Participant; raised: boolean };
+  /** What one may send oneself has changed. */
+  permitted: { forbidden: Source[]; allowed: Source[] };
 }
 
 export class Room extends Emitter<RoomEvents> {
   self: ParticipantId | null = null;
   name = '';
   recording: Recording | null = null;
+  door: Door = { locked: false, waiting: [] };
+  /** Who speaks just now, or spoke last. */
+  speaker: ParticipantId | null = null;
   #permissions = new Set<Permission>();
+  /** Since the last welcome: the first word of how the door stands is no news. */
+  #knowsDoor = false;
   readonly participants = new Map<ParticipantId, Participant>();
   readonly producers = new Map<ProducerId, Producer>();
 
@@ -37,15 +54,33 @@ export class Room extends Emitter<RoomEvents> {
     return this.#permissions.has(permission);
   }
 
+  /** Whether one may send this just now: what the role may, or what was permitted. */
+  maySend(source: Source): boolean {
+    return this.#me?.sources.includes(source) ?? false;
+  }
+
   isOwn(producer: ProducerId): boolean {
     return this.self !== null && this.producers.get(producer)?.participant === this.self;
   }
 
+  /** Whether one is of the audience of a producer. */
+  mayWatch(producer: Producer): boolean {
+    const me = this.#me;
+    return me === undefined || producer.participant === me.participant || belongs(producer.audience, me);
+  }
+
+  /** Who has a hand up, in the order in which they have the floor. */
+  get hands(): Participant[] {
+    return [...this.participants.values()].filter(({ hand }) => hand > 0).sort((a, b) => a.hand - b.hand);
+  }
+
   handleWelcome(welcome: Welcome): void {
+    const before = this.#me?.sources;
     this.self = welcome.self;
     this.name = welcome.room;
     this.recording = welcome.recording;
     this.#permissions = new Set(welcome.permissions);
+    this.#knowsDoor = false;
     this.participants.clear();
     for (const participant of welcome.participants) this.participants.set(participant.participant, participant);
     const present = new Set(welcome.producers.map((producer) => producer.producer));
@@ -53,17 +88,15 @@ export class Room extends Emitter<RoomEvents> {
     this.producers.clear();
     for (const producer of welcome.producers) this.producers.set(producer.producer, producer);
     for (const producer of gone) this.emit('producer_removed', producer);
+    this.#tellPermitted(before);
     this.emit('changed', undefined);
   }
 
   handleNotice(notice: Notice): void {
     switch (notice.type) {
-      case 'participant': {
-        const known = this.participants.has(notice.participant.participant);
-        this.participants.set(notice.participant.participant, notice.participant);
-        if (!known && notice.participant.participant !== this.self) this.emit('joined', notice.participant);
+      case 'participant':
+        this.#handleParticipant(notice.participant);
         break;
-      }
       case 'participant_left': {
         const participant = this.participants.get(notice.participant);
         if (participant === undefined) return;
@@ -82,9 +115,48 @@ export class Room extends Emitter<RoomEvents> {
         this.recording = notice.recording;
         this.emit('recording', notice.recording);
         break;
+      case 'door':
+        this.#handleDoor(notice);
+        break;
+      case 'speaker':
+        if (this.speaker === notice.participant) return;
+        this.speaker = notice.participant;
+        break;
       default:
         return;
     }
     this.emit('changed', undefined);
+  }
+
+  get #me(): Participant | undefined {
+    return this.self === null ? undefined : this.participants.get(this.self);
+  }
+
+  #handleParticipant(participant: Participant): void {
+    const before = this.participants.get(participant.participant);
+    this.participants.set(participant.participant, participant);
+    const isMe = participant.participant === this.self;
+    if (before === undefined && !isMe) this.emit('joined', participant);
+    const raised = participant.hand > 0;
+    if (before !== undefined && before.hand > 0 !== raised) this.emit('hand', { participant, raised });
+    if (isMe) this.#tellPermitted(before?.sources);
+  }
+
+  #handleDoor({ locked, waiting }: Door): void {
+    const before = this.door;
+    this.door = { locked, waiting };
+    const known = new Set(before.waiting.map((knock) => knock.waiting));
+    for (const knock of waiting) if (!known.has(knock.waiting)) this.emit('knocked', knock);
+    if (this.#knowsDoor && before.locked !== locked) this.emit('locked', locked);
+    this.#knowsDoor = true;
+  }
+
+  /** `before`: what one might send so far; undefined: nothing was known of it. */
+  #tellPermitted(before: readonly Source[] | undefined): void {
+    const now = this.#me?.sources;
+    if (before === undefined || now === undefined) return;
+    const forbidden = SOURCES.filter((source) => before.includes(source) && !now.includes(source));
+    const allowed = SOURCES.filter((source) => !before.includes(source) && now.includes(source));
+    if (forbidden.length + allowed.length > 0) this.emit('permitted', { forbidden, allowed });
   }
 }

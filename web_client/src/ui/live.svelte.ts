@@ -2,18 +2,29 @@
 import { UNNAMED } from '../annotation/tools';
 import type { PathState } from '../media/path_guard';
 import { layersChosen } from '../media/encodings';
-import { Publisher, type SentSource } from '../media/publisher';
-import { captureFailure, openCamera, openFieldDevice, openScreen } from '../media/devices';
+import { Publisher } from '../media/publisher';
 import { Receiver } from '../media/receiver';
 import { openBrowserSocket } from '../signalling/browser_socket';
-import type { ConnectionState } from '../signalling/connection';
-import type { Anchor, Delivery, Participant, Permission, Producer, ProducerId, Recording } from '../signalling/protocol';
+import type { ConnectionState, DoorPlace } from '../signalling/connection';
+import type {
+  Anchor,
+  Delivery,
+  Door,
+  Participant,
+  ParticipantId,
+  Permission,
+  Producer,
+  ProducerId,
+  Recording,
+  Source,
+} from '../signalling/protocol';
 import { Session, type Announcement } from '../session';
 import { pageTimers } from '../timers';
 import { sayCode, t } from '../words/language.svelte';
 import { LiveOverlay } from './live_overlay';
 import { watchNetwork } from './network_watch';
 import type { Drawing } from './overlay_source';
+import { OwnMedia, type Capture } from './own_media.svelte';
 
 export interface Toast {
   id: number;
@@ -25,12 +36,7 @@ export interface ConnectionView {
   state: ConnectionState;
   code: string;
   message: string;
-}
-
-export interface Capture {
-  camera: MediaStreamTrack | null;
-  microphone: MediaStreamTrack | null;
-  cameraDevice: string | null;
+  reason: string;
 }
 
 /** The worst first. */
@@ -41,23 +47,23 @@ const TOAST_MS = 6000;
 const MAX_TOASTS = 4;
 
 export class Live {
-  connection = $state.raw<ConnectionView>({ state: 'connecting', code: '', message: '' });
+  connection = $state.raw<ConnectionView>({ state: 'connecting', code: '', message: '', reason: '' });
   /** Whether the room has been seen: until then the joining page stays. */
   entered = $state(false);
+  /** Where one stands at the door, also while knocking again after a break; null: one does not. */
+  place = $state.raw<DoorPlace | null>(null);
   self = $state.raw<Participant | null>(null);
   roomName = $state('');
   participants = $state.raw<Participant[]>([]);
   producers = $state.raw<Producer[]>([]);
   recording = $state.raw<Recording | null>(null);
+  door = $state.raw<Door>({ locked: false, waiting: [] });
+  speaker = $state.raw<ParticipantId | null>(null);
+  /** Who has a hand up, in the order in which they have the floor. */
+  hands = $state.raw<Participant[]>([]);
   tracks = $state.raw<ReadonlyMap<ProducerId, MediaStreamTrack>>(new Map());
   /** What is said of each picture that is not sent at its best. */
   deliveries = $state.raw<ReadonlyMap<ProducerId, Delivery>>(new Map());
-  /** What one sends oneself, by the producer that it has become. */
-  #ownTracks = $state.raw<ReadonlyMap<ProducerId, MediaStreamTrack>>(new Map());
-  hasMicrophone = $state(false);
-  microphoneOn = $state(false);
-  cameraOn = $state(false);
-  fieldOn = $state(false);
   receiving = $state<RTCPeerConnectionState | 'none'>('none');
   publishing = $state<RTCPeerConnectionState | 'none'>('none');
   /** How the worse of both media connections stands. */
@@ -67,14 +73,12 @@ export class Live {
   soundBlocked = $state(false);
   readonly session: Session;
   readonly overlay: LiveOverlay;
+  readonly own: OwnMedia;
   #permissions = $state.raw<ReadonlySet<Permission>>(new Set());
-  #capture: Capture;
   #toastCount = 0;
-  #cameraBusy = false;
   #cancelNetworkWatch: () => void = () => undefined;
 
   constructor(token: string, capture: Capture) {
-    this.#capture = capture;
     const connect = (): RTCPeerConnection =>
       new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: this.session.iceServers });
     const isField = (producer: ProducerId): boolean => this.session.room.producers.get(producer)?.source === 'field';
@@ -86,6 +90,7 @@ export class Live {
       publisher: new Publisher({ connect, timers: pageTimers, startFrameWorker: frameWorkerStarter(), layers: layersChosen(localStorage) }),
     });
     this.overlay = new LiveOverlay(this.session);
+    this.own = new OwnMedia(this.session, capture, (tone, text) => this.toast(tone, text));
     this.#listen();
     this.#cancelNetworkWatch = watchNetwork(() => this.session.handleNetworkChange());
     this.session.start();
@@ -95,20 +100,37 @@ export class Live {
     return this.#permissions.has(permission);
   }
 
+  /** Whether one may send this just now, whatever the role may. */
+  maySend(source: Source): boolean {
+    return this.self?.sources.includes(source) ?? false;
+  }
+
+  /** Whether one is of a producer's audience. */
+  mayWatch(producer: Producer): boolean {
+    return this.session.room.mayWatch(producer);
+  }
+
+  /** The place in the queue for the floor, from 1; 0: no hand is up. */
+  floorOf(participant: ParticipantId): number {
+    return this.hands.findIndex((other) => other.participant === participant) + 1;
+  }
+
   /** All pictures, one's own too, in the order in which they were first sent. */
   get pictures(): Producer[] {
     return this.producers.filter((producer) => producer.kind === 'video');
   }
 
-  /** What is shown large: what was pinned, else the field, else the first picture of another. */
+  /** What is shown large: what was pinned, else the field, else the first picture of another; not what one may not see. */
   get main(): Producer | null {
-    const pictures = this.pictures;
+    const all = this.pictures;
+    const pictures = all.filter((picture) => this.mayWatch(picture));
     const own = this.self?.participant;
     return (
-      pictures.find((picture) => picture.producer === this.pinned) ??
+      all.find((picture) => picture.producer === this.pinned) ??
       pictures.find((picture) => picture.source === 'field') ??
       pictures.find((picture) => picture.participant !== own) ??
       pictures[0] ??
+      all[0] ??
       null
     );
   }
@@ -118,7 +140,7 @@ export class Live {
   }
 
   trackOf(producer: Producer): MediaStreamTrack | null {
-    return this.#ownTracks.get(producer.producer) ?? this.tracks.get(producer.producer) ?? null;
+    return this.own.tracks.get(producer.producer) ?? this.tracks.get(producer.producer) ?? null;
   }
 
   /** How the pen works on a picture; null where the role does not draw. */
@@ -152,62 +174,6 @@ export class Live {
     };
   }
 
-  toggleMicrophone(): void {
-    const { publisher } = this.session;
-    const track = publisher.trackOf('microphone');
-    if (track === null) return;
-    track.enabled = !track.enabled;
-    this.microphoneOn = track.enabled;
-    this.#tellMuted('microphone', !track.enabled);
-  }
-
-  /** Off also turns the camera's light off; on opens it again. */
-  async toggleCamera(): Promise<void> {
-    const { publisher } = this.session;
-    const track = publisher.trackOf('camera');
-    if (this.#cameraBusy || !this.may('publish')) return;
-    this.#cameraBusy = true;
-    try {
-      if (track !== null && track.readyState === 'live') {
-        track.stop();
-        await publisher.withhold('camera', null);
-        this.#tellMuted('camera', true);
-      } else {
-        const fresh = await openCamera(this.#capture.cameraDevice);
-        this.#watchEnd('camera', fresh);
-        if (track === null) publisher.send('camera', fresh, this.self?.name ?? '');
-        else {
-          await publisher.withhold('camera', fresh);
-          this.#tellMuted('camera', false);
-        }
-      }
-    } catch (error) {
-      this.toast('alarm', t(`capture_${captureFailure(error)}`));
-    } finally {
-      this.#cameraBusy = false;
-      this.#readMedia();
-    }
-  }
-
-  /** Share a device (its id) or a screen (null) as the operating field. */
-  async shareField(device: string | null): Promise<void> {
-    try {
-      const track = device === null ? await openScreen() : await openFieldDevice(device);
-      this.#watchEnd('field', track);
-      this.session.publisher.trackOf('field')?.stop();
-      this.session.publisher.send('field', track, t('source_field'));
-    } catch (error) {
-      this.toast('alarm', t(`capture_${captureFailure(error)}`));
-    }
-    this.#readMedia();
-  }
-
-  stopField(): void {
-    this.session.publisher.trackOf('field')?.stop();
-    this.session.publisher.stop('field');
-    this.#readMedia();
-  }
-
   pin(producer: ProducerId | null): void {
     this.pinned = producer;
   }
@@ -218,13 +184,17 @@ export class Live {
     this.pinned = pictures[(at + 1) % Math.max(1, pictures.length)]?.producer ?? null;
   }
 
+  toggleHand(): void {
+    if (this.may('raise_hand')) void this.session.manners.raiseHand(this.self?.hand === 0);
+  }
+
   toggleRecording(): void {
     if (this.may('record')) this.session.setRecording(this.recording?.state === 'recording' ? 'stop' : 'start');
   }
 
   leave(): void {
     this.session.leave();
-    this.#stopCapture();
+    this.own.stop();
   }
 
   toast(tone: Toast['tone'], text: string): void {
@@ -244,9 +214,10 @@ export class Live {
     session.on('connection', (view) => {
       this.connection = view;
       if (view.state !== 'closed') return;
-      this.#stopCapture();
+      this.own.stop();
       this.#cancelNetworkWatch();
     });
+    session.on('waiting', (place) => (this.place = place));
     session.on('room', () => this.#readRoom());
     session.on('delivery', () => (this.deliveries = new Map(session.deliveries)));
     document.addEventListener('visibilitychange', () => session.views.handlePageHidden(document.hidden));
@@ -263,7 +234,7 @@ export class Live {
         if (before === 'rejoining' && this.path === 'steady') this.toast('plain', t('said_media_rejoined'));
       });
     }
-    navigator.mediaDevices?.addEventListener('devicechange', () => this.#readMedia());
+    navigator.mediaDevices?.addEventListener('devicechange', () => this.own.read());
   }
 
   #readRoom(): void {
@@ -273,80 +244,21 @@ export class Live {
     this.participants = [...room.participants.values()];
     this.producers = [...room.producers.values()];
     this.recording = room.recording;
+    this.door = room.door;
+    this.speaker = room.speaker;
+    this.hands = room.hands;
     this.#permissions = new Set(room.permissions);
     if (!this.entered && this.self !== null) {
       this.entered = true;
-      this.#publishCapture(this.self.name);
+      this.own.begin(this.self.name);
     }
-    this.#obeyMute();
+    this.own.obeyMute();
     if (this.pinned !== null && !room.producers.has(this.pinned)) this.pinned = null;
   }
 
-  #publishCapture(name: string): void {
-    if (!this.may('publish')) return this.#stopCapture();
-    const { camera, microphone } = this.#capture;
-    if (microphone !== null) this.session.publisher.send('microphone', microphone, '');
-    if (camera !== null) {
-      this.#watchEnd('camera', camera);
-      this.session.publisher.send('camera', camera, name);
-    }
-    this.#readMedia();
-  }
-
   #readMedia(): void {
-    const { publisher } = this.session;
-    const own = new Map<ProducerId, MediaStreamTrack>();
-    for (const source of ['microphone', 'camera', 'field'] as const) {
-      const [producer, track] = [publisher.producerOf(source), publisher.trackOf(source)];
-      if (producer !== null && track !== null) own.set(producer, track);
-    }
-    this.#ownTracks = own;
-    this.hasMicrophone = publisher.trackOf('microphone') !== null;
-    this.microphoneOn = publisher.trackOf('microphone')?.enabled ?? false;
-    this.cameraOn = publisher.trackOf('camera')?.readyState === 'live';
-    this.fieldOn = publisher.trackOf('field') !== null;
-    this.publishing = publisher.connectionState;
-  }
-
-  /** The chair has muted one of ours: what is no longer passed on must not look switched on. */
-  #obeyMute(): void {
-    const { publisher, room } = this.session;
-    const producer = publisher.producerOf('microphone');
-    const track = publisher.trackOf('microphone');
-    if (producer === null || track === null || !track.enabled || !room.producers.get(producer)?.muted) return;
-    if (this.#unmuting) return;
-    track.enabled = false;
-    this.microphoneOn = false;
-    this.toast('alarm', t('said_muted_by_other'));
-  }
-
-  /** Between asking for one's own unmuting and hearing of it, the room still says muted. */
-  #unmuting = false;
-
-  #tellMuted(source: SentSource, muted: boolean): void {
-    const producer = this.session.publisher.producerOf(source);
-    if (producer === null) return;
-    if (source === 'microphone' && !muted) {
-      this.#unmuting = true;
-      setTimeout(() => (this.#unmuting = false), 2000);
-    }
-    this.session.setMuted(producer, muted);
-  }
-
-  #watchEnd(source: 'camera' | 'field', track: MediaStreamTrack): void {
-    track.addEventListener('ended', () => {
-      if (this.session.publisher.trackOf(source) !== track) return;
-      this.toast('alarm', t(`said_${source}_ended`));
-      if (source === 'field') this.session.publisher.stop('field');
-      else this.#tellMuted('camera', true);
-      this.#readMedia();
-    });
-  }
-
-  #stopCapture(): void {
-    for (const source of ['microphone', 'camera', 'field'] as const) this.session.publisher.trackOf(source)?.stop();
-    this.#capture.camera?.stop();
-    this.#capture.microphone?.stop();
+    this.own.read();
+    this.publishing = this.session.publisher.connectionState;
   }
 
   #announce(announcement: Announcement): void {
@@ -354,7 +266,17 @@ export class Live {
       case 'joined':
       case 'left':
       case 'timed_out':
+      case 'removed':
         return this.toast('plain', t(`said_${announcement.kind}`, { name: announcement.participant.name }));
+      case 'hand_raised':
+        // who leads the conversation is told; for the others the number beside the name is enough
+        if (!this.may('moderate') && !this.may('admit')) return;
+        return this.toast('plain', t('said_hand_raised', { name: announcement.participant.name }));
+      case 'forbidden':
+      case 'allowed': {
+        const sources = announcement.sources.map((source) => t(`source_${source}`)).join(t('list_comma'));
+        return this.toast(announcement.kind === 'forbidden' ? 'alarm' : 'plain', t(`said_${announcement.kind}`, { sources }));
+      }
       case 'recording_started':
       case 'recording_stopped':
         return this.toast('plain', t(`said_${announcement.kind}`, { name: announcement.by }));

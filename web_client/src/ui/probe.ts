@@ -1,9 +1,10 @@
 /**
  * `window.konsil`: what a test (or a curious engineer) may read of the page. Read-only; nothing can be done by it.
  *
- *   state                  'joining' | 'connected' | 'reconnecting' | 'closed'
+ *   state                  'joining' | 'waiting' | 'connected' | 'reconnecting' | 'closed'
+ *   place                  at the door: {room, place, attended}; null: one is not there
  *   self, room             the participant's identity and the room's name, null before the welcome
- *   participants, producers, recording, permissions   as the server said
+ *   participants, producers, recording, permissions, door, speaker   as the server said
  *   frames                 by producer: {rtpTimestamp, frames, age, source, browserKnows, frozen, width, height}; age in ms
  *                          or null; browserKnows: the browser itself says when the frame was captured
  *   deliveries             by producer that one is not sent at its best: {reason, height}
@@ -54,6 +55,15 @@ export function liveProbe(live: Live): KonsilProbe {
     },
     get recording() {
       return copy(session.room.recording);
+    },
+    get place() {
+      return copy(live.place);
+    },
+    get door() {
+      return copy(session.room.door);
+    },
+    get speaker() {
+      return session.room.speaker;
     },
     get permissions() {
       return [...session.room.permissions];

@@ -144,7 +144,7 @@ export class FakeTransceiver {
 }
 
 export function fakeTrack(id: string, kind: 'audio' | 'video' = 'video'): MediaStreamTrack {
-  const track = { id, kind, enabled: true, contentHint: '', getSettings: () => ({}) };
+  const track = { id, kind, enabled: true, readyState: 'live', contentHint: '', getSettings: () => ({}), stop: () => (track.readyState = 'ended') };
   return track as unknown as MediaStreamTrack;
 }
 

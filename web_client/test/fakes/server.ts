@@ -1,5 +1,5 @@
 import type { OpenSocket, SocketHandlers } from '../../src/signalling/connection';
-import type { Permission, Welcome } from '../../src/signalling/protocol';
+import type { Participant, Permission, Welcome } from '../../src/signalling/protocol';
 
 export type Sent = Record<string, unknown> & { type: string; id: number };
 
@@ -42,6 +42,21 @@ export class FakeServer {
   }
 }
 
+/** Who is meant if nothing else is said: the expert whose page it is. */
+export function person(fields: Partial<Participant>): Participant {
+  return {
+    participant: 'pt-5f0c2a9e',
+    name: 'Dr. Li Wei',
+    role: 'expert',
+    state: 'connected',
+    media: 'live',
+    colour: '#4cc2ff',
+    hand: 0,
+    sources: ['camera', 'microphone', 'screen', 'second'],
+    ...fields,
+  };
+}
+
 export function welcome(fields: Partial<Welcome> = {}): Welcome {
   const permissions: Permission[] = ['publish', 'watch', 'mark', 'clear_own'];
   return {
@@ -54,8 +69,14 @@ export function welcome(fields: Partial<Welcome> = {}): Welcome {
     time: 1_795_305_600_000,
     permissions,
     participants: [
-      { participant: 'pt-5f0c2a9e', name: 'Dr. Li Wei', role: 'expert', state: 'connected', media: 'live', colour: '#4cc2ff' },
-      { participant: 'pt-11aa22bb', name: 'Dr. Weber', role: 'surgeon', state: 'connected', media: 'live', colour: '#ffcc00' },
+      person({}),
+      person({
+        participant: 'pt-11aa22bb',
+        name: 'Dr. Weber',
+        role: 'surgeon',
+        colour: '#ffcc00',
+        sources: ['camera', 'field', 'microphone', 'screen', 'second'],
+      }),
     ],
     producers: [
       {
@@ -66,6 +87,8 @@ export function welcome(fields: Partial<Welcome> = {}): Welcome {
         codec: 'H264',
         label: 'Operating field',
         muted: false,
+        muted_by: null,
+        audience: null,
       },
     ],
     marks: { after: 0, sequence: 0, operations: [] },
