@@ -17,7 +17,6 @@ from .congestion.allocator import (
     RESERVED,
     Allocation,
     Demand,
-    Offer,
     Priority,
     Reason,
     allocate,
@@ -27,9 +26,9 @@ from .congestion.patience import Patience, quality
 from .congestion.prober import Prober
 from .feedback_group import FeedbackGroup
 from .ids import ProducerId, TransportId
-from .plane import Extension, Layer, Plane
+from .plane import Extension, Plane
 from .producer import Producer
-from .qualities import demand, qualities
+from .qualities import Qualities, demand
 from .subscriber import Slot, Subscriber
 
 #: What no line is taken to exceed, bit/s: that of the server's own.
@@ -45,6 +44,8 @@ STANDING, DRAINING = 30.0, 0.8
 ROOM = 1.3
 #: Seconds for which the largest size does not come, before it is said: at the beginning each takes a moment.
 LACKING = 3.0
+#: A line that carries all that is wished is looked at when something has changed, and this often, seconds.
+SETTLED_INTERVAL = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +73,29 @@ class Delivery:
         self._lacking: dict[ProducerId, float] = {}
         self._patience = Patience()
         self._given: dict[ProducerId, float] = {}
+        #: what the last decision stood on, and the rate that it stays right with; None: decide anew
+        self._settled: list[tuple[object, ...]] | None = None
+        self._enough = 0.0
+        self._next_look = 0.0
 
     def receive_feedback(self, data: bytes, now: float) -> None:
         """Take a FEEDBACK event's data."""
         self.estimator.receive_feedback(FeedbackGroup.read_all(data), now)
 
-    def decide(self, producers: Mapping[ProducerId, Producer], now: float) -> list[Delivered]:
-        """Decide anew and tell the plane; returns what has changed for the page."""
+    def decide(
+        self, producers: Mapping[ProducerId, Producer], offered: Mapping[ProducerId, Qualities], now: float
+    ) -> list[Delivered]:
+        """Decide anew, of what is `offered` of each producer, and tell the plane; returns what is new for the page."""
         slots = [s for s in self.subscriber.slots if s.started and s.producer in producers]
         if not slots:
             self._sending_since = None
             return []
         if self._sending_since is None:
             self._sending_since = now
-        offers = [qualities(producers[slot.producer], now) for slot in slots]
+        basis = [_basis(slot, offered[slot.producer]) for slot in slots]
+        if self._is_settled(basis, now):
+            return []
+        offers = [offered[slot.producer] for slot in slots]
         demands = [
             demand(producers[s.producer], o, 0 if s.hidden else s.height, s.layer if not s.paused else None)
             for s, o in zip(slots, offers, strict=True)
@@ -99,9 +109,31 @@ class Delivery:
             self._apply(slot, producers[slot.producer], found, allocation)
             if (told := self._tell(slot, producers[slot.producer], found, allocation, now)) is not None:
                 changed.append(told)
-        self._pace(now, narrow=any(allocation.reason is Reason.LINE for allocation in allocations))
-        self._probe(demands, allocations, budget, now)
+        narrow = any(allocation.reason is Reason.LINE for allocation in allocations)
+        self._pace(now, narrow=narrow)
+        wish = self._wish(demands, allocations)
+        if budget is not None:
+            self._probe(demands, allocations, budget, wish, now)
+        self._settle(slots, offers, budget, wish, now)
         return changed
+
+    def _is_settled(self, basis: list[tuple[object, ...]], now: float) -> bool:
+        """Tell whether deciding anew would change nothing: all that is wished is sent, and nothing has happened."""
+        target = self.estimator.target(now)
+        enough = target is None or target >= self._enough
+        return enough and now < self._next_look and basis == self._settled
+
+    def _settle(
+        self, slots: list[Slot], offers: list[Qualities], budget: int | None, wish: int, now: float
+    ) -> None:
+        switching = any(slot.sending not in (-1, slot.layer.encoding) for slot in slots if not slot.paused)
+        self._settled = None
+        if (budget is None or budget >= wish) and not switching and not self._pacing:
+            self._settled = [_basis(slot, found) for slot, found in zip(slots, offers, strict=True)]
+            target = self.estimator.target(now)
+            beside = budget - target if budget is not None and target is not None else 0
+            self._enough = wish - beside
+            self._next_look = now + SETTLED_INTERVAL
 
     # -- how much --------------------------------------------------------------------------------------------------
 
@@ -127,17 +159,15 @@ class Delivery:
 
     # -- what ------------------------------------------------------------------------------------------------------
 
-    def _apply(
-        self, slot: Slot, producer: Producer, found: list[tuple[Layer, Offer]], allocation: Allocation
-    ) -> None:
-        if not producer.video or not found:
+    def _apply(self, slot: Slot, producer: Producer, found: Qualities, allocation: Allocation) -> None:
+        if not producer.video or not found.offers:
             return
         if allocation.key is None:
             if not slot.paused:
                 slot.paused = True
                 self._plane.set_paused(slot.consumer, paused=True)
             return
-        layer = found[allocation.key][0]
+        layer = found.layers[allocation.key]
         if layer != slot.layer:
             slot.layer = layer
             self._plane.set_layer(slot.consumer, layer)
@@ -174,13 +204,13 @@ class Delivery:
         self,
         slot: Slot,
         producer: Producer,
-        found: list[tuple[Layer, Offer]],
+        found: Qualities,
         allocation: Allocation,
         now: float,
     ) -> Delivered | None:
-        if not producer.video or not found:
+        if not producer.video or not found.offers:
             return None
-        height = found[allocation.key][1].height if allocation.key is not None else 0
+        height = found.offers[allocation.key].height if allocation.key is not None else 0
         reason = allocation.reason
         if reason is Reason.NONE and allocation.key is not None and _lacking(slot, producer, found):
             if now - self._lacking.setdefault(slot.producer, now) < LACKING:
@@ -213,25 +243,31 @@ class Delivery:
             self._pacing = pacing
             self._plane.set_pacing(self.subscriber.transport, pacing)
 
+    def _wish(self, demands: list[Demand], allocations: list[Allocation]) -> int:
+        """Return the bits a second with which all that is wished can be sent for sure."""
+        rates = [
+            wanted.offers[allocation.wished].rate
+            for wanted, allocation in zip(demands, allocations, strict=True)
+            if allocation.wished is not None
+        ]
+        return int(ROOM * (RESERVED + sum(rates)))
+
     def _probe(
-        self, demands: list[Demand], allocations: list[Allocation], budget: int | None, now: float
+        self, demands: list[Demand], allocations: list[Allocation], budget: int, wish: int, now: float
     ) -> None:
-        if budget is None:
-            return
-        wish = given = RESERVED
+        given = RESERVED
         steps = []
         measured = [a for d, a in zip(demands, allocations, strict=True) if d.priority is not Priority.AUDIO]
         for wanted, allocation in zip(demands, allocations, strict=True):
             rates = {offer.key: offer.rate for offer in wanted.offers}
             rate = rates[allocation.key] if allocation.key is not None else 0
             given += rate
-            wish += rates[allocation.wished] if allocation.wished is not None else 0
             if allocation.reason is Reason.LINE:
                 steps.append(min((other for other in rates.values() if other > rate), default=rate) - rate)
         order = self._prober.next_probe(
             now,
             budget,
-            int(ROOM * wish),
+            wish,
             quiet_since=self.estimator.last_trouble,
             step=int(ROOM * (given + min(steps, default=0))),
             idle=all(allocation.key is None for allocation in measured),
@@ -240,11 +276,16 @@ class Delivery:
             self._plane.probe(self.subscriber.transport, order.cluster, order.rate, order.packets)
 
 
-def _lacking(slot: Slot, producer: Producer, found: list[tuple[Layer, Offer]]) -> bool:
+def _basis(slot: Slot, found: Qualities) -> tuple[object, ...]:
+    """What a decision on a slot stands on."""
+    return slot.consumer, found, slot.height, slot.hidden, slot.layer, slot.sending, slot.paused
+
+
+def _lacking(slot: Slot, producer: Producer, found: Qualities) -> bool:
     """Tell whether the largest encoding, which this tile would show, does not come although it is wanted."""
     best = len(producer.encodings) - 1
     return (
         producer.can_be_sent(best)
-        and all(layer.encoding != best for layer, _ in found)
-        and (slot.height is None or found[-1][1].height < COVERED * slot.height)
+        and all(layer.encoding != best for layer in found.layers)
+        and (slot.height is None or found.offers[-1].height < COVERED * slot.height)
     )

@@ -25,13 +25,15 @@ class LayerRates:
         self._heard = [float("-inf")] * encodings
         self._measured: float | None = None
 
-    def update(self, encodings: Sequence[EncodingStatistics], now: float) -> None:
-        """Take the counters; at most each INTERVAL they are looked at."""
+    def due(self, now: float) -> bool:
+        """Whether the counters are to be looked at again."""
         known = max(self._heard) > float("-inf")
-        if (
-            self._measured is not None
-            and now - self._measured < (INTERVAL if known else FIRST_INTERVAL) - 0.01
-        ):
+        interval = (INTERVAL if known else FIRST_INTERVAL) - 0.01
+        return self._measured is None or now - self._measured >= interval
+
+    def update(self, encodings: Sequence[EncodingStatistics], now: float) -> None:
+        """Take the counters, where they are due."""
+        if not self.due(now):
             return
         elapsed, self._measured = (now - self._measured if self._measured is not None else 0.0), now
         for i, statistics in enumerate(encodings):

@@ -41,6 +41,8 @@ class Producer:
     instant: SenderInstant | None = None
     tapped: bool = False
     muted: bool = False
+    #: whether a key frame of any encoding is to be asked for, now or later
+    asks: bool = False
     #: what the plane was told last of our clock less the publisher's, ns
     capture_offset: int = 0
     rates: LayerRates = field(init=False)
@@ -74,7 +76,13 @@ class Producer:
         """Tell whether the plane may switch to an encoding: it is there, and its frames are named as all others'."""
         return bool(self.encodings[encoding].ssrc) and encoding in self.identity.offsets
 
+    @property
+    def named(self) -> bool:
+        """Whether the frames of all its encodings are named alike."""
+        return len(self.identity.offsets) == len(self.encodings)
+
     def want_key_frame(self, encoding: int) -> None:
         """Ask for a key frame of an encoding, soon."""
         if self.video:
             self.encodings[min(encoding, len(self.encodings) - 1)].key_frames.want()
+            self.asks = True

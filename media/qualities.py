@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from .congestion.allocator import PRIORITIES, Demand, Offer, Priority
 from .plane import Layer
 from .producer import Producer
@@ -15,10 +17,37 @@ FULL_FPS = 30.0
 UNSEEN = 4.3
 #: Seconds that a publisher has to wake an encoding.
 WAKING = 3.0
+#: A rate that differs by no more than this share is taken for the same: it was measured.
+ALIKE = 0.05
 
 
-def qualities(producer: Producer, now: float) -> list[tuple[Layer, Offer]]:
-    """List what can be sent of a producer just now; the key of an offer is its place in the list."""
+@dataclass(frozen=True, slots=True)
+class Qualities:
+    """What can be sent of a producer: the key of an offer is its place, and that of its layer."""
+
+    layers: tuple[Layer, ...]
+    offers: tuple[Offer, ...]
+
+
+def qualities(producer: Producer, now: float, before: Qualities | None = None) -> Qualities:
+    """List what can be sent of a producer just now; `before` itself as long as that has hardly changed."""
+    found = _list(producer, now)
+    layers = tuple(layer for layer, _ in found)
+    if (
+        before is not None
+        and before.layers == layers
+        and all(_alike(offer, old) for (_, offer), old in zip(found, before.offers, strict=True))
+    ):
+        return before
+    return Qualities(layers, tuple(offer for _, offer in found))
+
+
+def _alike(offer: Offer, before: Offer) -> bool:
+    same = offer.height == before.height and offer.fps == before.fps
+    return same and abs(offer.rate - before.rate) <= ALIKE * before.rate
+
+
+def _list(producer: Producer, now: float) -> list[tuple[Layer, Offer]]:
     found: list[tuple[Layer, Offer]] = []
     for i in range(len(producer.encodings)):
         if not producer.can_be_sent(i):
@@ -48,10 +77,8 @@ def height_of(producer: Producer, encoding: int) -> int:
     return USUAL_HEIGHT.get(producer.source, 720) >> (len(producer.encodings) - 1 - encoding)
 
 
-def demand(
-    producer: Producer, offers: list[tuple[Layer, Offer]], height: int | None, current: Layer | None
-) -> Demand:
+def demand(producer: Producer, found: Qualities, height: int | None, current: Layer | None) -> Demand:
     """Say what somebody with a tile of this height would be sent."""
-    key = next((offer.key for layer, offer in offers if layer == current), None)
+    key = found.layers.index(current) if current in found.layers else None
     priority = PRIORITIES.get(producer.source, Priority.FACE) if producer.video else Priority.AUDIO
-    return Demand(producer.producer, priority, tuple(offer for _, offer in offers), height, key)
+    return Demand(producer.producer, priority, found.offers, height, key)

@@ -15,6 +15,7 @@ from .delivery import INTERVAL, Delivered, Delivery
 from .ids import ConsumerId, ProducerId, Ssrc, TransportId
 from .plane import ConsumerSpec, EncodingSpec, EventKind, Plane, PlaneEvent, ProducerSpec
 from .producer import Producer
+from .qualities import Qualities, qualities
 from .recognition import recognise
 from .remote_clock import RemoteClock
 from .reporting import Reporting, SenderReportReceived
@@ -61,6 +62,7 @@ class Router:
         self._events: deque[RouterEvent] = deque()
         self._reporting = Reporting(plane, self.producers, self.subscribers, maximum)
         self._rested: dict[tuple[ProducerId, int], float] = {}
+        self._qualities: dict[ProducerId, Qualities] = {}
         self._next_decision = 0.0
 
     # -- publishing ----------------------------------------------------------------------------------------------
@@ -107,6 +109,7 @@ class Router:
         if self.producers.pop(producer, None) is None:
             return
         self._plane.remove_producer(producer)
+        self._qualities.pop(producer, None)
         for subscriber in self.subscribers.values():
             consumer = subscriber.release(producer)
             if consumer is not None:
@@ -338,55 +341,67 @@ class Router:
         """Return when `handle_timer` is next to be called, None while nothing is published."""
         if not self.producers:
             return None
-        timers = [
-            e.key_frames.get_timer()
-            for p in self.producers.values()
-            for e in p.encodings
-            if e.ssrc and p.video
-        ]
-        due = [self._reporting.next_report, *(timer for timer in timers if timer is not None)]
-        return min([self._next_decision, *due] if self.subscribers or self._unnamed() else due)
-
-    def _unnamed(self) -> bool:
-        return any(len(p.identity.offsets) < len(p.encodings) for p in self.producers.values())
+        due = [self._reporting.next_report]
+        if self.subscribers or not all(producer.named for producer in self.producers.values()):
+            due.append(self._next_decision)
+        # asked after each packet of control traffic: hardly anybody wants a key frame just now
+        for producer in [producer for producer in self.producers.values() if producer.asks]:
+            timers = [encoding.key_frames.get_timer() for encoding in producer.encodings if encoding.ssrc]
+            due += [timer for timer in timers if timer is not None]
+        return min(due)
 
     def handle_timer(self, now: float) -> None:
         """Send what is due: requests for key frames, reports once a second, what each line is used for."""
         if now >= self._next_decision:
             self._next_decision = now + INTERVAL
             self._decide(now)
-        for producer in self.producers.values():
-            for encoding in producer.encodings if producer.video else ():
-                if encoding.ssrc and encoding.key_frames.due(now):
-                    request: list[RtcpPacket] = [
-                        ReceiverReport(SERVER_SSRC),
-                        PictureLossIndication(SERVER_SSRC, encoding.ssrc),
-                    ]
-                    self._plane.send_rtcp(producer.transport, build_compound(request))
+        for producer in [producer for producer in self.producers.values() if producer.asks]:
+            self._ask_for_key_frames(producer, now)
         self._reporting.handle_timer(now)
+
+    def _ask_for_key_frames(self, producer: Producer, now: float) -> None:
+        for encoding in producer.encodings:
+            if encoding.ssrc and encoding.key_frames.due(now):
+                request: list[RtcpPacket] = [
+                    ReceiverReport(SERVER_SSRC),
+                    PictureLossIndication(SERVER_SSRC, encoding.ssrc),
+                ]
+                self._plane.send_rtcp(producer.transport, build_compound(request))
+        producer.asks = any(encoding.key_frames.get_timer() is not None for encoding in producer.encodings)
 
     def _decide(self, now: float) -> None:
         for producer in self.producers.values():
-            encodings = self._plane.producer_statistics(producer.producer).encodings
-            producer.rates.update(encodings, now)
-            for encoding, offset in producer.identity.find(encodings):
-                self._plane.set_timestamp_offset(producer.producer, encoding, offset)
+            if producer.rates.due(now) or not producer.named:
+                self._measure(producer, now)
+            before = self._qualities.get(producer.producer)
+            self._qualities[producer.producer] = qualities(producer, now, before)
         for delivery in self.deliveries.values():
-            self._events += delivery.decide(self.producers, now)
+            self._events += delivery.decide(self.producers, self._qualities, now)
+        watched = self._watched()
         for producer in self.producers.values():
             if producer.simulcast:
-                self._rest(producer, now)
+                self._rest(producer, watched.get(producer.producer, set()), now)
 
-    def _rest(self, producer: Producer, now: float) -> None:
+    def _measure(self, producer: Producer, now: float) -> None:
+        encodings = self._plane.producer_statistics(producer.producer).encodings
+        producer.rates.update(encodings, now)
+        for encoding, offset in producer.identity.find(encodings):
+            self._plane.set_timestamp_offset(producer.producer, encoding, offset)
+
+    def _watched(self) -> dict[ProducerId, set[int]]:
+        """Which encodings of each producer anybody is sent, or about to be (-1: nothing yet)."""
+        watched: dict[ProducerId, set[int]] = {}
+        for slot in self._slots.values():
+            if slot.started and not slot.paused:
+                watched.setdefault(slot.producer, set()).update((slot.layer.encoding, slot.sending))
+        return watched
+
+    def _rest(self, producer: Producer, watched: set[int], now: float) -> None:
         """Say which encodings are wanted: all until their frames are named, later what is sent, or recorded."""
         count = len(producer.encodings)
-        wanted = {count - 1} if producer.tapped else set()
-        if len(producer.identity.offsets) < count:
+        wanted = watched | {count - 1} if producer.tapped else watched
+        if not producer.named:
             wanted = set(range(count))
-        for subscriber in self.subscribers.values():
-            slot = subscriber.slot_of(producer.producer)
-            if slot is not None and slot.started and not slot.paused:
-                wanted |= {slot.layer.encoding, slot.sending} - {-1}
         active = []
         for i in range(count):
             since = self._rested.setdefault((producer.producer, i), now)

@@ -89,6 +89,8 @@ class Subscriber:
         #: seconds, as its reports say; None: not known yet
         self.round_trip: float | None = None
         self._next_id = next_id
+        self._by_producer: dict[ProducerId, Slot] = {}
+        self._by_consumer: dict[ConsumerId, Slot] = {}
 
     def assign(self, producer: ProducerId, codec: Codec, clock_rate: int, fmtp: str) -> Slot:
         """Give a producer a slot: a waiting one of its kind, else a new one."""
@@ -100,6 +102,7 @@ class Subscriber:
             slot = Slot(Mid(str(len(self.slots))), video)
             self.slots.append(slot)
         slot.producer, slot.consumer = producer, ConsumerId(self._next_id())
+        self._by_producer[producer] = self._by_consumer[slot.consumer] = slot
         slot.codec, slot.clock_rate, slot.fmtp = codec, clock_rate, fmtp
         slot.started, slot.loss = False, 0.0
         slot.protectable = slot.protection = 0.0
@@ -111,22 +114,21 @@ class Subscriber:
 
     def release(self, producer: ProducerId) -> ConsumerId | None:
         """Take a producer out of its slot; returns the consumer that was started, None if none was."""
-        slot = self.slot_of(producer)
+        slot = self._by_producer.pop(producer, None)
         if slot is None:
             return None
+        self._by_consumer.pop(slot.consumer, None)
         slot.producer = ProducerId(0)
         started, slot.started = slot.started, False
         return slot.consumer if started else None
 
     def slot_of(self, producer: ProducerId) -> Slot | None:
         """Find the slot of a producer."""
-        return next((slot for slot in self.slots if slot.producer == producer and producer), None)
+        return self._by_producer.get(producer)
 
     def slot_with(self, ssrc: Ssrc) -> Slot | None:
-        """Find the slot that sends under this SSRC."""
-        return next(
-            (slot for slot in self.slots if slot.producer and ssrc in (slot.ssrc, slot.rtx_ssrc)), None
-        )
+        """Find the slot that sends under this SSRC, repeats too."""
+        return self._by_consumer.get(ConsumerId((ssrc - SSRC_BASE) // 2))
 
     def watched(self) -> Sequence[ProducerId]:
         """List the producers in slots, in the slots' order."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 from ..ids import ProducerId
 
@@ -90,10 +91,11 @@ class Allocation:
     wished: int | None
 
 
-def degradations(offers: Sequence[Offer]) -> list[Offer]:
+@lru_cache(maxsize=1024)
+def degradations(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
     """Order offers from the least to the best by what is given up first: resolution, then frame rate.
 
-    What costs more without being better is left out.
+    What costs more without being better is left out. Remembered: everybody is offered the same of a producer.
     """
     best_fps = max((offer.fps for offer in offers), default=0.0)
     full = sorted((o for o in offers if o.fps >= 0.9 * best_fps), key=lambda o: (o.height, o.rate))
@@ -101,19 +103,19 @@ def degradations(offers: Sequence[Offer]) -> list[Offer]:
     lowest = path[0] if path else None
     slower = sorted((o for o in offers if o.fps < 0.9 * best_fps), key=lambda o: o.rate)
     cheaper = [o for o in slower if lowest is None or (o.rate < lowest.rate and o.height <= lowest.height)]
-    return [*cheaper, *path]
+    return (*cheaper, *path)
 
 
-def wished(demand: Demand) -> list[Offer]:
+def wished(demand: Demand) -> tuple[Offer, ...]:
     """Return the degradations up to the one that covers the tile; none for a hidden one."""
     path = degradations(demand.offers)
     if demand.priority is Priority.AUDIO or demand.height is None:
         return path
-    if demand.height == 0:
-        return []
+    if demand.height == 0 or not path:
+        return ()
+    full_rate = 0.9 * max(offer.fps for offer in path)
     for i, offer in enumerate(path):
-        full_rate = offer.fps >= 0.9 * max(o.fps for o in path)
-        if full_rate and offer.height >= COVERED * demand.height:
+        if offer.fps >= full_rate and offer.height >= COVERED * demand.height:
             return path[: i + 1]
     return path
 
@@ -140,12 +142,12 @@ def allocate(budget: int | None, demands: Sequence[Demand]) -> list[Allocation]:
     return [_result(demand, path, level) for demand, path, level in zip(demands, paths, levels, strict=True)]
 
 
-def _margin(demand: Demand, path: list[Offer], step: int) -> float:
+def _margin(demand: Demand, path: Sequence[Offer], step: int) -> float:
     """What is sent already stays as long as it fits; what is new must fit with something to spare."""
     return 1.0 if any(offer.key == demand.current for offer in path[step:]) else MARGIN
 
 
-def _result(demand: Demand, path: list[Offer], level: int) -> Allocation:
+def _result(demand: Demand, path: Sequence[Offer], level: int) -> Allocation:
     wish = path[-1].key if path else None
     key = path[level].key if level >= 0 else None
     if key != wish:

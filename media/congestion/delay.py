@@ -9,11 +9,10 @@ jitter does not raise and a queue does, must lie above the smallest of the last 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from enum import Enum
-from operator import itemgetter, mul
 
 from ..feedback_group import FeedbackGroup
+from .trend import Trend
 
 #: Groups that the trend is drawn through, and how much each new one moves the smoothed delay.
 WINDOW = 20
@@ -43,9 +42,6 @@ CONFIRMING, TOO_LONG = 14.0, 60.0
 UNMOVED_SECONDS = 3.0
 
 
-_DELAY = itemgetter(1)
-
-
 class Usage(Enum):
     """What a queue does: it shrinks, keeps, or grows."""
 
@@ -64,14 +60,17 @@ class DelayDetector:
         self._first_arrival: float | None = None
         self._previous: FeedbackGroup | None = None
         self._accumulated = self._smoothed = 0.0
-        self._times: deque[float] = deque(maxlen=WINDOW)
-        self._smooth_delays: deque[float] = deque(maxlen=WINDOW)
+        self._smooth_delays = Trend(WINDOW)
         self._groups = 0
         self._over_for = 0.0
         self._trend = 0.0
-        self._delays: deque[tuple[float, float]] = deque()
-        #: the smallest delay of each of the last seconds
+        #: of the last moments (group's number, when, delay), but for those that a later smaller one has made idle: so
+        #: the first is the smallest
+        self._delays: deque[tuple[int, float, float]] = deque()
+        self._heard = 0
+        #: the smallest delay of each of the last seconds, and of all of them
         self._seconds: deque[tuple[int, float]] = deque(maxlen=BASE_SECONDS)
+        self._base = 0.0
         self._too_long_since: float | None = None
 
     def add(self, group: FeedbackGroup, now: float) -> Usage:
@@ -91,15 +90,15 @@ class DelayDetector:
 
     def _measure_standing(self, group: FeedbackGroup, now: float) -> None:
         delay = (group.last_arrival - group.last_sent) / 1e6
-        second = int(now)
-        if self._seconds and self._seconds[-1][0] == second:
-            self._seconds[-1] = (second, min(self._seconds[-1][1], delay))
-        else:
-            self._seconds.append((second, delay))
-        self._delays.append((now, delay))
-        while len(self._delays) > STANDING_GROUPS and self._delays[0][0] < now - STANDING_SECONDS:
-            self._delays.popleft()
-        self.standing = min(map(_DELAY, self._delays)) - min(map(_DELAY, self._seconds))
+        self._measure_base(delay, int(now))
+        self._heard += 1
+        delays = self._delays
+        while delays and delays[-1][2] >= delay:
+            delays.pop()
+        delays.append((self._heard, now, delay))
+        while delays[0][0] <= self._heard - STANDING_GROUPS and delays[0][1] < now - STANDING_SECONDS:
+            delays.popleft()
+        self.standing = delays[0][2] - self._base
         if self.standing < TOO_LONG:
             self._too_long_since = None
         elif self._too_long_since is None:
@@ -107,10 +106,19 @@ class DelayDetector:
         elif now - self._too_long_since > UNMOVED_SECONDS:
             self.forget_base()
 
+    def _measure_base(self, delay: float, second: int) -> None:
+        if not self._seconds or self._seconds[-1][0] != second:
+            self._seconds.append((second, delay))
+            self._base = min(smallest for _, smallest in self._seconds)
+        elif delay < self._seconds[-1][1]:
+            self._seconds[-1] = (second, delay)
+            self._base = min(self._base, delay)
+
     def forget_base(self) -> None:
         """Begin to learn the smallest delay anew: the path is another one."""
-        newest = self._delays[-1][1] if self._delays else 0.0
-        self._seconds = deque([(self._seconds[-1][0], newest)] if self._seconds else [], maxlen=BASE_SECONDS)
+        self._base = self._delays[-1][2] if self._delays else 0.0
+        newest = [(self._seconds[-1][0], self._base)] if self._seconds else []
+        self._seconds = deque(newest, maxlen=BASE_SECONDS)
         self._too_long_since = None
         self.standing = 0.0
 
@@ -119,9 +127,9 @@ class DelayDetector:
         self._groups += 1
         self._accumulated += variation
         self._smoothed = SMOOTHING * self._smoothed + (1 - SMOOTHING) * self._accumulated
-        self._times.append(arrival - self._first_arrival)
-        self._smooth_delays.append(self._smoothed)
-        trend = _slope(self._times, self._smooth_delays) if len(self._times) == WINDOW else self._trend
+        delays = self._smooth_delays
+        delays.add(arrival - self._first_arrival, self._smoothed)
+        trend = delays.slope() if delays.full else self._trend
         modified = min(self._groups, MAX_GROUPS) * trend * GAIN
         self._judge(modified, trend, elapsed, falling=variation < -FALLING)
         self._adapt(modified, elapsed)
@@ -145,13 +153,3 @@ class DelayDetector:
         follow = FOLLOW_UP if distance > 0 else FOLLOW_DOWN
         self._threshold += follow * distance * min(elapsed, 100.0)
         self._threshold = min(max(self._threshold, THRESHOLD_LOW), THRESHOLD_HIGH)
-
-
-def _slope(times: Sequence[float], delays: Sequence[float]) -> float:
-    """Draw the line of least squares; 0 where all have one time."""
-    count, start = len(times), times[0]
-    # from the first on: sums of squares of large numbers would lose what is looked for
-    x = [time - start for time in times]
-    sum_x, sum_y = sum(x), sum(delays)
-    below = count * sum(map(mul, x, x)) - sum_x * sum_x
-    return (count * sum(map(mul, x, delays)) - sum_x * sum_y) / below if below > 0 else 0.0

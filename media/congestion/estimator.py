@@ -89,11 +89,11 @@ class BandwidthEstimator:
                 self._probed_at = now
             else:
                 usage = self._delay.add(group, now)
-            self._throughput.add(group.bytes_received, now)
             received, lost = received + group.packets_received, lost + group.packets_lost
             size += group.bytes_received
             if group.probe_cluster:
                 probed = self._follow_probe(group, now) or probed
+        self._throughput.add(size, now)
         self._loss.add(received, lost, size, now)
         if probed is not None:
             self._prove(probed, now)

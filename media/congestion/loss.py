@@ -47,25 +47,27 @@ class LossDetector:
         self._inherent_until = 0.0
         #: when, packets received and lost, bytes received
         self._window: deque[tuple[float, int, int, int]] = deque()
+        self._received = self._lost = 0
         self._experiment: _Experiment | None = None
 
     def add(self, received: int, lost: int, size: int, now: float) -> None:
         """Count what a feedback says: packets received and lost, and the bytes received."""
         self._window.append((now, received, lost, size))
-        while self._window and self._window[0][0] < now - WINDOW_SECONDS:
-            self._window.popleft()
+        self._received, self._lost = self._received + received, self._lost + lost
+        while self._window[0][0] < now - WINDOW_SECONDS:
+            _, received, lost, _ = self._window.popleft()
+            self._received, self._lost = self._received - received, self._lost - lost
         if now > self._inherent_until:
             self.inherent = 0.0
 
     @property
     def loss(self) -> float:
         """The share lost lately, 0 where too little was sent to tell."""
-        return self._loss_since(float("-inf"))
+        return _share(self._received, self._lost)
 
     def _loss_since(self, start: float) -> float:
-        received = sum(entry[1] for entry in self._window if entry[0] >= start)
-        lost = sum(entry[2] for entry in self._window if entry[0] >= start)
-        return lost / (received + lost) if received + lost >= WINDOW_PACKETS else 0.0
+        entries = [entry for entry in self._window if entry[0] >= start]
+        return _share(sum(entry[1] for entry in entries), sum(entry[2] for entry in entries))
 
     def _sent_since(self, start: float, now: float) -> float:
         """Bits a second that were sent, counting what was lost as large as what arrived."""
@@ -93,6 +95,7 @@ class LossDetector:
         if queueing:
             # what was lost in it says nothing of the time after it, either
             self._window.clear()
+            self._received = self._lost = 0
             self._experiment = None
             return rate
         if self._experiment is not None:
@@ -118,3 +121,7 @@ class LossDetector:
         self.inherent = min(remaining, MAX_INHERENT)
         self._inherent_until = now + BELIEF_SECONDS
         return max(rate, experiment.before)
+
+
+def _share(received: int, lost: int) -> float:
+    return lost / (received + lost) if received + lost >= WINDOW_PACKETS else 0.0

@@ -14,6 +14,7 @@ from media.feedback_group import FeedbackGroup
 from media.ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
 from media.plane import Codec, EncodingStatistics, Extension, Layer, Plane
 from media.producer import Producer
+from media.qualities import qualities
 from media.sdp.answer import OfferedTrack
 from media.sdp.simulcast import OfferedEncoding
 from media.subscriber import Slot, Subscriber
@@ -96,7 +97,8 @@ class World:
                 producer.rates.update(statistics, self.now)
             if feedback:
                 self._feedback(capacity)
-            self.told += self.delivery.decide(self.producers, self.now)
+            offered = {number: qualities(producer, self.now) for number, producer in self.producers.items()}
+            self.told += self.delivery.decide(self.producers, offered, self.now)
 
     def sending(self) -> float:
         """Bits a second that the plane was told to send."""
@@ -192,6 +194,20 @@ def test_who_gives_no_feedback_is_not_throttled() -> None:
         world.run(SILENCE + 1, feedback=False)
         assert (world.field.layer, world.face.layer) == (Layer(2), Layer(2))
         assert world.plane.probes == [] or world.delivery.estimator.silent(world.now, 100.0)
+
+
+def test_a_line_that_carries_all_that_is_wished_hears_of_a_change_at_once() -> None:
+    world = World()
+    world.run(10)
+    told = len(world.told)
+    world.run(5)
+    assert len(world.told) == told
+    world.face.height = 180
+    world.run(0.05)
+    assert world.face.layer == Layer(0)
+    world.face.height = 720
+    world.run(0.05)
+    assert world.face.layer == Layer(2)
 
 
 def test_before_the_first_feedback_nobodys_least_picture_waits() -> None:
