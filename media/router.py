@@ -250,20 +250,8 @@ class Router:
 
     # -- what the plane says -------------------------------------------------------------------------------------
 
-    def concerns(self, event: PlaneEvent) -> bool:
-        """Tell whether an event is about one of this router's streams."""
-        match event.kind:
-            case EventKind.UNKNOWN_SSRC:
-                return any(p.transport == event.transport for p in self.producers.values())
-            case EventKind.FEEDBACK:
-                return event.transport in self.deliveries
-            case EventKind.LAYER:
-                return ConsumerId(event.subject) in self._slots
-            case _:
-                return ProducerId(event.subject) in self.producers
-
     def receive_event(self, event: PlaneEvent, now: float) -> None:
-        """Take an event of the plane that `concerns` this router."""
+        """Take an event of the plane about a stream of one of the room's transports; another's is not understood."""
         match event.kind:
             case EventKind.UNKNOWN_SSRC:
                 self._recognise(event)

@@ -250,12 +250,8 @@ class Conductor:
             )
         )
 
-    def concerns(self, event: PlaneEvent) -> bool:
-        """Tell whether an event is about one of this room's streams."""
-        return self.router.concerns(event)
-
     def receive_plane_event(self, event: PlaneEvent) -> None:
-        """Take an event that concerns one of this room's streams."""
+        """Take an event about a stream of one of this room's transports."""
         self.router.receive_event(event, self.service.steady())
         if event.kind is EventKind.KEY_FRAME and self.recorder is not None:
             self.recorder.receive_key_frame(ProducerId(event.subject), self.service.now())
@@ -512,13 +508,15 @@ class Conductor:
             timers.append(speaking)
         if (room := self.room.get_timer()) is not None:
             timers.append(room - self.service.now() + self.service.steady())
-        if self._timer is not None:
+        if self._timer is not None and (not timers or self._timer.when() > min(timers)):
             self._timer.cancel()
             self._timer = None
-        if timers:
+        if timers and self._timer is None:
+            # one that would come too early stays: it is set anew when it has come
             self._timer = asyncio.get_running_loop().call_at(min(timers), self._handle_timer)
 
     def _handle_timer(self) -> None:
+        self._timer = None
         self.router.handle_timer(self.service.steady())
         self.room.handle_timer(self.service.now())
         self.speaking.handle_timer(self.service.steady())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
 from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
+from media.plane import PlaneEvent
 from media.router import Router
 from media.sdp import (
     Bitrates,
@@ -36,8 +38,14 @@ EPHEMERAL = "ephemeral"
 #: Takes a peer's decrypted control packets: its transport, the compound, when it came (Unix ns).
 RtcpHandler = Callable[[TransportId, bytes, int], None]
 
+#: Takes what the plane says of a transport's streams.
+PlaneEventHandler = Callable[[PlaneEvent], None]
+
 #: Playout delay of the field in ms, (min, max): a small maximum turns the browser's low-latency renderer on.
 FIELD_PLAYOUT = (0, 300)
+
+#: An offer follows the one before after so long at the earliest, seconds: where many come at once, it has all of them.
+OFFER_INTERVAL = 0.2
 
 
 class Publication:
@@ -49,6 +57,7 @@ class Publication:
         router: Router,
         bitrates: Bitrates,
         on_rtcp: RtcpHandler,
+        on_event: PlaneEventHandler,
         failed: Callable[[], None],
         heard: Callable[[], None] = lambda: None,
         *,
@@ -63,6 +72,7 @@ class Publication:
         self._endpoint = endpoint
         self._router = router
         self._on_rtcp = on_rtcp
+        self._on_event = on_event
         self._bitrates = bitrates
         self._failed = failed
         self._transport: Transport | None = None
@@ -102,6 +112,7 @@ class Publication:
             self._transport = transport
             transport.callbacks.on_state = self._state_changed
             transport.callbacks.on_rtcp = partial(self._on_rtcp, transport.id)
+            transport.callbacks.on_event = self._on_event
             transport.callbacks.on_silent = lambda _: self._heard()
         self._remote = remote
         transport.start(remote)
@@ -160,8 +171,8 @@ def _same_connection(a: TransportParameters, b: TransportParameters) -> bool:
 class Watching:
     """What a participant is sent: one transport, offered anew whenever the room's producers change.
 
-    At most one offer is open. What changes meanwhile goes into the next one, and only what an answer's own offer
-    contained is started.
+    At most one offer is open, and one follows another after OFFER_INTERVAL. What changes meanwhile goes into the next
+    one, and only what an answer's own offer contained is started.
     """
 
     def __init__(
@@ -171,6 +182,7 @@ class Watching:
         send: Callable[[ServerMessage], None],
         describe: Callable[[ProducerId], tuple[str, str]],
         on_rtcp: RtcpHandler,
+        on_event: PlaneEventHandler,
         on_message: Callable[[str, str | bytes], None],
         changed: Callable[[], None],
         heard: Callable[[], None] = lambda: None,
@@ -188,6 +200,7 @@ class Watching:
         self._heard = heard
         self._protection = protection
         self._on_rtcp = on_rtcp
+        self._on_event = on_event
         self._on_message = on_message
         self._endpoint = endpoint
         self._router = router
@@ -197,6 +210,7 @@ class Watching:
         self._connection = 0
         self._wanted: list[ProducerId] = []
         self._open: ServerMessage | None = None
+        self._pause: asyncio.TimerHandle | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -205,6 +219,7 @@ class Watching:
         self.transport.callbacks.on_silent = lambda _: self._heard()
         self.transport.callbacks.on_state = self._state_changed
         self.transport.callbacks.on_rtcp = partial(self._on_rtcp, self.transport.id)
+        self.transport.callbacks.on_event = self._on_event
         self.transport.callbacks.on_message = self._on_message
         self.transport.open_channel(EPHEMERAL)
         self._subscriber = self._router.watch(self.transport.id)
@@ -239,9 +254,10 @@ class Watching:
         self._offer_changes()
 
     def _offer_changes(self) -> None:
-        if not self._dirty or self._open is not None:
+        if not self._dirty or self._open is not None or self._pause is not None:
             return
         self._dirty = False
+        self._pause = asyncio.get_running_loop().call_later(OFFER_INTERVAL, self._paused)
         self._revision += 1
         self._offered = [(slot, slot.consumer) for slot in self._subscriber.slots if slot.producer]
         description = offer_subscriber(
@@ -256,6 +272,16 @@ class Watching:
         ]
         self._open = notices.offer(self._revision, self._connection, str(description), consumers)
         self._send(self._open)
+
+    def _paused(self) -> None:
+        self._pause = None
+        if not self.transport.ended:
+            self._offer_changes()
+
+    def _hurry(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
 
     def _section(self, slot: Slot) -> SubscribedTrack:
         stream, source = self._describe(slot.producer) if slot.producer else ("", "")
@@ -334,6 +360,7 @@ class Watching:
         self._endpoint.restart_ice(self.transport)
         self._open = None
         self._dirty = True
+        self._hurry()
         self._offer_changes()
 
     def restart(self) -> None:
@@ -346,5 +373,6 @@ class Watching:
 
     def close(self) -> None:
         """Stop sending and close the transport."""
+        self._hurry()
         self._router.remove_transport(self.transport.id)
         self.transport.close()

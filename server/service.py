@@ -15,7 +15,7 @@ from typing import Any
 
 from media.native import NativePlane, ShardedPlane
 from media.native.sharded import MAX_SHARDS
-from media.plane import Address, PlaneEvent
+from media.plane import Address
 from media.transport.endpoint import Endpoint
 from media.turn_credentials import IceServer, check_turn_url, ice_servers
 from recorder.library import Library
@@ -52,7 +52,6 @@ class Service:
         self.endpoint = Endpoint(
             self.plane,
             advertised=[_address(text, self.plane.address.port) for text in config.media.advertised],
-            on_event=self._plane_event,
         )
         self._doors: list[FrontDoor] = []
         self._started_wall = time.time() - time.monotonic()
@@ -204,12 +203,6 @@ class Service:
             log.error("nobody more can be admitted: %s", error)
             socket.finish(notices.closed("room_full", "The server is full. Please try again later."))
         return None
-
-    def _plane_event(self, event: PlaneEvent) -> None:
-        for conductor in self.rooms.values():
-            if conductor.concerns(event):
-                conductor.receive_plane_event(event)
-                return
 
     # -- what is measured ----------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from media.subscriber import Slot
 from media.transport.endpoint import Endpoint
 from media.transport.transport import Transport, TransportState
 
-from .connections import FIELD_PLAYOUT, RtcpHandler
+from .connections import FIELD_PLAYOUT, PlaneEventHandler, RtcpHandler
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class Wall:
         router: Router,
         describe: Callable[[ProducerId], tuple[str, str]],
         on_rtcp: RtcpHandler,
+        on_event: PlaneEventHandler,
         changed: Callable[[], None],
         heard: Callable[[], None],
         ended: Callable[[], None],
@@ -62,6 +63,7 @@ class Wall:
         self.transport.callbacks.on_silent = lambda _: heard()
         self.transport.callbacks.on_state = self._state_changed
         self.transport.callbacks.on_rtcp = partial(on_rtcp, self.transport.id)
+        self.transport.callbacks.on_event = on_event
 
     def offer(self, offer: SessionDescription, stream: str) -> SessionDescription:
         """Take the player's only offer; returns the answer. SdpError where nothing of it can be sent.

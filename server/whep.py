@@ -94,6 +94,7 @@ def _wall(
         conductor.router,
         conductor.describe_producer,
         conductor.receive_rtcp,
+        conductor.receive_plane_event,
         conductor.pump,
         member.heard,
         ended,

@@ -6,6 +6,7 @@ The server has one with ICE-lite transports; our own clients have one each with 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import ipaddress
 import logging
 import secrets
@@ -34,8 +35,8 @@ MAX_TRANSPORTS = 1024
 class Endpoint:
     """Owns the plane from now on: `close` closes it. To be made and used within a running event loop.
 
-    `advertised` are the addresses that peers are told (default: the plane's own). `on_event` gets the plane's
-    events that concern streams: UNKNOWN_SSRC, KEY_FRAME_WANTED, KEY_FRAME, and REMOVED last of all.
+    `advertised` are the addresses that peers are told (default: the plane's own). `on_event` gets the plane's events
+    that concern streams, of whichever transport, and REMOVED last of all; each transport's `callbacks` get its own.
     """
 
     def __init__(
@@ -57,9 +58,14 @@ class Endpoint:
         self._idle_timeout = idle_timeout
         self._transports: dict[TransportId, Transport] = {}
         self._by_ufrag: dict[str, Transport] = {}
+        #: those that ask: answers do not say whose they are
+        self._clients: dict[TransportId, Transport] = {}
         self._sessions: dict[TransportId, tuple[Session, Session]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
+        #: when transports want to be woken, the earliest first, and which entry is each one's; others are passed over
+        self._wakings: list[tuple[float, TransportId]] = []
+        self._waking_of: dict[TransportId, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._loop = asyncio.get_running_loop()
@@ -97,6 +103,8 @@ class Endpoint:
         transport = Transport(TransportId(self._count), self, parameters, self.certificate, ice, shard)
         self._transports[transport.id] = transport
         self._by_ufrag[ufrag] = transport
+        if role is IceRole.CLIENT:
+            self._clients[transport.id] = transport
         return transport
 
     @property
@@ -135,8 +143,9 @@ class Endpoint:
 
         The peer is to be told; what it answers is for `Transport.start`.
         """
+        before = transport.ufrags
         transport.renew(*_credentials())
-        for ufrag in [known for known, owner in self._by_ufrag.items() if owner is transport]:
+        for ufrag in before:
             if ufrag not in transport.ufrags:
                 del self._by_ufrag[ufrag]
         for ufrag in transport.ufrags:
@@ -182,7 +191,6 @@ class Endpoint:
             except Exception:
                 # one peer's trouble is nobody else's
                 logger.exception("An event of kind %s could not be handled.", event.kind.name)
-        self.timer_changed()
 
     def _dispatch(self, event: PlaneEvent) -> None:
         transport = self._transports.get(event.transport)
@@ -201,10 +209,14 @@ class Endpoint:
             case EventKind.REMOVED:
                 self._sessions.pop(event.transport, None)
                 removed = self._transports.pop(event.transport, None)
+                self._clients.pop(event.transport, None)
+                self._waking_of.pop(event.transport, None)
                 for ufrag in removed.ufrags if removed is not None else ():
                     self._by_ufrag.pop(ufrag, None)
                 self._tell(event)
             case _:
+                if transport is not None:
+                    transport.callbacks.on_event(event)
                 self._tell(event)
 
     def _dispatch_stun(self, event: PlaneEvent) -> None:
@@ -219,30 +231,50 @@ class Endpoint:
                 transport.receive_stun(event.data, event.address, event.transport)
             return
         # not a request with a name: an answer to one of our own checks
-        for transport in list(self._transports.values()):
-            if transport.role is IceRole.CLIENT:
-                transport.receive_stun(event.data, event.address, event.transport)
+        for transport in list(self._clients.values()):
+            transport.receive_stun(event.data, event.address, event.transport)
 
     def _tell(self, event: PlaneEvent) -> None:
         if self.on_event is not None:
             self.on_event(event)
 
-    def timer_changed(self) -> None:
-        """Set the one timer to the earliest that any transport wants."""
+    def timer_changed(self, transport: Transport) -> None:
+        """Note when a transport wants to be woken, if that is earlier than it was.
+
+        Each packet that is heard puts its end off; one that wants to be woken later is asked when its time has come.
+        """
+        timer, waking = transport.get_timer(), self._waking_of.get(transport.id)
+        if timer is None or (waking is not None and waking <= timer):
+            return
+        self._waking_of[transport.id] = timer
+        heapq.heappush(self._wakings, (timer, transport.id))
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Set the one timer to the earliest that is noted."""
+        if self._closed or not self._wakings:
+            return
+        when = self._loop.time() + max(0.0, self._wakings[0][0] - self.now())
         if self._timer is not None:
+            if self._timer.when() <= when:
+                return
             self._timer.cancel()
-            self._timer = None
-        timers = [t for transport in self._transports.values() if (t := transport.get_timer()) is not None]
-        if timers and not self._closed:
-            self._timer = self._loop.call_later(max(0.0, min(timers) - self.now()), self._wake)
+        self._timer = self._loop.call_at(when, self._wake)
 
     def _wake(self) -> None:
-        now = self.now()
-        for transport in list(self._transports.values()):
+        now, due = self.now(), []
+        self._timer = None
+        while self._wakings and self._wakings[0][0] <= now:
+            time, identifier = heapq.heappop(self._wakings)
+            if self._waking_of.get(identifier) == time:
+                del self._waking_of[identifier]
+                due.append(self._transports[identifier])
+        for transport in due:
             timer = transport.get_timer()
             if timer is not None and timer <= now:
                 transport.handle_timer(now)
-        self.timer_changed()
+            self.timer_changed(transport)
+        self._set_timer()
 
 
 def _credentials() -> tuple[str, str]:

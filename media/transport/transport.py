@@ -28,7 +28,7 @@ from typing import Any, Protocol
 from pylibsrtp import Session
 
 from ..ids import TransportId
-from ..plane import Address, Plane
+from ..plane import Address, Plane, PlaneEvent
 from ..sdp.parameters import Candidate, Setup, TransportParameters
 from .dtls import Certificate, Dtls, DtlsError, split_records
 from .ice_client import IceClient
@@ -95,8 +95,8 @@ class Host(Protocol):
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run in the background."""
 
-    def timer_changed(self) -> None:
-        """Look at `get_timer` again."""
+    def timer_changed(self, transport: Transport) -> None:
+        """Look at its `get_timer` again."""
 
 
 def _ignore(*_: object) -> None:
@@ -111,6 +111,8 @@ class Callbacks:
     on_rtcp: Callable[[bytes, int], None] = _ignore
     on_message: Callable[[str, str | bytes], None] = _ignore
     on_silent: Callable[[bool], None] = _ignore
+    #: what the plane says of its streams, but for REMOVED
+    on_event: Callable[[PlaneEvent], None] = _ignore
 
 
 class Transport:
@@ -203,7 +205,6 @@ class Transport:
         self._pump_ice(TransportId(0))
         if first and not self.ended:
             self._connecting = self._host.spawn(self._connect(remote))
-        self._host.timer_changed()
 
     def receive_stun(self, data: bytes, address: Address, known_as: TransportId) -> None:
         """Take a STUN datagram; `known_as` is the transport that the plane gives the address to."""
@@ -283,6 +284,7 @@ class Transport:
                         self._validate(address, selected)
         for data, address in self._ice.datagrams_to_send():
             self._host.plane.send_datagram(address, data)
+        self._host.timer_changed(self)
 
     def _validate(self, address: Address, selected: bool) -> None:
         if selected:

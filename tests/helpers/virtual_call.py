@@ -280,7 +280,7 @@ class VirtualCall:
         for event in self.plane.events():
             if event.kind is EventKind.RTCP:
                 self.router.receive_rtcp(event.transport, event.data, self.now, event.time)
-            elif self.router.concerns(event):
+            else:
                 self.router.receive_event(event, self.now)
         timer = self.router.get_timer()
         if timer is not None and timer <= self.now:

@@ -128,8 +128,7 @@ class World:
         """Carry datagrams over, hand the plane's events to the router, let it act, answer its requests."""
         self.harness.settle()
         for event in self.harness.plane.events():
-            if self.router.concerns(event):
-                self.router.receive_event(event, self.now)
+            self.router.receive_event(event, self.now)
         self.router.handle_timer(self.now)
         self.harness.settle()
         for compound in self.sender.rtcp:
