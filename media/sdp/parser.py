@@ -28,6 +28,8 @@ MAX_LINE = 8 * 1024
 MAX_SECTIONS = 64
 #: One video section of Chromium has about 150 attributes.
 MAX_ATTRIBUTES = 1024
+#: Kinds of feedback for one format: browsers know six. One line may stand for all formats, so they multiply.
+MAX_FEEDBACK = 32
 
 # ice-char of RFC 8839, section 5.4, and token of RFC 8866, section 9
 _ICE = re.compile(r"[A-Za-z0-9+/]+", re.ASCII)
@@ -178,8 +180,8 @@ class _Builder:
             raise SdpError("An rtpmap of the session description is not of the form name/clock rate.")
         channels = _number(parts[2], "number of channels", 255) if len(parts) == 3 else 1
         clock_rate = _number(parts[1], "clock rate", 1_000_000)
-        if not clock_rate:
-            raise SdpError("A clock rate of the session description is 0.")
+        if not clock_rate or not channels:
+            raise SdpError("A clock rate or a number of channels of the session description is 0.")
         self.rtpmaps[_number(words[0], "payload type", 127)] = _Rtpmap(parts[0], clock_rate, channels)
 
     def fmtp(self, value: str) -> None:
@@ -269,13 +271,15 @@ class _Builder:
 
     def build(self, session: _Builder) -> MediaSection:
         """Freeze, with the session level's values where the section has none of its own."""
+        # a data channel goes both ways, whatever is said: the attributes are those of media (RFC 8866, section 6.7)
+        direction = None if self.kind == "application" else self.direction or session.direction
         return MediaSection(
             kind=self.kind,
             port=self.port,
             protocol=self.protocol,
             formats=self.formats,
             mid=self.mid,
-            direction=self.direction or session.direction or Direction.SENDRECV,
+            direction=direction or Direction.SENDRECV,
             codecs=self._codecs(),
             extensions=tuple(self.extensions or session.extensions),
             msid=self.msid,
@@ -302,12 +306,14 @@ class _Builder:
 
     def _codecs(self) -> tuple[Format, ...]:
         codecs = []
-        for number in dict.fromkeys(self.formats):  # in the order of preference, each once
-            payload_type = int(number) if _NUMBER.fullmatch(number) else -1
+        numbers = (int(number) for number in self.formats if _NUMBER.fullmatch(number))
+        for payload_type in dict.fromkeys(numbers):  # in the order of preference, each once
             rtpmap = self.rtpmaps.get(payload_type)
             if rtpmap is None:
                 continue
             feedback = tuple(dict.fromkeys(text for pt, text in self.feedback if pt in {None, payload_type}))
+            if len(feedback) > MAX_FEEDBACK:
+                raise SdpError(f"The session description names more than {MAX_FEEDBACK} kinds of feedback.")
             codecs.append(
                 Format(
                     payload_type,

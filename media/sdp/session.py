@@ -147,7 +147,9 @@ class MediaSection:
         if self.bundle_only:
             lines.append("a=bundle-only")
         if self.ufrag:
-            lines += [f"a=ice-ufrag:{self.ufrag}", f"a=ice-pwd:{self.pwd}"]
+            lines.append(f"a=ice-ufrag:{self.ufrag}")
+        if self.pwd:
+            lines.append(f"a=ice-pwd:{self.pwd}")
         lines += [f"a=fingerprint:{fingerprint}" for fingerprint in self.fingerprints]
         if self.setup is not None:
             lines.append(f"a=setup:{self.setup}")

@@ -7,19 +7,23 @@ import re
 import shutil
 import struct
 import subprocess
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from . import corpora
 
 ROOT = Path(__file__).parent.parent.parent
 PLANE = ROOT / "media" / "native"
 SOURCES = Path(__file__).parent / "native"
 BUILD = ROOT / "build" / "fuzz"
 
-TARGETS = ("codecs", "rtp", "dependency", "whole_plane")
+#: And the longest input that a guided run tries: what is longer repeats itself, and costs executions.
+TARGETS = {"codecs": 256, "rtp": 512, "dependency": 600, "whole_plane": 2048}
 
 _SANITIZERS = "address,undefined"
 _FLAGS = [
-    *("-std=gnu11", "-g", "-O1", "-pthread", "-fno-sanitize-recover=undefined", "-DKONSIL_DEBUG=1"),
+    *("-std=gnu11", "-g", "-O2", "-pthread", "-fno-sanitize-recover=undefined", "-DKONSIL_DEBUG=1"),
     *(f"-I{PLANE}", f"-I{SOURCES}"),
 ]
 #: The kernel's part is played by the target itself.
@@ -50,7 +54,7 @@ def build(*, guided: bool) -> dict[str, Path]:
 
     def compile_one(path: Path) -> str:
         target = folder / f"{path.stem}.o"
-        _run([compiler, *flags, "-c", str(path), "-o", str(target)])
+        run_to_the_end([compiler, *flags, "-c", str(path), "-o", str(target)])
         return str(target)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -58,42 +62,51 @@ def build(*, guided: bool) -> dict[str, Path]:
         archive = folder / "plane.a"
         archive.unlink(missing_ok=True)
         # each target takes of it what it calls: only one of them plays the kernel
-        _run(["ar", "rcs", str(archive), *objects])
-        driver = [] if guided else [str(SOURCES / "driver.c")]
+        run_to_the_end(["ar", "rcs", str(archive), *objects])
+        common = [str(SOURCES / "room.c"), *([] if guided else [str(SOURCES / "driver.c")])]
         link = f"-fsanitize={_SANITIZERS},fuzzer" if guided else f"-fsanitize={_SANITIZERS}"
 
         def link_one(name: str) -> None:
             source = str(SOURCES / f"{name}.c")
-            _run([compiler, *_FLAGS, link, source, *driver, str(archive), *_LINK, "-o", str(built[name])])
+            run_to_the_end(
+                [compiler, *_FLAGS, link, source, *common, str(archive), *_LINK, "-o", str(built[name])]
+            )
 
         list(pool.map(link_one, TARGETS))
     return built
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def run_to_the_end(command: list[str]) -> str:
+    """Run a command; returns what it said. Raise RuntimeError with that if it failed."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
+        raise RuntimeError(f"{' '.join(command)[:400]}\n{done.stdout[-2000:]}{done.stderr[-6000:]}")
+    return done.stdout + done.stderr
 
 
 def run(target: Path, executions: int, corpus: Path, *, guided: bool, seed: int = 1) -> str:
     """Run a target; returns what it said. Raise RuntimeError with that where it found something."""
     if guided:
-        command = [str(target), f"-runs={executions}", f"-seed={seed}", "-max_len=4096", str(corpus)]
+        longest = TARGETS[target.name]
+        command = [str(target), f"-runs={executions}", f"-seed={seed}", f"-max_len={longest}", str(corpus)]
         command.append(f"-artifact_prefix={corpus.parent}/found-")
     else:
         command = [str(target), str(executions), str(seed), *map(str, sorted(corpus.iterdir()))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stdout + done.stderr)
-    return done.stdout + done.stderr
+    return run_to_the_end(command)
+
+
+def merged(program: Path, corpus: Path) -> list[bytes]:
+    """Have a target's libFuzzer choose of a corpus the inputs that reach all that it reaches, few and short ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_to_the_end([str(program), "-merge=1", folder, str(corpus)])
+        return [path.read_bytes() for path in Path(folder).iterdir()]
 
 
 def write_seeds(name: str, folder: Path) -> Path:
-    """Write a target's seeds as files; returns the folder."""
+    """Write a target's seeds, and what was kept of earlier runs, as files; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(SEEDS[name]()):
-        (folder / f"seed-{number:02}").write_bytes(data)
+    for number, data in enumerate([*SEEDS[name](), *corpora.read(f"native-{name}")]):
+        (folder / f"seed-{number:04}").write_bytes(data)
     return folder
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import base64
+import hmac
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from annotation.ephemeral import parse_ephemeral
 from annotation.operations import AnnotationError, parse_operation
-from media.codecs import BY_CODEC, CodecError, vp8, vp9
+from media.codecs import BY_CODEC, CodecError, h264, h265, opus, vp8, vp9
 from media.feedback_group import FeedbackGroup
-from media.ids import Ssrc
 from media.rtp import dependency_descriptor
 from media.rtp.extensions import (
     AbsCaptureTime,
@@ -22,29 +21,40 @@ from media.rtp.extensions import (
     parse_playout_delay,
     parse_transport_wide,
 )
-from media.rtp.feedback import GenericNack, PictureLossIndication, ReceiverEstimate
 from media.rtp.packet import RtpError, RtpPacket
-from media.rtp.rtcp import ReceiverReport, SenderReport, build_compound, parse_compound
+from media.rtp.rtcp import parse_compound
 from media.rtp.rtcp_header import RtcpError
 from media.rtp.transport_wide import Arrivals
-from media.sdp import SdpError, parse, parse_fragment, remote_parameters
+from media.sdp import (
+    Fingerprint,
+    SdpError,
+    TransportParameters,
+    answer_publisher,
+    answer_viewer,
+    parse,
+    parse_fragment,
+    read_answer,
+    remote_parameters,
+)
+from media.sdp.parser import MAX_ATTRIBUTES, MAX_LINE, MAX_TEXT
 from media.sdp.simulcast import offered_encodings
 from media.transport.sctp_guard import is_sound, is_sound_open
-from media.transport.stun import Attribute, Message, MessageClass, StunError
+from media.transport.stun import Message, StunError
 from signalling.message_frame import MessageError
 from signalling.messages import Ephemeral, MarkRequest, parse_message
 from signalling.tokens import TokenError, verify
 
-VECTORS = Path(__file__).parent.parent / "media" / "sdp" / "vectors"
+from . import seeds
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A parser; `refusals` are what it may raise."""
+    """A parser; `refusals` are what it may raise. Inputs are `longest` bytes at most: more of them cost executions."""
 
     run: Callable[[bytes], object]
     refusals: tuple[type[Exception], ...]
     seeds: tuple[bytes, ...]
+    longest: int
 
     def __call__(self, data: bytes) -> None:
         """Feed it; what it refuses is fine."""
@@ -52,6 +62,19 @@ class Target:
             self.run(data)
         except self.refusals:
             pass
+
+
+def _stun(data: bytes) -> None:
+    message = Message.parse(data)
+    # what is asked of a message before it is known to be authentic
+    _ = message.username, message.unknown, message.error_code, message.mapped_address
+    message.authenticated("secret")
+    assert Message.parse(message.write()).attributes == message.attributes
+
+
+def _rtp(data: bytes) -> None:
+    packet = RtpPacket.parse(data)
+    assert RtpPacket.parse(bytes(packet)) == packet
 
 
 def _extensions(data: bytes) -> None:
@@ -93,6 +116,26 @@ def _codecs(data: bytes) -> None:
             continue
 
 
+def _frames(data: bytes) -> None:
+    """A codec, then payloads of a frame, each behind its length of a byte."""
+    codec, at = data[:1], 1
+    payloads = []
+    while at < len(data):
+        payloads.append(data[at + 1 : at + 1 + data[at]])
+        at += 1 + data[at]
+    match codec:
+        case b"\0":
+            h264.picture_size(h264.depacketise(payloads))
+        case b"\1":
+            h265.picture_size(h265.depacketise(payloads))
+        case b"\2":
+            vp8.picture_size(vp8.depacketise(payloads))
+        case b"\3":
+            vp9.picture_size(vp9.depacketise(payloads))
+        case _:
+            opus.duration(data[1:])
+
+
 def _rtcp(data: bytes) -> None:
     for packet in parse_compound(data):
         bytes(packet)
@@ -102,8 +145,37 @@ def _sdp(data: bytes) -> None:
     description = parse(data.decode("utf-8", "replace"))
     for section in description.media:
         offered_encodings(section)
+    text = str(description)
+    # what stood once for all sections or formats is written for each, and may be too much then
+    if _within_limits(text):
+        assert parse(text) == description
     remote_parameters(description)
-    str(description)
+
+
+def _within_limits(text: str) -> bool:
+    lines = text.split("\r\n")
+    return (
+        len(text.encode()) <= MAX_TEXT
+        and max(map(len, lines)) <= MAX_LINE
+        and all(section.count("\r\na=") <= MAX_ATTRIBUTES for section in text.split("\r\nm="))
+    )
+
+
+_LOCAL = TransportParameters("abcd1234", "a" * 32, (Fingerprint("sha-256", ":".join(["AB"] * 32)),))
+
+
+def _publisher(data: bytes) -> None:
+    answer, _ = answer_publisher(parse(data.decode("utf-8", "replace")), _LOCAL)
+    assert str(parse(str(answer))) == str(answer)
+
+
+def _viewer(data: bytes) -> None:
+    answer, _ = answer_viewer(parse(data.decode("utf-8", "replace")), _LOCAL, "stream")
+    parse(str(answer))
+
+
+def _subscriber(data: bytes) -> None:
+    read_answer(data.decode("utf-8", "replace"))
 
 
 def _signalling(data: bytes) -> None:
@@ -117,73 +189,53 @@ def _signalling(data: bytes) -> None:
         return
 
 
+_SECRET = b"k" * 32
+_HEAD = base64.urlsafe_b64encode(b'{"alg":"HS256"}').rstrip(b"=")
+
+
 def _token(data: bytes) -> None:
-    verify(b"k" * 32, data.decode("latin-1"), now=1.0)
+    verify(_SECRET, data.decode("latin-1"), now=1.0)
 
 
-_STUN = Message(
-    MessageClass.REQUEST,
-    bytes(range(12)),
-    ((Attribute.USERNAME, b"a:b"), (Attribute.PRIORITY, b"\0\0\0\1"), (Attribute.USE_CANDIDATE, b"")),
-).write("secret")
-_RTP = bytes(
-    RtpPacket(
-        payload_type=96,
-        sequence_number=1,
-        timestamp=2,
-        ssrc=3,
-        payload=b"\x10\0\0\0\x9d\x01\x2a",
-        marker=True,
-        extensions={1: b"0", 3: bytes(8), 9: b"\x80\0\1"},
-    )
-)
-_COMPOUND = build_compound(
-    [
-        SenderReport(1, 2, 3, 4, 5),
-        GenericNack(1, 2, (3, 4, 20)),
-        PictureLossIndication(1, Ssrc(2)),
-        ReceiverEstimate(1, 5_000_000, (Ssrc(2),)),
-    ]
-)
-_JSON = tuple(
-    json.dumps(message).encode()
-    for message in (
-        {"type": "hello", "id": 1, "version": 1, "token": "x"},
-        {
-            "type": "publish",
-            "id": 2,
-            "sdp": "v=0",
-            "sources": [{"mid": "0", "source": "field", "heights": [180]}],
-        },
-        {"type": "view", "id": 3, "producer": 7, "width": 1, "height": 1},
-        {"type": "mark", "id": 4, "operation": {"kind": "undo"}},
-        {"type": "pointer", "anchor": None, "point": None, "sent": 1.0, "n": 1},
-    )
-)
+def _claims(data: bytes) -> None:
+    """What somebody with the secret says: any claims, in a sound signature."""
+    signed = _HEAD + b"." + base64.urlsafe_b64encode(data).rstrip(b"=")
+    signature = base64.urlsafe_b64encode(hmac.digest(_SECRET, signed, "sha256")).rstrip(b"=")
+    verify(_SECRET, (signed + b"." + signature).decode(), now=1.0)
+
 
 TARGETS: dict[str, Target] = {
-    "stun": Target(Message.parse, (StunError,), (_STUN,)),
-    "rtp": Target(RtpPacket.parse, (RtpError,), (_RTP,)),
-    "rtcp": Target(_rtcp, (RtcpError,), (_COMPOUND, bytes(ReceiverReport(1)))),
+    "stun": Target(_stun, (StunError,), seeds.stun(), 160),
+    "rtp": Target(_rtp, (RtpError,), (seeds.RTP, seeds.RTP_LONG), 160),
+    "rtcp": Target(_rtcp, (RtcpError,), (seeds.COMPOUND, seeds.REPORTS, seeds.EMPTY_REPORT), 240),
     "transport_wide": Target(
         Arrivals.parse,
         (RtcpError, RtpError),
-        (struct.pack("!IIHHI", 1, 2, 0, 8, 1 << 8) + b"\x20\x08" + bytes(8),),
+        (struct.pack("!HHI", 0, 8, 1 << 8) + b"\x20\x08" + bytes(8), b"\0\1\0\x0e\0\0\1\0\xa5\5" + bytes(7)),
+        64,
     ),
-    "header_extensions": Target(_extensions, (), (bytes(8), b"\x80", b"0")),
-    "dependency_descriptor": Target(_descriptors, (), (b"\x08\x80\0\1\x80\0\0\0\0", b"\3\x80\0\2")),
-    "codecs": Target(_codecs, (), (b"\x10\0\0\0\x9d\x01\x2a", b"\x8c\x80\x01", b"\x65\x88", b"\x26\x01")),
-    "sdp": Target(_sdp, (SdpError,), tuple(p.read_bytes() for p in sorted(VECTORS.glob("*.sdp")))),
+    "header_extensions": Target(_extensions, (), (bytes(16), bytes(8), bytes(3), b"\x80\0", b"0"), 32),
+    "dependency_descriptor": Target(
+        _descriptors, (), (b"\x08\x80\0\1\x80\0\0\0\0", b"\3\x80\0\2", *seeds.STRUCTURES), 120
+    ),
+    "codecs": Target(_codecs, (), (b"\x10\0\0\0\x9d\x01\x2a", b"\x8c\x80\x01", b"\x65\x88", b"\x26\x01"), 64),
+    "frames": Target(_frames, (CodecError,), seeds.FRAMES, 200),
+    "sdp": Target(_sdp, (SdpError,), seeds.DESCRIPTIONS, 900),
+    "sdp_of_browsers": Target(_sdp, (SdpError,), seeds.BROWSERS, 8192),
+    "sdp_publisher": Target(_publisher, (SdpError,), seeds.BROWSERS + seeds.DESCRIPTIONS, 8192),
+    "sdp_viewer": Target(_viewer, (SdpError,), seeds.BROWSERS + seeds.DESCRIPTIONS, 8192),
+    "sdp_subscriber": Target(_subscriber, (SdpError,), seeds.BROWSERS + seeds.DESCRIPTIONS, 8192),
     "ice_fragment": Target(
-        lambda data: parse_fragment(data.decode("utf-8", "replace")),
-        (SdpError,),
-        (b"a=ice-ufrag:abcd\r\na=ice-pwd:aaaaaaaaaaaaaaaaaaaaaa\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n",),
+        lambda d: parse_fragment(d.decode("utf-8", "replace")), (SdpError,), (seeds.FRAGMENT,), 300
     ),
     "sctp": Target(
-        is_sound, (), (bytes(12) + b"\1\0\0\x14" + bytes(16), bytes(12) + b"\0\3\0\x11" + bytes(13))
+        is_sound, (), (bytes(12) + b"\1\0\0\x14" + bytes(16), bytes(12) + b"\0\3\0\x11" + bytes(13)), 120
     ),
-    "dcep": Target(is_sound_open, (), (b"\3\0\1\0\0\0\0\0\0\1\0\1xy", b"\3" + bytes(11))),
-    "signalling": Target(_signalling, (MessageError,), _JSON),
-    "token": Target(_token, (TokenError,), (b"eyJhbGciOiJIUzI1NiJ9.e30.AAAA", b"eyJhbGciOiJub25lIn0.e30.")),
-    "feedback_groups": Target(FeedbackGroup.read_all, (struct.error,), (bytes(36), bytes(72))),
+    "dcep": Target(is_sound_open, (), (b"\3\0\1\0\0\0\0\0\0\1\0\1xy", b"\3" + bytes(11)), 48),
+    "signalling": Target(_signalling, (MessageError,), seeds.MESSAGES, 400),
+    "token": Target(
+        _token, (TokenError,), (b"eyJhbGciOiJIUzI1NiJ9.e30.AAAA", b"eyJhbGciOiJub25lIn0.e30."), 120
+    ),
+    "claims": Target(_claims, (TokenError,), (seeds.CLAIMS, b"{}"), 200),
+    "feedback_groups": Target(FeedbackGroup.read_all, (struct.error,), (bytes(36), bytes(72)), 80),
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from . import native_targets
+from . import corpora, native_targets
 from .changes import changed
 from .targets import TARGETS
 
@@ -18,9 +18,10 @@ NATIVE = {"codecs": 100_000, "rtp": 100_000, "dependency": 20_000, "whole_plane"
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_parser_refuses_or_takes_whatever_comes(name: str) -> None:
     target = TARGETS[name]
-    # texts of 10,000 characters take their time
-    count = PYTHON // 10 if name == "sdp" else PYTHON
-    for data in changed(target.seeds, count, seed=1):
+    seeds = target.seeds + corpora.read(f"python-{name}")
+    # whole descriptions take their time
+    count = PYTHON // 20 if target.longest > 1000 else PYTHON
+    for data in changed(seeds, count, seed=1, longest=target.longest):
         target(data)
 
 
@@ -34,6 +35,15 @@ def test_the_plane_survives_whatever_comes(name: str, built: dict[str, Path], tm
     corpus = native_targets.write_seeds(name, tmp_path / name)
     said = native_targets.run(built[name], NATIVE[name], corpus, guided=False)
     assert f"{NATIVE[name]} executions" in said
+
+
+def test_what_was_kept_is_of_a_target_and_short() -> None:
+    names = {f"python-{name}" for name in TARGETS} | {f"native-{name}" for name in native_targets.TARGETS}
+    for path in corpora.FOLDER.iterdir():
+        kept = corpora.read(path.stem)
+        assert path.stem in names
+        assert 0 < sum(map(len, kept)) <= corpora.MOST
+        assert len(set(kept)) == len(kept)
 
 
 def test_a_target_can_find_something() -> None:

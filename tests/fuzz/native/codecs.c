@@ -1,6 +1,5 @@
 /* What the plane peeks at in payloads: the beginning of a key frame, layers and names of a picture. */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "plane.h"
@@ -11,10 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1 || size > 1 + MAX_DATAGRAM)
         return 0;
     enum codec codec = (enum codec)(data[0] % CODECS);
-    /* a copy of exactly this size, so that a byte too far is noticed */
     size_t length = size - 1;
-    uint8_t *payload = malloc(length > 0 ? length : 1);
-    memcpy(payload, data + 1, length);
+    uint8_t *payload = exactly(data + 1, length);
     starts_key_frame(codec, payload, length);
 
     static struct producer producer;
@@ -28,6 +25,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct naming naming = {0};
     memcpy(&naming, data, size < sizeof naming ? size : sizeof naming);
     place_rename(&place, &naming, payload);
-    free(payload);
     return 0;
 }

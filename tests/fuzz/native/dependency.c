@@ -15,10 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t length = data[0];
         data++, size--;
         length = length < size ? length : size;
-        uint8_t *copy = malloc(length > 0 ? length : 1);
-        memcpy(copy, data, length);
         struct dependency dependency;
-        if (dependency_parse(copy, length, &newest, &before, &brought, &dependency)) {
+        if (dependency_parse(exactly(data, length), length, &newest, &before, &brought, &dependency)) {
             if (dependency.brings) {
                 if (brought.targets == 0 || brought.targets > MAX_DECODE_TARGETS || brought.templates > MAX_TEMPLATES)
                     abort();
@@ -28,7 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (dependency.known && (dependency.frame.spatial > 3 || dependency.frame.temporal > 7))
                 abort();
         }
-        free(copy);
         data += length;
         size -= length;
     }

@@ -7,7 +7,7 @@
 
 #include "target.h"
 
-#define MOST_SEEDS 256
+#define MOST_SEEDS 4096
 #define MOST_BYTES 8192
 
 static uint64_t state;

@@ -9,6 +9,9 @@
 #include "plane.h"
 #include "target.h"
 
+/* The least that a producer may have (media.checks), so that it goes round soon. */
+#define HISTORY_BYTES (1 << 16)
+
 static struct plane *plane;
 static int64_t started;
 
@@ -90,7 +93,7 @@ static struct producer *make_producer(struct transport *transport, enum codec co
         encoding->rtx_ssrc = 2000 + (uint32_t)i;
         encoding->offset_known = true;
         encoding->active = ALL_TARGETS;
-        if (!history_make(&encoding->history, 1 << 16, SECOND))
+        if (!history_make(&encoding->history, HISTORY_BYTES, SECOND))
             abort();
     }
     add_producer(plane, producer);
@@ -220,8 +223,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t length = read_16(data + 1) % (MAX_DATAGRAM + 8);
         data += 3, size -= 3;
         length = length < size ? length : size;
-        _Alignas(8) uint8_t *copy = malloc(length + SRTP_ROOM);
-        memcpy(copy, data, length);
+        uint8_t *copy = exactly(data, length);
         if (kind == 5) {
             plane->now += length >= 2 ? read_16(data) * 20000LL : MILLISECOND;
             timers();
@@ -230,7 +232,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         } else {
             say(kind == 7 ? 0 : kind, copy, length, kind == 3 || kind == 4 ? &there : &here, producer);
         }
-        free(copy);
         data += length;
         size -= length;
     }
