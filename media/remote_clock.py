@@ -32,6 +32,8 @@ class RemoteClock:
         self._round_trips: deque[int] = deque(maxlen=ROUND_TRIPS)
         self._offset: int | None = None
         self._last = 0
+        #: by how much the sender's clock was set forward since the first sample, ns
+        self.stepped = 0
 
     @property
     def offset(self) -> int | None:
@@ -67,6 +69,7 @@ class RemoteClock:
 
     def step(self, forward: int) -> None:
         """Note that the sender's clock was set forward (or, negative, back) by so much."""
+        self.stepped += forward
         self._differences = deque((d - forward for d in self._differences), maxlen=SAMPLES)
         if self._offset is not None:
             self._offset -= forward

@@ -46,13 +46,14 @@ MAX_REFERENCE_TIMES = 4
 class SenderReportReceived:
     """A publisher told its time: for the clock notice, and for the recording.
 
-    `ntp_time` is the publisher's, 64 bits; `time` the same instant by our clock and `arrival`, both Unix ns. The RTP
-    timestamp is canonical: the same for all encodings.
+    `ntp_time` is the publisher's, 64 bits. `steady` is the same as if its clock had never been corrected, `time` the same
+    by our clock; both and `arrival` are Unix ns. The RTP timestamp is canonical: the same for all encodings.
     """
 
     producer: ProducerId
     ntp_time: int
     rtp_timestamp: int
+    steady: int
     time: int
     arrival: int
 
@@ -97,8 +98,11 @@ class Reporting:
             if offset is not None:  # else its timestamps say nothing to anybody yet
                 canonical = (report.rtp_timestamp + offset) & 0xFFFFFFFF
                 producer.instant = SenderInstant(report.ntp_time, canonical, translated, now)
+                steady = unix_from_ntp(report.ntp_time) - self.clocks[transport].stepped
                 known = [
-                    SenderReportReceived(producer.producer, report.ntp_time, canonical, translated, time)
+                    SenderReportReceived(
+                        producer.producer, report.ntp_time, canonical, steady, translated, time
+                    )
                 ]
             others = abs(moved) > RETELL
             self._tell(transport, now, None if others else producer)

@@ -10,6 +10,7 @@ from pathlib import Path
 from media.ids import ProducerId
 from media.reporting import SenderReportReceived
 from media.router import Router
+from media.rtp.ntp import ntp_from_unix
 from recorder.journal import JournalHeader
 from recorder.recording import KeyFrameWanted, RecordedProducer, Recording, TapWanted
 from recorder.writer import DiskWriter
@@ -71,10 +72,9 @@ class RoomRecorder:
         self._recording.receive_gap(0, packets, now)
 
     def receive_sender_report(self, report: SenderReportReceived, now: float) -> None:
-        """Keep a publisher's time."""
-        self._recording.receive_sender_report(
-            report.producer, report.ntp_time, report.rtp_timestamp, report.arrival, now
-        )
+        """Keep a publisher's time, as a clock tells it that nobody corrects: sound and picture lie on it together."""
+        ntp = ntp_from_unix(report.steady)
+        self._recording.receive_sender_report(report.producer, ntp, report.rtp_timestamp, report.arrival, now)
 
     def receive_key_frame(self, producer: ProducerId, now: float) -> None:
         """Note that a key frame began."""

@@ -50,6 +50,8 @@ def test_a_correction_of_the_publishers_clock_changes_nothing_that_was_translate
         clock.step(step)
         clock.add(remote, SECOND + 25 * MS)
         assert clock.translate(remote) == before
+        # what a recording lays sound and picture by
+        assert clock.stepped == step
         # the other stream of the publisher tells the same: it is not taken out twice
         assert not clock.explains(remote, SECOND + 25 * MS, step)
 
