@@ -46,8 +46,8 @@ MAX_REFERENCE_TIMES = 4
 class SenderReportReceived:
     """A publisher told its time: for the clock notice, and for the recording.
 
-    `ntp_time` is the publisher's, 64 bits. `steady` is the same as if its clock had never been corrected, `time` the same
-    by our clock; both and `arrival` are Unix ns. The RTP timestamp is canonical: the same for all encodings.
+    `ntp_time` is the publisher's, 64 bits; `steady` the same had its clock never been corrected, `time` the same by our
+    clock, both in Unix ns, as `arrival` is. The RTP timestamp is canonical: the same for all encodings.
     """
 
     producer: ProducerId
