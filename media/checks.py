@@ -18,8 +18,12 @@ MAX_PROBE = 1000
 
 def check_producer(spec: ProducerSpec) -> None:
     """Refuse a producer that cannot be received."""
-    _check_payload_types(spec.payload_type, spec.rtx_payload_type)
+    _check_payload_types(spec.payload_type, spec.rtx_payload_type, spec.red_payload_type)
     _check_extensions(spec.extensions)
+    if spec.red_payload_type and (
+        spec.codec is not Codec.OPUS or spec.red_payload_type in (spec.payload_type, spec.rtx_payload_type)
+    ):
+        raise ValueError("Redundancy (RFC 2198) is for sound, under a payload type of its own.")
     if spec.producer <= 0 or spec.transport < 0:
         raise ValueError("A producer has a positive identifier, and a transport or 0.")
     if spec.clock_rate <= 0:
@@ -71,6 +75,9 @@ def check_consumer(spec: ConsumerSpec) -> None:
     if not 0 <= minimum <= maximum <= 40_950 or minimum % 10 or maximum % 10:
         raise ValueError("A playout delay is 0 to 40,950 ms in steps of 10, the minimum first.")
     _check_protection(spec)
+    _check_payload_types(spec.red_payload_type)
+    if spec.red_payload_type and spec.red_payload_type in (spec.payload_type, spec.rtx_payload_type):
+        raise ValueError("Redundancy (RFC 2198) has a payload type of its own.")
     if not spec.rtx_ssrc and any(spec.extensions[extension] for extension in _CHANGING):
         raise ValueError(
             "Without RTX a repeat must be bit-identical: no abs-send-time, no transport-wide number."

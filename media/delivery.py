@@ -92,10 +92,10 @@ class Delivery:
             return []
         if self._sending_since is None:
             self._sending_since = now
-        basis = [_basis(slot, offered[slot.producer]) for slot in slots]
+        offers = [_receivable(slot, offered[slot.producer]) for slot in slots]
+        basis = [_basis(slot, found) for slot, found in zip(slots, offers, strict=True)]
         if self._is_settled(basis, now):
             return []
-        offers = [offered[slot.producer] for slot in slots]
         demands = [
             demand(producers[s.producer], o, 0 if s.hidden else s.height, s.layer if not s.paused else None)
             for s, o in zip(slots, offers, strict=True)
@@ -279,6 +279,11 @@ class Delivery:
 def _basis(slot: Slot, found: Qualities) -> tuple[object, ...]:
     """What a decision on a slot stands on."""
     return slot.consumer, found, slot.height, slot.hidden, slot.layer, slot.sending, slot.paused
+
+
+def _receivable(slot: Slot, found: Qualities) -> Qualities:
+    """Choose what a receiver of sound takes: with redundancy, or without."""
+    return found if slot.red_payload_type or found.alone is None else found.alone
 
 
 def _lacking(slot: Slot, producer: Producer, found: Qualities) -> bool:

@@ -81,7 +81,7 @@ class Drop(IntEnum):
     NO_KEYS = 5  # SRTP before DTLS has finished
     AUTHENTICATION = 6  # the SRTP tag is wrong
     REPLAYED = 7  # SRTP saw this index before, or it is older than the window
-    MALFORMED = 8  # RTP or RTCP whose lengths lie
+    MALFORMED = 8  # RTP, RTCP or redundant sound (RFC 2198) whose lengths lie
     UNKNOWN_SSRC = 9  # no producer has this SSRC
     DUPLICATE = 10  # this sequence number is in the history already
     TOO_OLD = 11  # behind the history
@@ -159,6 +159,7 @@ class ProducerSpec:
     Each encoding has a history: of what arrived in the last `history_ms`, the newest `history_bytes` at most
     (64 KiB to 256 MiB, each packet counts about 100 bytes more) can be repeated. Memory is used as the rate needs it.
     `nack`: the sender answers generic NACKs (RFC 4585).
+    With `red_payload_type` sound may come with redundancy too (RFC 2198), in blocks of `payload_type` alone.
     """
 
     producer: ProducerId
@@ -172,6 +173,7 @@ class ProducerSpec:
     history_ms: int = 2000
     history_bytes: int = 8 << 20
     extensions: ExtensionIds = NO_EXTENSIONS
+    red_payload_type: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,8 @@ class ConsumerSpec:
     (`rtx_ssrc` 0) a repeated packet is bit-identical to the first, since AES-GCM must never see one nonce with two
     contents: then `extensions` must not name ABS_SEND_TIME or TRANSPORT_WIDE (ValueError).
     `playout_delay` is (min, max) in ms, steps of 10, 0-40,950.
+    What comes with redundancy (RFC 2198) is passed on so where `red_payload_type` is not 0, its blocks then of
+    `payload_type`; else its newest block is, as if it had come alone. Repeats in the RTX stream are of that, too.
     With `fec_ssrc` its packets can be protected (`Plane.set_fec`) by FlexFEC, as draft-ietf-payload-flexible-fec-
     scheme-03 has it and browsers read it.
     An SSRC (RTX too) names one consumer for the life of a transport, also after the consumer is removed: its
@@ -210,6 +214,7 @@ class ConsumerSpec:
     playout_delay: tuple[int, int] = (0, 0)
     fec_payload_type: int = 0
     fec_ssrc: Ssrc = Ssrc(0)
+    red_payload_type: int = 0
 
 
 #: Transit histogram: bucket i counts durations in [10 µs * 10**(i/20), 10 µs * 10**((i+1)/20)), i < 100:
@@ -226,7 +231,8 @@ class EncodingStatistics:
     """What came in of one encoding. `highest` is the 64-bit sequence number; `lost` counts numbers never received so
     far; `jitter` is RFC 3550's, in timestamp units.
 
-    RTP timestamps are raw, before the offset. `layer_bytes` counts 16 layers, at 4 * spatial + temporal.
+    RTP timestamps are raw, before the offset. `layer_bytes` counts 16 layers, at 4 * spatial + temporal; what sound
+    has of redundancy (RFC 2198) stands in the second place.
     `recent_timestamps` are those of the newest frames, the newest first. `capture` is what abs-capture-time said
     last: RTP timestamp and 64-bit NTP time; (0, 0) nothing.
     """
@@ -410,7 +416,7 @@ class Plane(Protocol):
         """
 
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
-        """Copy every packet of the producer to the tap, or stop.
+        """Copy every packet of the producer to the tap, or stop; of redundant sound (RFC 2198) the newest block alone.
 
         Of several encodings it is the best that flows, with canonical timestamps and numbers of its own that do not
         run backwards at a switch; it switches at key frames. A picture that was copied already, in another encoding, is

@@ -15,6 +15,7 @@ FULL_FPS = 30.0
 #: An encoding that was never seen to flow is taken to need so many bits a second for a square of its height: 20 Mbit/s
 #: for 2160 lines, 2.2 for 720.
 UNSEEN = 4.3
+UNSEEN_SOUND = 64_000
 #: Seconds that a publisher has to wake an encoding.
 WAKING = 3.0
 #: A rate that differs by no more than this share is taken for the same: it was measured.
@@ -23,10 +24,14 @@ ALIKE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Qualities:
-    """What can be sent of a producer: the key of an offer is its place, and that of its layer."""
+    """What can be sent of a producer: the key of an offer is its place, and that of its layer.
+
+    `alone`: what is sent to who takes sound without the redundancy (RFC 2198) with which it comes.
+    """
 
     layers: tuple[Layer, ...]
     offers: tuple[Offer, ...]
+    alone: Qualities | None = None
 
 
 def qualities(producer: Producer, now: float, before: Qualities | None = None) -> Qualities:
@@ -39,7 +44,10 @@ def qualities(producer: Producer, now: float, before: Qualities | None = None) -
         and all(_alike(offer, old) for (_, offer), old in zip(found, before.offers, strict=True))
     ):
         return before
-    return Qualities(layers, tuple(offer for _, offer in found))
+    alone = None
+    if not producer.video and layers:
+        alone = Qualities(layers, (Offer(0, producer.rates.rate(Layer(0, 0, 0)) or UNSEEN_SOUND),))
+    return Qualities(layers, tuple(offer for _, offer in found), alone)
 
 
 def _alike(offer: Offer, before: Offer) -> bool:
@@ -51,6 +59,10 @@ def _list(producer: Producer, now: float) -> list[tuple[Layer, Offer]]:
     found: list[tuple[Layer, Offer]] = []
     for i in range(len(producer.encodings)):
         if not producer.can_be_sent(i):
+            continue
+        if not producer.video:
+            # what it has of redundancy is counted as a layer above it
+            found.append((Layer(i), Offer(0, producer.rates.rate(Layer(i)) or UNSEEN_SOUND)))
             continue
         if i > 0 and not producer.rates.flows(i, now) and not _may_come(producer, i, now):
             continue

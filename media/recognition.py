@@ -43,7 +43,10 @@ def _encodings(packet: RtpPacket, producer: Producer) -> list[Recognised]:
     """The encodings of a producer that a packet may be of: one, where it is its producer's at all."""
     track = producer.track
     rtx = bool(track.rtx_payload_type) and packet.payload_type == track.rtx_payload_type
-    if not rtx and packet.payload_type != track.payload_type:
+    if not rtx and packet.payload_type not in {
+        track.payload_type,
+        track.red_payload_type or track.payload_type,
+    }:
         return []
     rid = _text(packet, producer, Extension.REPAIRED_RID if rtx else Extension.RID)
     found = []

@@ -26,9 +26,9 @@ from .rtp.rtcp_header import RtcpError
 from .sdp.answer import OfferedTrack
 from .subscriber import Slot, Subscriber
 
-#: Bytes kept for repetition, an encoding: two seconds of 4K at 60 Mbit/s, and of the loudest Opus.
+#: Bytes kept for repetition, an encoding: two seconds of 4K at 60 Mbit/s, and of the loudest Opus, sent twice.
 VIDEO_HISTORY = 16 << 20
-AUDIO_HISTORY = 1 << 18
+AUDIO_HISTORY = 1 << 19
 
 #: An encoding that nobody has wanted for so long, seconds, may rest: not at each short look at another size.
 REST_AFTER = 3.0
@@ -99,6 +99,7 @@ class Router:
                 nack=producer.video,
                 history_bytes=VIDEO_HISTORY if producer.video else AUDIO_HISTORY,
                 extensions=track.extensions,
+                red_payload_type=track.red_payload_type,
             )
         )
         self.producers[producer.producer] = producer
@@ -194,6 +195,7 @@ class Router:
             playout_delay=slot.playout_delay,
             fec_payload_type=slot.fec_payload_type,
             fec_ssrc=slot.fec_ssrc if slot.fec_payload_type else Ssrc(0),
+            red_payload_type=slot.red_payload_type,
         )
 
     def stop(self, consumers: Sequence[ConsumerId]) -> None:

@@ -42,6 +42,9 @@ class Slot:
     protectable: float = 0.0
     fec_payload_type: int = 0
     protection: float = 0.0
+    #: whether the sound comes with redundancy (RFC 2198), and the payload type under which it is taken so; 0: it is not
+    redundant: bool = False
+    red_payload_type: int = 0
     layer: Layer = field(default_factory=Layer)
     sending: int = -1
     hidden: bool = False
@@ -66,7 +69,12 @@ class Slot:
         return Ssrc(FEC_SSRC_BASE + self.consumer if self.protectable else 0)
 
     def accept(
-        self, payload_type: int, rtx_payload_type: int, extensions: ExtensionIds, fec_payload_type: int = 0
+        self,
+        payload_type: int,
+        rtx_payload_type: int,
+        extensions: ExtensionIds,
+        fec_payload_type: int = 0,
+        red_payload_type: int = 0,
     ) -> None:
         """Take over what the receiver agreed to.
 
@@ -74,6 +82,7 @@ class Slot:
         """
         self.payload_type, self.rtx_payload_type = payload_type, rtx_payload_type
         self.fec_payload_type = fec_payload_type if self.protectable else 0
+        self.red_payload_type = red_payload_type if self.redundant else 0
         ids = list(extensions)
         if not rtx_payload_type:
             ids[Extension.ABS_SEND_TIME] = ids[Extension.TRANSPORT_WIDE] = 0
@@ -106,7 +115,8 @@ class Subscriber:
         slot.codec, slot.clock_rate, slot.fmtp = codec, clock_rate, fmtp
         slot.started, slot.loss = False, 0.0
         slot.protectable = slot.protection = 0.0
-        slot.fec_payload_type = 0
+        slot.fec_payload_type = slot.red_payload_type = 0
+        slot.redundant = False
         slot.layer, slot.sending = Layer(), -1
         slot.hidden, slot.height, slot.paused = False, None, False
         slot.reported = (0, 0.0)

@@ -72,6 +72,11 @@ class MediaConfig:
         0,
         0.5,
     )
+    redundancy: bool = _key(
+        True,
+        "Whether browsers send each packet of sound once more with the next (RED, RFC 2198), so that a lost one is not "
+        "heard: sound takes up to twice its rate, for those who receive it so as well.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

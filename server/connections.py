@@ -61,11 +61,13 @@ class Publication:
         failed: Callable[[], None],
         heard: Callable[[], None] = lambda: None,
         *,
+        redundancy: bool = True,
         shard: int = 0,
     ) -> None:
         """`failed` is called when the transport ends without our wish: whatever was published is gone.
 
-        `heard` is called when `silent` has changed. `shard` is the room's.
+        `heard` is called when `silent` has changed. `redundancy`: sound is taken with redundancy (RED) where it is
+        offered so. `shard` is the room's.
         """
         self._heard = heard
         self._shard = shard
@@ -73,6 +75,7 @@ class Publication:
         self._router = router
         self._on_rtcp = on_rtcp
         self._on_event = on_event
+        self._redundancy = redundancy
         self._bitrates = bitrates
         self._failed = failed
         self._transport: Transport | None = None
@@ -102,6 +105,7 @@ class Publication:
                 offer,
                 transport.parameters,
                 bitrates={section.mid: self._bitrates for section in offer.media},
+                redundancy=self._redundancy,
             )
         except ValueError:
             if transport is not self._transport:
@@ -251,6 +255,7 @@ class Watching:
                     slot.playout_delay, slot.protectable = FIELD_PLAYOUT, self._protection
                 else:
                     slot.playout_delay = (0, 0)
+                slot.redundant = bool(track.red_payload_type)
         self._offer_changes()
 
     def _offer_changes(self) -> None:
@@ -296,6 +301,7 @@ class Watching:
             label=f"{source}-{slot.producer}",
             active=bool(slot.producer),
             fec_ssrc=slot.fec_ssrc if slot.video else Ssrc(0),
+            redundant=slot.redundant,
         )
 
     def answer(self, revision: int, sdp: str) -> list[ProducerId]:
@@ -321,6 +327,7 @@ class Watching:
                 accepted.rtx_payload_type,
                 accepted.extensions,
                 accepted.fec_payload_type,
+                accepted.red_payload_type,
             )
             taken.append(slot)
         self._router.start(

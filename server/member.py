@@ -59,6 +59,7 @@ class Member:
             conductor.receive_plane_event,
             lambda: conductor.publication_failed(self),
             self.heard,
+            redundancy=media.redundancy,
             shard=conductor.shard,
         )
         self.watching: Watching | Wall | None = None

@@ -78,6 +78,7 @@ class Plane:
         history_ms: int,
         history_bytes: int,
         extensions: _Ids,
+        red_payload_type: int,
         /,
     ) -> _Producer: ...
     def remove_producer(self, producer: _Producer, /) -> None: ...
@@ -100,6 +101,7 @@ class Plane:
         max_delay: int,
         fec_payload_type: int,
         fec_ssrc: int,
+        red_payload_type: int,
         /,
     ) -> _Consumer: ...
     def set_layer(self, consumer: _Consumer, encoding: int, spatial: int, temporal: int, /) -> None: ...

@@ -14,6 +14,12 @@ bool sendable(struct plane *plane, const struct transport *transport, int packet
     return false;
 }
 
+/* Whether the consumer is sent the newest block alone of sound that came with redundancy: RTX is of that, too. */
+static bool without_redundancy(const struct consumer *consumer, const struct packet *packet, bool rtx)
+{
+    return packet->layout.newest != 0 && (rtx || consumer->red_payload_type == 0);
+}
+
 /* Write the packet as the consumer gets it, as RTX (RFC 4588) when `rtx`; return its size. */
 static int rewrite(struct plane *plane, struct consumer *consumer, const struct packet *packet, const struct run *run,
                    uint64_t number, bool rtx, uint8_t *out)
@@ -28,7 +34,10 @@ static int rewrite(struct plane *plane, struct consumer *consumer, const struct 
     out[0] = (uint8_t)((packet->data[0] & 0xef) | (size > header ? 0x10 : 0));
     /* the last packet of the highest layer that is sent ends the picture */
     bool ends = packet->place.layered && packet->place.ends && packet->place.spatial == run->spatial;
-    out[1] = (uint8_t)((packet->data[1] & 0x80) | (ends ? 0x80 : 0) | (rtx ? consumer->rtx_payload_type : consumer->payload_type));
+    bool alone = without_redundancy(consumer, packet, rtx);
+    bool redundant = packet->layout.newest != 0 && !alone;
+    uint8_t payload_type = redundant ? consumer->red_payload_type : consumer->payload_type;
+    out[1] = (uint8_t)((packet->data[1] & 0x80) | (ends ? 0x80 : 0) | (rtx ? consumer->rtx_payload_type : payload_type));
     write_16(out + 2, rtx ? consumer->rtx_sequence : sequence);
     write_32(out + 4, packet->timestamp + run->naming.timestamp);
     write_32(out + 8, rtx ? consumer->rtx_ssrc : consumer->ssrc);
@@ -36,10 +45,13 @@ static int rewrite(struct plane *plane, struct consumer *consumer, const struct 
         write_16(out + size, sequence);
         size += 2;
     }
-    size_t rest = (size_t)(packet->layout.size - packet->layout.payload);
+    size_t start = alone ? packet->layout.newest : packet->layout.payload;
+    size_t rest = packet->layout.size - start;
     if ((size_t)size + rest > MAX_DATAGRAM)
         return 0;
-    memcpy(out + size, packet->data + packet->layout.payload, rest);
+    memcpy(out + size, packet->data + start, rest);
+    if (redundant)
+        red_rename(out + size, consumer->payload_type);
     if (packet->place.picture_bits != 0 || packet->place.tl0_at != 0)
         place_rename(&packet->place, &run->naming, out + size);
     return size + (int)rest;
@@ -101,12 +113,13 @@ void forward(struct plane *plane, struct consumer *consumer, struct packet *pack
         drop(plane, DROP_TOO_LARGE);
         return;
     }
+    int start = without_redundancy(consumer, packet, rtx) ? packet->layout.newest : packet->layout.payload;
     queue(plane, (struct outgoing){
                      .consumer = consumer,
                      .packet = packet,
                      .timestamp = packet->timestamp + run->naming.timestamp,
                      .size = (uint16_t)size,
-                     .octets = (uint16_t)(packet->layout.size - packet->layout.payload - packet->layout.padding),
+                     .octets = (uint16_t)(packet->layout.size - start - packet->layout.padding),
                      .kind = kind});
     if (!again && out > consumer->highest_sent)
         consumer->highest_sent = out;

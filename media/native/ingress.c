@@ -179,7 +179,10 @@ static struct packet *hold(struct plane *plane, struct encoding *encoding, const
 static void note_layer(struct encoding *encoding, const struct packet *packet)
 {
     int layer = 4 * packet->place.spatial + packet->place.temporal;
-    count_up(&encoding->layer_bytes[layer], packet->layout.size);
+    int redundancy = packet->layout.newest != 0 ? packet->layout.newest - packet->layout.payload : 0;
+    count_up(&encoding->layer_bytes[layer], (uint64_t)(packet->layout.size - redundancy));
+    if (redundancy > 0)
+        count_up(&encoding->layer_bytes[1], (uint64_t)redundancy);
     bool turn = packet->arrival - encoding->layers_since >= SECOND;
     if (!turn && encoding->layers_seen >> layer & 1)
         return;
@@ -210,6 +213,20 @@ static void note_frame(struct encoding *encoding, const struct packet *packet)
     note(&encoding->frames, frames + 1);
 }
 
+/* Find the newest block of redundant sound. False when the packet is of no use. */
+static bool open_redundancy(struct plane *plane, const struct producer *producer, const uint8_t *data,
+                            struct layout *layout)
+{
+    int newest = red_newest(data + layout->payload, (size_t)(layout->size - layout->payload - layout->padding),
+                            producer->payload_type);
+    if (newest < 0) {
+        drop(plane, newest == RED_FOREIGN ? DROP_UNKNOWN_PAYLOAD_TYPE : DROP_MALFORMED);
+        return false;
+    }
+    layout->newest = (uint16_t)(layout->payload + newest);
+    return true;
+}
+
 void ingress(struct plane *plane, struct encoding *encoding, uint8_t *data, size_t size, int64_t arrival, bool rtx)
 {
     struct layout layout;
@@ -221,10 +238,15 @@ void ingress(struct plane *plane, struct encoding *encoding, uint8_t *data, size
     struct transport *transport = encoding->producer->transport;
     if (layout.wide != 0 && transport != NULL)
         wide_arrived(plane, transport, read_16(data + layout.wide), arrival, read_32(data + 8));
-    if ((data[1] & 127) != (rtx ? encoding->producer->rtx_payload_type : encoding->producer->payload_type)) {
+    const struct producer *producer = encoding->producer;
+    uint8_t payload_type = data[1] & 127;
+    bool redundant = !rtx && producer->red_payload_type != 0 && payload_type == producer->red_payload_type;
+    if (!redundant && payload_type != (rtx ? producer->rtx_payload_type : producer->payload_type)) {
         drop(plane, DROP_UNKNOWN_PAYLOAD_TYPE);
         return;
     }
+    if (redundant && !open_redundancy(plane, producer, data, &layout))
+        return;
     if (rtx && (data = decapsulate(plane, encoding, data, &layout)) == NULL)
         return;
 

@@ -55,11 +55,11 @@ PyObject *add_producer_method(PyObject *object, PyObject *arguments)
     unsigned long long id;
     PyObject *transport, *encodings, *ids;
     unsigned codec, clock_rate, history_ms, history_bytes;
-    unsigned char payload_type, rtx_payload_type;
+    unsigned char payload_type, rtx_payload_type, red_payload_type;
     int nack;
-    if (!running(self) || !PyArg_ParseTuple(arguments, "KOIIBO!BpIIO!", &id, &transport, &codec, &clock_rate,
+    if (!running(self) || !PyArg_ParseTuple(arguments, "KOIIBO!BpIIO!B", &id, &transport, &codec, &clock_rate,
                                             &payload_type, &PyTuple_Type, &encodings, &rtx_payload_type, &nack,
-                                            &history_ms, &history_bytes, &PyTuple_Type, &ids))
+                                            &history_ms, &history_bytes, &PyTuple_Type, &ids, &red_payload_type))
         return NULL;
     if (codec >= CODECS || clock_rate == 0)
         return PyErr_Format(PyExc_ValueError, "a producer of these numbers cannot be");
@@ -72,6 +72,7 @@ PyObject *add_producer_method(PyObject *object, PyObject *arguments)
     producer->clock_rate = clock_rate;
     producer->payload_type = payload_type;
     producer->rtx_payload_type = rtx_payload_type;
+    producer->red_payload_type = red_payload_type;
     producer->nack = nack != 0;
     note(&producer->audio_level, 127);
     producer->level_now = producer->level_before = 127;
@@ -146,15 +147,15 @@ PyObject *add_consumer_method(PyObject *object, PyObject *arguments)
     struct plane_object *self = (struct plane_object *)object;
     unsigned long long id;
     PyObject *producer, *transport, *ids;
-    unsigned char payload_type, rtx_payload_type, fec_payload_type;
+    unsigned char payload_type, rtx_payload_type, fec_payload_type, red_payload_type;
     unsigned ssrc, rtx_ssrc, fec_ssrc;
     const char *mid;
     Py_ssize_t mid_size;
     int min_delay, max_delay;
-    if (!running(self) || !PyArg_ParseTuple(arguments, "KOOBIBIs#O!iiBI", &id, &producer, &transport,
+    if (!running(self) || !PyArg_ParseTuple(arguments, "KOOBIBIs#O!iiBIB", &id, &producer, &transport,
                                             &payload_type, &ssrc, &rtx_payload_type, &rtx_ssrc, &mid, &mid_size,
                                             &PyTuple_Type, &ids, &min_delay, &max_delay, &fec_payload_type,
-                                            &fec_ssrc))
+                                            &fec_ssrc, &red_payload_type))
         return NULL;
     struct consumer *consumer = object_make(self->plane, OBJECT_CONSUMER, sizeof *consumer);
     if (consumer == NULL)
@@ -167,6 +168,7 @@ PyObject *add_consumer_method(PyObject *object, PyObject *arguments)
     consumer->rtx_payload_type = rtx_payload_type;
     consumer->rtx_ssrc = rtx_ssrc;
     consumer->fec_payload_type = fec_payload_type;
+    consumer->red_payload_type = red_payload_type;
     consumer->fec_ssrc = fec_ssrc;
     PyObject *capsule = NULL;
     if (mid_size > 16) {

@@ -65,6 +65,7 @@ struct layout {
     uint16_t size, payload, padding;    /* `padding` bytes at the end are none of the payload */
     uint16_t capture_time, audio_level, wide; /* values of header extensions, 0: not there */
     uint8_t capture_time_size, descriptor_size;
+    uint16_t newest; /* where the newest block of redundant sound begins, 0: it is none */
 };
 
 #define ALL_TARGETS UINT32_MAX
@@ -173,7 +174,7 @@ struct producer {
     struct consumer *consumers;
     enum codec codec;
     uint32_t clock_rate;
-    uint8_t payload_type, rtx_payload_type;
+    uint8_t payload_type, rtx_payload_type, red_payload_type;
     bool nack, tapped;
     uint8_t extension_ids[EXTENSIONS];
     bool capture_offset_set;
@@ -237,7 +238,7 @@ struct consumer {
     struct transport *transport;
     struct consumer *next_of_producer, *next_of_transport;
     uint32_t ssrc, rtx_ssrc;
-    uint8_t payload_type, rtx_payload_type;
+    uint8_t payload_type, rtx_payload_type, red_payload_type; /* the last 0: it is sent newest blocks alone */
     uint8_t extension_ids[EXTENSIONS];
     uint8_t fixed_extensions[MAX_FIXED_EXTENSIONS]; /* MID and playout delay, ready to send */
     int fixed_size;

@@ -275,6 +275,11 @@ int write_own_extensions(struct consumer *consumer, int64_t now, uint8_t *out); 
 int write_fixed_extensions(const uint8_t *ids, const char *mid, size_t mid_size, int min_delay, int max_delay,
                            uint8_t *out);
 
+/* red.c: where the newest block begins, whose payload type all must have; or why nobody is sent it */
+enum { RED_MALFORMED = -1, RED_FOREIGN = -2 };
+int red_newest(const uint8_t *payload, size_t size, uint8_t payload_type);
+void red_rename(uint8_t *payload, uint8_t payload_type); /* of what was looked at before */
+
 /* key_frame.c */
 bool starts_key_frame(enum codec codec, const uint8_t *payload, size_t size);
 

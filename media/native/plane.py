@@ -209,6 +209,7 @@ class NativePlane:
             spec.history_ms,
             spec.history_bytes,
             spec.extensions,
+            spec.red_payload_type,
         )
         self._producers[spec.producer] = _Producer(handle, spec, list(spec.encodings))
         if peer is not None:
@@ -277,6 +278,7 @@ class NativePlane:
             *spec.playout_delay,
             spec.fec_payload_type,
             spec.fec_ssrc,
+            spec.red_payload_type,
         )
         self._consumers[spec.consumer] = _Consumer(handle, spec)
         peer.consumers.add(spec.consumer)

@@ -59,18 +59,25 @@ static void begin(struct producer *producer, const struct packet *packet)
 static void put(struct plane *plane, const struct packet *packet, uint64_t sequence, uint32_t timestamp)
 {
     uint8_t header[24 + 8];
-    write_32(header, (uint32_t)(24 - 4 + packet->layout.size));
+    const struct layout *layout = &packet->layout;
+    /* of redundant sound the newest block, as if it had come alone */
+    unsigned newest = layout->newest != 0 ? layout->newest : layout->payload;
+    unsigned size = layout->size - (newest - layout->payload);
+    write_32(header, 24 - 4 + size);
     write_32(header + 4, (uint32_t)packet->encoding->producer->id);
     write_64(header + 8, (uint64_t)packet->arrival);
     write_64(header + 16, sequence);
     write_32(header + 24, read_32(packet->data));
+    if (layout->newest != 0)
+        header[25] = (uint8_t)((packet->data[1] & 0x80) | packet->encoding->producer->payload_type);
     write_32(header + 28, timestamp);
-    if (!byte_ring_reserve(&plane->tap, 24u + packet->layout.size)) {
+    if (!byte_ring_reserve(&plane->tap, 24u + size)) {
         drop(plane, DROP_TAP_FULL);
         return;
     }
     byte_ring_put(&plane->tap, header, sizeof header);
-    byte_ring_put(&plane->tap, packet->data + 8, packet->layout.size - 8u);
+    byte_ring_put(&plane->tap, packet->data + 8, layout->payload - 8u);
+    byte_ring_put(&plane->tap, packet->data + newest, layout->size - newest);
     byte_ring_publish(&plane->tap);
 }
 

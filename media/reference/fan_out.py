@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from ..codecs import red
 from ..plane import ConsumerSpec, ConsumerStatistics, Extension, ExtensionIds
 from ..rtp.extensions import (
     build_abs_send_time,
@@ -83,28 +84,36 @@ class Consumer:
         self._repeated_at[out] = now
         return True
 
-    def rewrite(self, held: HeldPacket, out: int, ids: ExtensionIds, now: int, wide: int) -> RtpPacket:
-        """Make this consumer's packet. `ids` are the producer's, `wide` the transport's next number."""
+    def rewrite(
+        self, held: HeldPacket, out: int, ids: ExtensionIds, now: int, wide: int, *, alone: bool = False
+    ) -> RtpPacket:
+        """Make this consumer's packet. `ids` are the producer's, `wide` the transport's next number.
+
+        `alone`: of redundant sound the newest block, also where the consumer takes all.
+        """
         original, place = held.packet, held.place
         source = self.selection.numbering.source_of(out)
         assert source is not None, "its number was given"
         run = source[0]
         ends = place.layered and place.ends and place.spatial == run.spatial
+        payload_type, payload = self.spec.payload_type, original.payload[held.newest :]
+        if held.newest and self.spec.red_payload_type and not alone:
+            payload_type, payload = self.spec.red_payload_type, red.rename(original.payload, payload_type)
         return RtpPacket(
-            payload_type=self.spec.payload_type,
+            payload_type=payload_type,
             sequence_number=out & 0xFFFF,
             timestamp=original.timestamp + run.naming.timestamp & 0xFFFFFFFF,
             ssrc=self.spec.ssrc,
             marker=original.marker or ends,
             csrc=original.csrc,
             extensions=self._extensions(held, out, run.naming, ids, now, wide),
-            payload=rename(original.payload, place, run.naming),
+            payload=rename(payload, place, run.naming),
             padding=original.padding,
         )
 
     def rewrite_again(self, held: HeldPacket, out: int, ids: ExtensionIds, now: int, wide: int) -> RtpPacket:
         """Make the repeat of a packet: in the RTX stream (RFC 4588), or the very same packet again."""
-        packet = self.rewrite(held, out, ids, now, wide)
+        packet = self.rewrite(held, out, ids, now, wide, alone=bool(self.spec.rtx_ssrc))
         if not self.spec.rtx_ssrc:
             return packet
         return RtpPacket(

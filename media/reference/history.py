@@ -19,7 +19,7 @@ MAX_NUMBERS = 16_384
 @dataclass(frozen=True, slots=True)
 class HeldPacket:
     """Keep one packet of an encoding: `sequence` is extended to 64 bits, `arrival` ns, `data` decrypted,
-    `capture_time` as it is passed on."""
+    `capture_time` as it is passed on, `newest` where redundant sound's newest block begins in the payload."""
 
     encoding: int
     sequence: int
@@ -29,6 +29,7 @@ class HeldPacket:
     starts_key_frame: bool
     place: Place
     capture_time: bytes = b""
+    newest: int = 0
 
 
 class History:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
-from ..codecs import BY_CODEC
+from ..codecs import BY_CODEC, CodecError, red
 from ..plane import (
     RECENT_FRAMES,
     TRANSIT_BUCKETS,
@@ -188,8 +188,9 @@ class Encoding:
         self, packet: RtpPacket, data: bytes, arrival: int, now: int, *, repeat: bool
     ) -> HeldPacket | Drop:
         """Take a packet in: it goes into the history, or is dropped. `data` are its bytes."""
-        if packet.payload_type != self.spec.payload_type:
-            return Drop.UNKNOWN_PAYLOAD_TYPE
+        newest = self._find_newest(packet)
+        if isinstance(newest, Drop):
+            return newest
         begins = self._extender.highest is None
         highest = self.highest
         sequence = self._extender.extend(packet.sequence_number)
@@ -213,6 +214,7 @@ class Encoding:
             and BY_CODEC[self.spec.codec].starts_key_frame(packet.payload),
             place=self.places.find(packet),
             capture_time=self._note_capture_time(packet),
+            newest=newest,
         )
         self._note_layer(held)
         self.producer.note_audio_level(packet, arrival)
@@ -230,6 +232,20 @@ class Encoding:
         if not repeat:
             self._measure_jitter(packet.timestamp, arrival)
         return held
+
+    def _find_newest(self, packet: RtpPacket) -> int | Drop:
+        """Find where the newest block of redundant sound begins in the payload; 0 where there is but one."""
+        if packet.payload_type == self.spec.payload_type:
+            return 0
+        if packet.payload_type != self.spec.red_payload_type or not self.spec.red_payload_type:
+            return Drop.UNKNOWN_PAYLOAD_TYPE
+        try:
+            blocks = red.parse(packet.payload)
+        except CodecError:
+            return Drop.MALFORMED
+        if any(block.payload_type != self.spec.payload_type for block in blocks):
+            return Drop.UNKNOWN_PAYLOAD_TYPE
+        return blocks[-1].start
 
     def notice_key_frame(self, held: HeldPacket) -> bool:
         """Tell whether this packet begins a key frame newer than the last one."""
@@ -285,7 +301,8 @@ class Encoding:
             began, seen, before = held.arrival, set(), seen
         layer = (held.place.spatial, held.place.temporal)
         self._layers_seen = (began, seen | {layer}, before)
-        self._layer_bytes[4 * layer[0] + layer[1]] += len(held.data)
+        self._layer_bytes[4 * layer[0] + layer[1]] += len(held.data) - held.newest
+        self._layer_bytes[1] += held.newest
 
     def _measure_jitter(self, timestamp: int, arrival: int) -> None:
         """Follow RFC 3550, appendix A.8, in its integer form."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..rtp.packet import measure_header
 from .history import HeldPacket
 from .ingress import Encoding, Producer
 
@@ -49,7 +50,7 @@ class Tapping:
         """Give a packet as it is copied, with its number and timestamp; None where it is not."""
         timestamp = encoding.canonical(held)
         if len(producer.encodings) == 1:
-            return _renamed(held, held.sequence, timestamp)
+            return _renamed(_alone(encoding, held), held.sequence, timestamp)
         if self._encoding != encoding.index and self._may_begin(producer, encoding, held):
             self._begin(encoding, held)
         tapped = self._tapped.get(encoding.index)
@@ -91,6 +92,16 @@ class Tapping:
         timestamp = encoding.canonical(held)
         self._doubled = timestamp if self._encoding is not None and timestamp == self._newest else None
         self._encoding = encoding.index
+
+
+def _alone(encoding: Encoding, held: HeldPacket) -> HeldPacket:
+    """Of redundant sound make the newest block, as if it had come alone."""
+    if not held.newest:
+        return held
+    _, start = measure_header(held.data)
+    second = held.data[1] & 0x80 | encoding.spec.payload_type
+    data = held.data[:1] + bytes([second]) + held.data[2:start] + held.data[start + held.newest :]
+    return replace(held, data=data)
 
 
 def _renamed(held: HeldPacket, sequence: int, timestamp: int) -> HeldPacket:

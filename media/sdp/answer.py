@@ -33,7 +33,7 @@ class OfferedTrack:
     """A track that the publisher will send. `ssrc` and `rtx_ssrc` are 0 where the offer does not tell them.
 
     `simulcast` are its encodings, the lowest first; empty: one, under `ssrc`. An extension that the offer lacks has
-    id 0.
+    id 0, and so has `red_payload_type` where sound comes without redundancy (RFC 2198).
     """
 
     mid: Mid
@@ -50,6 +50,7 @@ class OfferedTrack:
     cname: str = ""
     msid: str = ""
     simulcast: tuple[OfferedEncoding, ...] = ()
+    red_payload_type: int = 0
 
     @property
     def encodings(self) -> tuple[OfferedEncoding, ...]:
@@ -68,11 +69,13 @@ def answer_publisher(
     *,
     bitrates: Mapping[str, Bitrates] | None = None,
     prefer: Sequence[Codec] = (),
+    redundancy: bool = True,
 ) -> tuple[SessionDescription, list[OfferedTrack]]:
     """Answer a publisher's offer and name the tracks that it will send.
 
     `bitrates` is by mid (default Bitrates()). `prefer` names codecs that are taken first if offered, else the
-    offer's own order counts. A section that we cannot use is rejected; SdpError if the transport is unusable
+    offer's own order counts. With `redundancy` sound is preferred in the form that repeats the packet before (RED,
+    RFC 2198), where that is offered. A section that we cannot use is rejected; SdpError if the transport is unusable
     (see also `remote_parameters`, which the caller needs anyway).
     """
     used = usable_sections(offer)
@@ -93,7 +96,7 @@ def answer_publisher(
         elif section in used and section.kind in {"audio", "video"}:
             chosen = _choose(section, prefer)
             if chosen is not None:
-                track = _track(section, *chosen)
+                track = _track(section, *chosen, redundancy=redundancy)
                 answered = _accept(section, track, (bitrates or {}).get(section.mid, Bitrates()))
                 if section.direction.sends:
                     tracks.append(track)
@@ -142,7 +145,8 @@ def _unsaid(section: MediaSection) -> tuple[Codec, Format] | None:
     return None
 
 
-def _track(section: MediaSection, codec: Codec, format_: Format) -> OfferedTrack:
+def _track(section: MediaSection, codec: Codec, format_: Format, *, redundancy: bool) -> OfferedTrack:
+    red = section.red_of(format_.payload_type) if redundancy and section.kind == "audio" else None
     rtx = section.rtx_of(format_.payload_type)
     pair = next(
         (group.ssrcs for group in section.groups if group.semantics == "FID" and len(group.ssrcs) == 2), None
@@ -167,6 +171,7 @@ def _track(section: MediaSection, codec: Codec, format_: Format) -> OfferedTrack
         cname=source.cname if source is not None else "",
         msid=section.msid or (source.msid if source is not None else ""),
         simulcast=offered_encodings(section) if section.kind == "video" else (),
+        red_payload_type=red.payload_type if red is not None else 0,
     )
 
 
@@ -181,6 +186,10 @@ def _accept(section: MediaSection, track: OfferedTrack, bitrates: Bitrates) -> M
         )
         fmtp = f"{fmtp};{seeds}" if fmtp else seeds
     codecs = [replace(format_, fmtp=fmtp, feedback=track.feedback)]
+    red = section.codec(track.red_payload_type) if track.red_payload_type else None
+    if red is not None:
+        # what stands first is what is sent
+        codecs.insert(0, replace(red, feedback=()))
     rids = [encoding.rid for encoding in track.simulcast if encoding.rid]
     rtx = section.rtx_of(track.payload_type)
     if rtx is not None:

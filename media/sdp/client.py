@@ -93,7 +93,7 @@ def offer_publisher(
 def answer_subscriber(
     offer: SessionDescription, local: TransportParameters
 ) -> tuple[SessionDescription, list[ReceivedTrack]]:
-    """Accept everything that a server offers, with every extension, as the DTLS client."""
+    """Accept everything that a server offers but redundant sound, with every extension, as the DTLS client."""
     used = usable_sections(offer)
     tracks: list[ReceivedTrack] = []
     media: list[MediaSection] = []
@@ -115,12 +115,14 @@ def answer_subscriber(
             )
         else:
             active = section.direction.sends
+            codecs = tuple(codec for codec in section.codecs if codec.name.lower() != "red")
             media.append(
                 replace(
                     bare,
                     port=9,
+                    formats=tuple(str(codec.payload_type) for codec in codecs),
                     direction=Direction.RECVONLY if active else Direction.INACTIVE,
-                    codecs=section.codecs,
+                    codecs=codecs,
                     extensions=section.extensions,
                     rtcp_mux=True,
                     rtcp_rsize=True,

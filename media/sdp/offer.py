@@ -44,10 +44,12 @@ PREFERRED: dict[Codec, tuple[int, int]] = {
 }
 #: Payload type of FlexFEC's protection packets, whatever they protect.
 FLEXFEC = 119
+#: Payload type of sound with redundancy (RED), the first one; the number that browsers use themselves.
+RED = 63
 #: How long a receiver keeps packets to make lost ones from, in µs.
 FLEXFEC_WINDOW = 10_000_000
 # RFC 5761, section 4, leaves 64-95 to RTCP; 35-63 are free where 96-127 do not suffice (RFC 8852)
-_DYNAMIC = (*range(106, 111), *range(112, 119), *range(120, 128), 100, 101, *range(47, 64), *range(35, 45))
+_DYNAMIC = (*range(106, 111), *range(112, 119), *range(120, 128), 100, 101, *range(47, 63), *range(35, 45))
 
 
 class PayloadTypes:
@@ -55,6 +57,7 @@ class PayloadTypes:
 
     def __init__(self) -> None:
         self._given: dict[tuple[Codec, str], tuple[int, int]] = {}
+        self._redundant: dict[int, int] = {}
 
     def of(self, codec: Codec, fmtp: str) -> tuple[int, int]:
         """Give (payload type, that of its RTX or 0); SdpError when none is left."""
@@ -63,8 +66,20 @@ class PayloadTypes:
             self._given[key] = self._choose(codec)
         return self._given[key]
 
+    def redundant(self, payload_type: int) -> int:
+        """Give the payload type under which sound of another comes with redundancy; SdpError when none is left."""
+        if payload_type not in self._redundant:
+            free = [number for number in (RED, *_DYNAMIC) if number not in self._taken()]
+            if not free:
+                raise SdpError("No payload type is left for sound with redundancy.")
+            self._redundant[payload_type] = free[0]
+        return self._redundant[payload_type]
+
+    def _taken(self) -> set[int]:
+        return {number for pair in self._given.values() for number in pair} | set(self._redundant.values())
+
     def _choose(self, codec: Codec) -> tuple[int, int]:
-        taken = {number for pair in self._given.values() for number in pair}
+        taken = self._taken()
         if PREFERRED[codec][0] not in taken:
             return PREFERRED[codec]
         free = [number for number in _DYNAMIC if number not in taken]
@@ -78,7 +93,8 @@ class PayloadTypes:
 class SubscribedTrack:
     """One slot of a subscriber. `stream` groups what belongs to one participant, `label` is the track's.
 
-    `fec_ssrc` 0: no protection by FlexFEC is offered.
+    `fec_ssrc` 0: no protection by FlexFEC is offered. `redundant`: sound comes with redundancy (RED, RFC 2198), and
+    whoever takes it is sent it so.
     """
 
     kind: str
@@ -91,6 +107,7 @@ class SubscribedTrack:
     label: str
     active: bool = True
     fec_ssrc: Ssrc = Ssrc(0)
+    redundant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +121,7 @@ class AcceptedTrack:
     rtx_payload_type: int = 0
     extensions: ExtensionIds = NO_EXTENSIONS
     fec_payload_type: int = 0
+    red_payload_type: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +197,11 @@ def _media_section(
     formats: tuple[Format, ...] = ()
     for fmtp in _receivable_as(track):
         formats += media_formats(track.codec, fmtp, payload_types.of(track.codec, fmtp), feedback)
+    if track.redundant:
+        plain = formats[0]
+        red = payload_types.redundant(plain.payload_type)
+        blocks = f"{plain.payload_type}/{plain.payload_type}"
+        formats += (Format(red, "red", plain.clock_rate, plain.channels, blocks),)
     if track.fec_ssrc:
         window = f"repair-window={FLEXFEC_WINDOW}"
         formats += (Format(FLEXFEC, "flexfec-03", 90_000, 1, window),)
@@ -243,6 +266,7 @@ def read_answer(text: str) -> SubscriberAnswer:
             codec = codec_of(format_)
             if codec is not None:
                 rtx = section.rtx_of(format_.payload_type)
+                red = section.red_of(format_.payload_type) if section.kind == "audio" else None
                 tracks[section.mid] = AcceptedTrack(
                     section.mid,
                     accepted=True,
@@ -251,6 +275,7 @@ def read_answer(text: str) -> SubscriberAnswer:
                     rtx_payload_type=rtx.payload_type if rtx is not None else 0,
                     extensions=extension_ids(section.extensions, section.kind),
                     fec_payload_type=section.flexfec.payload_type if section.flexfec is not None else 0,
+                    red_payload_type=red.payload_type if red is not None else 0,
                 )
                 break
     return SubscriberAnswer(remote, tracks)

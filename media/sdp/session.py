@@ -132,6 +132,17 @@ class MediaSection:
                 return codec
         return None
 
+    def red_of(self, payload_type: int) -> Format | None:
+        """Find the format in which a payload type comes with redundancy (RFC 2198) of its own kind."""
+        plain = self.codec(payload_type)
+        for codec in self.codecs:
+            if codec.name.lower() != "red" or plain is None or codec.payload_type == payload_type:
+                continue
+            same = (codec.clock_rate, codec.channels) == (plain.clock_rate, plain.channels)
+            if same and set(codec.fmtp.replace(" ", "").split("/")) == {str(payload_type)}:
+                return codec
+        return None
+
     @property
     def flexfec(self) -> Format | None:
         """The format of protection packets (draft-ietf-payload-flexible-fec-scheme-03)."""

@@ -23,12 +23,14 @@ SCREENSHOTS = Path("build/screenshots")
 
 
 async def person(
-    running: Browser, link: str, size: tuple[int, int] = DESKTOP, language: str = "en-GB"
+    running: Browser, link: str, size: tuple[int, int] = DESKTOP, language: str = "en-GB", before: str = ""
 ) -> Page:
-    """Open a link as one person: a context of its own, errors kept in `page.errors`."""
+    """Open a link as one person: a context of its own; `before` is a script that runs before the page's own."""
     context: BrowserContext = await running.new_context(
         viewport={"width": size[0], "height": size[1]}, locale=language, permissions=["camera", "microphone"]
     )
+    if before:
+        await context.add_init_script(before)
     page = await context.new_page()
     page.set_default_timeout(PATIENCE)
     await page.goto(link)

@@ -1,15 +1,77 @@
-"""Two people in Chromium: one shows its camera, the other sees it move, draws, and both see the mark on one frame."""
+"""People in Chromium: one shows its camera, another sees it move and draws on it; who is heard, and in which form."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.async_api import Page
 
 from tests.browser.chromium import browser, join, person, picture, probe, until
 from tests.helpers.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+#: Keeps the page's connections where a test finds them.
+_CONNECTIONS = """
+    window.connections = [];
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(...given) { super(...given); window.connections.push(this); }
+    };
+"""
+#: A browser that knows no redundant sound: of what it is offered it understands the rest.
+_PLAIN = r"""
+    const takes = RTCPeerConnection.prototype.setRemoteDescription;
+    RTCPeerConnection.prototype.setRemoteDescription = function ({type, sdp}) {
+        const known = sdp.split("\r\n").filter(line => !/^a=(rtpmap|fmtp|rtcp-fb):63 /.test(line));
+        sdp = known.map(line => line.startsWith("m=audio") ? line.replace(/ 63\b/, "") : line).join("\r\n");
+        return takes.call(this, {type, sdp});
+    };
+"""
+_SOUND = """async kind => {
+    for (const connection of window.connections)
+        for (const one of (await connection.getStats()).values())
+            if (one.type === kind && one.kind === "audio" && (one.packetsReceived ?? one.packetsSent) > 0) return one;
+    return null;
+}"""
+
+
+async def _sound(page: Page, kind: str, packets: int) -> dict[str, Any]:
+    """Read a page's statistics of its sound, once it has so many packets."""
+    async with asyncio.timeout(30):
+        while True:
+            found: dict[str, Any] | None = await page.evaluate(_SOUND, kind)
+            if found is not None and found.get("packetsReceived", found.get("packetsSent", 0)) >= packets:
+                return found
+            await asyncio.sleep(0.1)
+
+
+async def test_sound_comes_with_redundancy_and_plain_for_who_does_not_take_it(tmp_path: Path) -> None:
+    async with served(tmp_path) as server, browser() as chromium:
+        speaker = await person(chromium, server.link("surgeon", "Dr. Zhang Wei"), before=_CONNECTIONS)
+        full = await person(chromium, server.link("trainee", "Full"), before=_CONNECTIONS)
+        plain = await person(chromium, server.link("trainee", "Plain"), before=_CONNECTIONS + _PLAIN)
+        await join(speaker, media=True)
+        await join(full, media=True)
+        await join(plain, media=True)
+        takes, alone = await asyncio.gather(
+            *(_sound(page, "inbound-rtp", packets=150) for page in (full, plain))
+        )
+        for heard in (takes, alone):
+            assert heard["totalAudioEnergy"] > 0
+            assert heard["concealedSamples"] < 0.3 * heard["totalSamplesReceived"]
+        # getStats names Opus whatever it comes in: the sizes tell, and what the server was told
+        size = [heard["bytesReceived"] / heard["packetsReceived"] for heard in (takes, alone)]
+        assert size[0] == pytest.approx(2 * size[1], rel=0.15)
+        sent = await _sound(speaker, "outbound-rtp", packets=150)
+        assert sent["bytesSent"] / sent["packetsSent"] == pytest.approx(size[0], rel=0.1)
+        (conductor,) = server.service.rooms.values()
+        slots = [
+            s for subscriber in conductor.router.subscribers.values() for s in subscriber.slots if not s.video
+        ]
+        assert {slot.red_payload_type for slot in slots if slot.started} == {63, 0}
 
 
 async def test_a_mark_stands_on_the_same_frame_for_both(tmp_path: Path) -> None:

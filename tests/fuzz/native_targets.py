@@ -122,7 +122,13 @@ _KEY_FRAMES = (
 
 def _codecs() -> list[bytes]:
     payloads = [*_KEY_FRAMES, b"\x7c\x85", b"\x90\xe0\x80\1\2\x20", b"\x8f\x90\x81\x03", b"\x98\1\x0a\x0b"]
-    return [bytes([codec]) + payload + bytes(20) for codec in range(6) for payload in payloads]
+    seeds = [bytes([codec]) + payload + bytes(20) for codec in range(6) for payload in payloads]
+    return [*seeds, b"\x6c" + _redundant(0x6C, 7), b"\x6c" + _redundant(0x6C, 0)]
+
+
+def _redundant(payload_type: int, before: int) -> bytes:
+    """Sound with a block of so many bytes that was sent before (RFC 2198)."""
+    return bytes([0x80 | payload_type, 0x0F, 0, before, payload_type]) + bytes(before + 9)
 
 
 def _packet(number: int, payload: bytes) -> bytes:
@@ -172,6 +178,13 @@ def _whole_plane() -> list[bytes]:
                 step(5, b"\1\0"),
             ]
             seeds.append(b"".join(steps))
+    for parts in (0x00, 0xA0, 0xF1):
+        steps = [bytes([0, parts])]
+        for number in range(10):
+            red = bytearray(_packet(number, _redundant(96, 10 * number)))
+            red[1] += 2 * (number % 4 > 0)
+            steps.append(step(0, bytes(red)))
+        seeds.append(b"".join([*steps, step(3, nack), step(5, b"\1\0")]))
     return seeds
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from annotation.ephemeral import parse_ephemeral
 from annotation.operations import AnnotationError, parse_operation
-from media.codecs import BY_CODEC, CodecError, h264, h265, opus, vp8, vp9
+from media.codecs import BY_CODEC, CodecError, h264, h265, opus, red, vp8, vp9
 from media.feedback_group import FeedbackGroup
 from media.rtp import dependency_descriptor
 from media.rtp.extensions import (
@@ -136,6 +136,12 @@ def _frames(data: bytes) -> None:
             opus.duration(data[1:])
 
 
+def _redundant_sound(data: bytes) -> None:
+    newest = red.parse(data)[-1]
+    assert 0 < newest.start < newest.end == len(data)
+    assert red.parse(red.rename(data, 100))[-1].start == newest.start
+
+
 def _rtcp(data: bytes) -> None:
     for packet in parse_compound(data):
         bytes(packet)
@@ -219,6 +225,12 @@ TARGETS: dict[str, Target] = {
         _descriptors, (), (b"\x08\x80\0\1\x80\0\0\0\0", b"\3\x80\0\2", *seeds.STRUCTURES), 120
     ),
     "codecs": Target(_codecs, (), (b"\x10\0\0\0\x9d\x01\x2a", b"\x8c\x80\x01", b"\x65\x88", b"\x26\x01"), 64),
+    "redundant_sound": Target(
+        _redundant_sound,
+        (CodecError,),
+        (b"\xef\x0f\0\2\x6fabcdef", b"\x6fabc", b"\xef\x0f\0\0" * 3 + b"\x6fa"),
+        64,
+    ),
     "frames": Target(_frames, (CodecError,), seeds.FRAMES, 200),
     "sdp": Target(_sdp, (SdpError,), seeds.DESCRIPTIONS, 900),
     "sdp_of_browsers": Target(_sdp, (SdpError,), seeds.BROWSERS, 8192),

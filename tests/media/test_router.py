@@ -10,6 +10,7 @@ import pytest
 
 from media.ids import Mid, ProducerId, Ssrc
 from media.plane import NO_EXTENSIONS, Codec, EventKind, PlaneEvent
+from media.qualities import qualities
 from media.reporting import SenderReportReceived
 from media.router import Router
 from media.rtp.feedback import PictureLossIndication
@@ -18,6 +19,7 @@ from media.rtp.packet import RtpPacket
 from media.rtp.rtcp import ReceiverReport, ReportBlock, SenderReport, parse_compound
 from media.sdp.answer import OfferedTrack
 from media.subscriber import Slot
+from tests.helpers.red import redundant
 from tests.helpers.rtp_harness import MemoryHarness
 from tests.helpers.rtp_peer import Peer
 from tests.helpers.rtp_stream import VP8_DELTA, VP8_KEY
@@ -109,6 +111,34 @@ def test_what_is_published_reaches_who_watches_from_a_key_frame_on(world: World)
     world.send(VP8_KEY)
     world.send(VP8_DELTA)
     assert [packet.ssrc for packet in peer.rtp] == [slot.ssrc] * 2
+
+
+def test_sound_with_redundancy_is_recognised_counted_and_sent_to_each_as_it_takes_it(world: World) -> None:
+    (sound,) = world.router.publish(
+        world.sender.transport, [replace(AUDIO, ssrc=Ssrc(0), red_payload_type=63)]
+    )
+    plain, _ = world.watch(sound)
+    full = world.harness.peer()
+    slot = world.router.watch(full.transport).assign(sound, Codec.OPUS, 48_000, "")
+    slot.redundant = True
+    slot.accept(111, 0, NO_EXTENSIONS, red_payload_type=63)
+    world.router.start(full.transport, [slot])
+
+    payload = redundant(111, [(960, bytes(80))], b"new")
+    for number in range(101):
+        world.send(payload, ssrc=2222, payload_type=63, timestamp=960 * number)
+        world.now += 0.02
+    # the first one showed whose it is
+    assert {(p.payload_type, p.payload) for p in full.rtp} == {(63, payload + b"x" * 20)}
+    assert {(p.payload_type, p.payload) for p in plain.rtp} == {(111, b"new" + b"x" * 20)}
+    assert len(full.rtp) == len(plain.rtp) == 100
+
+    producer = world.router.producers[sound]
+    found = qualities(producer, world.now)
+    assert found.alone is not None
+    (whole,), (alone,) = ([offer.rate for offer in q.offers] for q in (found, found.alone))
+    assert whole == pytest.approx(50 * 8 * (12 + len(payload) + 20), rel=0.05)
+    assert alone == pytest.approx(50 * 8 * (12 + 3 + 20), rel=0.05)
 
 
 def test_one_request_for_a_key_frame_serves_all_who_come_within_a_second(world: World) -> None:

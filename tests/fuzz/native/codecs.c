@@ -1,4 +1,4 @@
-/* What the plane peeks at in payloads: the beginning of a key frame, layers and names of a picture. */
+/* What the plane peeks at in payloads: the beginning of a key frame, layers and names of a picture, redundant sound. */
 
 #include <string.h>
 
@@ -13,6 +13,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t length = size - 1;
     uint8_t *payload = exactly(data + 1, length);
     starts_key_frame(codec, payload, length);
+    if (codec == CODEC_OPUS) {
+        int newest = red_newest(payload, length, data[0] & 127);
+        if (newest > 0) {
+            red_rename(payload, 100);
+            if ((size_t)newest >= length || red_newest(payload, length, 100) != newest)
+                abort();
+        }
+    }
 
     static struct producer producer;
     memset(&producer, 0, sizeof producer);

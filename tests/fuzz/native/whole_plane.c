@@ -81,6 +81,7 @@ static struct producer *make_producer(struct transport *transport, enum codec co
     producer->clock_rate = 90000;
     producer->payload_type = 96;
     producer->rtx_payload_type = 97;
+    producer->red_payload_type = codec == CODEC_OPUS ? 98 : 0;
     producer->nack = producer->tapped = true;
     producer->encoding_count = encodings;
     for (int i = 0; i < EXTENSIONS; i++)
@@ -100,7 +101,7 @@ static struct producer *make_producer(struct transport *transport, enum codec co
     return producer;
 }
 
-static struct consumer *make_consumer(struct producer *producer, struct transport *transport)
+static struct consumer *make_consumer(struct producer *producer, struct transport *transport, bool redundant)
 {
     struct consumer *consumer = object_make(plane, OBJECT_CONSUMER, sizeof *consumer);
     consumer->id = 1;
@@ -109,6 +110,7 @@ static struct consumer *make_consumer(struct producer *producer, struct transpor
     consumer->payload_type = 102;
     consumer->rtx_payload_type = 103;
     consumer->fec_payload_type = 104;
+    consumer->red_payload_type = redundant ? 105 : 0;
     consumer->ssrc = 3000;
     consumer->rtx_ssrc = 3001;
     consumer->fec_ssrc = 3002;
@@ -189,7 +191,8 @@ static void say(int kind, uint8_t *data, size_t size, const struct address *from
             size = size / 4 * 4;
         } else {
             bool rtx = kind == 1 && (data[1] & 1);
-            data[1] = (uint8_t)((data[1] & 0x80) | (rtx ? 97 : 96));
+            uint8_t plain = producer->red_payload_type != 0 && (data[1] & 2) ? producer->red_payload_type : 96;
+            data[1] = (uint8_t)((data[1] & 0x80) | (rtx ? 97 : plain));
             write_32(data + 8, (rtx ? 2000u : 1000u) + data[11] % (unsigned)producer->encoding_count);
         }
     }
@@ -216,7 +219,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[1] & 0x40)
         attach_part(subscriber, PART_PACER, sizeof(struct pacer));
     struct producer *producer = make_producer(publisher, (enum codec)(data[0] % CODECS), 1 + data[1] % 3);
-    struct consumer *consumer = make_consumer(producer, subscriber);
+    struct consumer *consumer = make_consumer(producer, subscriber, data[1] & 0x80);
     data += 2, size -= 2;
     while (size >= 3) {
         int kind = data[0] % 8;

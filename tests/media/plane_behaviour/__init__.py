@@ -29,6 +29,7 @@ from .observing import Observing
 from .pacing import Pacing
 from .probing import Probing
 from .protection import Protection
+from .redundancy import Redundancy
 from .repeats import Repeats
 from .round_trips import RoundTrips
 from .simulcast import SimulcastSwitches
@@ -47,6 +48,7 @@ class PlaneBehaviour(
     Layers,
     Losses,
     Observing,
+    Redundancy,
     Repeats,
     SimulcastSwitches,
     Starting,

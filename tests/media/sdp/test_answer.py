@@ -37,7 +37,7 @@ def test_each_section_is_answered_with_one_codec(chromium_offer: str, local: Tra
     assert audio.ssrc == offer.media[0].sources[0].ssrc
     assert audio.cname == video.cname == offer.media[0].sources[0].cname
     assert video.feedback == ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
-    assert [section.formats for section in answer.media[:2]] == [("111",), ("96", "97")]
+    assert [section.formats for section in answer.media[:2]] == [("63", "111"), ("96", "97")]
     assert [section.direction for section in answer.media[:2]] == [Direction.RECVONLY] * 2
     assert all(section.setup is Setup.PASSIVE and section.port == 9 for section in answer.media)
     assert all(section.ufrag == local.ufrag and section.candidates for section in answer.media)
@@ -77,9 +77,43 @@ def test_the_encoder_is_seeded(chromium_offer: str, local: TransportParameters) 
     fmtp = answer.media[1].codecs[0].fmtp
     assert fmtp.startswith("level-asymmetry-allowed=1;")
     assert fmtp.endswith("x-google-start-bitrate=20000;x-google-min-bitrate=4000;x-google-max-bitrate=60000")
-    assert "x-google" not in answer.media[0].codecs[0].fmtp
+    assert not any("x-google" in codec.fmtp for codec in answer.media[0].codecs)
     default, _ = answer_publisher(parse(chromium_offer), local)
     assert default.media[1].codecs[0].parameters["x-google-start-bitrate"] == "6000"
+
+
+def test_sound_with_redundancy_is_preferred(chromium_offer: str, local: TransportParameters) -> None:
+    answer, (audio, _) = answer_publisher(parse(chromium_offer), local)
+    assert (audio.payload_type, audio.red_payload_type) == (111, 63)
+    red, opus = answer.media[0].codecs
+    # what stands first is what a browser sends
+    assert (red.payload_type, red.name, red.fmtp) == (63, "red", "111/111")
+    assert (opus.payload_type, opus.fmtp) == (111, "minptime=10;useinbandfec=1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a=rtpmap:63 red/48000/2", "a=rtpmap:63 red/8000"),  # of another clock
+        ("a=fmtp:63 111/111", "a=fmtp:63 111/0"),  # not all of one kind
+        ("a=fmtp:63 111/111\r\n", ""),  # nobody knows of what
+        ("a=fmtp:63 111/111", "a=fmtp:63 0/0"),  # of something that is not taken
+        ("a=rtpmap:63 red/48000/2\r\n", ""),
+    ],
+)
+def test_redundancy_of_something_else_is_not_taken(
+    chromium_offer: str, local: TransportParameters, old: str, new: str
+) -> None:
+    assert old in chromium_offer
+    answer, (audio, _) = answer_publisher(parse(chromium_offer.replace(old, new)), local)
+    assert audio.red_payload_type == 0
+    assert answer.media[0].formats == ("111",)
+
+
+def test_redundancy_can_be_switched_off(chromium_offer: str, local: TransportParameters) -> None:
+    answer, (audio, _) = answer_publisher(parse(chromium_offer), local, redundancy=False)
+    assert audio.red_payload_type == 0
+    assert answer.media[0].formats == ("111",)
 
 
 def test_h264_without_packetization_mode_1_is_not_taken(

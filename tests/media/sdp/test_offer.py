@@ -62,6 +62,40 @@ def test_slots_become_sections_in_their_order(local: TransportParameters) -> Non
     assert parse(text) == offer
 
 
+def test_sound_with_redundancy_is_offered_beside_sound_alone(local: TransportParameters) -> None:
+    numbers = PayloadTypes()
+    first = replace(slot(Codec.OPUS, "useinbandfec=1"), redundant=True)
+    second = replace(slot(Codec.OPUS, "stereo=1", number=2), redundant=True)
+    offer = offer_subscriber([first, second, slot(Codec.OPUS, number=3)], local, 1, numbers)
+    sections = offer.media[1:]
+    assert sections[0].formats == ("111", "63")
+    assert [codec.fmtp for codec in sections[0].codecs] == ["useinbandfec=1", "111/111"]
+    plain, red = sections[1].formats
+    assert sections[1].codecs[1].fmtp == f"{plain}/{plain}"
+    assert len({"111", "63", plain, red, *sections[2].formats}) == 5
+    # the numbers stay
+    assert offer_subscriber([first], local, 2, numbers).media[1].formats == ("111", "63")
+
+
+def test_who_takes_redundancy_says_so_in_its_answer(local: TransportParameters) -> None:
+    offer = offer_subscriber([replace(slot(Codec.OPUS), redundant=True)], local, 1, PayloadTypes())
+    answer = str(offer).replace("a=setup:actpass", "a=setup:active").replace("a=sendonly", "a=recvonly")
+    assert read_answer(answer).tracks[Mid("0")].red_payload_type == 63
+    without = "".join(line + "\r\n" for line in answer.split("\r\n") if line and ":63 " not in line)
+    without = without.replace("SAVPF 111 63", "SAVPF 111")
+    taken = read_answer(without).tracks[Mid("0")]
+    assert taken.accepted
+    assert (taken.payload_type, taken.red_payload_type) == (111, 0)
+
+
+def test_our_own_clients_take_sound_alone(local: TransportParameters) -> None:
+    offer = offer_subscriber([replace(slot(Codec.OPUS), redundant=True)], local, 1, PayloadTypes())
+    answer, (track,) = answer_subscriber(offer, replace(local, ice_lite=False))
+    assert track.payload_type == 111
+    assert answer.media[1].formats == ("111",)
+    assert read_answer(str(answer)).tracks[Mid("0")].red_payload_type == 0
+
+
 def test_a_connection_keeps_its_session_id_and_payload_types(local: TransportParameters) -> None:
     numbers = PayloadTypes()
     first = offer_subscriber([slot(Codec.H264, H264)], local, 1, numbers)
