@@ -7,8 +7,10 @@ wishes; one that gives no feedback is never throttled. The recorder is no subscr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from math import inf
 
 from .congestion.allocator import (
@@ -58,6 +60,25 @@ class Delivered:
     height: int
 
 
+class Sent(StrEnum):
+    """What somebody is sent of a picture."""
+
+    WHOLE = "whole"
+    LESS = "less"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class LineState:
+    """A receiver's line, for those who watch the server: what it is taken to carry, and what is sent over it.
+
+    `carries` is in bit/s, None where the receiver says nothing of it. `pictures` counts by what is sent, and why.
+    """
+
+    carries: int | None
+    pictures: Counter[tuple[Sent, Reason]]
+
+
 class Delivery:
     """One subscriber's transport."""
 
@@ -65,6 +86,7 @@ class Delivery:
         """`start`, bit/s: what the line is taken to carry at first."""
         self.subscriber = subscriber
         self.estimator = BandwidthEstimator(start, LINE_RATE)
+        self.probes = 0
         self._plane = plane
         self._prober = Prober()
         self._sending_since: float | None = None
@@ -226,6 +248,16 @@ class Delivery:
         self._told[slot.producer] = told
         return Delivered(self.subscriber.transport, slot.producer, *told)
 
+    def state(self, now: float) -> LineState:
+        """Return what a measurement of the whole server wants to know: what the page was told last."""
+        pictures: Counter[tuple[Sent, Reason]] = Counter()
+        for slot in self.subscriber.slots:
+            if slot.started and slot.video:
+                reason, height = self._told.get(slot.producer, (Reason.NONE, 1))
+                sent = Sent.NOTHING if height == 0 else Sent.WHOLE if reason is Reason.NONE else Sent.LESS
+                pictures[sent, reason] += 1
+        return LineState(self.estimator.target(now), pictures)
+
     def forget(self, producer: ProducerId) -> None:
         """A producer has ended."""
         self._told.pop(producer, None)
@@ -273,6 +305,7 @@ class Delivery:
             idle=all(allocation.key is None for allocation in measured),
         )
         if order is not None:
+            self.probes += 1
             self._plane.probe(self.subscriber.transport, order.cluster, order.rate, order.packets)
 
 

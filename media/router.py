@@ -63,6 +63,7 @@ class Router:
         self._reporting = Reporting(plane, self.producers, self.subscribers, maximum)
         self._rested: dict[tuple[ProducerId, int], float] = {}
         self._qualities: dict[ProducerId, Qualities] = {}
+        self._probes_before = 0
         self._next_decision = 0.0
 
     # -- publishing ----------------------------------------------------------------------------------------------
@@ -246,7 +247,8 @@ class Router:
         subscriber = self.subscribers.pop(transport, None)
         for slot in subscriber.slots if subscriber else ():
             self._slots.pop(slot.consumer, None)
-        self.deliveries.pop(transport, None)
+        if (delivery := self.deliveries.pop(transport, None)) is not None:
+            self._probes_before += delivery.probes
         self._reporting.forget(transport)
         return ended
 
@@ -404,6 +406,11 @@ class Router:
                     producer.wanted_since[i] = now
             producer.wanted = tuple(active)
             self._events.append(EncodingsWanted(producer.producer, producer.wanted))
+
+    @property
+    def probes(self) -> int:
+        """How many probes were sent so far."""
+        return self._probes_before + sum(delivery.probes for delivery in self.deliveries.values())
 
     def next_event(self) -> RouterEvent | None:
         """Take the next event, None if there is none."""

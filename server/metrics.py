@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from media.congestion.allocator import Reason
+from media.delivery import LineState, Sent
 from media.plane import TRANSIT_BUCKETS, Drop, PlaneStatistics
 
 COUNTERS = (
@@ -18,6 +21,15 @@ COUNTERS = (
     ("konsil_bytes_out", "Bytes sent.", "bytes_out"),
     ("konsil_handed_over", "Datagrams that arrived at one thread and belonged to another.", "handed_over"),
     ("konsil_send_calls", "System calls that sent media.", "send_calls"),
+)
+
+#: Always told, so that an alarm has something to look at.
+DEGRADED = (
+    (Sent.LESS, Reason.LINE),
+    (Sent.LESS, Reason.PUBLISHER),
+    (Sent.LESS, Reason.SIZE),
+    (Sent.NOTHING, Reason.HIDDEN),
+    (Sent.NOTHING, Reason.LINE),
 )
 
 
@@ -31,6 +43,8 @@ class Snapshot:
     recordings: int
     backlog_bytes: int
     ephemeral_dropped: int
+    lines: Sequence[LineState]
+    probes: int
 
 
 def bucket_bound(index: int) -> float:
@@ -88,6 +102,7 @@ class Metrics:
             queued = sum(transport.queued_packets for transport in shard.transports.values())
             waiting.add_metric((str(number),), queued)
         yield waiting
+        yield from _lines(now)
         participants = GaugeMetricFamily(
             "konsil_participants",
             "Participants by role, those who are reconnecting included.",
@@ -143,3 +158,32 @@ def _transit(shards: Sequence[PlaneStatistics]) -> Iterator[Metric]:
                 quantiles.add_metric((str(number), str(share)), value)
     yield histogram
     yield quantiles
+
+
+def _lines(now: Snapshot) -> Iterator[Metric]:
+    """What the receivers' lines carry, and what they are sent; nobody's line is told by itself."""
+    estimates = sorted(line.carries for line in now.lines if line.carries is not None)
+    measured = GaugeMetricFamily(
+        "konsil_lines", "Receivers' lines, by whether the receiver says what arrives.", labels=("measured",)
+    )
+    measured.add_metric(("yes",), len(estimates))
+    measured.add_metric(("no",), len(now.lines) - len(estimates))
+    yield measured
+    carries = GaugeMetricFamily(
+        "konsil_line_bits_per_second",
+        "What the measured lines are taken to carry: the least, a tenth from below, the middle one, the most.",
+        labels=("quantile",),
+    )
+    for share in (0, 0.1, 0.5, 1) if estimates else ():
+        carries.add_metric((str(share),), estimates[min(int(share * len(estimates)), len(estimates) - 1)])
+    yield carries
+    pictures = sum((line.pictures for line in now.lines), Counter[tuple[Sent, Reason]]())
+    sent = GaugeMetricFamily(
+        "konsil_pictures",
+        "Pictures being sent to somebody, by what is sent of them and why (media/congestion/allocator.py).",
+        labels=("sent", "reason"),
+    )
+    for what, reason in sorted({*pictures, *DEGRADED, (Sent.WHOLE, Reason.NONE)}):
+        sent.add_metric((str(what), str(reason)), pictures[what, reason])
+    yield sent
+    yield CounterMetricFamily("konsil_probes", "Probes of what a line carries.", now.probes)

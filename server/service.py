@@ -60,6 +60,7 @@ class Service:
         self.archive = Archive(self.plane, Library(Path(config.recordings.folder)), self.now)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
+        self._probes = 0
         self.stopping = False
 
     # -- clocks --------------------------------------------------------------------------------------------------
@@ -185,6 +186,7 @@ class Service:
         if self.rooms.get(conductor.room.name) is conductor:
             del self.rooms[conductor.room.name]
             self._ephemeral_dropped += conductor.ephemeral_dropped
+            self._probes += conductor.router.probes
             if not self.stopping:
                 self.keep(conductor.stop_recorder("", "room_ended"))
 
@@ -224,6 +226,12 @@ class Service:
             ephemeral_dropped=self._ephemeral_dropped
             + stale
             + sum(conductor.ephemeral_dropped for conductor in self.rooms.values()),
+            lines=[
+                delivery.state(self.steady())
+                for conductor in self.rooms.values()
+                for delivery in conductor.router.deliveries.values()
+            ],
+            probes=self._probes + sum(conductor.router.probes for conductor in self.rooms.values()),
         )
 
     def health(self) -> dict[str, object]:

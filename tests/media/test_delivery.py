@@ -9,7 +9,7 @@ import pytest
 
 from media.congestion.allocator import Reason
 from media.congestion.estimator import SILENCE
-from media.delivery import Delivered, Delivery
+from media.delivery import Delivered, Delivery, Sent
 from media.feedback_group import FeedbackGroup
 from media.ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
 from media.plane import Codec, EncodingStatistics, Extension, Layer, Plane
@@ -160,6 +160,24 @@ def test_on_a_narrow_line_the_field_is_smaller_and_the_page_is_told_why(
     assert world.field.layer.encoding == expected
     assert [d.reason for d in world.told if d.producer == 1][-1] is Reason.LINE
     assert world.plane.pacing > 0
+
+
+def test_what_a_line_carries_and_is_used_for_can_be_asked() -> None:
+    world = World()
+    world.run(12, 1.9 * M)
+    state = world.delivery.state(world.now)
+    assert state.carries is not None
+    assert 0.5 * M < state.carries < 5 * M
+    assert sum(state.pictures.values()) == 2
+    assert {reason for _, reason in state.pictures} == {Reason.LINE}
+    assert state.pictures[Sent.LESS, Reason.LINE] >= 1
+    assert world.delivery.probes > 2
+    wide = World()
+    wide.run(10)
+    assert wide.delivery.state(wide.now).pictures == {(Sent.WHOLE, Reason.NONE): 2}
+    wide.face.height = 180
+    wide.run(0.1)
+    assert wide.delivery.state(wide.now).pictures[Sent.LESS, Reason.SIZE] == 1
 
 
 def test_faces_are_given_up_before_the_field() -> None:

@@ -153,6 +153,9 @@ async def test_metrics_are_what_prometheus_reads(running: Served) -> None:
         assert scraped(text, "konsil_participants", role="expert") == 1
         assert families["konsil_transit_seconds"].type == "histogram"
         assert scraped(text, "konsil_waiting_packets", shard="0") == 0
+        assert scraped(text, "konsil_lines", measured="no") == 1
+        assert scraped(text, "konsil_pictures", sent="less", reason="line") == 0
+        assert scraped(text, "konsil_probes_total") == 0
         # whoever may scrape learns neither who is here nor where
         assert "Dr. Test" not in text
         assert '"ward"' not in text
