@@ -90,7 +90,9 @@ class Caller:
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._answers[identifier] = future
         await self.send({"type": kind, "id": identifier, **fields})
-        answer = await asyncio.wait_for(future, PATIENCE)
+        # not wait_for: before Python 3.12 it loses a cancellation that comes together with the answer
+        async with asyncio.timeout(PATIENCE):
+            answer = await future
         if answer["type"] in ("error", "closed"):
             raise Refused(answer["code"], answer["message"])
         return answer
@@ -116,7 +118,8 @@ class Caller:
                 return message
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting.append((fits, future))
-        return await asyncio.wait_for(future, PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            return await future
 
     async def close(self) -> None:
         """Close the socket."""

@@ -160,7 +160,8 @@ class ImpairedLine:
 
 async def _read(process: asyncio.subprocess.Process) -> Any:
     assert process.stdout is not None
-    return json.loads(await asyncio.wait_for(process.stdout.readline(), PATIENCE))
+    async with asyncio.timeout(PATIENCE):
+        return json.loads(await process.stdout.readline())
 
 
 @contextlib.asynccontextmanager
@@ -179,7 +180,8 @@ async def impaired(upstream: Address, seed: int = 1) -> AsyncIterator[ImpairedLi
         assert process.stdin is not None
         process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

@@ -31,10 +31,11 @@ from media.sdp import (
     parse,
     remote_parameters,
 )
-from media.transport.transport import IceRole, Transport, TransportState
+from media.transport.transport import IceRole, Transport
 
 from .caller import Caller
 from .marks import Drawing, draw
+from .peers.connect import connected
 from .probe_endpoint import ProbePump, ProbeSocket
 from .server_process import Scrape, ServerUnderLoad, quantile_ms, started
 
@@ -96,17 +97,6 @@ def make_frames(bitrate: int, fps: float = FPS) -> list[list[bytes]]:
     return frames
 
 
-async def _connected(transport: Transport) -> None:
-    changed: asyncio.Queue[TransportState] = asyncio.Queue()
-    changed.put_nowait(transport.state)
-    transport.callbacks.on_state = lambda state, _: changed.put_nowait(state)
-    state = TransportState.NEW
-    while state in (TransportState.NEW, TransportState.CONNECTING):
-        state = await asyncio.wait_for(changed.get(), 20)
-    if state is not TransportState.CONNECTED:
-        raise RuntimeError(f"A client's connection is {state}.")
-
-
 async def add_field(
     server: ServerUnderLoad, pump: ProbePump, number: int, of: int, bitrate: int, bursts: int
 ) -> Field:
@@ -124,7 +114,7 @@ async def add_field(
     reply = await caller.request("publish", sdp=str(offer), sources=sources)
     answer = parse(reply["sdp"])
     transport.start(remote_parameters(answer))
-    await _connected(transport)
+    await connected(transport)
     stream = pump.probe.start_sending(
         socket.index,
         ssrc=ssrc,
@@ -167,14 +157,15 @@ async def add_expert(
     watched = 0
     ssrcs: set[Ssrc] = set()
     while watched < fields:
-        message = await asyncio.wait_for(offers.get(), 20)
+        async with asyncio.timeout(20):
+            message = await offers.get()
         offer = parse(message["sdp"])
         answer, tracks = answer_subscriber(offer, transport.parameters)
         ssrcs = {track.ssrc for track in tracks if track.active}
         transport.start(remote_parameters(offer))
         await caller.request("answer", revision=message["revision"], sdp=str(answer))
         watched = len(message["consumers"])
-    await _connected(transport)
+    await connected(transport)
     return Expert(caller, socket, transport, ssrcs)
 
 

@@ -20,7 +20,8 @@ async def connected(transport: Transport) -> None:
     transport.callbacks.on_state = lambda state, _: changed.put_nowait(state)
     state = TransportState.NEW
     while state in (TransportState.NEW, TransportState.CONNECTING):
-        state = await asyncio.wait_for(changed.get(), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            state = await changed.get()
     if state is not TransportState.CONNECTED:
         raise RuntimeError(f"A client's connection is {state}.")
 

@@ -208,7 +208,8 @@ class Janus:
                 await http.close()
                 process.terminate()
                 try:
-                    await asyncio.wait_for(process.wait(), 10)
+                    async with asyncio.timeout(10):
+                        await process.wait()
                 except TimeoutError:
                     process.kill()
                     await process.wait()

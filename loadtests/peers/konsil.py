@@ -51,7 +51,8 @@ class RunningKonsil:
         caller = await self._join("trainee", on_notice)
         socket, endpoint = pump.open(STAMP_IN_PAYLOAD, self._host)
         transport = endpoint.create(IceRole.CLIENT)
-        message = await asyncio.wait_for(offers.get(), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            message = await offers.get()
         offer = parse(message["sdp"])
         answer, _ = answer_subscriber(offer, transport.parameters)
         transport.start(remote_parameters(offer))

@@ -15,6 +15,7 @@ struct transport;
 #define ARRIVALS 1024 /* numbers that are remembered: half a second of a 4K stream */
 #define SENT_AT_FIRST 512
 #define SENT_AT_MOST 16384 /* packets that may wait for feedback */
+#define SENT_UNANSWERED 1024 /* the same, while the peer has never given any */
 #define WAITING_REPEATS 512
 #define WAITING_VIDEO 2048
 #define PROTECTION_SUMS 4

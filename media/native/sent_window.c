@@ -39,7 +39,8 @@ void sent_put(struct plane *plane, struct transport *transport, int size)
     uint32_t now = (uint32_t)((uint64_t)plane->sending_time / 1000);
     if (window->next - window->first > window->mask) {
         const struct sent *oldest = &window->entries[window->first & window->mask];
-        if (oldest->size != 0 && now - oldest->time < KEPT_US && window->mask < SENT_AT_MOST - 1)
+        uint32_t most = window->seen_tick ? SENT_AT_MOST : SENT_UNANSWERED;
+        if (oldest->size != 0 && now - oldest->time < KEPT_US && window->mask < most - 1)
             grow(window);
         else
             window->first++;

@@ -11,6 +11,9 @@ from ..rtp.transport_wide import TICK_NS, Arrivals
 #: Packets that may wait for feedback.
 MAX_SENT = 16_384
 
+#: The same, while the peer has never given any.
+MAX_UNANSWERED = 1_024
+
 #: Packets that left within this time make one group.
 BURST_NS = 5_000_000
 
@@ -47,7 +50,8 @@ class SentWindow:
     def put(self, size: int, time: int, cluster: int) -> None:
         """Enter the packet that left as `next_number`: bytes of its datagram, ns, the probe under way or 0."""
         self._sent[self.next_number] = _Sent(time, size, cluster)
-        self._sent.pop(self.next_number - MAX_SENT, None)
+        most = MAX_UNANSWERED if self._last_tick is None else MAX_SENT
+        self._sent.pop(self.next_number - most, None)
         self.next_number += 1
 
     def join(self, arrivals: Arrivals) -> list[FeedbackGroup]:

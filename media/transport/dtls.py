@@ -1,7 +1,7 @@
 """DTLS-SRTP (RFC 5764) by aiortc's RTCDtlsTransport, of which private names are used.
 
 Each of them has a contract test: `_setup_srtp`, `_ssl`, `_role`, `_set_role`, `_srtp_profiles`, `_write_ssl`,
-`_validate_peer_identity`, and the path's `_recv` and `_send`. RTP never passes through here: the SRTP sessions
+`_validate_peer_identity`, the certificate's `_create_ssl_context`, and the path's `_recv` and `_send`. RTP never passes through here: the SRTP sessions
 go to the plane.
 """
 
@@ -48,11 +48,24 @@ class DtlsError(Exception):
     """The handshake failed; the message is a sentence."""
 
 
+class _SharedContext(RTCCertificate):  # type: ignore[misc]
+    """aiortc's certificate, with one OpenSSL context for all connections instead of one for each (20 kB)."""
+
+    _context: SSL.Context | None = None
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        if self._context is None:
+            self._context = super()._create_ssl_context(srtp_profiles)
+            # nobody resumes: each connection shows the certificate that its own description announced
+            self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        return self._context
+
+
 class Certificate:
     """The server's self-signed ECDSA P-256 certificate, made once per process and known by its hash."""
 
     def __init__(self) -> None:
-        self.rtc = RTCCertificate.generateCertificate()
+        self.rtc = _SharedContext.generateCertificate()
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -127,7 +140,7 @@ class _DtlsTransport(RTCDtlsTransport):  # type: ignore[misc]
         flight = b""
         while True:
             try:
-                flight += self._ssl.bio_read(65536)
+                flight += self._ssl.bio_read(4096)
             except SSL.Error:  # nothing (more) to read
                 break
         for datagram in split_flight(flight):

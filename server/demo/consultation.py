@@ -105,7 +105,8 @@ async def _publishing(service: Service, port: int, clip: Path) -> AsyncIterator[
         if process.returncode is None:
             process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), 10)
+                async with asyncio.timeout(10):
+                    await process.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()

@@ -132,6 +132,25 @@ class FeedbackFromSubscribers:
         answer(view, base, [None] * 16_384)
         assert ignored(view) == 308 + 16_384
 
+    def test_whoever_never_answers_is_not_waited_for_long(self, harness: PlaneHarness) -> None:
+        stream = Stream(harness)
+        view = watch(stream)
+        stream.send_key()
+        base = numbers(view)[0]
+        for _ in range(21):
+            for _ in range(100):
+                stream.send()
+            harness.settle()
+        answer(view, base, [1, 2])  # of 2,101, the newest 1,024 wait
+        assert (groups(view), ignored(view)) == ([], 2)
+        answer(view, base + 2_100, [3])
+        for _ in range(21):
+            for _ in range(100):
+                stream.send()
+            harness.settle()
+        answer(view, base + 2_101, [4])  # from then on all do
+        assert (sum(group.packets_received for group in groups(view)), ignored(view)) == (2, 2)
+
     def test_nobody_answers_for_another(self, harness: PlaneHarness) -> None:
         stream = Stream(harness)
         view, thief = watch(stream), watch(stream)

@@ -11,6 +11,7 @@ from aiortc.rtcdtlstransport import (
     SRTP_AES128_CM_SHA1_80,
     RTCDtlsTransport,
 )
+from OpenSSL import SSL
 from pylibsrtp import Session
 
 import media.transport.dtls
@@ -274,6 +275,15 @@ async def test_the_path_is_bounded_and_hands_on_nothing_empty() -> None:
 )
 def test_aiortcs_private_methods_are_still_there(name: str) -> None:
     assert callable(getattr(RTCDtlsTransport, name))
+
+
+async def test_connections_share_a_context_and_none_resumes_another() -> None:
+    certificate = Certificate()
+    context = certificate.rtc._create_ssl_context(srtp_profiles=SRTP_PROFILES)
+    assert certificate.rtc._create_ssl_context(srtp_profiles=SRTP_PROFILES) is context
+    assert context.get_session_cache_mode() == SSL.SESS_CACHE_OFF
+    other = Certificate()
+    assert other.rtc._create_ssl_context(srtp_profiles=SRTP_PROFILES) is not context
 
 
 async def test_aiortcs_private_fields_are_still_there() -> None:
