@@ -1,8 +1,8 @@
 """DTLS-SRTP (RFC 5764) by aiortc's RTCDtlsTransport, of which private names are used.
 
 Each of them has a contract test: `_setup_srtp`, `_ssl`, `_role`, `_set_role`, `_srtp_profiles`, `_write_ssl`,
-`_validate_peer_identity`, the certificate's `_create_ssl_context`, and the path's `_recv` and `_send`. RTP never passes through here: the SRTP sessions
-go to the plane.
+`_validate_peer_identity`, the certificate's `_create_ssl_context`, and the path's `_recv` and `_send`. RTP never passes
+through here: the SRTP sessions go to the plane.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from aiortc.rtcdtlstransport import (
     RTCDtlsFingerprint,
     RTCDtlsParameters,
     RTCDtlsTransport,
+    SRTPProtectionProfile,
 )
 from OpenSSL import SSL
 from pylibsrtp import Policy, Session
