@@ -299,6 +299,19 @@ describe('at the door', () => {
     expect(server.sockets.length).toBe(before + 1);
   });
 
+  test('in a hidden page, whose timers go once a minute, the place is kept', () => {
+    answerPing();
+    for (let minute = 0; minute < 10; minute += 1) {
+      timers.advanceLate(60_000);
+      answerPing();
+    }
+    expect([server.sockets.length, states]).toEqual([1, ['waiting']]);
+    // and a dead network is noticed all the same
+    timers.advanceLate(60_000);
+    timers.advanceLate(60_000);
+    expect(states.at(-1)).toBe('connecting server_away');
+  });
+
   test('silence is a break', () => {
     timers.advance(10_000);
     expect(server.sockets[0]?.closed).toBe(true);

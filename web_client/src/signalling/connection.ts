@@ -63,7 +63,9 @@ const BACKOFF_MS = [200, 400, 800, 1500, 3000, 5000];
 const QUICK_PINGS = 6;
 const QUICK_PING_MS = 150;
 const PING_MS = 2000;
-const SILENCE_MS = 7000;
+/** So long after a ping that nothing followed. The clock runs from the ping and not from what was heard last: in a page that
+ * nobody looks at timers go once a minute, and two pings are that far apart. */
+const SILENCE_MS = 5000;
 /** The server closes after 10 s without hello; a socket that takes longer to welcome is given up. */
 const HELLO_MS = 10_000;
 /** A socket that is to take the place of one that may have died. */
@@ -87,6 +89,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   #session: string | null = null;
   #self: string | null = null;
   #lastHeard = 0;
+  /** When the first ping went out after which nothing has been heard; null: something has. */
+  #askedAt: number | null = null;
   #pings = 0;
   #cancelTimer: () => void = () => undefined;
   /** Gives up the socket that is to take over; null: there is none. */
@@ -180,7 +184,7 @@ export class Connection extends Emitter<ConnectionEvents> {
         this.#drop('disconnected', 'Changed over.');
         generation = this.#generation;
         this.#socket = successor;
-        this.#lastHeard = this.options.timers.now();
+        this.#hear();
         this.#handleWelcome(message, this.#state === 'connected');
       },
       handleClose: () => {
@@ -226,7 +230,7 @@ export class Connection extends Emitter<ConnectionEvents> {
 
   #handleText(text: string): void {
     const message = parseMessage(text);
-    this.#lastHeard = this.options.timers.now();
+    this.#hear();
     if (message === null) return;
     switch (message.type) {
       case 'welcome':
@@ -281,9 +285,15 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#ping();
   }
 
+  #hear(): void {
+    this.#lastHeard = this.options.timers.now();
+    this.#askedAt = null;
+  }
+
   #ping(): void {
     const now = this.options.timers.now();
-    if (now - this.#lastHeard > SILENCE_MS) return this.#handleBreak();
+    if (this.#askedAt !== null && now - this.#askedAt > SILENCE_MS) return this.#handleBreak();
+    this.#askedAt ??= now;
     this.#socket?.send(JSON.stringify({ type: 'ping', id: this.#nextId++, time: now }));
     this.#pings += 1;
     this.#schedule(this.#pings < QUICK_PINGS ? QUICK_PING_MS : PING_MS, () => this.#ping());

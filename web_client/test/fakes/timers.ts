@@ -28,4 +28,12 @@ export class FakeTimers implements Timers {
     }
     this.#now = end;
   }
+
+  /** As in a page that nobody looks at: what is due meanwhile is called once, at the end. */
+  advanceLate(milliseconds: number): void {
+    this.#now += milliseconds;
+    const due = this.#waiting.filter(({ at }) => at <= this.#now).sort((a, b) => a.at - b.at);
+    this.#waiting = this.#waiting.filter((entry) => !due.includes(entry));
+    for (const { call } of due) call();
+  }
 }
