@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from aiortc.mediastreams import AudioStreamTrack
 
 from loadtests.caller import Caller, Refused, calling
 from media.ids import ProducerId
@@ -181,6 +182,25 @@ async def test_what_a_participant_may_not_send_ends_and_is_refused(tmp_path: Pat
                     transceiver.direction = "inactive"
             assert len(await publisher.publish(tracks=False)) == 1
             assert [p.source for p in server.service.rooms["ward"].room.producers] == ["microphone"]
+        finally:
+            await publisher.close()
+
+
+async def test_a_trainee_who_was_permitted_to_speak_is_heard_until_it_is_taken_back(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path) as server,
+        calling(server.url, server.token("trainee"), server.token("chair")) as (trainee, chair),
+    ):
+        publisher = Publisher(trainee)
+        publisher.peer.addTrack(AudioStreamTrack())
+        try:
+            with pytest.raises(Refused):
+                await publisher.publish(tracks=False)
+            await chair.request("permit", participant=trainee.identifier, sources=["microphone"])
+            (sound,) = await publisher.publish(tracks=False)
+            assert (await chair.notice("producer"))["producer"]["producer"] == sound["producer"]
+            await chair.request("permit", participant=trainee.identifier, sources=None)
+            await chair.notice("producer_removed", producer=sound["producer"])
         finally:
             await publisher.close()
 
