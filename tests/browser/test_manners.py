@@ -67,6 +67,7 @@ async def test_from_the_door_to_the_door(tmp_path: Path) -> None:
         # the chair's own face, not for the guest
         face = await until(guest, f"k.producers.find(p => !({of_guest}) && p.source === 'camera')?.producer")
         await until(guest, f"k.frames[{face}].frames > 0")
+        await chair.get_by_test_id("menu-back").click()
         await chair.get_by_test_id(f"menu-{await probe(chair, 'k.self')}").click()
         await chair.get_by_test_id(f"audience-{face}").click()
         await chair.get_by_test_id("audience-choice-leaders").check()
@@ -74,6 +75,7 @@ async def test_from_the_door_to_the_door(tmp_path: Path) -> None:
         await guest.get_by_test_id(f"withheld-{face}").wait_for()
 
         # locked for all to see, and out
+        await chair.keyboard.press("Escape")
         await chair.get_by_test_id("lock").click()
         await guest.get_by_test_id("locked").wait_for()
         await chair.get_by_test_id(f"menu-{name}").click()
