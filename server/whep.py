@@ -12,16 +12,14 @@ from aiohttp import web
 
 from media.ids import ProducerId
 from media.sdp import SdpError
-from signalling.room import RoomError
 from signalling.sources import SOURCES
-from signalling.tokens import is_room_name
 
-from .bearer import bearer, demand
+from .bearer import demand
 from .conductor import Conductor
 from .member import Member
 from .service import Service
 from .wall import Wall
-from .wish import Sessions, read_offer, refused, unavailable
+from .wish import Sessions, read_offer, unavailable
 
 
 def add_routes(application: web.Application, service: Service) -> None:
@@ -39,10 +37,7 @@ class Whep:
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Answer an offer: 201 with the session's Location, also when there is no picture yet."""
-        service, room = self._service, request.match_info["room"]
-        claims = bearer(request, service, room if is_room_name(room) else None)
-        if not is_room_name(room):
-            raise web.HTTPNotFound(text="There is no such room.")
+        room, claims = self.sessions.asked(request)
         demand(claims, "watch")
         source = request.query.get("source", "field")
         if source not in SOURCES or source == "microphone":
@@ -50,18 +45,13 @@ class Whep:
                 text=f"The source must be one of {', '.join(sorted(SOURCES - {'microphone'}))}."
             )
         pinned = _pinned(request)
-        if pinned is not None and pinned not in _pictures(service, room):
+        if pinned is not None and pinned not in _pictures(self._service, room):
             raise web.HTTPNotFound(text="This room has no such picture.")
         self.sessions.admit(room)
         offer = await read_offer(request)
-        conductor = service.room(room)
+        conductor, member = self.sessions.join(room, claims)
         try:
-            member = conductor.join(claims)
-        except RoomError as error:
-            conductor.pump()
-            raise refused(error) from None
-        try:
-            wall = _wall(service, conductor, member, source, pinned)
+            wall = _wall(self._service, conductor, member, source, pinned)
         except RuntimeError:
             conductor.leave(member)
             raise unavailable("The server takes no more connections.") from None

@@ -14,14 +14,12 @@ from media.ids import ProducerId
 from media.sdp import SdpError, SessionDescription, over_http
 from signalling.message_frame import MessageError
 from signalling.messages import LABEL_LIMIT, Barcode, PublishedSource, parse_message
-from signalling.room import RoomError
 from signalling.sources import SOURCES, Source
 from signalling.text import check_text
-from signalling.tokens import is_room_name
 
-from .bearer import bearer, demand
+from .bearer import demand
 from .service import Service
-from .wish import Sessions, read, read_offer, refused, unavailable
+from .wish import Sessions, read, read_offer, unavailable
 
 #: A sending time of a barcode has about 100 bytes.
 MOST_BARCODE = 4096
@@ -38,25 +36,16 @@ class Whip:
     """Takes offers, and the sending times of barcodes."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
         self.sessions = Sessions(service, "/whip")
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Answer an offer: 201 with the session's Location."""
-        service, room = self._service, request.match_info["room"]
-        claims = bearer(request, service, room if is_room_name(room) else None)
-        if not is_room_name(room):
-            raise web.HTTPNotFound(text="There is no such room.")
+        room, claims = self.sessions.asked(request)
         source, label = _source(request)
         demand(claims, "publish_field" if source == "field" else "publish")
         self.sessions.admit(room)
         offer = await read_offer(request)
-        conductor = service.room(room)
-        try:
-            member = conductor.join(claims)
-        except RoomError as error:
-            conductor.pump()
-            raise refused(error) from None
+        conductor, member = self.sessions.join(room, claims)
         try:
             answer, tracks = member.publication.offer(offer)
             _demand_all(offer, answer, len(tracks))

@@ -29,6 +29,7 @@ from media.transport.transport import Transport
 from signalling.message_fields import SDP_LIMIT
 from signalling.rate import TokenBucket
 from signalling.room import RoomError
+from signalling.tokens import Claims, is_room_name
 
 from .bearer import bearer
 from .conductor import Conductor
@@ -119,6 +120,14 @@ class Sessions:
 
     # -- the endpoint --------------------------------------------------------------------------------------------
 
+    def asked(self, request: web.Request) -> tuple[str, Claims]:
+        """Tell the room that a POST is for, and who asks. Raise 401, 403, 404."""
+        room = request.match_info["room"]
+        claims = bearer(request, self.service, room if is_room_name(room) else None)
+        if not is_room_name(room):
+            raise web.HTTPNotFound(text="There is no such room.")
+        return room, claims
+
     def admit(self, room: str) -> None:
         """Count a POST. Raise 429 where there are too many, 503 where the server is about to stop."""
         now = self.service.now()
@@ -131,6 +140,17 @@ class Sessions:
             )
         if self.service.stopping:
             raise unavailable("The server is being restarted.")
+
+    def join(self, room: str, claims: Claims) -> tuple[Conductor, Member]:
+        """Come into a room. Raise 503 while it is full, 403 where one may not."""
+        conductor = self.service.room(room)
+        try:
+            return conductor, conductor.join(claims)
+        except RoomError as error:
+            conductor.pump()
+            if error.code == "room_full":
+                raise unavailable(str(error)) from None
+            raise web.HTTPForbidden(text=str(error)) from None
 
     def add(
         self, conductor: Conductor, member: Member, connection: Connection, offer: SessionDescription
@@ -268,11 +288,6 @@ async def read(request: web.Request, limit: int) -> bytes:
     if len(body) > limit:
         raise web.HTTPBadRequest(text=f"At most {limit} bytes are taken.")
     return body
-
-
-def refused(error: RoomError) -> web.HTTPException:
-    """Make the answer to who may not come in: 503 while the room is full, else 403."""
-    return unavailable(str(error)) if error.code == "room_full" else web.HTTPForbidden(text=str(error))
 
 
 def unavailable(sentence: str) -> web.HTTPServiceUnavailable:

@@ -6,7 +6,6 @@ comes by standard input; the picture ends when standard input does.
 
 from __future__ import annotations
 
-import datetime
 import sys
 import threading
 from fractions import Fraction
@@ -14,39 +13,18 @@ from pathlib import Path
 
 import av
 import numpy as np
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.helpers.certificates import self_signed
 
 #: Pictures a second.
 RATE = 25
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a self-signed P-256 certificate and its key, as PEM files: the muxer's own is refused by OpenSSL."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "encoder")])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
+    """Write a certificate and its key, as PEM files: the muxer's own is refused by OpenSSL."""
     pem, secret = folder / "encoder.pem", folder / "encoder.key"
-    pem.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
-    )
+    for file, content in zip((pem, secret), self_signed("encoder"), strict=True):
+        file.write_bytes(content)
     return pem, secret
 
 
