@@ -88,7 +88,9 @@ class Drop(IntEnum):
     PAUSED = 12  # the consumer asked for nothing
     AWAITING_KEY_FRAME = 13  # a video consumer starts at a key frame
     NOT_IN_HISTORY = 14  # NACKed, but no longer (or never) held
-    NACK_LIMIT = 15  # the same packet was retransmitted to this consumer less than 10 ms ago
+    NACK_LIMIT = (
+        15  # this consumer was sent the same packet again less than 10 ms ago, or too many (REPEATS_A_SECOND)
+    )
     PROTECT_FAILED = 16  # libsrtp refused to protect
     TOO_LARGE = 17  # would exceed 1,500 bytes once rewritten
     SEND_FAILED = 18  # the kernel refused the datagram
@@ -216,6 +218,10 @@ class ConsumerSpec:
     fec_ssrc: Ssrc = Ssrc(0)
     red_payload_type: int = 0
 
+
+#: What a consumer may have repeated, and at once: twice a 4K stream, not more, whatever it asks for.
+REPEATS_A_SECOND = 4096
+REPEATS_AT_ONCE = 1024
 
 #: Transit histogram: bucket i counts durations in [10 µs * 10**(i/20), 10 µs * 10**((i+1)/20)), i < 100:
 #: 10 µs to 1 s, 20 buckets a decade; bucket 0 takes what is faster, bucket 99 what is slower.
@@ -463,7 +469,8 @@ class Plane(Protocol):
         """Tell the time that an answer of this peer takes, 0 where it is not known; it times repeats.
 
         A lost packet is asked for again of a publisher after 1.1 round trips (20 ms at least, 40 ms while unknown),
-        up to 10 times in 1 s; a packet is not repeated to a subscriber within 0.8 round trips (10 ms at least).
+        up to 10 times in 1 s; a packet is not repeated to a subscriber within 0.8 round trips (10 ms at least), and no
+        more than REPEATS_A_SECOND are to one consumer.
         """
 
     def set_fec(self, consumer: ConsumerId, share: float) -> None:

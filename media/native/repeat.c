@@ -4,7 +4,7 @@
 
 #define REPEAT_EVERY_MS 10 /* and not while the last repeat is still under way */
 #define KEY_FRAME_WANTED_EVERY (100 * MILLISECOND)
-/* Beyond one packet in 10 ms: a consumer that asks for everything gets twice a 4K stream, not more. */
+/* media.plane's: a consumer that asks for everything gets twice a 4K stream, not more. */
 #define REPEATS_AT_ONCE 1024
 #define REPEATS_A_SECOND 4096
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ..codecs import red
-from ..plane import ConsumerSpec, ConsumerStatistics, Extension, ExtensionIds
+from ..plane import (
+    REPEATS_A_SECOND,
+    REPEATS_AT_ONCE,
+    ConsumerSpec,
+    ConsumerStatistics,
+    Extension,
+    ExtensionIds,
+)
 from ..rtp.extensions import (
     build_abs_send_time,
     build_mid,
@@ -23,6 +30,8 @@ from .places import Place
 #: The same packet is not repeated more often.
 REPEAT_INTERVAL_NS = 10_000_000
 
+_SECOND = 1_000_000_000
+
 
 class Consumer:
     """Send one producer's packets to one transport."""
@@ -36,6 +45,8 @@ class Consumer:
         self._announcement: Capture | None = None
         self._repeated_at: dict[int, int] = {}
         self._repeat_interval = REPEAT_INTERVAL_NS
+        self._repeats_left = REPEATS_AT_ONCE
+        self._repeats_left_at = 0
         self._rtx_sequence = self._fec_sequence = 0
         self._highest_sent = 0
         self.protection = Protection(spec.ssrc)
@@ -75,9 +86,15 @@ class Consumer:
         return self._fec_sequence & 0xFFFF
 
     def may_repeat(self, out: int, now: int) -> bool:
-        """Tell whether the packet was not just repeated, and remember that it is now."""
+        """Tell whether the packet was not just repeated, nor too many were, and remember that it is now."""
         if now - self._repeated_at.get(out, -self._repeat_interval) < self._repeat_interval:
             return False
+        if (earned := (now - self._repeats_left_at) * REPEATS_A_SECOND // _SECOND) > 0:
+            self._repeats_left = min(self._repeats_left + earned, REPEATS_AT_ONCE)
+            self._repeats_left_at = now
+        if not self._repeats_left:
+            return False
+        self._repeats_left -= 1
         self._repeated_at = {
             number: time for number, time in self._repeated_at.items() if now - time < self._repeat_interval
         }

@@ -199,6 +199,31 @@ class Closing:
         harness.settle()
         assert peer.raw == [b"\x16hello"]
 
+    def test_a_peer_that_moves_a_thousand_times_is_served_where_it_was_last(
+        self, harness: PlaneHarness
+    ) -> None:
+        stream = Stream(harness)
+        view, beside = View(stream), View(stream)
+        sent = [stream.send_key().payload]
+        harness.settle()
+        visited = [harness.stranger() for _ in range(3)]
+        for number in range(1000):
+            address = Address(f"10.9.{number // 250}.{1 + number % 250}", 5000)
+            if number in {0, 500, 900}:
+                address = visited[number // 450].address
+            harness.plane.validate_address(view.peer.transport, address, selected=True)
+        harness.move(view.peer)
+        harness.plane.validate_address(view.peer.transport, view.peer.address, selected=True)
+        harness.settle()
+        sent.append(stream.send().payload)
+        assert view.payloads == sent
+        assert beside.payloads == sent
+        # where it was long ago is nobody's any more
+        for former in visited:
+            former.send(b"\x16\xfe\xfd" + bytes(20))
+        assert harness.drops(Drop.STRANGER) == 3
+        assert not any(former.datagrams for former in visited)
+
     @pytest.mark.parametrize("name", BAD_PRODUCERS)
     def test_a_producer_out_of_range_is_refused(self, harness: PlaneHarness, name: str) -> None:
         Stream(harness)

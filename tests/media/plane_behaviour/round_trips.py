@@ -1,6 +1,6 @@
 """How soon a packet is asked for again, and repeated again, follows the round trip where it is known."""
 
-from media.plane import Drop
+from media.plane import REPEATS_A_SECOND, REPEATS_AT_ONCE, Drop, EventKind
 from tests.helpers.rtp_harness import PlaneHarness
 from tests.helpers.rtp_stream import Stream, View
 
@@ -61,6 +61,7 @@ class RoundTrips:
         assert len(view.repeats) == 2
 
     def test_a_storm_of_nacks_is_bounded(self, harness: PlaneHarness) -> None:
+        """More packets than may be repeated at once are asked for in turn, each no sooner than it may be again."""
         stream = Stream(harness)
         view = View(stream)
         stream.send_key()
@@ -68,12 +69,31 @@ class RoundTrips:
             stream.send()
         first = view.packets[0].sequence_number
         numbers = [first + n & 0xFFFF for n in range(1500)]
-        for at in range(0, 1500, 250):
-            view.nack(*numbers[at : at + 250])
-        repeated = len(view.repeats)
-        assert 1000 <= repeated <= 1500
-        # the same again at once: those repeated less than 10 ms ago are not, and of the others only so many
+        began = harness.clock()
         for _ in range(20):
             for at in range(0, 1500, 250):
                 view.nack(*numbers[at : at + 250])
-        assert harness.drops(Drop.NACK_LIMIT) > 0
+            harness.advance(11)
+        limited = harness.drops(Drop.NACK_LIMIT)
+        repeated = harness.plane.statistics().consumers[view.spec.consumer].retransmitted
+        lasted = (harness.clock() - began) / 1e9
+        assert repeated + limited == 20 * 1500
+        assert REPEATS_AT_ONCE <= repeated <= REPEATS_AT_ONCE + REPEATS_A_SECOND * lasted + 1
+
+    def test_a_storm_of_nacks_for_what_is_gone_wants_ten_key_frames_a_second(
+        self, harness: PlaneHarness
+    ) -> None:
+        stream = Stream(harness, history_ms=50)
+        view = View(stream)
+        stream.send_key()
+        gone = view.packets[0].sequence_number
+        harness.advance(100)
+        stream.send()
+        began = harness.clock()
+        for _ in range(20):
+            for _ in range(15):
+                view.nack(gone)
+            harness.advance(10)
+        lasted = (harness.clock() - began) / 1e9
+        assert harness.drops(Drop.NOT_IN_HISTORY) == 300
+        assert 2 <= len(harness.events(EventKind.KEY_FRAME_WANTED)) <= 1 + 10 * lasted

@@ -188,6 +188,18 @@ def test_addresses_are_bounded_and_the_selected_one_stays() -> None:
     assert CLIENT in agent._addresses
 
 
+def test_a_peer_that_changes_its_address_a_thousand_times_is_where_it_was_last() -> None:
+    agent = lite()
+    places = [Address(f"203.0.{number // 250}.{1 + number % 250}", 5000) for number in range(1000)]
+    for place in places:
+        answer_to(agent, check(), place)
+        assert agent.selected == place
+    assert list(agent._addresses) == places[-MAX_ADDRESSES:]
+    # each is told to the plane, which forgets the oldest itself
+    told = [event.address for event in iter(agent.next_event, None) if isinstance(event, AddressValidated)]
+    assert told == places
+
+
 class Pair:
     """A client and a lite agent, with a network between them that can lose."""
 
