@@ -2,6 +2,9 @@
 
 Each call checks the permission of who asks, changes one thing, and says in events who is told what, what is to be
 done to the streams, and what is written down. What cannot be done is a RoomError; nothing has changed then.
+
+What was decided about somebody's sending, and about who may watch it, holds for the link as long as the room lasts: who
+comes back by it, or sends the same anew over another connection, is not rid of it.
 """
 
 from __future__ import annotations
@@ -37,6 +40,9 @@ class Manners:
         self._producers: dict[int, Producer] = {}
         self._events: deque[RoomEvent] = deque()
         self._hands = 0
+        #: what was permitted to whoever comes by a link, and who may watch which source of it
+        self._permits: dict[str, frozenset[Source]] = {}
+        self._audiences: dict[tuple[str, Source], Audience] = {}
 
     @property
     def participants(self) -> tuple[Participant, ...]:
@@ -100,6 +106,10 @@ class Manners:
         if participant.sources == sources:
             return
         participant = self._become(replace(participant, sources=sources))
+        if sources is None:
+            self._permits.pop(_lasting(participant), None)
+        else:
+            self._permits[_lasting(participant)] = sources
         names = None if sources is None else sorted(sources)
         self._happened("permit", participant=identifier, sources=names, by=by)
         for producer in self.producers:
@@ -127,6 +137,11 @@ class Manners:
         if producer.participant != by:
             self.demand(by, "moderate")
         if producer.audience != audience:
+            kept = _lasting(self._present(producer.participant)), producer.source
+            if audience is None:
+                self._audiences.pop(kept, None)
+            else:
+                self._audiences[kept] = audience
             producer = self._change(replace(producer, audience=audience))
             self._events.append(AudienceChanged())
             self._happened("restrict", producer=identifier, audience=audience and audience.to_json(), by=by)
@@ -140,6 +155,11 @@ class Manners:
             for p in self._producers.values()
             if watcher is not None and p.participant != identifier and p.may_be_watched(watcher)
         ]
+
+    def _restricted(self, producer: Producer, owner: Participant) -> Producer:
+        """Give a new producer the audience that its owner's last one of this source had."""
+        audience = self._audiences.get((_lasting(owner), producer.source), producer.audience)
+        return producer if audience == producer.audience else replace(producer, audience=audience)
 
     # the floor
 
@@ -198,3 +218,8 @@ class Manners:
 
     def _tell(self, message: ServerMessage, but: ParticipantId | None = None) -> None:
         self._events.append(Notice(message, but=but))
+
+
+def _lasting(participant: Participant) -> str:
+    """Name a participant beyond its leaving: by its link, where it has one."""
+    return participant.link or participant.participant

@@ -133,7 +133,8 @@ class Room(Manners):
         if role == "expert" and sum(other.role == "expert" for other in present) >= self._experts:
             raise RoomError("room_full", f"This room is full: it holds {self._experts} experts.")
         colour = choose(other.colour for other in present) if may(role, "mark") else NEUTRAL
-        newcomer = Participant(identifier, name, role, subject, colour, link=link)
+        permitted = self._permits.get(link) if link else None
+        newcomer = Participant(identifier, name, role, subject, colour, link=link, sources=permitted)
         self._participants[identifier] = newcomer
         self._sessions[session] = identifier
         self._tell(notices.participant(newcomer.to_json()), but=identifier)
@@ -216,9 +217,13 @@ class Room(Manners):
 
     def announce(self, producer: Producer) -> None:
         """Make a new producer known to all, its owner included."""
-        self._present(producer.participant)
+        owner = self._present(producer.participant)
         if producer.producer in self._producers:
             raise ValueError("A producer is announced once.")
+        producer = self._restricted(producer, owner)
+        if producer.audience is not None:
+            body = producer.audience.to_json()
+            self._happened("restrict", producer=producer.producer, audience=body, by=owner.participant)
         self._producers[producer.producer] = producer
         self._tell(notices.producer(producer.to_json()))
 

@@ -93,6 +93,48 @@ def test_a_picture_for_some_is_sent_to_them_alone(room: Room, chair: Participant
     assert room.audience_of(trainee.participant) == [7]
 
 
+def test_who_comes_back_by_the_same_link_is_not_rid_of_what_was_decided(
+    room: Room, chair: Participant
+) -> None:
+    def come(number: int, link: str) -> Participant:
+        return room.join(f"pt-{number}", f"s-{number}", "x", "expert", None, link)  # type: ignore[arg-type]
+
+    expert = come(1, "link-1")
+    send(room, expert, 7)
+    leaders = Audience(frozenset({"chair"}), frozenset())
+    room.restrict(chair.participant, 7, leaders)
+    room.permit(chair.participant, expert.participant, frozenset({"camera"}))
+    room.leave(expert.participant, 1)
+    again, other = come(2, "link-1"), come(3, "link-2")
+    assert refusal(room.demand_source, again.participant, "microphone") == "not_permitted"
+    room.demand_source(other.participant, "microphone")
+    drain(room)
+    send(room, again, 8)
+    send(room, other, 9)
+    assert written(room) == ["restrict"]
+    assert [room.producer(number).audience for number in (8, 9)] == [leaders, None]
+    # what is given back stays given back
+    room.restrict(chair.participant, 8, None)
+    room.permit(chair.participant, again.participant, None)
+    room.leave(again.participant, 1)
+    send(room, once_more := come(4, "link-1"), 10)
+    room.demand_source(once_more.participant, "microphone")
+    assert room.producer(10).audience is None
+
+
+def test_what_is_sent_anew_over_another_connection_is_for_those_whom_it_was_for(
+    room: Room, chair: Participant
+) -> None:
+    owner = enter(room, "a")
+    send(room, owner, 7)
+    room.restrict(owner.participant, 7, Audience(frozenset({"chair"}), frozenset()))
+    room.withdraw(7)
+    send(room, owner, 8)
+    room.announce(Producer(9, owner.participant, "microphone", "audio", "OPUS", ""))
+    trainee = enter(room, "t", "trainee")
+    assert room.audience_of(trainee.participant) == [9]
+
+
 def test_who_was_removed_is_told_why_and_does_not_come_back_by_the_same_link(
     room: Room, chair: Participant
 ) -> None:

@@ -144,7 +144,7 @@ export const en = {
   withheld: 'Not shown to you',
   audience_everybody: 'Everybody',
   audience_team: 'Surgeon, chair and experts',
-  audience_leaders: 'Surgeon and chair only',
+  audience_leaders: 'Surgeon and chair',
   audience_chosen: 'Chosen roles and people',
   audience_roles: 'Roles',
   audience_people: 'People',

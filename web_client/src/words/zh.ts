@@ -138,7 +138,7 @@ export const zh: Catalogue = {
   withheld: '不对您显示',
   audience_everybody: '所有人',
   audience_team: '术者、主持人和专家',
-  audience_leaders: '仅术者和主持人',
+  audience_leaders: '术者和主持人',
   audience_chosen: '指定身份和人员',
   audience_roles: '身份',
   audience_people: '人员',
