@@ -14,6 +14,7 @@ from media.ids import ProducerId
 from media.sdp import SdpError, SessionDescription, over_http
 from signalling.message_frame import MessageError
 from signalling.messages import LABEL_LIMIT, Barcode, PublishedSource, parse_message
+from signalling.room import RoomError
 from signalling.sources import SOURCES, Source
 from signalling.text import check_text
 
@@ -59,6 +60,12 @@ class Whip:
             PublishedSource(track.mid, source if track.kind == "video" else "microphone", label)
             for track, _ in tracks
         ]
+        try:
+            for sent in sources:
+                conductor.room.demand_source(member.identifier, sent.source)
+        except RoomError as error:
+            conductor.leave(member)
+            raise web.HTTPForbidden(text=str(error)) from None
         conductor.announce(member, tracks, sources)
         conductor.pump()
         location = self.sessions.add(conductor, member, member.publication, offer)

@@ -145,6 +145,21 @@ async def test_what_is_refused_opens_nothing(
     assert not running.service.rooms
 
 
+async def test_an_encoder_whose_picture_was_forbidden_does_not_come_back_by_its_link(running: Served) -> None:
+    async with Caller(running.url, running.token("chair")) as chair:
+        headers, offer = running.bearer("surgeon") | SDP, (await good_offer()).encode()
+        assert (await running.ask("POST", "/whip/ward", headers, offer)).status == 201
+        encoder = (await chair.notice("participant"))["participant"]["participant"]
+        await chair.request("permit", participant=encoder, sources=["microphone"])
+        await chair.notice("producer_removed")
+        answer = await running.ask("POST", "/whip/ward", headers, offer)
+        assert answer.status == 403
+        (conductor,) = running.service.rooms.values()
+        assert [p.source for p in conductor.room.producers] == ["microphone"]
+        await chair.request("permit", participant=encoder, sources=None)
+        assert (await running.ask("POST", "/whip/ward", headers, offer)).status == 201
+
+
 async def test_a_full_room_takes_no_encoder(tmp_path: Path) -> None:
     async with (
         served(tmp_path, rooms=RoomsConfig(participants=2)) as server,

@@ -184,3 +184,32 @@ test('events are in order; gaps near each other are one', () => {
   expect(chapters[2]?.words?.values).toEqual({ name: 'Dr. Li', source: 'source_microphone' });
   expect(chapters[4]?.words?.values).toEqual({ count: 5 });
 });
+
+test('manners are events too, but not who spoke, and each thing is named by what it did', () => {
+  const participants = [
+    { participant: 'pt-1', name: 'Dr. Li', role: 'expert', colour: '#fff' },
+    { participant: 'pt-2', name: 'Prof. Keller', role: 'chair', colour: '#000' },
+  ];
+  const chapters = chaptersOf(
+    description({
+      participants,
+      events: [
+        { at: 5, kind: 'speaker', participant: 'pt-1' },
+        { at: 6, kind: 'hand', participant: 'pt-1', raised: true, by: 'pt-1' },
+        { at: 7, kind: 'hand', participant: 'pt-1', raised: false, by: 'pt-2' },
+        { at: 8, kind: 'lock', locked: true, by: 'pt-2' },
+        { at: 9, kind: 'lock', locked: false, by: 'pt-2' },
+        { at: 10, kind: 'admitted', name: 'Dr. Weber', by: 'pt-2' },
+        { at: 11, kind: 'removed', participant: 'pt-1', by: 'pt-2' },
+      ],
+    }),
+    (key) => key,
+  );
+  expect(chapters.map(({ words }) => [words?.key, words?.values['name']])).toEqual([
+    ['chapter_hand', 'Dr. Li'],
+    ['chapter_lock', 'Prof. Keller'],
+    ['chapter_unlock', 'Prof. Keller'],
+    ['chapter_admitted', 'Dr. Weber'],
+    ['chapter_removed', 'Dr. Li'],
+  ]);
+});
