@@ -24,11 +24,13 @@ export const REASON_LIMIT = 200;
 export class Manners extends Emitter<MannersEvents> {
   /** One has lowered one's own hand, and not heard of it yet. */
   #loweringHand = false;
+  /** Who is being let in: a second touch asks no second time. */
+  readonly #admitting = new Set<string>();
 
   constructor(
     private readonly room: Room,
     private readonly publisher: Publisher,
-    /** False: it was refused, which has been announced. */
+    /** False: it was refused, which has been announced; but not that somebody is gone, or was let in by another. */
     private readonly ask: (request: Request) => Promise<boolean>,
   ) {
     super();
@@ -54,8 +56,12 @@ export class Manners extends Emitter<MannersEvents> {
     return this.ask({ type: 'hand', raised: false, participant });
   }
 
-  admit(waiting: string): Promise<boolean> {
-    return this.ask({ type: 'admit', waiting, admitted: true, reason: '' });
+  async admit(waiting: string): Promise<boolean> {
+    if (this.#admitting.has(waiting)) return true;
+    this.#admitting.add(waiting);
+    const done = await this.ask({ type: 'admit', waiting, admitted: true, reason: '' });
+    this.#admitting.delete(waiting);
+    return done;
   }
 
   refuse(waiting: string, reason: string): Promise<boolean> {

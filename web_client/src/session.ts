@@ -95,7 +95,7 @@ export class Session extends Emitter<SessionEvents> {
     this.receiver = options.receiver;
     this.publisher = options.publisher;
     this.views = new Views(options.timers);
-    this.manners = new Manners(this.room, this.publisher, (request) => this.#tell(request));
+    this.manners = new Manners(this.room, this.publisher, (request) => this.#tell(request, 'not_found'));
     const { open, token, timers } = options;
     this.connection = new Connection({ open, token, timers, marksAfter: () => this.replica.sequence });
     this.#listenToConnection();
@@ -160,18 +160,18 @@ export class Session extends Emitter<SessionEvents> {
     return this.#tell({ type: 'mute', producer, muted });
   }
 
-  /** Ask for something; a refusal is announced, not thrown. */
-  async #tell(request: Request): Promise<boolean> {
+  /** Ask for something; a refusal is announced, not thrown, but for the one that is no news. */
+  async #tell(request: Request, noNews = ''): Promise<boolean> {
     try {
       await this.connection.request(request);
       return true;
     } catch (error) {
       if (error instanceof RequestError && error.code === 'disconnected' && this.connection.state === 'connected') {
         // a second socket took over meanwhile: what may be said twice is, and negotiations begin anew by themselves
-        if (REPEATABLE.has(request.type)) return this.#tell(request);
+        if (REPEATABLE.has(request.type)) return this.#tell(request, noNews);
         if (request.type === 'answer' || request.type === 'restart_ice') return false;
       }
-      this.#announceRefusal('request_refused', error);
+      if (!(error instanceof RequestError && error.code === noNews)) this.#announceRefusal('request_refused', error);
       return false;
     }
   }

@@ -155,6 +155,19 @@ test('what is asked of the server goes out in the protocol’s words', () => {
   ]);
 });
 
+test('whom another has let in meanwhile is no refusal, and a second touch asks no second time', async () => {
+  const { manners } = session;
+  const asked = manners.admit('w-1');
+  void manners.admit('w-1');
+  expect(server.sent('admit').length).toBe(1);
+  answer('admit', { type: 'error', code: 'not_found', message: 'Nobody of this name waits.' });
+  expect([await asked, announced]).toEqual([false, []]);
+  const locked = manners.setLocked(true);
+  answer('lock', { type: 'error', code: 'not_permitted', message: 'An expert may not open or lock the room.' });
+  expect(await locked).toBe(false);
+  expect(announced).toMatchObject([{ kind: 'request_refused', code: 'not_permitted' }]);
+});
+
 test('reasons are plain and short, and no letter is cut in two', () => {
   expect(plain('a\u202eb\u0000\r\nc')).toBe('a b c');
   expect([...plain('𝄞'.repeat(300))].length).toBe(200);
