@@ -25,3 +25,10 @@ def _scheduling_stays() -> Iterator[None]:
     before = os.sched_getscheduler(0)
     yield
     assert os.sched_getscheduler(0) == before
+
+
+@pytest.fixture(autouse=True)
+def _browsers_run_as_they_are(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sanitizer's library, which `make debug` loads into this process, hangs a browser."""
+    if request.node.get_closest_marker("browser") is not None:
+        monkeypatch.delenv("LD_PRELOAD", raising=False)

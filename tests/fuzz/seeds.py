@@ -122,12 +122,12 @@ DESCRIPTIONS = tuple(
         "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-lite\r\na=group:BUNDLE 0\r\n"
         f"{_TRANSPORT_LINES}m=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\n"
         "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10\r\na=msid:a b\r\n",
-        f"v=0\r\n{_TRANSPORT_LINES}m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=rtpmap:96 VP8/90000\r\n"
+        "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=rtpmap:96 VP8/90000\r\n"
         "a=rtcp-fb:* nack\r\na=rtcp-fb:96 nack pli\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"
         "a=ssrc-group:FID 1 2\r\na=ssrc:1 cname:c\r\na=ssrc:2 msid:a b\r\n",
         "v=0\r\nm=video 0 UDP/TLS/RTP/SAVPF 96\r\na=bundle-only\r\na=rtcp-rsize\r\na=rid:h send\r\n"
         "a=rid:l send\r\na=simulcast:send h;l\r\na=extmap:4/recvonly uri:x\r\na=rtpmap:96 H264/90000\r\n",
-        f"v=0\r\na=inactive\r\n{_TRANSPORT_LINES}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"
+        "v=0\r\na=inactive\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"
         "a=candidate:1 1 tcp 2 192.0.2.1 9 typ host tcptype passive\r\na=end-of-candidates\r\n"
         "a=sctp-port:5000\r\na=max-message-size:262144\r\n",
     )

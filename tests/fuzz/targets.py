@@ -232,7 +232,7 @@ TARGETS: dict[str, Target] = {
         64,
     ),
     "frames": Target(_frames, (CodecError,), seeds.FRAMES, 200),
-    "sdp": Target(_sdp, (SdpError,), seeds.DESCRIPTIONS, 900),
+    "sdp": Target(_sdp, (SdpError,), seeds.DESCRIPTIONS, 600),
     "sdp_of_browsers": Target(_sdp, (SdpError,), seeds.BROWSERS, 8192),
     "sdp_publisher": Target(_publisher, (SdpError,), seeds.BROWSERS + seeds.DESCRIPTIONS, 8192),
     "sdp_viewer": Target(_viewer, (SdpError,), seeds.BROWSERS + seeds.DESCRIPTIONS, 8192),
