@@ -233,7 +233,11 @@ export class Session extends Emitter<SessionEvents> {
       // what was under way when the connection broke: `duplicate_mark` will say if it had arrived
       for (const mark of this.replica.pending) void this.#add(mark);
       this.#healMedia();
-    } else if (before !== null) this.publisher.restart();
+    } else {
+      // under a new identity both connections are new: there is no way to seek for the old ones
+      this.#seekingPath = false;
+      if (before !== null) this.publisher.restart();
+    }
     if (before !== null && !seamless) this.emit('announcement', { kind: resumed ? 'resumed' : 'rejoined' });
   }
 
