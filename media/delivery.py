@@ -35,6 +35,11 @@ from .subscriber import Slot, Subscriber
 
 #: What no line is taken to exceed, bit/s: that of the server's own.
 LINE_RATE = 1_000_000_000
+#: What it is taken to carry before anything is known, bit/s, if nobody's least picture needs more: a guess too high
+#: fills a thin line's queue before the first word of it comes, and the picture stands for seconds.
+UNPROVEN = 300_000
+#: Proven so much more than was known: decided upon at once.
+MUCH_MORE = 1.2
 #: Seconds between two decisions.
 INTERVAL = 0.1
 #: On a line that is known to be narrow, video leaves at this multiple of what it carries: a key frame takes its time.
@@ -46,6 +51,8 @@ STANDING, DRAINING = 30.0, 0.8
 ROOM = 1.3
 #: Seconds for which the largest size does not come, before it is said: at the beginning each takes a moment.
 LACKING = 3.0
+#: Seconds in which it is found out what a line carries: what is less only then is not said.
+STARTING = 1.0
 #: A line that carries all that is wished is looked at when something has changed, and this often, seconds.
 SETTLED_INTERVAL = 1.0
 
@@ -83,26 +90,29 @@ class Delivery:
     """One subscriber's transport."""
 
     def __init__(self, subscriber: Subscriber, plane: Plane, start: int) -> None:
-        """`start`, bit/s: what the line is taken to carry at first."""
+        """`start`, bit/s: what publishers begin with, of which the line is probed for a multiple at once."""
         self.subscriber = subscriber
-        self.estimator = BandwidthEstimator(start, LINE_RATE)
+        self.estimator = BandwidthEstimator(min(start, UNPROVEN), LINE_RATE)
         self.probes = 0
         self._plane = plane
-        self._prober = Prober()
+        self._prober = Prober(start)
         self._sending_since: float | None = None
         self._pacing = 0
         self._told: dict[ProducerId, tuple[Reason, int]] = {}
         self._lacking: dict[ProducerId, float] = {}
         self._patience = Patience()
+        self._forgiven_at = float("-inf")
         self._given: dict[ProducerId, float] = {}
         #: what the last decision stood on, and the rate that it stays right with; None: decide anew
         self._settled: list[tuple[object, ...]] | None = None
         self._enough = 0.0
         self._next_look = 0.0
 
-    def receive_feedback(self, data: bytes, now: float) -> None:
-        """Take a FEEDBACK event's data."""
+    def receive_feedback(self, data: bytes, now: float) -> bool:
+        """Take a FEEDBACK event's data; tell whether the line has proven so much more that it is to be decided now."""
+        before = self.estimator.expected
         self.estimator.receive_feedback(FeedbackGroup.read_all(data), now)
+        return self._settled is None and self.estimator.expected > MUCH_MORE * before
 
     def decide(
         self, producers: Mapping[ProducerId, Producer], offered: Mapping[ProducerId, Qualities], now: float
@@ -123,6 +133,9 @@ class Delivery:
             for s, o in zip(slots, offers, strict=True)
         ]
         budget = self._budget(slots, demands, now)
+        if self.estimator.absolved_at > self._forgiven_at:
+            self._forgiven_at = self.estimator.absolved_at
+            self._patience.forgive()
         demands = [self._patient(wanted, budget, now) for wanted in demands]
         allocations = allocate(budget, demands)
         self._note(demands, allocations, now)
@@ -131,7 +144,8 @@ class Delivery:
             self._apply(slot, producers[slot.producer], found, allocation)
             if (told := self._tell(slot, producers[slot.producer], found, allocation, now)) is not None:
                 changed.append(told)
-        narrow = any(allocation.reason is Reason.LINE for allocation in allocations)
+        # before anything is heard pacing could only hold the first picture up
+        narrow = self.estimator.heard and any(a.reason is Reason.LINE for a in allocations)
         self._pace(now, narrow=narrow)
         wish = self._wish(demands, allocations)
         if budget is not None:
@@ -166,6 +180,10 @@ class Delivery:
         speaks = any(slot.extensions[Extension.TRANSPORT_WIDE] for slot in slots)
         if target is None and (not speaks or estimator.silent(now, self._sending_since or now)):
             return None
+        if target is not None and not speaks:
+            # what a receiver guesses by itself (REMB) falls at each hiccup of its own machine, and rises by no more
+            # than half above what it is sent: of nothing it would never rise again
+            return max(target, _least(demands))
         if not estimator.limited:
             # nobody's least picture waits for a proof of what has shown no limit
             least = sum(min((o.rate for o in d.offers), default=0) for d in demands if d.height != 0)
@@ -234,6 +252,8 @@ class Delivery:
             return None
         height = found.offers[allocation.key].height if allocation.key is not None else 0
         reason = allocation.reason
+        if reason is Reason.LINE and now - (self._sending_since or now) < STARTING:
+            return None
         if reason is Reason.NONE and allocation.key is not None and _lacking(slot, producer, found):
             if now - self._lacking.setdefault(slot.producer, now) < LACKING:
                 return None
@@ -303,10 +323,20 @@ class Delivery:
             quiet_since=self.estimator.last_trouble,
             step=int(ROOM * (given + min(steps, default=0))),
             idle=all(allocation.key is None for allocation in measured),
+            heard=self.estimator.heard,
         )
         if order is not None:
             self.probes += 1
             self._plane.probe(self.subscriber.transport, order.cluster, order.rate, order.packets)
+
+
+def _least(demands: list[Demand]) -> int:
+    """Return the bits a second of all sound and the least of the picture that counts most."""
+    sound = sum(max((o.rate for o in d.offers), default=0) for d in demands if d.priority is Priority.AUDIO)
+    pictures = [d for d in demands if d.priority is not Priority.AUDIO and d.offers and d.height != 0]
+    first = min(pictures, key=lambda demand: demand.priority, default=None)
+    picture = int(MARGIN * min(o.rate for o in first.offers)) if first is not None else 0
+    return RESERVED + sound + picture + 1
 
 
 def _basis(slot: Slot, found: Qualities) -> tuple[object, ...]:

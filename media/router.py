@@ -260,8 +260,9 @@ class Router:
             case EventKind.UNKNOWN_SSRC:
                 self._recognise(event)
             case EventKind.FEEDBACK:
-                if (delivery := self.deliveries.get(event.transport)) is not None:
-                    delivery.receive_feedback(event.data, now)
+                delivery = self.deliveries.get(event.transport)
+                if delivery is not None and delivery.receive_feedback(event.data, now):
+                    self._next_decision = now
             case EventKind.LAYER:
                 if (slot := self._slots.get(ConsumerId(event.subject))) is not None:
                     slot.sending = event.data[0]

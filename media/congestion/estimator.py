@@ -74,6 +74,8 @@ class BandwidthEstimator:
         #: what a probe that filled the line found, and when
         self._ceiling, self._ceiling_found = 0.0, float("-inf")
         self._used = False
+        #: when loss turned out last to be the line's own, so that less was sent for nothing
+        self.absolved_at = float("-inf")
 
     # -- what is said --------------------------------------------------------------------------------------------
 
@@ -104,7 +106,11 @@ class BandwidthEstimator:
             self._probe = ProbeResult(group.probe_cluster)
         self._probe.add(group)
         rate = self._probe.rate()
-        if rate is not None and self._probe.filled:
+        if rate is None:
+            return None
+        # what the line loses by itself was carried nearly to its end
+        rate = int(rate / (1 - self._loss.inherent))
+        if self._probe.filled:
             self._ceiling, self._ceiling_found = float(rate), now
         return rate
 
@@ -134,6 +140,11 @@ class BandwidthEstimator:
     def silent(self, now: float, sending_since: float) -> bool:
         """Tell whether a receiver that is being sent to says nothing at all."""
         return self._last_feedback is None and now - sending_since > SILENCE
+
+    @property
+    def heard(self) -> bool:
+        """Whether the receiver has said anything of what arrives."""
+        return self._last_feedback is not None
 
     @property
     def expected(self) -> int:
@@ -181,7 +192,10 @@ class BandwidthEstimator:
             self._back_off(arrived, now)
             return
         queueing = self._delay.standing > QUEUEING
+        inherent = self._loss.inherent
         permitted = self._loss.decide(self._rate, now, arrived=arrived, queueing=queueing)
+        if self._loss.inherent > inherent:
+            self.absolved_at = now
         if permitted < self._rate:
             self._fall(permitted, now)
         elif permitted > self._rate:

@@ -77,6 +77,11 @@ class Patience:
         elif now - tried.since >= SOON:
             tried.wait = 0.0
 
+    def forgive(self) -> None:
+        """What was taken back lately was not the line's fault: try it again."""
+        for tried in self._tried.values():
+            tried.wait, tried.until = 0.0, float("-inf")
+
     def forget(self, producer: ProducerId) -> None:
         """A producer has ended."""
         self._tried.pop(producer, None)

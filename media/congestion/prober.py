@@ -16,8 +16,12 @@ PACKET_BITS = 1200 * 8
 #: On a line that carries no more than is known, its queue lasts no longer than this, seconds.
 HARMLESS = 0.25
 
-#: At the start: multiples of the rate that is allowed.
+#: At the start: multiples of the rate that publishers begin with. Until the first is answered nobody knows whether it
+#: harms: it has so few packets that a line of 1 Mbit/s is through with them in a sixth of a second.
 START = (3.0, 6.0)
+FIRST_PACKETS = 16
+#: What comes through of the first as it was sent is followed by the second at once.
+CAME_THROUGH = 0.7
 #: Later: how much more than the rate, and how long between two probes, seconds; each that proves nothing doubles it,
 #: and one that proves something is followed at once by the next.
 FURTHER = 2.0
@@ -41,9 +45,11 @@ class ProbeOrder:
 class Prober:
     """Decides the probes of one transport."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: int) -> None:
+        """`start` in bit/s: what publishers begin with."""
         self._cluster = 0
-        self._starts = list(START)
+        self._starts = [int(factor * start) for factor in START]
+        self._speed = 0
         self._next = self._last = float("-inf")
         self._interval = INTERVAL
         self._asked: int | None = None
@@ -57,12 +63,16 @@ class Prober:
         quiet_since: float,
         step: int = 0,
         idle: bool = False,
+        heard: bool = True,
     ) -> ProbeOrder | None:
         """Return a probe that is due: `rate` is what may be sent, `wish` what would be, both bit/s.
 
         `step` is what would have to be proven so that anybody gets a better picture. `quiet_since` is when the line
-        last showed a queue or loss. `idle`: no picture is sent, so that nothing is disturbed and much is won.
+        last showed a queue or loss. `idle`: no picture is sent, so that nothing is disturbed and much is won. `heard`:
+        the receiver has said something of what arrives.
         """
+        if not heard and self._asked is not None:
+            return None  # what the first shows is waited for
         proved = self._asked is not None and rate > PROVED * self._asked
         if proved:
             self._next = min(self._next, self._last + AT_ONCE)
@@ -72,13 +82,19 @@ class Prober:
             return None
         if self._asked is not None:
             self._interval = INTERVAL if proved else min(2 * self._interval, LONGEST_INTERVAL)
+        if self._asked is not None and rate < CAME_THROUGH * self._speed:
+            self._starts.clear()
         self._asked, self._last = rate, now
-        factor = self._starts.pop(0) if self._starts else FURTHER
-        self._next = now + (0.15 if self._starts else self._interval)
+        faster = self._starts.pop(0) if self._starts else int(FURTHER * rate)
+        self._next = now + (AT_ONCE if self._starts else self._interval)
         self._cluster = self._cluster % 65535 + 1
         # a little beyond the wish, for only what is beyond it leaves room for the allocation's margin
-        speed = min(max(int(rate * factor), step), int(1.2 * wish))
-        most = max(LEAST_PACKETS, min(MOST_PACKETS, int(rate * HARMLESS / PACKET_BITS)))
-        speed = min(speed, int(most * PACKET_BITS / SECONDS))
+        speed = min(max(faster, step), int(1.2 * wish))
+        if heard:
+            most = max(LEAST_PACKETS, min(MOST_PACKETS, int(rate * HARMLESS / PACKET_BITS)))
+            speed = min(speed, int(most * PACKET_BITS / SECONDS))
+        else:
+            most = FIRST_PACKETS
+        self._speed = speed
         packets = max(LEAST_PACKETS, min(most, int(speed * SECONDS / PACKET_BITS) + 1))
         return ProbeOrder(self._cluster, speed, packets)

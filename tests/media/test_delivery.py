@@ -244,6 +244,19 @@ def test_the_receivers_own_estimate_is_honoured() -> None:
     assert world.field.consumer not in world.plane.paused
 
 
+def test_who_has_nothing_but_its_own_estimate_never_goes_dark() -> None:
+    world = World(NONE)
+    world.delivery.estimator.receive_remb(30_000)
+    world.run(3, feedback=False)
+    # it can only rise by what arrives: the field's least does
+    assert world.field.consumer not in world.plane.paused
+    assert (world.field.layer.encoding, world.face.layer.encoding) == (0, 0)
+    world.delivery.estimator.receive_remb(60 * M)
+    world.run(1, feedback=False)
+    assert (world.field.layer, world.face.layer) == (Layer(2), Layer(2))
+    assert world.plane.paused == set()
+
+
 def test_a_size_that_the_publisher_cannot_send_is_told_and_until_it_really_comes_again() -> None:
     world = World()
     world.run(10, 100 * M)

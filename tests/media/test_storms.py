@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from media.congestion.estimator import FLOOR, BandwidthEstimator
 from media.feedback_group import FeedbackGroup
+from media.ids import Mid, Ssrc
 from media.rtp.feedback import FullIntraRequest, PictureLossIndication, ReceiverEstimate
 from media.rtp.rtcp import ReceiverReport, build_compound
 from tests.helpers.rtp_stream import VP8_KEY
@@ -52,17 +55,24 @@ def test_somebody_elses_stream_cannot_be_asked_for() -> None:
 
 def test_a_receiver_that_lies_about_its_line_pays_for_it_alone() -> None:
     world = World()
-    (video,) = world.router.publish(world.sender.transport, [VIDEO])
-    liar, _ = world.watch(video)
-    honest, _ = world.watch(video)
-    world.send(VP8_KEY)
-    for rate in (0, 1, 2**60, 1000, 0):
+    camera = replace(VIDEO, mid=Mid("2"), ssrc=Ssrc(3333))
+    producers = world.router.publish(world.sender.transport, [VIDEO, camera])
+    for producer, source in zip(producers, ("field", "camera"), strict=True):
+        world.router.describe(producer, source)
+    liar, liars = world.watch(*producers)
+    honest, honests = world.watch(*producers)
+    for rate in (0, 0, 1, 2**60, 1000, 0):
         estimate = build_compound([ReceiverReport(1), ReceiverEstimate(1, rate, ())])
         world.router.receive_rtcp(liar.transport, estimate, world.now, 0)
         for _ in range(5):
             world.now += 0.1
             world.send(VP8_KEY)
-    assert len(liar.rtp) < len(honest.rtp) == 26
+            world.send(VP8_KEY, ssrc=3333)
+    heard = Counter(packet.ssrc for packet in honest.rtp), Counter(packet.ssrc for packet in liar.rtp)
+    assert [heard[0][slot.ssrc] for slot in honests] == [30, 30]
+    # the field is never given up for what is said alone; the face is
+    assert heard[1][liars[0].ssrc] == 30
+    assert heard[1][liars[1].ssrc] < 30
 
 
 #: What a receiver may say of packets sent at a time (ns): when the last came, how many bytes came, how many packets

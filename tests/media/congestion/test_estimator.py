@@ -14,7 +14,7 @@ M = 1_000_000
 
 def sender(line: Line, wish: float, *, start: float = 6 * M, probing: bool = True) -> CongestedSender:
     estimator = BandwidthEstimator(int(start), 200 * M)
-    return CongestedSender(line, estimator, lambda _: wish, Prober() if probing else None)
+    return CongestedSender(line, estimator, lambda _: wish, Prober(int(start)) if probing else None)
 
 
 @pytest.mark.parametrize("capacity", [2 * M, 5 * M, 30 * M, 100 * M])
@@ -124,7 +124,7 @@ def test_a_picture_that_was_paused_comes_back_by_probes_alone() -> None:
     line = Line(10, rate=0.4 * M)
     wanted = [20 * M]
     estimator = BandwidthEstimator(20 * M, 200 * M)
-    run = CongestedSender(line, estimator, lambda _: wanted[0], Prober())
+    run = CongestedSender(line, estimator, lambda _: wanted[0], Prober(20 * M))
     run.run(6)
     assert run.target_between(5, 6)[-1] < M
     line.rate = 50 * M

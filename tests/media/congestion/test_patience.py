@@ -34,6 +34,17 @@ def test_what_failed_and_all_above_it_waits() -> None:
     assert held(patience, WAIT + 1.0) == set()
 
 
+def test_what_was_not_the_lines_fault_is_tried_again_at_once() -> None:
+    patience = Patience()
+    failed(FACE, patience, 0.0)
+    assert held(patience, 1.0) == {1, 2}
+    patience.forgive()
+    assert held(patience, 1.0) == set()
+    # and the next failure waits no longer than a first one
+    failed(FACE, patience, 2.0)
+    assert held(patience, 2.0 + WAIT + 1.0) == set()
+
+
 def test_each_failure_doubles_the_wait_up_to_its_limit() -> None:
     patience, now, waits = Patience(), 0.0, []
     for _ in range(6):
