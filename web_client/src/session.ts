@@ -29,6 +29,7 @@ import {
   type Participant,
   type ProducerId,
   type PublishedSource,
+  type Reply,
   type Request,
   type Welcome,
 } from './signalling/protocol';
@@ -50,7 +51,7 @@ interface SessionEvents {
   marks: undefined;
   tracks: undefined;
   media: undefined;
-  /** What one is sent of a producer has become less, or again the best. */
+  /** What one is sent of a producer has become less, or again the best, or it cannot be played here. */
   delivery: undefined;
   announcement: Announcement;
 }
@@ -78,6 +79,8 @@ export class Session extends Emitter<SessionEvents> {
   readonly views: Views;
   /** What was said of each producer that is not sent at its best. */
   readonly deliveries = new Map<ProducerId, Delivery>();
+  /** Producers that are not sent, since this browser does not know their codec. */
+  readonly unplayable = new Set<ProducerId>();
   readonly #frames = new Map<ProducerId, FrameClock>();
   readonly #timers: Timers;
   #count = 0;
@@ -162,18 +165,28 @@ export class Session extends Emitter<SessionEvents> {
 
   /** Ask for something; a refusal is announced, not thrown, but for the one that is no news. */
   async #tell(request: Request, noNews = ''): Promise<boolean> {
+    return (await this.#ask(request, noNews)) !== null;
+  }
+
+  /** The same, for the answer; null: it was refused. */
+  async #ask(request: Request, noNews = ''): Promise<Reply | null> {
     try {
-      await this.connection.request(request);
-      return true;
+      return await this.connection.request(request);
     } catch (error) {
       if (error instanceof RequestError && error.code === 'disconnected' && this.connection.state === 'connected') {
         // a second socket took over meanwhile: what may be said twice is, and negotiations begin anew by themselves
-        if (REPEATABLE.has(request.type)) return this.#tell(request, noNews);
-        if (request.type === 'answer' || request.type === 'restart_ice') return false;
+        if (REPEATABLE.has(request.type)) return this.#ask(request, noNews);
+        if (request.type === 'answer' || request.type === 'restart_ice') return null;
       }
       if (!(error instanceof RequestError && error.code === noNews)) this.#announceRefusal('request_refused', error);
-      return false;
+      return null;
     }
+  }
+
+  async #answer(revision: number, sdp: string): Promise<void> {
+    const refused = (await this.#ask({ type: 'answer', revision, sdp }))?.refused ?? [];
+    for (const producer of refused) this.unplayable.add(producer);
+    if (refused.length > 0) this.emit('delivery', undefined);
   }
 
   #announceRefusal(kind: 'mark_refused' | 'request_refused', error: unknown): void {
@@ -212,6 +225,7 @@ export class Session extends Emitter<SessionEvents> {
     this.room.on('producer_removed', (producer) => {
       this.#frames.delete(producer);
       this.deliveries.delete(producer);
+      this.unplayable.delete(producer);
       this.views.handleRemoved(producer);
     });
   }
@@ -302,7 +316,7 @@ export class Session extends Emitter<SessionEvents> {
 
   #listenToMedia(): void {
     this.receiver.on('answer', ({ revision, sdp }) => {
-      void this.#tell({ type: 'answer', revision, sdp });
+      void this.#answer(revision, sdp);
       this.views.handleOffer();
     });
     this.views.on('view', ({ producer, width, height }) => {

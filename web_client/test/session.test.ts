@@ -236,6 +236,16 @@ test('TURN credentials are renewed before they end, and used from then on', asyn
   expect(session.iceServers).toEqual(renewed);
 });
 
+test('a picture whose codec the browser does not take is known as such until it ends', async () => {
+  server.say(offer(1, 'abcd'));
+  await settled();
+  server.say({ type: 'reply', id: server.sent('answer')[0]?.id, refused: [7] });
+  await settled();
+  expect([...session.unplayable]).toEqual([7]);
+  server.say({ type: 'producer_removed', producer: 7 });
+  expect(session.unplayable.size).toBe(0);
+});
+
 test('what is shown of a picture that is sent is told, what one is sent less is kept until it is the best again', async () => {
   server.say(offer(1, 'abcd'));
   await settled();

@@ -263,6 +263,8 @@ export interface Reply {
   id: number;
   sdp?: string;
   producers?: { mid: string; producer: ProducerId }[];
+  /** Of an answer: producers whose codec this browser does not take. */
+  refused?: ProducerId[];
   after?: number;
   sequence?: number;
   operations?: LoggedOperation[];

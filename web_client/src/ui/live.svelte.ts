@@ -64,6 +64,7 @@ export class Live {
   tracks = $state.raw<ReadonlyMap<ProducerId, MediaStreamTrack>>(new Map());
   /** What is said of each picture that is not sent at its best. */
   deliveries = $state.raw<ReadonlyMap<ProducerId, Delivery>>(new Map());
+  unplayable = $state.raw<ReadonlySet<ProducerId>>(new Set());
   receiving = $state<RTCPeerConnectionState | 'none'>('none');
   publishing = $state<RTCPeerConnectionState | 'none'>('none');
   /** How the worse of both media connections stands. */
@@ -219,7 +220,10 @@ export class Live {
     });
     session.on('waiting', (place) => (this.place = place));
     session.on('room', () => this.#readRoom());
-    session.on('delivery', () => (this.deliveries = new Map(session.deliveries)));
+    session.on('delivery', () => {
+      this.deliveries = new Map(session.deliveries);
+      this.unplayable = new Set(session.unplayable);
+    });
     document.addEventListener('visibilitychange', () => session.views.handlePageHidden(document.hidden));
     session.on('tracks', () => (this.tracks = new Map(session.receiver.tracks)));
     session.on('media', () => this.#readMedia());

@@ -167,6 +167,8 @@ export const en = {
   // the stage
   leave: 'Leave',
   stage: 'Stage',
+  unplayable: 'This browser cannot show this picture',
+  unplayable_text: 'It comes as {codec}, which this browser does not decode. Chrome, Edge and Safari do; Firefox does once its plug-in for H.264 is there.',
   waiting_for_picture: 'Waiting for the picture…',
   waiting_long: 'No picture has come for {seconds} s. The network may be holding it back.',
   waiting_for_field: 'No picture yet',

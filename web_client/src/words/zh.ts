@@ -160,6 +160,8 @@ export const zh: Catalogue = {
 
   leave: '离开',
   stage: '主画面',
+  unplayable: '此浏览器无法显示该图像',
+  unplayable_text: '图像编码为 {codec}，此浏览器不支持解码。请使用 Chrome、Edge 或 Safari；Firefox 需先装好其 H.264 插件。',
   waiting_for_picture: '等待图像…',
   waiting_long: '已等待 {seconds} 秒仍无图像，可能被网络阻挡。',
   waiting_for_field: '暂无图像',
