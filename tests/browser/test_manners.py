@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Page, expect
 
 from server.config import RoomsConfig
-from tests.browser.chromium import browser, join, person, picture, probe, until
+from tests.browser.chromium import PATIENCE, browser, join, person, picture, probe, until
 from tests.helpers.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 REASON = "This is not your patient."
+
+
+def watching_for(page: Page, words: str) -> asyncio.Task[None]:
+    """Look out for words that are shown for a few seconds only, from before they can come."""
+    return asyncio.create_task(page.get_by_text(words).wait_for())
 
 
 async def test_from_the_door_to_the_door(tmp_path: Path) -> None:
@@ -45,20 +52,22 @@ async def test_from_the_door_to_the_door(tmp_path: Path) -> None:
         await until(chair, f"k.participants.some(p => {of_guest} && p.hand > 0)")
         await chair.keyboard.press("u")
         await picture(chair, "panel-desktop")
+        told = watching_for(guest, "Your hand has been lowered")
         await chair.get_by_test_id(f"hand-down-{name}").click()
         await until(guest, f"k.participants.some(p => {of_guest} && p.hand === 0)")
-        await guest.get_by_text("Your hand has been lowered").wait_for()
+        await told
 
         # the microphone, forbidden and allowed again
         await chair.get_by_test_id(f"menu-{name}").click()
+        told = watching_for(guest, "You may not send this any more: Microphone")
         await chair.get_by_test_id("permit-microphone").click()
         await until(chair, f"!k.producers.some(p => {of_guest} && p.source === 'microphone')")
         button = guest.get_by_test_id("microphone")
-        assert await button.is_disabled()
+        await expect(button).to_be_disabled(timeout=PATIENCE)
         assert "microphone" not in {
             layer["source"] for layer in await guest.evaluate("window.konsil.layers()")
         }
-        await guest.get_by_text("You may not send this any more: Microphone").wait_for()
+        await told
         await chair.get_by_test_id("permit-microphone").click()
         await until(guest, f"k.participants.some(p => {of_guest} && p.sources.includes('microphone'))")
         await button.click()
