@@ -122,6 +122,10 @@ class ProbeSocket:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no consumers.")
 
+    def move_producer(self, spec: ProducerSpec) -> None:
+        """Refuse: packets are the probe's."""
+        raise ValueError("A probe's socket has no producers.")
+
     def remove_producer(self, producer: ProducerId) -> None:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no producers.")

@@ -41,6 +41,19 @@ def check_producer(spec: ProducerSpec) -> None:
         raise ValueError("A history holds 1 ms to 60 s and 64 KiB to 256 MiB.")
 
 
+def check_move(before: ProducerSpec, after: ProducerSpec) -> None:
+    """Refuse a producer that would go on as something else."""
+    check_producer(after)
+    kept = [
+        (spec.codec, spec.clock_rate, len(spec.encodings), spec.history_ms, spec.history_bytes)
+        for spec in (before, after)
+    ]
+    if kept[0] != kept[1]:
+        raise ValueError(
+            "A producer that moves keeps codec, clock rate, history and the number of its encodings."
+        )
+
+
 def check_encoding(ssrc: int, rtx_ssrc: int) -> None:
     """Refuse the SSRCs of an encoding; 0 means that one is not known, or none."""
     if not 0 <= ssrc < 1 << 32 or not 0 <= rtx_ssrc < 1 << 32:

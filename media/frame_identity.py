@@ -53,10 +53,20 @@ def exact_offset(rough: int, reference: Sequence[int], other: Sequence[int]) -> 
 class FrameIdentity:
     """One producer's encodings. The first (index 0) is the reference."""
 
-    def __init__(self, clock_rate: int) -> None:
+    def __init__(self, clock_rate: int, *, settled: bool = True) -> None:
+        """Not `settled`: what is added to the first encoding's timestamps is not known yet (`settle`)."""
         self._clock_rate = clock_rate
         self._reported: dict[int, int] = {}
-        self.offsets: dict[int, int] = {0: 0}
+        self.offsets: dict[int, int] = {0: 0} if settled else {}
+
+    @property
+    def settled(self) -> bool:
+        """Whether the first encoding lies on the canonical timeline."""
+        return 0 in self.offsets
+
+    def settle(self, offset: int) -> None:
+        """Learn where on the canonical timeline the first encoding lies, which goes on with another's."""
+        self.offsets[0] = offset
 
     def learn(self, encoding: int, rtp_timestamp: int, ntp_time: int) -> None:
         """Take what a sender report of an encoding ties together."""
@@ -72,7 +82,9 @@ class FrameIdentity:
 
     def find(self, encodings: Sequence[EncodingStatistics]) -> list[tuple[int, int]]:
         """Return the (encoding, offset) that are known now and were not before."""
-        found = []
+        found: list[tuple[int, int]] = []
+        if not self.settled:
+            return found
         for i in range(1, len(encodings)):
             if i in self.offsets:
                 continue
@@ -81,8 +93,8 @@ class FrameIdentity:
                 continue
             offset = exact_offset(rough, encodings[0].recent_timestamps, encodings[i].recent_timestamps)
             if offset is not None:
-                self.offsets[i] = offset
-                found.append((i, offset))
+                self.offsets[i] = (offset + self.offsets[0]) % _WRAP
+                found.append((i, self.offsets[i]))
         return found
 
     def _rough(self, encodings: Sequence[EncodingStatistics], i: int) -> int | None:

@@ -240,7 +240,8 @@ class EncodingStatistics:
     RTP timestamps are raw, before the offset. `layer_bytes` counts 16 layers, at 4 * spatial + temporal; what sound
     has of redundancy (RFC 2198) stands in the second place.
     `recent_timestamps` are those of the newest frames, the newest first. `capture` is what abs-capture-time said
-    last: RTP timestamp and 64-bit NTP time; (0, 0) nothing.
+    last: RTP timestamp and 64-bit NTP time; (0, 0) nothing. `offset` is what makes its timestamps canonical, None: that
+    is not settled.
     """
 
     packets: int = 0
@@ -258,6 +259,7 @@ class EncodingStatistics:
     layer_bytes: tuple[int, ...] = (0,) * 16
     recent_timestamps: tuple[int, ...] = ()
     capture: tuple[int, int] = (0, 0)
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +401,16 @@ class Plane(Protocol):
 
     def remove_producer(self, producer: ProducerId) -> None:
         """Forget a stream and its consumers."""
+
+    def move_producer(self, spec: ProducerSpec) -> None:
+        """Receive a producer from another transport from now on, or from nobody for now (transport 0).
+
+        Its consumers and its tap stay. Its streams begin anew, video at a key frame; what leaves goes on: sequence
+        numbers (in the tap with a gap), the names of pictures, and the canonical timeline. On that, encoding 0 goes on
+        after its newest packet by the time that has passed since, 100 ms at least; its offset is settled with its first
+        packet (`EncodingStatistics.offset`), those of other encodings are to be told. Codec, clock rate, history and
+        number of encodings stay what they were (ValueError).
+        """
 
     def set_encoding(self, producer: ProducerId, index: int, ssrc: Ssrc, rtx_ssrc: Ssrc) -> None:
         """Tell the SSRCs of an encoding, once it has shown them; ValueError where they are another's.

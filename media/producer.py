@@ -11,6 +11,7 @@ from .layer_rates import LayerRates
 from .plane import Codec
 from .reports import ReceiverReportBuilder, SenderInstant
 from .sdp.answer import OfferedTrack
+from .sdp.formats import canonical_fmtp
 
 
 @dataclass(slots=True)
@@ -57,6 +58,37 @@ class Producer:
         self.identity = FrameIdentity(self.track.clock_rate)
         self.wanted = (True,) * len(self.encodings)
         self.wanted_since = [float("-inf")] * len(self.encodings)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether its transport is gone, and another is waited for."""
+        return not self.transport
+
+    def interrupt(self) -> None:
+        """Forget the transport: what was sent over it is over, what it shows is not."""
+        self.transport = TransportId(0)
+        self._begin_anew()
+
+    def go_on(self, transport: TransportId, track: OfferedTrack) -> None:
+        """Come from another transport from now on."""
+        self.transport, self.track = transport, track
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        here = [Encoding(e.rid, e.ssrc, e.rtx_ssrc) for e in self.track.encodings]
+        self.encodings = [Encoding(e.rid, Ssrc(0), Ssrc(0)) for e in here] if self.interrupted else here
+        self.identity = FrameIdentity(self.track.clock_rate, settled=False)
+        self.capture_offset = 0
+        self.wanted = (True,) * len(self.encodings)
+        self.wanted_since = [float("-inf")] * len(self.encodings)
+
+    def may_go_on_as(self, track: OfferedTrack) -> bool:
+        """Tell whether a track is of the same kind: its packets mean the same to whoever receives and records them."""
+        mine, other = (
+            (t.codec, t.clock_rate, t.payload_type, len(t.encodings), canonical_fmtp(t.codec, t.fmtp))
+            for t in (self.track, track)
+        )
+        return mine == other
 
     @property
     def video(self) -> bool:

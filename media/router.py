@@ -8,11 +8,11 @@ It knows transports, not people: who may publish or watch is decided before it i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .delivery import INTERVAL, Delivered, Delivery
-from .ids import ConsumerId, ProducerId, Ssrc, TransportId
+from .ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
 from .plane import ConsumerSpec, EncodingSpec, EventKind, Plane, PlaneEvent, ProducerSpec
 from .producer import Producer
 from .qualities import Qualities, qualities
@@ -68,18 +68,75 @@ class Router:
 
     # -- publishing ----------------------------------------------------------------------------------------------
 
-    def publish(self, transport: TransportId, tracks: Sequence[OfferedTrack]) -> list[ProducerId]:
+    def publish(
+        self,
+        transport: TransportId,
+        tracks: Sequence[OfferedTrack],
+        going_on: Mapping[Mid, ProducerId] | None = None,
+    ) -> list[ProducerId]:
         """Receive what a transport offers, in the order of the tracks.
 
         A track that was offered before (same section, same stream) keeps its producer; what is no longer offered
-        ends. Raise ValueError when the plane cannot tell the streams apart; what came before it stays.
+        ends. `going_on` says, by section, which interrupted producers go on as tracks (`may_go_on`). Raise ValueError
+        when the plane cannot tell the streams apart; what came before it stays.
         """
+        former = going_on or {}
         known = {p.track: p.producer for p in self.producers.values() if p.transport == transport}
         for track, producer in known.items():
             if track not in tracks:
                 self.unpublish(producer)
         self._reporting.clocks.setdefault(transport, RemoteClock())
-        return [known[track] if track in known else self._add(transport, track) for track in tracks]
+        return [
+            known[track]
+            if track in known
+            else self._go_on(transport, track, former[track.mid])
+            if track.mid in former
+            else self._add(transport, track)
+            for track in tracks
+        ]
+
+    def interrupt(self, transport: TransportId) -> dict[ProducerId, int]:
+        """Let what a transport sent wait for another one; the transport may leave the plane then.
+
+        Consumers, their numbers and the timeline stay. Returns the producers, each with an RTP timestamp that lies
+        behind everything that was sent of it and before everything that it will send.
+        """
+        ended = {}
+        for producer in [p for p in self.producers.values() if p.transport == transport]:
+            ended[producer.producer] = self._end_of_line(producer)
+            producer.interrupt()
+            self._plane.move_producer(self._received(producer))
+        self._reporting.forget(transport)
+        return ended
+
+    def _end_of_line(self, producer: Producer) -> int:
+        newest: int | None = None
+        for encoding in self._plane.producer_statistics(producer.producer).encodings:
+            if encoding.offset is not None and encoding.recent_timestamps:
+                timestamp = (encoding.recent_timestamps[0] + encoding.offset) % (1 << 32)
+                if newest is None or 0 < timestamp - newest & 0xFFFFFFFF < 1 << 31:
+                    newest = timestamp
+        # the plane leaves 100 ms at least; what is just being received comes within the half of it
+        return ((newest or 0) + producer.track.clock_rate // 20) % (1 << 32)
+
+    def may_go_on(self, producer: ProducerId, track: OfferedTrack) -> bool:
+        """Tell whether an interrupted producer may go on as a track."""
+        entry = self.producers.get(producer)
+        return entry is not None and entry.interrupted and entry.may_go_on_as(track)
+
+    def _go_on(self, transport: TransportId, track: OfferedTrack, producer: ProducerId) -> ProducerId:
+        entry = self.producers[producer]
+        before = entry.track
+        entry.go_on(transport, track)
+        try:
+            self._plane.move_producer(self._received(entry))
+        except ValueError:
+            entry.track = before
+            entry.interrupt()
+            raise
+        for encoding in range(len(entry.encodings)):
+            entry.want_key_frame(encoding)
+        return producer
 
     def describe(self, producer: ProducerId, source: str, heights: tuple[int, ...] = ()) -> None:
         """Learn what a producer shows (its priority), and how high its encodings are, the lowest first."""
@@ -88,23 +145,25 @@ class Router:
 
     def _add(self, transport: TransportId, track: OfferedTrack) -> ProducerId:
         producer = Producer(ProducerId(self._next_id()), transport, track)
-        self._plane.add_producer(
-            ProducerSpec(
-                producer=producer.producer,
-                transport=transport,
-                codec=track.codec,
-                clock_rate=track.clock_rate,
-                payload_type=track.payload_type,
-                encodings=tuple(EncodingSpec(e.ssrc, e.rtx_ssrc) for e in track.encodings),
-                rtx_payload_type=track.rtx_payload_type,
-                nack=producer.video,
-                history_bytes=VIDEO_HISTORY if producer.video else AUDIO_HISTORY,
-                extensions=track.extensions,
-                red_payload_type=track.red_payload_type,
-            )
-        )
+        self._plane.add_producer(self._received(producer))
         self.producers[producer.producer] = producer
         return producer.producer
+
+    def _received(self, producer: Producer) -> ProducerSpec:
+        track = producer.track
+        return ProducerSpec(
+            producer=producer.producer,
+            transport=producer.transport,
+            codec=track.codec,
+            clock_rate=track.clock_rate,
+            payload_type=track.payload_type,
+            encodings=tuple(EncodingSpec(e.ssrc, e.rtx_ssrc) for e in producer.encodings),
+            rtx_payload_type=track.rtx_payload_type,
+            nack=producer.video,
+            history_bytes=VIDEO_HISTORY if producer.video else AUDIO_HISTORY,
+            extensions=track.extensions,
+            red_payload_type=track.red_payload_type,
+        )
 
     def unpublish(self, producer: ProducerId) -> None:
         """Stop receiving a producer and sending it to anybody."""
@@ -378,6 +437,8 @@ class Router:
     def _measure(self, producer: Producer, now: float) -> None:
         encodings = self._plane.producer_statistics(producer.producer).encodings
         producer.rates.update(encodings, now)
+        if not producer.identity.settled and not producer.interrupted and encodings[0].offset is not None:
+            producer.identity.settle(encodings[0].offset)
         for encoding, offset in producer.identity.find(encodings):
             self._plane.set_timestamp_offset(producer.producer, encoding, offset)
 

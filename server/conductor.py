@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from annotation.document import Document
@@ -27,7 +27,7 @@ from recorder.library import recording_id
 from recorder.recording import RecordedProducer
 from recorder.writer import DiskError, check_free_space
 from signalling import messages, notices
-from signalling.messages import Hello, PublishedSource
+from signalling.messages import Hello
 from signalling.permissions import permissions
 from signalling.room import (
     AudienceChanged,
@@ -38,17 +38,20 @@ from signalling.room import (
     ParticipantGone,
     ParticipantId,
     Producer,
+    ProducerEnded,
     ProducerForbidden,
     ProducerMuted,
     Room,
     RoomError,
     RoomEvent,
+    State,
 )
 from signalling.tokens import Claims
 
 from .connections import Watching
 from .etiquette import Speaking
 from .member import Member
+from .naming import Naming
 from .reception import Guest, Reception
 from .room_recorder import RoomRecorder
 from .sockets import Socket
@@ -175,33 +178,46 @@ class Conductor:
 
     # -- media ---------------------------------------------------------------------------------------------------
 
+    def going_on(self, member: Member, naming: Naming) -> Callable[[OfferedTrack], ProducerId | None]:
+        """Find which of a member's interrupted producers a track is: the same source under the same label."""
+        mine = [p for p in self.room.producers if p.participant == member.identifier]
+
+        def find(track: OfferedTrack) -> ProducerId | None:
+            name = naming.name(track)
+            for entry in mine:
+                producer = ProducerId(entry.producer)
+                if (entry.source, entry.label) == name and self.router.may_go_on(producer, track):
+                    mine.remove(entry)
+                    return producer
+            return None
+
+        return find
+
     def announce(
-        self,
-        member: Member,
-        tracks: Iterable[tuple[OfferedTrack, ProducerId]],
-        sources: Iterable[PublishedSource],
+        self, member: Member, tracks: Iterable[tuple[OfferedTrack, ProducerId]], naming: Naming
     ) -> None:
         """Make what a member publishes known, and end what it no longer does."""
-        named = {source.mid: source for source in sources}
         current = {producer: track for track, producer in tracks}
         mine = [p for p in self.room.producers if p.participant == member.identifier]
         self.unpublish([ProducerId(p.producer) for p in mine if p.producer not in current])
         known = {p.producer for p in mine}
         for producer, track in current.items():
+            source, label = naming.name(track)
+            if (since := member.publication.resumed(producer)) is not None and producer in known:
+                self.router.describe(producer, source, naming.heights(track))
+                self.room.go_on(producer, since if track.kind == "video" else None)
             if producer in known:
                 continue
-            source = named.get(track.mid)
-            audio = track.kind == "audio"
             entry = Producer(
                 producer=producer,
                 participant=member.identifier,
-                source=source.source if source else "microphone" if audio else "camera",
-                kind="audio" if audio else "video",
+                source=source,
+                kind="audio" if track.kind == "audio" else "video",
                 codec=track.codec.name,
-                label=source.label if source else "",
+                label=label,
             )
             self.room.announce(entry)
-            self.router.describe(producer, entry.source, source.heights if source else ())
+            self.router.describe(producer, source, naming.heights(track))
             if self.recorder is not None:
                 self.recorder.add_producer(self._recorded(entry), self.service.now())
         self._rewatch_all()
@@ -219,13 +235,41 @@ class Conductor:
             self._rewatch_all()
 
     def publication_failed(self, member: Member) -> None:
-        """End what a member published over a transport that is dead; a WHIP publisher is gone with it."""
-        self.unpublish(member.publication.producers)
-        member.publication.close()
+        """Have what a member published over a dead transport wait for another one; a WHIP publisher is away with it."""
+        known = {p.producer for p in self.room.producers}
+        now = self.service.now()
+        for producer in member.publication.interrupt():
+            if producer in known:
+                self.room.interrupt(producer, now)
+            else:
+                self.router.unpublish(producer)
         self.media_heard(member, silent=member.watching is not None and member.watching.silent)
         if member.socket is None and member.watching is None:
-            self.room.leave(member.identifier, member.connection)
+            self.room.lost(member.identifier, member.connection, now)
         self.pump()
+
+    def returning(self, claims: Claims, naming: Naming, former: Member | None = None) -> Member | None:
+        """Find the encoder that comes back by this link, and give it its place again; None: it is another one.
+
+        It is the one that proved to be `former`; else one that is away or was not heard for 5 s, and sent the same
+        source under the same label.
+        """
+        for member in self.members.values():
+            participant = self.room.participant(member.identifier)
+            if participant is None or participant.link != claims.link or not member.only_sends:
+                continue
+            silent = participant.state is State.AWAY or member.publication.silent
+            if member is not former and not (silent and former is None and self._sends(member, naming)):
+                continue
+            resumed = self.room.resume(member.session, claims.name, claims.role, claims.subject)
+            if resumed is not None:
+                member.connection = resumed.connection
+                return member
+        return None
+
+    def _sends(self, member: Member, naming: Naming) -> bool:
+        mine = [p for p in self.room.producers if p.participant == member.identifier and p.kind == "video"]
+        return any((p.source, p.label) == (naming.source, naming.label) for p in mine)
 
     def media_heard(self, member: Member, *, silent: bool) -> None:
         """Tell everybody whether a member's media connections fell silent or are heard again."""
@@ -428,7 +472,7 @@ class Conductor:
                 self._gone(identifier)
             case ProducerMuted(producer, muted):
                 self.router.set_muted(ProducerId(producer), muted=muted)
-            case ProducerForbidden(producer):
+            case ProducerForbidden(producer) | ProducerEnded(producer):
                 self.unpublish([ProducerId(producer)])
             case AudienceChanged():
                 self._rewatch_all()

@@ -80,6 +80,8 @@ class Publication:
         self._failed = failed
         self._transport: Transport | None = None
         self._remote: TransportParameters | None = None
+        #: what waits for another transport, with the RTP timestamp at which it will go on at the earliest
+        self._waiting: dict[ProducerId, int] = {}
 
     @property
     def transport(self) -> Transport | None:
@@ -87,12 +89,15 @@ class Publication:
         return self._transport
 
     def offer(
-        self, offer: SessionDescription
+        self,
+        offer: SessionDescription,
+        going_on: Callable[[OfferedTrack], ProducerId | None] = lambda _: None,
     ) -> tuple[SessionDescription, list[tuple[OfferedTrack, ProducerId]]]:
         """Take an offer; returns the answer and the tracks with their producers. Raise SdpError.
 
         An offer of the same connection adds or drops sections; with new ICE credentials it also restarts ICE, which
-        changes neither keys nor producers. An offer of another connection replaces the one before.
+        changes neither keys nor producers. An offer of another connection replaces the one before, and `going_on` says
+        which of its producers, or of a dead one's, a track is.
         """
         remote = remote_parameters(offer)
         transport = self._transport
@@ -112,16 +117,19 @@ class Publication:
                 transport.close()
             raise
         if transport is not self._transport:
-            self.close()
+            self.interrupt()
             self._transport = transport
             transport.callbacks.on_state = self._state_changed
             transport.callbacks.on_rtcp = partial(self._on_rtcp, transport.id)
             transport.callbacks.on_event = self._on_event
             transport.callbacks.on_silent = lambda _: self._heard()
+            # the one before may have been silent
+            self._heard()
         self._remote = remote
         transport.start(remote)
+        found = [(track.mid, former) for track in tracks if (former := going_on(track)) is not None]
         try:
-            producers = self._router.publish(transport.id, tracks)
+            producers = self._router.publish(transport.id, tracks, dict(found))
         except ValueError as error:
             # the plane holds more than the description's grammar: one SSRC names one stream, above all
             self._failed()
@@ -152,17 +160,35 @@ class Publication:
 
     @property
     def producers(self) -> list[ProducerId]:
-        """What is being received, whether or not the room still names it."""
-        if self._transport is None:
-            return []
-        return [p.producer for p in self._router.producers.values() if p.transport == self._transport.id]
+        """What is being received or waited for, whether or not the room still names it."""
+        own = self._transport.id if self._transport is not None else None
+        return [
+            p.producer
+            for p in self._router.producers.values()
+            if p.transport == own or self._waits(p.producer)
+        ]
 
-    def close(self) -> None:
-        """Close the transport; its producers end."""
+    def _waits(self, producer: ProducerId) -> bool:
+        entry = self._router.producers.get(producer)
+        return producer in self._waiting and entry is not None and entry.interrupted
+
+    def resumed(self, producer: ProducerId) -> int | None:
+        """Take the RTP timestamp from which on a producer goes on that had been waiting; None: it had not."""
+        return None if self._waits(producer) else self._waiting.pop(producer, None)
+
+    def interrupt(self) -> list[ProducerId]:
+        """Let the transport go; what was published waits for another one. Returns all that waits."""
         transport, self._transport, self._remote = self._transport, None, None
         if transport is not None:
-            self._router.remove_transport(transport.id)
+            self._waiting |= self._router.interrupt(transport.id)
             transport.close()
+        return [producer for producer in self._waiting if self._waits(producer)]
+
+    def close(self) -> None:
+        """Close the transport; all producers end."""
+        for producer in self.interrupt():
+            self._router.unpublish(producer)
+        self._waiting.clear()
 
 
 def _same_connection(a: TransportParameters, b: TransportParameters) -> bool:

@@ -23,6 +23,7 @@ from signalling.sources import Source
 from . import etiquette
 from .connections import EPHEMERAL, Publication, Watching
 from .etiquette import RELAYED, Relay
+from .naming import Naming
 from .sockets import Socket
 from .wall import Wall
 
@@ -115,6 +116,11 @@ class Member:
         """Tell the room whether the media connections are heard of."""
         silent = self.publication.silent or (self.watching is not None and self.watching.silent)
         self.conductor.media_heard(self, silent=silent)
+
+    @property
+    def only_sends(self) -> bool:
+        """Whether it is an encoder: it has no socket and watches nothing."""
+        return self.socket is None and self.watching is None
 
     def view(self, wall: Wall) -> None:
         """Be sent pictures by one offer that is never renewed (WHEP)."""
@@ -240,8 +246,9 @@ class Member:
             # one that sends nothing (any more) needs no permission
             if section.direction.sends and section.mid not in named and section.kind in DEFAULT_SOURCES:
                 room.demand_source(self.identifier, DEFAULT_SOURCES[section.kind])
-        answer, tracks = self.publication.offer(offer)
-        self.conductor.announce(self, tracks, message.sources)
+        naming = Naming(message.sources)
+        answer, tracks = self.publication.offer(offer, self.conductor.going_on(self, naming))
+        self.conductor.announce(self, tracks, naming)
         producers = [{"mid": track.mid, "producer": producer} for track, producer in tracks]
         return notices.reply(message.id, sdp=str(answer), producers=producers)
 

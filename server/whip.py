@@ -13,12 +13,13 @@ from aiohttp import web
 from media.ids import ProducerId
 from media.sdp import SdpError, SessionDescription, over_http
 from signalling.message_frame import MessageError
-from signalling.messages import LABEL_LIMIT, Barcode, PublishedSource, parse_message
+from signalling.messages import LABEL_LIMIT, Barcode, parse_message
 from signalling.room import RoomError
 from signalling.sources import SOURCES, Source
 from signalling.text import check_text
 
 from .bearer import demand
+from .naming import Naming
 from .service import Service
 from .wish import Sessions, read, read_offer, unavailable
 
@@ -46,9 +47,14 @@ class Whip:
         demand(claims, "publish_field" if source == "field" else "publish")
         self.sessions.admit(room)
         offer = await read_offer(request)
-        conductor, member = self.sessions.join(room, claims)
+        conductor = self.sessions.service.room(room)
+        naming = Naming(source=source, label=label)
+        former = self.sessions.former(request.headers.get("Konsil-Former", ""), conductor)
+        member = conductor.returning(claims, naming, former)
+        if member is None:
+            conductor, member = self.sessions.join(room, claims)
         try:
-            answer, tracks = member.publication.offer(offer)
+            answer, tracks = member.publication.offer(offer, conductor.going_on(member, naming))
             _demand_all(offer, answer, len(tracks))
         except SdpError as error:
             conductor.leave(member)
@@ -56,17 +62,13 @@ class Whip:
         except RuntimeError:
             conductor.leave(member)
             raise unavailable("The server takes no more connections.") from None
-        sources = [
-            PublishedSource(track.mid, source if track.kind == "video" else "microphone", label)
-            for track, _ in tracks
-        ]
         try:
-            for sent in sources:
-                conductor.room.demand_source(member.identifier, sent.source)
+            for track, _ in tracks:
+                conductor.room.demand_source(member.identifier, naming.name(track)[0])
         except RoomError as error:
             conductor.leave(member)
             raise web.HTTPForbidden(text=str(error)) from None
-        conductor.announce(member, tracks, sources)
+        conductor.announce(member, tracks, naming)
         conductor.pump()
         location = self.sessions.add(conductor, member, member.publication, offer)
         return self.sessions.created(location, over_http(answer))

@@ -88,11 +88,15 @@ class Session:
     patches: TokenBucket
 
     @property
+    def gone(self) -> bool:
+        """Whether the participant is gone; one whose connection alone is may come back."""
+        return self.conductor.members.get(self.member.identifier) is not self.member
+
+    @property
     def ended(self) -> bool:
         """Whether the participant is gone, or its connection."""
-        gone = self.conductor.members.get(self.member.identifier) is not self.member
         transport = self.connection.transport
-        return gone or transport is None or transport.ended
+        return self.gone or transport is None or transport.ended
 
 
 class Sessions:
@@ -156,7 +160,9 @@ class Sessions:
         self, conductor: Conductor, member: Member, connection: Connection, offer: SessionDescription
     ) -> str:
         """Keep a session; returns its address."""
-        self._forget_ended()
+        # an encoder that came back has one session, the new one
+        self._sessions = {name: s for name, s in self._sessions.items() if s.member is not member}
+        self._forget_gone()
         remote = remote_parameters(offer)
         section = next(s for s in offer.media if s.ufrag == remote.ufrag and not s.rejected)
         name = secrets.token_urlsafe(24)
@@ -202,9 +208,9 @@ class Sessions:
     def find(self, request: web.Request) -> Session:
         """Find the session that a request is for. Raise 401, 403, 404."""
         bearer(request, self.service, request.match_info["room"])
-        self._forget_ended()
+        self._forget_gone()
         session = self._sessions.get(request.match_info["session"])
-        if session is None or session.conductor.room.name != request.match_info["room"]:
+        if session is None or session.ended or session.conductor.room.name != request.match_info["room"]:
             raise web.HTTPNotFound(text="There is no such session, or it has ended.")
         return session
 
@@ -259,8 +265,17 @@ class Sessions:
             headers={"ETag": session.etag},
         )
 
-    def _forget_ended(self) -> None:
-        for name in [name for name, session in self._sessions.items() if session.ended]:
+    def former(self, location: str, conductor: Conductor) -> Member | None:
+        """Find who had the session of this address, which its owner alone knows, if it may still come back."""
+        session = self._sessions.get(location.rpartition("/")[2])
+        return (
+            session.member
+            if session is not None and session.conductor is conductor and not session.gone
+            else None
+        )
+
+    def _forget_gone(self) -> None:
+        for name in [name for name, session in self._sessions.items() if session.gone]:
             del self._sessions[name]
 
 

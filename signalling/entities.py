@@ -127,6 +127,10 @@ class Producer:
     #: who muted it last, if not its owner
     muted_by: ParticipantId | None = None
     audience: Audience | None = None
+    #: nothing comes of it any more: its sender's connection is gone, and another one is waited for
+    interrupted: bool = False
+    #: the RTP timestamp from which on it is sent since the newest interruption: marks from before may lie elsewhere
+    since: int | None = None
 
     def may_be_watched(self, by: Participant) -> bool:
         """Tell whether a participant is of its audience."""
@@ -144,6 +148,8 @@ class Producer:
             "muted": self.muted,
             "muted_by": self.muted_by,
             "audience": None if self.audience is None else self.audience.to_json(),
+            "interrupted": self.interrupted,
+            "since": self.since,
         }
 
 
@@ -209,6 +215,13 @@ class ProducerForbidden:
 
 
 @dataclass(frozen=True, slots=True)
+class ProducerEnded:
+    """Stop waiting for a producer that was interrupted."""
+
+    producer: int
+
+
+@dataclass(frozen=True, slots=True)
 class AudienceChanged:
     """Look anew at what each is sent."""
 
@@ -226,6 +239,7 @@ RoomEvent = (
     | ParticipantGone
     | ProducerMuted
     | ProducerForbidden
+    | ProducerEnded
     | AudienceChanged
     | Happened
 )

@@ -34,6 +34,7 @@ from .entities import (
     ParticipantGone,
     ParticipantId,
     Producer,
+    ProducerEnded,
     ProducerForbidden,
     ProducerMuted,
     Recording,
@@ -57,6 +58,7 @@ __all__ = [
     "ParticipantGone",
     "ParticipantId",
     "Producer",
+    "ProducerEnded",
     "ProducerForbidden",
     "ProducerMuted",
     "Recording",
@@ -91,6 +93,7 @@ class Room(Manners):
         self._away_seconds = away_seconds
         self._sessions: dict[str, ParticipantId] = {}
         self._deadlines: dict[ParticipantId, float] = {}
+        self._interrupted: dict[int, float] = {}
         self._removed: set[str] = set()
         self._recording: Recording | None = None
         self._ended = False
@@ -227,8 +230,24 @@ class Room(Manners):
         self._producers[producer.producer] = producer
         self._tell(notices.producer(producer.to_json()))
 
+    def interrupt(self, identifier: int, now: float) -> None:
+        """Note that its sender's connection is gone: it ends unless it goes on within the time of who is away."""
+        producer = self.producer(identifier)
+        if not producer.interrupted:
+            self._interrupted[identifier] = now + self._away_seconds
+            self._change(replace(producer, interrupted=True))
+            self._happened("producer_interrupted", producer=identifier)
+
+    def go_on(self, identifier: int, since: int | None) -> None:
+        """Note that it comes over another connection, its pictures from RTP timestamp `since` on; None: sound."""
+        producer = self.producer(identifier)
+        self._interrupted.pop(identifier, None)
+        self._change(replace(producer, interrupted=False, since=since))
+        self._happened("producer_resumed", producer=identifier, since=since)
+
     def withdraw(self, identifier: int) -> None:
         """Take a producer away. One that is gone already is ignored."""
+        self._interrupted.pop(identifier, None)
         if self._producers.pop(identifier, None) is not None:
             self._tell(notices.producer_removed(identifier))
 
@@ -265,14 +284,18 @@ class Room(Manners):
     # time and events
 
     def get_timer(self) -> float | None:
-        """When `handle_timer` wants to be called: the next end of somebody's 30 seconds."""
-        return min(self._deadlines.values(), default=None)
+        """When `handle_timer` wants to be called: the next end of somebody's, or something's, 30 seconds."""
+        return min([*self._deadlines.values(), *self._interrupted.values()], default=None)
 
     def handle_timer(self, now: float) -> None:
         """Let go of those who did not come back in time."""
         for identifier, deadline in list(self._deadlines.items()):
             if deadline <= now:
                 self._end(self._participants[identifier], Cause.TIMEOUT)
+        for producer, deadline in list(self._interrupted.items()):
+            if deadline <= now:
+                del self._interrupted[producer]
+                self._events.append(ProducerEnded(producer))
 
     # the engine
 

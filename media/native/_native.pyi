@@ -81,6 +81,18 @@ class Plane:
         red_payload_type: int,
         /,
     ) -> _Producer: ...
+    def move_producer(
+        self,
+        producer: _Producer,
+        transport: _Transport | None,
+        payload_type: int,
+        encodings: tuple[tuple[int, int], ...],
+        rtx_payload_type: int,
+        nack: bool,
+        extensions: _Ids,
+        red_payload_type: int,
+        /,
+    ) -> None: ...
     def remove_producer(self, producer: _Producer, /) -> None: ...
     def set_encoding(self, producer: _Producer, index: int, ssrc: int, rtx_ssrc: int, /) -> None: ...
     def set_timestamp_offset(self, producer: _Producer, index: int, offset: int, /) -> None: ...

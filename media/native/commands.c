@@ -106,6 +106,9 @@ static void carry_out(struct plane *plane, struct command *command)
     case COMMAND_ADD_PRODUCER:
         add_producer(plane, command->subject);
         break;
+    case COMMAND_MOVE_PRODUCER:
+        move_producer(plane, command->subject, command->part, (const struct stream_spec *)command->block->data);
+        break;
     case COMMAND_REMOVE_PRODUCER:
         remove_producer(plane, command->subject);
         break;
@@ -121,6 +124,8 @@ static void carry_out(struct plane *plane, struct command *command)
         struct encoding *encoding = &((struct producer *)command->subject)->encodings[command->number[0]];
         encoding->timestamp_offset = command->ssrc;
         encoding->offset_known = true;
+        encoding->continues = false;
+        note(&encoding->told_offset, (uint64_t)command->ssrc + 1);
         break;
     }
     case COMMAND_SET_CAPTURE_OFFSET:

@@ -6,6 +6,8 @@
 
 #define RTX_HEADER 2      /* RFC 4588, section 4: the original sequence number */
 #define LEVEL_WINDOW (50 * MILLISECOND)
+#define LEAST_PAUSE (100 * MILLISECOND) /* a stream that goes on elsewhere does so by so much at least, and at most */
+#define MOST_PAUSE (600 * SECOND)
 #define RESTART_JUMP 1000 /* a gap beyond this is a new beginning, not a loss to be repaired */
 
 /* Undo RFC 4588 in place: the header moves up over the original sequence number. */
@@ -102,6 +104,20 @@ static void announce_key_frame(struct plane *plane, struct encoding *encoding, c
     data[4] = encoding->index;
     post_event(plane, EVENT_KEY_FRAME, encoding->producer->transport, NULL, packet->arrival, encoding->producer->id, data,
                sizeof data);
+}
+
+/* The first packet of a stream that comes from elsewhere now: its timestamps go on by the time that has passed. */
+static void continue_line(struct encoding *encoding, uint32_t timestamp, int64_t arrival)
+{
+    const struct line *line = &encoding->producer->line;
+    int64_t pause = arrival - line->arrival;
+    pause = pause < LEAST_PAUSE ? LEAST_PAUSE : pause > MOST_PAUSE ? MOST_PAUSE : pause;
+    /* in ms: beyond 2^63 ns times the clock rate there would be no room */
+    uint32_t ticks = (uint32_t)(pause / MILLISECOND * encoding->producer->clock_rate / 1000);
+    encoding->timestamp_offset = line->timestamp + ticks - timestamp;
+    encoding->offset_known = true;
+    encoding->continues = false;
+    note(&encoding->told_offset, (uint64_t)encoding->timestamp_offset + 1);
 }
 
 /* When the frame was captured; by how much the capturer's clock is to be corrected is settled once, for all. */
@@ -257,6 +273,8 @@ void ingress(struct plane *plane, struct encoding *encoding, uint8_t *data, size
     }
     if (!book(plane, encoding, sequence, rtx))
         return;
+    if (encoding->continues)
+        continue_line(encoding, read_32(data + 4), arrival);
     struct packet *packet = hold(plane, encoding, data, &layout, sequence, arrival);
 
     note_frame(encoding, packet);

@@ -362,7 +362,7 @@ static bool may_begin(struct plane *plane, struct consumer *consumer, struct enc
     struct selection *selection = &consumer->selection;
     bool same = selection->chosen && selection->encoding == encoding->index;
     if (consumer->producer->codec == CODEC_OPUS)
-        return !same || (int64_t)packet->sequence > selection->numbering.seen;
+        return !same || selection->life != encoding->life || (int64_t)packet->sequence > selection->numbering.seen;
     if (!packet->key_frame || !encoding->offset_known)
         return false;
     if (same && selection->life == encoding->life)

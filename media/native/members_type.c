@@ -1,6 +1,7 @@
 /* The methods of `_native.Plane` about producers and consumers. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "plane_type.h"
 
@@ -40,6 +41,7 @@ static bool make_encodings(struct producer *producer, PyObject *encodings, size_
         encoding->producer = producer;
         encoding->index = (uint8_t)i;
         encoding->offset_known = i == 0;
+        note(&encoding->told_offset, i == 0);
         encoding->active = ALL_TARGETS;
         if (!history_make(&encoding->history, bytes, keep)) {
             PyErr_NoMemory();
@@ -92,6 +94,38 @@ PyObject *add_producer_method(PyObject *object, PyObject *arguments)
     }
     Py_DECREF(push(self, (struct command){.kind = COMMAND_ADD_PRODUCER, .subject = producer}));
     return capsule;
+}
+
+PyObject *move_producer_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule, *transport, *encodings, *ids;
+    struct stream_spec spec = {0};
+    int nack;
+    if (!running(self) || !PyArg_ParseTuple(arguments, "OOBO!BpO!B", &capsule, &transport, &spec.payload_type,
+                                            &PyTuple_Type, &encodings, &spec.rtx_payload_type, &nack, &PyTuple_Type,
+                                            &ids, &spec.red_payload_type))
+        return NULL;
+    spec.nack = nack != 0;
+    struct command command = {.kind = COMMAND_MOVE_PRODUCER};
+    command.subject = object_of(capsule, OBJECT_PRODUCER);
+    command.part = transport == Py_None || command.subject == NULL ? NULL : object_of(transport, OBJECT_TRANSPORT);
+    if (PyErr_Occurred() || ids_of(ids, spec.extension_ids) != 0)
+        return NULL;
+    if (PyTuple_GET_SIZE(encodings) > MAX_ENCODINGS)
+        return PyErr_Format(PyExc_ValueError, "a producer has 1 to %d encodings", MAX_ENCODINGS);
+    for (int i = 0; i < PyTuple_GET_SIZE(encodings); i++)
+        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(encodings, i), "II", &spec.ssrcs[i], &spec.rtx_ssrcs[i]))
+            return NULL;
+    if (command.part != NULL && spec.extension_ids[EXTENSION_TRANSPORT_WIDE] != 0 &&
+        !attach_part(self, command.part, PART_ARRIVALS, sizeof(struct arrivals)))
+        return NULL;
+    command.block = object_make(self->plane, OBJECT_BLOCK, sizeof *command.block + sizeof spec);
+    if (command.block == NULL)
+        return PyErr_NoMemory();
+    command.block->size = sizeof spec;
+    memcpy(command.block->data, &spec, sizeof spec);
+    return push(self, command);
 }
 
 PyObject *set_encoding_method(PyObject *object, PyObject *arguments)

@@ -171,21 +171,38 @@ static void remove_streams(struct transport *transport, const struct encoding *e
     }
 }
 
-void add_producer(struct plane *plane, struct producer *producer)
+static void link_producer(struct plane *plane, struct producer *producer)
 {
     struct transport *transport = producer->transport;
     struct producer **list = transport != NULL ? &transport->producers : &plane->injected;
     producer->next = *list;
     *list = producer;
-    if (transport != NULL && producer->extension_ids[EXTENSION_TRANSPORT_WIDE] != 0)
+    if (transport == NULL)
+        return;
+    if (producer->extension_ids[EXTENSION_TRANSPORT_WIDE] != 0)
         transport->wide_ids[EXTENSION_TRANSPORT_WIDE] = producer->extension_ids[EXTENSION_TRANSPORT_WIDE];
     for (int i = 0; i < producer->encoding_count; i++) {
-        producer->encodings[i].key_frame_wanted = INT64_MIN / 2;
-        if (transport != NULL) {
-            add_stream(transport, producer->encodings[i].ssrc, &producer->encodings[i]);
-            add_stream(transport, producer->encodings[i].rtx_ssrc, &producer->encodings[i]);
-        }
+        add_stream(transport, producer->encodings[i].ssrc, &producer->encodings[i]);
+        add_stream(transport, producer->encodings[i].rtx_ssrc, &producer->encodings[i]);
     }
+}
+
+static void unlink_producer(struct plane *plane, struct producer *producer)
+{
+    struct transport *transport = producer->transport;
+    struct producer **link = transport != NULL ? &transport->producers : &plane->injected;
+    while (*link != producer)
+        link = &(*link)->next;
+    *link = producer->next;
+    for (int i = 0; transport != NULL && i < producer->encoding_count; i++)
+        remove_streams(transport, &producer->encodings[i]);
+}
+
+void add_producer(struct plane *plane, struct producer *producer)
+{
+    for (int i = 0; i < producer->encoding_count; i++)
+        producer->encodings[i].key_frame_wanted = INT64_MIN / 2;
+    link_producer(plane, producer);
 }
 
 /* Another SSRC: numbers, timestamps and layers begin anew. */
@@ -200,7 +217,9 @@ static void begin_anew(struct encoding *encoding)
     encoding->missing_count = 0;
     note(&encoding->frames, 0);
     encoding->offset_known = encoding->producer->encoding_count == 1;
+    encoding->continues = false;
     encoding->timestamp_offset = 0;
+    note(&encoding->told_offset, encoding->offset_known);
     note(&encoding->packets, 0);
     note(&encoding->first, 0);
     note(&encoding->highest, 0);
@@ -228,14 +247,47 @@ void remove_producer(struct plane *plane, struct producer *producer)
 {
     while (producer->consumers != NULL)
         remove_consumer(plane, producer->consumers);
-    struct transport *transport = producer->transport;
-    struct producer **link = transport != NULL ? &transport->producers : &plane->injected;
-    while (*link != producer)
-        link = &(*link)->next;
-    *link = producer->next;
-    for (int i = 0; transport != NULL && i < producer->encoding_count; i++)
-        remove_streams(transport, &producer->encodings[i]);
+    unlink_producer(plane, producer);
     retire(plane, producer);
+}
+
+/* Note where the timeline stands, of whichever encoding went furthest. */
+static void note_line(struct producer *producer)
+{
+    struct line *line = &producer->line;
+    for (int i = 0; i < producer->encoding_count; i++) {
+        const struct encoding *encoding = &producer->encodings[i];
+        if (!encoding->offset_known || counted((counter *)&encoding->frames) == 0)
+            continue;
+        uint32_t newest = encoding->newest + encoding->timestamp_offset;
+        if (!line->known || (int32_t)(newest - line->timestamp) > 0)
+            *line = (struct line){true, newest, (int64_t)counted((counter *)&encoding->last_arrival)};
+    }
+}
+
+void move_producer(struct plane *plane, struct producer *producer, struct transport *transport,
+                   const struct stream_spec *spec)
+{
+    note_line(producer);
+    unlink_producer(plane, producer);
+    producer->transport = transport;
+    producer->payload_type = spec->payload_type;
+    producer->rtx_payload_type = spec->rtx_payload_type;
+    producer->red_payload_type = spec->red_payload_type;
+    producer->nack = spec->nack;
+    memcpy(producer->extension_ids, spec->extension_ids, sizeof spec->extension_ids);
+    producer->capture.known = producer->capture_offset_set = false;
+    producer->tapping.moved = true;
+    for (int i = 0; i < producer->encoding_count; i++) {
+        struct encoding *encoding = &producer->encodings[i];
+        begin_anew(encoding);
+        encoding->ssrc = spec->ssrcs[i];
+        encoding->rtx_ssrc = spec->rtx_ssrcs[i];
+        encoding->continues = i == 0 && producer->line.known;
+        encoding->offset_known = i == 0 && !producer->line.known;
+        note(&encoding->told_offset, encoding->offset_known);
+    }
+    link_producer(plane, producer);
 }
 
 void add_consumer(struct plane *plane, struct consumer *consumer)

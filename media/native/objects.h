@@ -115,6 +115,7 @@ struct encoding {
     uint32_t ssrc, rtx_ssrc; /* 0: not known yet, or none */
     uint8_t life; /* its sender has begun it anew so often */
     bool offset_known;
+    bool continues;            /* its first packet settles the offset by the producer's line */
     uint32_t timestamp_offset; /* added: then its timestamps are canonical */
 
     struct history history;
@@ -142,6 +143,7 @@ struct encoding {
     counter layer_bytes[LAYERS];
     counter recent_timestamps[RECENT_FRAMES], frames; /* frame n is at n % RECENT_FRAMES */
     counter capture_timestamp, capture_time;
+    counter told_offset; /* the offset and 1; 0: it is not settled */
 };
 
 /* tap.c: numbers of an encoding that are copied, from the first to the end, or for good while it is open. */
@@ -152,10 +154,27 @@ struct tapped {
 
 struct tapping {
     bool chosen, doubled;
+    bool moved;     /* of one encoding: its numbers are to go on after the highest */
     uint8_t encoding;
     uint32_t newest, doubled_timestamp;
     uint64_t highest;
+    uint64_t first, shift; /* of one encoding */
     struct tapped tapped[MAX_ENCODINGS];
+};
+
+/* Where a producer's canonical timeline stood when its streams ended: of its newest packet. */
+struct line {
+    bool known;
+    uint32_t timestamp;
+    int64_t arrival;
+};
+
+/* What a producer's streams are like that come from elsewhere now. */
+struct stream_spec {
+    uint8_t payload_type, rtx_payload_type, red_payload_type;
+    bool nack;
+    uint8_t extension_ids[EXTENSIONS];
+    uint32_t ssrcs[MAX_ENCODINGS], rtx_ssrcs[MAX_ENCODINGS];
 };
 
 /* When a frame was captured: a canonical RTP timestamp, NTP time, and by how much the clock is to be corrected. */
@@ -180,6 +199,7 @@ struct producer {
     bool capture_offset_set;
     int64_t capture_offset; /* Q32.32 seconds, added to abs-capture-time's */
     struct capture capture; /* the newest */
+    struct line line;
     struct tapping tapping;
 
     struct encoding encodings[MAX_ENCODINGS]; /* lowest quality first */

@@ -80,6 +80,7 @@ enum command_kind {
     COMMAND_SET_KEYS,
     COMMAND_REMOVE_TRANSPORT,
     COMMAND_ADD_PRODUCER,
+    COMMAND_MOVE_PRODUCER,
     COMMAND_REMOVE_PRODUCER,
     COMMAND_SET_TAP,
     COMMAND_SET_ENCODING,
@@ -112,7 +113,7 @@ struct command {
     struct address address;
     int64_t time;  /* or a rate, a share */
     int number[2]; /* of a probe: cluster, packets; of an encoding: its index; which part */
-    void *part;    /* of a transport, attached by COMMAND_ATTACH */
+    void *part;    /* of a transport, attached by COMMAND_ATTACH; a transport, or NULL, to which a producer moves */
     uint32_t ssrc, rtx_ssrc; /* or a timestamp offset */
     struct layer layer;
 };
@@ -360,6 +361,9 @@ bool send_rtcp(struct plane *plane, struct transport *transport, const uint8_t *
 /* events.c */
 void post_event(struct plane *plane, enum event_kind kind, const struct transport *transport,
                 const struct address *address, int64_t time, uint64_t subject, const uint8_t *data, size_t size);
+
+void move_producer(struct plane *plane, struct producer *producer, struct transport *transport,
+                   const struct stream_spec *spec); /* objects.c; NULL: nobody sends it */
 
 /* tap.c */
 void tap(struct plane *plane, const struct packet *packet);

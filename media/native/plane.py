@@ -14,6 +14,7 @@ from ..checks import (
     check_encoding,
     check_fec,
     check_layer,
+    check_move,
     check_pacing,
     check_probe,
     check_producer,
@@ -212,6 +213,35 @@ class NativePlane:
             spec.red_payload_type,
         )
         self._producers[spec.producer] = _Producer(handle, spec, list(spec.encodings))
+        if peer is not None:
+            peer.producers.add(spec.producer)
+
+    def move_producer(self, spec: ProducerSpec) -> None:
+        """See media.plane.Plane."""
+        moved = self._producer(spec.producer)
+        check_move(moved.spec, spec)
+        before = self._transport(moved.spec.transport) if moved.spec.transport else None
+        peer = self._transport(spec.transport) if spec.transport else None
+        if peer is not None and peer is not before:
+            if len(peer.producers) == MAX_PRODUCERS:
+                raise ValueError(f"A transport has at most {MAX_PRODUCERS} producers.")
+            self._receive_ssrcs(peer, _ssrcs(spec.encodings))
+        elif peer is not None:
+            raise ValueError(f"Producer {spec.producer} is this transport's already.")
+        if before is not None:
+            before.producers.discard(spec.producer)
+            before.received_ssrcs -= _ssrcs(moved.encodings)
+        self._native.move_producer(
+            moved.handle,
+            peer.handle if peer is not None else None,
+            spec.payload_type,
+            tuple((encoding.ssrc, encoding.rtx_ssrc) for encoding in spec.encodings),
+            spec.rtx_payload_type,
+            spec.nack,
+            spec.extensions,
+            spec.red_payload_type,
+        )
+        moved.spec, moved.encodings = spec, list(spec.encodings)
         if peer is not None:
             peer.producers.add(spec.producer)
 

@@ -491,6 +491,7 @@ static PyMethodDef methods[] = {
     {"set_keys", set_keys_method, METH_VARARGS, NULL},
     {"remove_transport", remove_transport_method, METH_O, NULL},
     {"add_producer", add_producer_method, METH_VARARGS, NULL},
+    {"move_producer", move_producer_method, METH_VARARGS, NULL},
     {"remove_producer", remove_producer_method, METH_O, NULL},
     {"set_encoding", set_encoding_method, METH_VARARGS, NULL},
     {"set_timestamp_offset", set_timestamp_offset_method, METH_VARARGS, NULL},

@@ -27,6 +27,7 @@ PyObject *remove_one(PyObject *object, PyObject *capsule, enum object_kind kind,
 
 /* members_type.c */
 PyObject *add_producer_method(PyObject *object, PyObject *arguments);
+PyObject *move_producer_method(PyObject *object, PyObject *arguments);
 PyObject *remove_producer_method(PyObject *object, PyObject *capsule);
 PyObject *set_encoding_method(PyObject *object, PyObject *arguments);
 PyObject *set_timestamp_offset_method(PyObject *object, PyObject *arguments);

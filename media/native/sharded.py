@@ -172,6 +172,16 @@ class ShardedPlane:
         self._producers[spec.producer] = shard
         self._transport_of[spec.producer] = spec.transport
 
+    def move_producer(self, spec: ProducerSpec) -> None:
+        """See media.plane.Plane; ValueError too where the transport is in another shard."""
+        plane = self._of_producer(spec.producer)
+        if spec.transport and self._plane_of(spec.transport) is not plane:
+            raise ValueError(
+                f"Producer {spec.producer} and transport {spec.transport} are in different shards."
+            )
+        plane.move_producer(spec)
+        self._transport_of[spec.producer] = spec.transport
+
     def remove_producer(self, producer: ProducerId) -> None:
         """See media.plane.Plane."""
         self._of_producer(producer).remove_producer(producer)

@@ -38,11 +38,13 @@ static PyObject *encoding_statistics(struct encoding *encoding)
         else
             PyTuple_SET_ITEM(recent, i, item);
     }
-    return Py_BuildValue("(KKKKKKKKKKKKNN(KK))", value[0], value[1], value[2], value[3], value[4], value[5], value[6],
+    uint64_t told = counted(&encoding->told_offset);
+    PyObject *offset = told != 0 ? PyLong_FromUnsignedLongLong(told - 1) : Py_NewRef(Py_None);
+    return Py_BuildValue("(KKKKKKKKKKKKNN(KK)N)", value[0], value[1], value[2], value[3], value[4], value[5], value[6],
                          value[7], value[8], value[9], value[10], value[11],
                          counters_tuple(encoding->layer_bytes, LAYERS), recent,
                          (unsigned long long)counted(&encoding->capture_timestamp),
-                         (unsigned long long)counted(&encoding->capture_time));
+                         (unsigned long long)counted(&encoding->capture_time), offset);
 }
 
 /* The fields of media.plane.ProducerStatistics, in its order; the encodings as tuples. */

@@ -81,6 +81,23 @@ static void put(struct plane *plane, const struct packet *packet, uint64_t seque
     byte_ring_publish(&plane->tap);
 }
 
+/* Of one encoding the numbers are its own, until it comes from elsewhere: then they go on after a gap. */
+static void tap_one(struct plane *plane, struct producer *producer, const struct packet *packet, uint32_t timestamp)
+{
+    struct tapping *tapping = &producer->tapping;
+    if (tapping->moved) {
+        tapping->moved = false;
+        tapping->first = packet->sequence;
+        tapping->shift = tapping->highest != 0 ? tapping->highest + 2 - packet->sequence : 0;
+    }
+    if (packet->sequence < tapping->first)
+        return;
+    uint64_t sequence = packet->sequence + tapping->shift;
+    if (sequence > tapping->highest)
+        tapping->highest = sequence;
+    put(plane, packet, sequence, timestamp);
+}
+
 void tap(struct plane *plane, const struct packet *packet)
 {
     struct producer *producer = packet->encoding->producer;
@@ -88,7 +105,7 @@ void tap(struct plane *plane, const struct packet *packet)
     struct tapped *tapped = &tapping->tapped[packet->encoding->index];
     uint32_t timestamp = packet->timestamp + packet->encoding->timestamp_offset;
     if (producer->encoding_count == 1) {
-        put(plane, packet, packet->sequence, timestamp);
+        tap_one(plane, producer, packet, timestamp);
         return;
     }
     if ((!tapping->chosen || tapping->encoding != packet->encoding->index) && may_begin(producer, packet))

@@ -26,6 +26,10 @@ from .places import Places
 _NS = 1_000_000_000
 _MS = 1_000_000
 
+#: A stream that goes on from elsewhere does so by so much at least, and at most.
+LEAST_PAUSE_NS = 100 * _MS
+MOST_PAUSE_NS = 600 * _NS
+
 #: RFC 6464's quietest level, and the time for which the loudest one counts (twice this), or any.
 SILENCE = 127
 LEVEL_WINDOW_NS = 50 * _MS
@@ -59,7 +63,25 @@ class Producer:
         self._level_since = self._level_arrival = 0
         self.capture_offset: int | None = None
         self.capture: Capture | None = None
+        #: where the canonical timeline stood when the streams ended: timestamp and arrival of the newest packet
+        self.line: tuple[int, int] | None = None
         self.encodings = [Encoding(self, index, given) for index, given in enumerate(spec.encodings)]
+
+    def move(self, spec: ProducerSpec) -> None:
+        """Come from elsewhere from now on: the streams begin anew, the timeline goes on."""
+        for encoding in self.encodings:
+            if encoding.offset_known and encoding.newest is not None:
+                newest = encoding.newest + encoding.offset & 0xFFFFFFFF
+                if self.line is None or 0 < newest - self.line[0] & 0xFFFFFFFF < 1 << 31:
+                    self.line = (newest, encoding.last_arrival)
+        self.spec = spec
+        self.capture_offset = self.capture = None
+        for encoding, given in zip(self.encodings, spec.encodings, strict=True):
+            encoding.begin_anew()
+            encoding.spec, encoding.ssrc, encoding.rtx_ssrc = spec, given.ssrc, given.rtx_ssrc
+            encoding.places = Places(spec)
+            encoding.continues = encoding.index == 0 and self.line is not None
+            encoding.offset_known = encoding.index == 0 and self.line is None
 
     @property
     def is_video(self) -> bool:
@@ -110,6 +132,7 @@ class Encoding:
         self.ssrc, self.rtx_ssrc = given.ssrc, given.rtx_ssrc
         self.offset = 0
         self.offset_known = index == 0
+        self.continues = False
         self.history = History(self.spec.history_ms, self.spec.history_bytes)
         self.missing = MissingPackets()
         self.key_frame_wanted_at: int | None = None
@@ -141,6 +164,7 @@ class Encoding:
         self._packets = self._first = 0
         self._transit_time = self._key_timestamp = None
         self.offset, self.offset_known = 0, len(self.producer.encodings) == 1
+        self.continues = False
 
     def canonical(self, held: HeldPacket) -> int:
         """Give a packet's canonical timestamp."""
@@ -201,6 +225,8 @@ class Encoding:
         if self.history.received(sequence):
             self._duplicates += 1
             return Drop.DUPLICATE
+        if self.continues:
+            self._continue_line(packet.timestamp, arrival)
         asked = self.asks and self.missing.arrived(sequence, highest, now)
         if asked or repeat:
             self._recovered += 1
@@ -247,6 +273,14 @@ class Encoding:
             return Drop.UNKNOWN_PAYLOAD_TYPE
         return blocks[-1].start
 
+    def _continue_line(self, timestamp: int, arrival: int) -> None:
+        """Let the timestamps of a stream that comes from elsewhere now go on by the time that has passed."""
+        assert self.producer.line is not None, "else there is nothing to go on from"
+        newest, before = self.producer.line
+        pause = min(max(arrival - before, LEAST_PAUSE_NS), MOST_PAUSE_NS)
+        self.offset = newest + pause // _MS * self.spec.clock_rate // 1000 - timestamp & 0xFFFFFFFF
+        self.offset_known, self.continues = True, False
+
     def notice_key_frame(self, held: HeldPacket) -> bool:
         """Tell whether this packet begins a key frame newer than the last one."""
         if not held.starts_key_frame:
@@ -278,6 +312,7 @@ class Encoding:
             layer_bytes=tuple(self._layer_bytes),
             recent_timestamps=tuple(self._recent),
             capture=self._capture,
+            offset=self.offset if self.offset_known else None,
         )
 
     def _note_capture_time(self, packet: RtpPacket) -> bytes:

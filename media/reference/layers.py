@@ -166,7 +166,8 @@ class Selection:
 
     def _may_begin(self, held: HeldPacket, encoding: Encoding, now: int) -> bool:
         if not self._producer.is_video:
-            return held.encoding != self.encoding or held.sequence > self.numbering.seen
+            anew = held.encoding != self.encoding or encoding.life != self._life
+            return anew or held.sequence > self.numbering.seen
         if not held.starts_key_frame or not encoding.offset_known:
             return False
         if held.encoding == self.encoding and encoding.life == self._life:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pylibsrtp import Session
 
-from ..checks import check_capture_offset, check_consumer, check_encoding, check_layer, check_producer
+from ..checks import (
+    check_capture_offset,
+    check_consumer,
+    check_encoding,
+    check_layer,
+    check_move,
+    check_producer,
+)
 from ..ids import ConsumerId, ProducerId, Ssrc, TransportId
 from ..plane import Address, ConsumerSpec, Extension, Layer, ProducerSpec
 from .fan_out import Consumer
@@ -73,13 +80,40 @@ class Members:
         removed = self._producer(producer)
         for consumer in [c for c in self._consumers.values() if c.spec.producer == producer]:
             self.remove_consumer(consumer.spec.consumer)
-        if removed.spec.transport:
-            streams = self._transport(removed.spec.transport).streams
-            for encoding in removed.encodings:
-                for ssrc in (encoding.ssrc, encoding.rtx_ssrc):
-                    streams.pop(ssrc, None)
+        self._forget_streams(removed)
         del self._producers[producer]
         self._tappings.pop(producer, None)
+
+    def move_producer(self, spec: ProducerSpec) -> None:
+        """See media.plane.Plane."""
+        moved = self._producer(spec.producer)
+        check_move(moved.spec, spec)
+        peer = self._transport(spec.transport) if spec.transport else None
+        ssrcs = [ssrc for given in spec.encodings for ssrc in (given.ssrc, given.rtx_ssrc) if ssrc]
+        if peer is not None and spec.transport == moved.spec.transport:
+            raise ValueError(f"Producer {spec.producer} is this transport's already.")
+        if peer is not None and any(ssrc in peer.streams for ssrc in ssrcs):
+            raise ValueError("The transport has a producer with this SSRC already.")
+        self._forget_streams(moved)
+        moved.move(spec)
+        if spec.producer in self._tappings:
+            self._tappings[spec.producer].move()
+        for encoding in moved.encodings:
+            for consumer in self._consumers.values():
+                if consumer.spec.producer == spec.producer:
+                    consumer.selection.lose(encoding)
+            if peer is not None:
+                self._receive(peer, encoding)
+                encoding.missing.set_round_trip(peer.round_trip)
+        if peer is not None:
+            peer.wide_id = spec.extensions[Extension.TRANSPORT_WIDE] or peer.wide_id
+
+    def _forget_streams(self, producer: Producer) -> None:
+        if producer.spec.transport:
+            streams = self._transport(producer.spec.transport).streams
+            for encoding in producer.encodings:
+                for ssrc in (encoding.ssrc, encoding.rtx_ssrc):
+                    streams.pop(ssrc, None)
 
     def set_encoding(self, producer: ProducerId, index: int, ssrc: Ssrc, rtx_ssrc: Ssrc) -> None:
         """See media.plane.Plane."""
@@ -107,7 +141,7 @@ class Members:
     def set_timestamp_offset(self, producer: ProducerId, index: int, offset: int) -> None:
         """See media.plane.Plane."""
         encoding = self._encoding(producer, index)
-        encoding.offset, encoding.offset_known = offset & 0xFFFFFFFF, True
+        encoding.offset, encoding.offset_known, encoding.continues = offset & 0xFFFFFFFF, True, False
 
     def set_capture_offset(self, producer: ProducerId, offset: int) -> None:
         """See media.plane.Plane."""

@@ -37,6 +37,13 @@ class Tapping:
         self._highest = 0
         self._newest = 0
         self._doubled: int | None = None
+        self._moved = False
+        self._first = self._shift = 0  # of one encoding
+
+    def move(self) -> None:
+        """Go on with streams that come from elsewhere: the numbers after a gap."""
+        self.forget()
+        self._moved = True
 
     def forget(self, index: int | None = None) -> None:
         """Begin anew with one encoding, or with all."""
@@ -50,7 +57,7 @@ class Tapping:
         """Give a packet as it is copied, with its number and timestamp; None where it is not."""
         timestamp = encoding.canonical(held)
         if len(producer.encodings) == 1:
-            return _renamed(_alone(encoding, held), held.sequence, timestamp)
+            return self._copy_one(encoding, held, timestamp)
         if self._encoding != encoding.index and self._may_begin(producer, encoding, held):
             self._begin(encoding, held)
         tapped = self._tapped.get(encoding.index)
@@ -66,6 +73,16 @@ class Tapping:
             self._newest = timestamp
         doubled = timestamp == self._doubled and self._encoding == encoding.index
         return _renamed(held, sequence, timestamp + doubled & 0xFFFFFFFF)
+
+    def _copy_one(self, encoding: Encoding, held: HeldPacket, timestamp: int) -> HeldPacket | None:
+        if self._moved:
+            self._moved, self._first = False, held.sequence
+            self._shift = self._highest + 2 - held.sequence if self._highest else 0
+        if held.sequence < self._first:
+            return None
+        sequence = held.sequence + self._shift
+        self._highest = max(self._highest, sequence)
+        return _renamed(_alone(encoding, held), sequence, timestamp)
 
     def _may_begin(self, producer: Producer, encoding: Encoding, held: HeldPacket) -> bool:
         if not held.starts_key_frame or not encoding.offset_known:

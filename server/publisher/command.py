@@ -199,11 +199,13 @@ async def _until_stopped(
     address = source if isinstance(source, Address) else Address(source)
     bar = Bar()
     wait = FIRST_WAIT
+    whip = Whip(server, token)
     try:
         while True:
             began = time.monotonic()
+            whip = Whip(server, token, whip.resource)
             try:
-                await _publish_once(address, loop, server, token, wishes, encoding, bar)
+                await _publish_once(address, loop, whip, wishes, encoding, bar)
                 bar.end("The source has ended.")
                 return 0
             except SourceError as error:
@@ -233,8 +235,7 @@ async def _until_stopped(
 async def _publish_once(
     address: Address,
     loop: bool,
-    server: str,
-    token: str,
+    whip: Whip,
     wishes: Wishes,
     encoding: Encoding,
     bar: Bar,
@@ -242,7 +243,7 @@ async def _publish_once(
     source = await asyncio.to_thread(Source, address, loop=loop, encoding=encoding)
     try:
         bar.encodes = source.encodes
-        async with Whip(server, token) as whip:
+        async with whip:
             for track in source.tracks:
                 by = f", encoded by {track.encoder}" if track.encoder else ""
                 print(f"{address.name}: {track.codec.name} {track.fmtp}{by}", flush=True)

@@ -109,7 +109,8 @@ class Session:
     async def run(self) -> None:
         """Publish to the end of the source.
 
-        Raise WhipError, SourceError or ConnectionLostError; goodbyes are said on every way out.
+        Raise WhipError, SourceError or ConnectionLostError. A goodbye is said on every way out but those after which
+        another attempt is made: its place in the room is kept for that.
         """
         host = await _local_host(self._whip.host)
         self._endpoint = Endpoint(NativePlane(Address(host, 0)), on_event=self._plane_event)
@@ -117,12 +118,23 @@ class Session:
             self._transport = self._endpoint.create(role="client")
             await self._connect()
             await self._send_all()
+        except (ConnectionLostError, SourceError, WhipError) as error:
+            if isinstance(error, SourceError | WhipError) and error.final:
+                await self._say_goodbye()
+            raise
+        except BaseException:
+            await self._say_goodbye()
+            raise
+        else:
+            await self._say_goodbye()
         finally:
-            # what was cancelled may still say goodbye, for a short while
-            with contextlib.suppress(WhipError, TimeoutError):
-                async with asyncio.timeout(3):
-                    await self._whip.end()
             await self._endpoint.close()
+
+    async def _say_goodbye(self) -> None:
+        # what was cancelled may still say goodbye, for a short while
+        with contextlib.suppress(WhipError, TimeoutError):
+            async with asyncio.timeout(3):
+                await self._whip.end()
 
     async def _connect(self) -> None:
         tracks = [stream.offered(self._wishes.label) for stream in self._streams.values()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from urllib.parse import quote, urljoin, urlsplit
@@ -45,8 +46,11 @@ class Barcode:
 class Whip:
     """One session with a server. The token stands in a header, never in an address or a message."""
 
-    def __init__(self, server: str, token: str) -> None:
-        """`server` is its http(s) address. ValueError where it is none."""
+    def __init__(self, server: str, token: str, former: str = "") -> None:
+        """`server` is its http(s) address, `former` a session's that broke (`resource`): its place is taken again.
+
+        ValueError where `server` is none.
+        """
         parts = urlsplit(server)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"The server's address must begin with http:// or https://, not {server!r}.")
@@ -55,6 +59,7 @@ class Whip:
         self._server = server.rstrip("/")
         self._origin = (parts.scheme, parts.netloc)
         self._headers = {"Authorization": f"Bearer {token}"}
+        self._former = former
         self._resource: str | None = None
         self._http: aiohttp.ClientSession | None = None
 
@@ -70,12 +75,18 @@ class Whip:
         assert self._http is not None
         await self._http.close()
 
+    @property
+    def resource(self) -> str:
+        """The session's address, also of one that is over; empty where there was none."""
+        return self._resource or self._former
+
     async def offer(self, room: str, sdp: str, *, source: str, label: str) -> str:
         """Ask the server in; returns its answer. WhipError otherwise."""
         url = (
             f"{self._server}/whip/{quote(room, safe='')}?source={quote(source)}&label={quote(label, safe='')}"
         )
-        status, headers, body = await self._request("POST", url, sdp.encode(), "application/sdp")
+        named = {"Konsil-Former": self._former} if self._former else {}
+        status, headers, body = await self._request("POST", url, sdp.encode(), "application/sdp", named)
         if status != 201:
             raise _refused(status, body)
         resource = urljoin(url, headers.get("Location", ""))
@@ -117,10 +128,15 @@ class Whip:
                 raise _refused(status, body)
 
     async def _request(
-        self, method: str, url: str, body: bytes | None, content_type: str | None
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        content_type: str | None,
+        named: Mapping[str, str] | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
         assert self._http is not None, "the session is entered first"
-        headers = {"Content-Type": content_type} if content_type else {}
+        headers = ({"Content-Type": content_type} if content_type else {}) | dict(named or {})
         asked = time.time_ns()
         try:
             async with self._http.request(

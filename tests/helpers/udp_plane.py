@@ -92,6 +92,9 @@ class UdpPlane:
         self.producers.append(spec)
         self._ssrcs |= {encoding.ssrc for encoding in spec.encodings}
 
+    def move_producer(self, spec: ProducerSpec) -> None:
+        raise NotImplementedError
+
     def remove_producer(self, producer: ProducerId) -> None:
         self.producers = [spec for spec in self.producers if spec.producer != producer]
 

@@ -48,6 +48,7 @@ class WhipEndpoint:
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     queries: list[dict[str, str]] = field(default_factory=list)
     barcodes: list[dict[str, Any]] = field(default_factory=list)
+    formers: list[str] = field(default_factory=list)
     tracks: list[OfferedTrack] = field(default_factory=list)
     rtcp: list[RtcpPacket] = field(default_factory=list)
     transport: Transport | None = None
@@ -65,6 +66,7 @@ class WhipEndpoint:
         self.transport.callbacks.on_rtcp = self._receive_rtcp
         self.transport.start(remote_parameters(offer))
         self.ended = False
+        self.formers.append(request.headers.get("Konsil-Former", ""))
         return self._timed(
             web.Response(
                 status=201,

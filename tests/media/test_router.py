@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from media.ids import Mid, ProducerId, Ssrc
+from media.ids import Mid, ProducerId, Rid, Ssrc
 from media.plane import NO_EXTENSIONS, Codec, EventKind, PlaneEvent
 from media.qualities import qualities
 from media.reporting import SenderReportReceived
@@ -18,6 +18,7 @@ from media.rtp.ntp import ntp_from_unix
 from media.rtp.packet import RtpPacket
 from media.rtp.rtcp import ReceiverReport, ReportBlock, SenderReport, parse_compound
 from media.sdp.answer import OfferedTrack
+from media.sdp.simulcast import OfferedEncoding
 from media.subscriber import Slot
 from tests.helpers.red import redundant
 from tests.helpers.rtp_harness import MemoryHarness
@@ -355,3 +356,81 @@ def test_who_does_not_take_protection_is_not_sent_it(world: World) -> None:
     world.router.receive_rtcp(peer.transport, bytes(report), world.now, 0)
     world.send(VP8_KEY)
     assert len(peer.rtp) == 1
+
+
+# another transport
+
+
+def test_a_producer_goes_on_over_another_transport(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    peer, (slot,) = world.watch(video)
+    world.send(VP8_KEY, timestamp=1000)
+    world.send(VP8_DELTA, timestamp=4000)
+    world.report(1_795_305_600.0, 4000)
+
+    (entry,) = world.router.interrupt(world.sender.transport).items()
+    assert entry[0] == video
+    world.harness.plane.remove_transport(world.sender.transport)
+    world.settle()
+    asked = world.asked()
+    # nobody is asked for anything meanwhile, and nothing breaks
+    world.now += 1.0
+    world.settle()
+    assert world.asked() == asked
+
+    world.sender = world.harness.peer()
+    world.harness.advance(2000)
+    again = replace(VIDEO, mid=Mid("7"), ssrc=Ssrc(3333))
+    assert world.router.may_go_on(video, again)
+    assert world.router.publish(world.sender.transport, [again], {Mid("7"): video}) == [video]
+    world.send(VP8_KEY, ssrc=3333, timestamp=77)
+    world.now += 0.2
+    world.send(VP8_DELTA, ssrc=3333, timestamp=3077)
+    assert [packet.ssrc for packet in peer.rtp] == [slot.ssrc] * 4
+    numbers = [packet.sequence_number for packet in peer.rtp]
+    assert numbers == [numbers[0] + n for n in range(4)]
+    old, first, second = (packet.timestamp for packet in peer.rtp[1:])
+    assert first - old == pytest.approx(2 * 90_000, rel=0.01)
+    assert second - first == 3000
+    # between the frames before and after
+    assert old < entry[1] < first
+
+    # its clock is told on the timeline on which it is sent
+    while world.router.next_event() is not None:
+        pass
+    world.report(1_795_305_603.0, 3077, ssrc=3333)
+    told = [e for e in iter(world.router.next_event, None) if isinstance(e, SenderReportReceived)]
+    assert [event.rtp_timestamp for event in told] == [second]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"codec": Codec.H264},
+        {"payload_type": 97},
+        {"clock_rate": 48_000},
+        {"simulcast": (OfferedEncoding(Rid("q")), OfferedEncoding(Rid("h")))},
+    ],
+)
+def test_what_is_of_another_kind_is_another_producer(world: World, change: dict[str, object]) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    # one that is being sent goes on as nothing else
+    assert not world.router.may_go_on(video, VIDEO)
+    world.router.interrupt(world.sender.transport)
+    assert world.router.may_go_on(video, VIDEO)
+    assert not world.router.may_go_on(video, replace(VIDEO, **change))  # type: ignore[arg-type]
+    assert not world.router.may_go_on(ProducerId(999), VIDEO)
+
+
+def test_what_cannot_go_on_waits_for_the_next(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    world.router.interrupt(world.sender.transport)
+    other = world.harness.peer()
+    world.router.publish(other.transport, [replace(AUDIO, ssrc=VIDEO.ssrc)])
+    with pytest.raises(ValueError, match="SSRC"):
+        world.router.publish(other.transport, [replace(AUDIO, ssrc=VIDEO.ssrc), VIDEO], {VIDEO.mid: video})
+    assert world.router.may_go_on(video, VIDEO)
+    # and may end
+    world.router.unpublish(video)
+    assert not world.router.may_go_on(video, VIDEO)
+    world.settle()

@@ -98,7 +98,7 @@ async def test_a_recording_knows_that_a_picture_went_with_its_sender(running: Se
             await publisher.close()
 
 
-async def test_a_publishing_transport_that_ends_takes_its_producers_alone(running: Served) -> None:
+async def test_a_publishing_transport_that_ends_takes_nothing_with_it_for_a_while(running: Served) -> None:
     tokens = running.token("expert"), running.token("trainee", "B")
     async with calling(running.url, *tokens) as (expert, trainee):
         publisher = Publisher(expert)
@@ -109,10 +109,14 @@ async def test_a_publishing_transport_that_ends_takes_its_producers_alone(runnin
         heard: list[Message] = []
         trainee.on_notice = heard.append
         await publisher.close()
-        await until(lambda: kinds(heard) == ["producer_removed", "producer_removed"])
-        await until(lambda: live(running) == (2, 0, 0))
+        # what nobody goes on with ends later: test_going_on.py
+        await until(lambda: kinds(heard) == ["producer", "producer"])
+        assert all(m["producer"]["interrupted"] for m in heard if m["type"] == "producer")
+        await until(lambda: live(running) == (2, 2, 0))
         again = Publisher(expert)
         assert len(await again.publish()) == 2
+        await until(lambda: kinds(heard) == ["producer"] * 4)
+        assert live(running) == (3, 2, 0)
         await again.close()
 
 

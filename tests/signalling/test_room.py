@@ -19,6 +19,7 @@ from signalling.room import (
     ParticipantGone,
     ParticipantId,
     Producer,
+    ProducerEnded,
     ProducerMuted,
     Room,
     RoomError,
@@ -321,3 +322,49 @@ def test_silence_of_the_media_is_told_to_all_once_and_so_is_its_end(room: Room) 
     assert [told(event)["participant"]["media"] for event in drain(room)] == ["live"]
     room.media(ParticipantId("pt-gone"), silent=True)
     assert drain(room) == []
+
+
+# a connection that is built anew
+
+
+def test_what_is_interrupted_waits_as_long_as_who_is_away(room: Room) -> None:
+    expert = enter(room, "a")
+    send(room, expert, 7)
+    drain(room)
+    room.interrupt(7, now=100.0)
+    description = told(room.next_event())["producer"]
+    assert (description["interrupted"], description["since"]) == (True, None)
+    assert drain(room) == [Happened({"kind": "producer_interrupted", "producer": 7})]
+    assert room.get_timer() == 130.0
+    # said twice it waits no longer
+    room.interrupt(7, now=110.0)
+    room.handle_timer(129.9)
+    assert drain(room) == []
+    room.handle_timer(130.0)
+    assert drain(room) == [ProducerEnded(7)]
+    assert room.get_timer() is None
+    room.withdraw(7)
+    assert told(room.next_event()) == {"type": "producer_removed", "producer": 7}
+
+
+def test_what_goes_on_keeps_its_number_and_whatever_was_agreed_about_it(room: Room) -> None:
+    expert = enter(room, "a")
+    send(room, expert, 7)
+    room.mute(expert.participant, 7, muted=True)
+    room.interrupt(7, now=100.0)
+    drain(room)
+    room.go_on(7, since=4711)
+    description = told(room.next_event())["producer"]
+    assert (description["interrupted"], description["since"], description["muted"]) == (False, 4711, True)
+    assert drain(room) == [Happened({"kind": "producer_resumed", "producer": 7, "since": 4711})]
+    assert room.get_timer() is None
+    assert refusal(room.go_on, 8, since=None) == refusal(room.interrupt, 8, now=1.0) == "not_found"
+
+
+def test_who_leaves_takes_what_is_interrupted_along(room: Room) -> None:
+    expert = enter(room, "a")
+    send(room, expert, 7)
+    room.interrupt(7, now=100.0)
+    room.leave(expert.participant, expert.connection)
+    assert room.producers == ()
+    assert room.get_timer() is None

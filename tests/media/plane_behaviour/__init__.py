@@ -25,6 +25,7 @@ from .header_extensions import HeaderExtensions
 from .known_holes import KnownHoles
 from .layers import Layers
 from .losses import Losses
+from .moving import Moving
 from .observing import Observing
 from .pacing import Pacing
 from .probing import Probing
@@ -47,6 +48,7 @@ class PlaneBehaviour(
     KnownHoles,
     Layers,
     Losses,
+    Moving,
     Observing,
     Redundancy,
     Repeats,

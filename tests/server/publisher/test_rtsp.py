@@ -60,7 +60,9 @@ async def test_a_camera_is_passed_through_and_may_come_back(
                 raise
         try:
             # the camera was unplugged, and is plugged in again
-            await until(lambda: endpoint.ended or publishing.done(), 40)
+            await until(
+                lambda: endpoint.transport is None or endpoint.transport.ended or publishing.done(), 40
+            )
             async with camera(port or 0):
                 await until(
                     lambda: (
@@ -72,6 +74,9 @@ async def test_a_camera_is_passed_through_and_may_come_back(
                 publishing.cancel()
                 async with asyncio.timeout(20):
                     assert await publishing == 0
+                # it asked for the place that it had, and left it at last
+                assert endpoint.formers == ["", f"{endpoint.url}{endpoint.location}"]
+                assert [method for method, _, _ in endpoint.requests] == ["POST", "POST", "DELETE"]
         finally:
             publishing.cancel()
         kinds = {

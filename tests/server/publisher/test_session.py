@@ -240,7 +240,8 @@ async def test_a_server_that_falls_silent_is_noticed(
     running = Running(endpoint, clip, loop=True)
     with pytest.raises(ConnectionLostError, match="has not reported"):
         await asyncio.wait_for(running.task, 30)
-    assert endpoint.ended
+    # another attempt will be made: its place in the room is kept for that
+    assert not endpoint.ended
 
 
 @pytest.mark.parametrize(

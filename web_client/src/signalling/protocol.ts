@@ -55,6 +55,10 @@ export interface Producer {
   muted_by: ParticipantId | null;
   /** Null: everybody. */
   audience: Audience | null;
+  /** Its sender's connection is gone, and another one is waited for. */
+  interrupted?: boolean;
+  /** The RTP timestamp from which on it goes on after the newest interruption. */
+  since?: number | null;
 }
 
 export interface Recording {

@@ -1,6 +1,7 @@
 /** What the overlays of the live room draw: the mark log, strokes in progress, laser pointers, one's own pen. */
 import type { PaintedPointer } from '../annotation/paint';
 import type { LivePointer, LiveStroke } from '../annotation/ephemeral';
+import { rtpDifference } from '../media/rtp';
 import type { Mark, ProducerId } from '../signalling/protocol';
 import type { Session } from '../session';
 import type { OverlayMark, OverlaySource } from './overlay_source';
@@ -16,8 +17,11 @@ export class LiveOverlay implements OverlaySource {
   marks(producer: ProducerId, now: number): OverlayMark[] {
     const { replica, ephemeral, tools, self, room } = this.session;
     const marks: OverlayMark[] = [];
+    const since = room.producers.get(producer)?.since ?? null;
     for (const { mark, author, name, colour, sequence } of replica.visible) {
-      if (mark.anchor.producer === producer) marks.push({ mark, author, name, colour, draft: sequence === null });
+      if (mark.anchor.producer !== producer) continue;
+      const outdated = since !== null && rtpDifference(mark.anchor.rtp_timestamp, since) < 0;
+      marks.push({ mark, author, name, colour, draft: sequence === null, outdated });
     }
     for (const stroke of ephemeral.strokes(now)) {
       const author = room.participants.get(stroke.author);
@@ -52,7 +56,9 @@ export class LiveOverlay implements OverlaySource {
   }
 
   onChanged(listener: () => void): () => void {
-    return this.session.on('marks', listener);
+    // of the room: whether a picture was interrupted
+    const ends = [this.session.on('marks', listener), this.session.on('room', listener)];
+    return () => ends.forEach((end) => end());
   }
 
   #markOf(stroke: LiveStroke): Mark {

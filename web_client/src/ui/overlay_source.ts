@@ -18,6 +18,8 @@ export interface OverlayMark extends Omit<PaintedMark, 'named'> {
   author: ParticipantId;
   /** In progress, or not yet numbered by the server: drawn, but not counted as a mark. */
   draft: boolean;
+  /** From before the picture was interrupted: the camera may show something else there now. */
+  outdated?: boolean;
 }
 
 export interface OverlaySource {
