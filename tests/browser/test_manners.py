@@ -83,8 +83,17 @@ async def test_from_the_door_to_the_door(tmp_path: Path) -> None:
         await chair.get_by_test_id("confirm").click()
         await guest.get_by_test_id(f"withheld-{face}").wait_for()
 
+        # somebody else knocks: the notice leads from a person's page to the door
+        trainee = await person(chromium, server.link("trainee", "Maria Santos"))
+        await trainee.get_by_test_id("join").click()
+        await chair.get_by_test_id("door-notice-open").click()
+        refuse = chair.locator('[data-testid^="refuse-"]')
+        await refuse.click()
+        await chair.get_by_test_id("confirm").click()
+        await trainee.get_by_text("You were not let in.").wait_for()
+        assert await trainee.get_by_test_id("message-reason").count() == 0
+
         # locked for all to see, and out
-        await chair.keyboard.press("Escape")
         await chair.get_by_test_id("lock").click()
         await guest.get_by_test_id("locked").wait_for()
         await chair.get_by_test_id(f"menu-{name}").click()
