@@ -21,6 +21,9 @@ BUILD = ROOT / "build" / "fuzz"
 #: And the longest input that a guided run tries: what is longer repeats itself, and costs executions.
 TARGETS = {"codecs": 256, "rtp": 512, "dependency": 600, "whole_plane": 2048}
 
+#: Built beside them: it shows that a byte too far is noticed.
+WRONG = "wrong"
+
 _SANITIZERS = "address,undefined"
 _FLAGS = [
     *("-std=gnu11", "-g", "-O2", "-pthread", "-fno-sanitize-recover=undefined", "-DKONSIL_DEBUG=1"),
@@ -48,7 +51,7 @@ def build(*, guided: bool) -> dict[str, Path]:
     plane = [path for path in sorted(PLANE.glob("*.c")) if not _PYTHON.search(path.read_text())]
     headers = [*PLANE.glob("*.h"), *SOURCES.glob("*.h")]
     newest = max(path.stat().st_mtime for path in [*plane, *headers, *SOURCES.glob("*.c")])
-    built = {name: folder / name for name in TARGETS}
+    built = {name: folder / name for name in (*TARGETS, WRONG)}
     if all(path.exists() and path.stat().st_mtime > newest for path in built.values()):
         return built
 
@@ -72,7 +75,7 @@ def build(*, guided: bool) -> dict[str, Path]:
                 [compiler, *_FLAGS, link, source, *common, str(archive), *_LINK, "-o", str(built[name])]
             )
 
-        list(pool.map(link_one, TARGETS))
+        list(pool.map(link_one, built))
     return built
 
 

@@ -46,6 +46,12 @@ def test_what_was_kept_is_of_a_target_and_short() -> None:
         assert len(set(kept)) == len(kept)
 
 
+def test_a_byte_too_far_is_noticed(built: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    with pytest.raises(RuntimeError, match="use-after-poison"):
+        native_targets.run(built[native_targets.WRONG], 1, tmp_path / "corpus", guided=False)
+
+
 def test_a_target_can_find_something() -> None:
     """A parser that is wrong is noticed: the seeds' changes do reach it."""
 

@@ -112,12 +112,16 @@ async def test_a_good_one_opens_every_door(running: Served) -> None:
     assert (await running.ask("POST", "/api/replay", bearer)).status == 204
 
 
+#: The last ones only look like the room `ward` (Janus PR #3637: what begins alike is not the same).
+OTHER_ROOMS = ("other", "war", "ward1", "ward-", "ward.x", "WARD", "-ward")
+
+
 async def test_a_link_for_one_room_is_none_for_another(running: Served) -> None:
-    offer = running.bearer("surgeon", room="other") | {"Content-Type": "application/sdp"}
-    assert (await running.ask("POST", "/whip/ward", offer, b"v=0\r\n")).status == 403
-    assert (
-        await running.ask("DELETE", "/whip/ward/abc", running.bearer("surgeon", room="other"))
-    ).status == 403
+    for room in OTHER_ROOMS:
+        offer = running.bearer("surgeon", room=room) | {"Content-Type": "application/sdp"}
+        for door in ("whip", "whep"):
+            assert (await running.ask("POST", f"/{door}/ward", offer, b"v=0\r\n")).status == 403, room
+            assert (await running.ask("DELETE", f"/{door}/ward/abc", offer)).status == 403, room
     async with Caller(running.url, running.token("expert", room="other")) as caller:
         assert caller.welcome["room"] == "other"
         assert list(running.service.rooms) == ["other"]
