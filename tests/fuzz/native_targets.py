@@ -19,7 +19,7 @@ SOURCES = Path(__file__).parent / "native"
 BUILD = ROOT / "build" / "fuzz"
 
 #: And the longest input that a guided run tries: what is longer repeats itself, and costs executions.
-TARGETS = {"codecs": 256, "rtp": 512, "dependency": 600, "whole_plane": 2048}
+TARGETS = {"codecs": 256, "rtp": 512, "dependency": 600, "streams": 4096, "whole_plane": 2048}
 
 #: Built beside them: it shows that a byte too far is noticed.
 WRONG = "wrong"
@@ -29,8 +29,13 @@ _FLAGS = [
     *("-std=gnu11", "-g", "-O2", "-pthread", "-fno-sanitize-recover=undefined", "-DKONSIL_DEBUG=1"),
     *(f"-I{PLANE}", f"-I{SOURCES}"),
 ]
-#: The kernel's part is played by the target itself.
-_LINK = ["-pthread", "-lm", "-Wl,--wrap=sendmmsg", "-Wl,--wrap=sendto"]
+_LINK = ["-pthread", "-lm"]
+
+#: Targets of a whole plane, and the parts of the kernel that they play themselves.
+_KERNEL = {
+    "streams": ("recv", "sendmsg", "epoll_wait", "epoll_ctl", "close", "shutdown"),
+    "whole_plane": ("sendmmsg", "sendto"),
+}
 
 #: What speaks to Python is not of the packet path.
 _PYTHON = re.compile(r'#include (<Python\.h>|"(plane_type|types)\.h")')
@@ -70,10 +75,12 @@ def build(*, guided: bool) -> dict[str, Path]:
         link = f"-fsanitize={_SANITIZERS},fuzzer" if guided else f"-fsanitize={_SANITIZERS}"
 
         def link_one(name: str) -> None:
-            source = str(SOURCES / f"{name}.c")
-            run_to_the_end(
-                [compiler, *_FLAGS, link, source, *common, str(archive), *_LINK, "-o", str(built[name])]
-            )
+            sources = [str(SOURCES / f"{name}.c"), *common]
+            if name in _KERNEL:
+                sources.append(str(SOURCES / "plane_alone.c"))
+            wraps = [f"-Wl,--wrap={function}" for function in _KERNEL.get(name, ())]
+            command = [compiler, *_FLAGS, link, *sources, str(archive), *_LINK, *wraps]
+            run_to_the_end([*command, "-o", str(built[name])])
 
         list(pool.map(link_one, built))
     return built
@@ -191,4 +198,24 @@ def _whole_plane() -> list[bytes]:
     return seeds
 
 
-SEEDS = {"codecs": _codecs, "rtp": _rtp, "dependency": _dependency, "whole_plane": _whole_plane}
+def _streams() -> list[bytes]:
+    def step(kind: int, data: bytes) -> bytes:
+        return struct.pack("!BH", kind, len(data)) + data
+
+    stun = b"\0\x14\0\1\0\0\x21\x12\xa4\x42" + bytes(12)
+    steps = [
+        *(step(0, stun + stun[:5]), step(0, stun[5:] + b"\0\x0c\x80\x60" + bytes(10)), step(2, b"\0\x40")),
+        *(step(3, b"\4\0"), step(1, b"\0\x10"), step(2, b"\0\x50"), step(1, b"\1\0"), step(4, b"\3\xff")),
+        *(step(1, b"\xff\xff"), step(3, b"\1\1"), step(4, b"\0\x20"), step(1, b"\x10\1"), step(5, b"\7\xff")),
+    ]
+    large = step(0, b"\5\xdc\x80\xc9" + bytes(1600)) + step(0, b"\5\xdd\x80\xc9" + bytes(1700))
+    return [b"\0" + b"".join(steps), b"\1" + b"".join(steps), b"\1" + step(5, b"\7\xff"), b"\0" + large]
+
+
+SEEDS = {
+    "codecs": _codecs,
+    "rtp": _rtp,
+    "dependency": _dependency,
+    "streams": _streams,
+    "whole_plane": _whole_plane,
+}

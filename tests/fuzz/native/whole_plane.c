@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "plane.h"
+#include "plane_alone.h"
 #include "target.h"
 
 /* The least that a producer may have (media.checks), so that it goes round soon. */
@@ -14,12 +15,6 @@
 
 static struct plane *plane;
 static int64_t started;
-
-static int pass(void *session, void *packet, int *size)
-{
-    (void)session, (void)packet, (void)size;
-    return SRTP_OK;
-}
 
 /* the kernel takes everything (the linker's --wrap) */
 int __wrap_sendmmsg(int descriptor, struct mmsghdr *messages, unsigned count, int flags)
@@ -33,25 +28,6 @@ ssize_t __wrap_sendto(int descriptor, const void *data, size_t size, int flags, 
 {
     (void)descriptor, (void)data, (void)flags, (void)name, (void)name_size;
     return (ssize_t)size;
-}
-
-static void set_up(void)
-{
-    const char *error;
-    struct plane_options options = {.buffer = 65536, .tap_bytes = 1 << 16, .event_bytes = 1 << 16,
-                                    .stream_patience = SECOND};
-    if (!address_from_text(&options.address, "127.0.0.1", 0))
-        abort();
-    srtp = (struct srtp_functions){pass, pass, pass, pass};
-    plane = plane_make(&options, &error);
-    if (plane == NULL)
-        abort();
-    /* its thread has done nothing but begin: from here on this one is it */
-    commands_push(plane, &(struct command){.kind = COMMAND_STOP});
-    wake(plane->command_event);
-    pthread_join(plane->thread, NULL);
-    plane->stopping = false;
-    started = plane->now = SECOND * 1000;
 }
 
 static struct transport *make_transport(uint64_t id, const struct address *address)
@@ -204,7 +180,7 @@ static void say(int kind, uint8_t *data, size_t size, const struct address *from
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (plane == NULL)
-        set_up();
+        plane = plane_alone(&started);
     if (size < 2)
         return 0;
     struct address here, there;
