@@ -102,7 +102,8 @@ async def test_a_camera_in_two_sizes(
         browser(f"--use-file-for-fake-video-capture={camera}") as chromium,
     ):
         sender = await person(chromium, server.link("expert", "Prof. Keller"))
-        await sender.evaluate("layers => localStorage.setItem('konsil.layers', layers)", layers)
+        await sender.get_by_text("Advanced").click()
+        await sender.get_by_test_id("layers-choice").select_option(layers)
         await join(sender, media=True)
         producer, large, changing = await _experts(server, chromium)
         assert await probe(changing, f"k.producers.find(p => p.producer === {producer}).codec") == codec

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ladderOf, layersChosen } from '../src/media/encodings';
+import { ladderOf, layersChosen, layersOffered, rememberLayers } from '../src/media/encodings';
 
 test('a camera and a 4K field are sent in three encodings, the lowest first', () => {
   expect(ladderOf('camera', 720, 'simulcast')).toEqual({
@@ -44,4 +44,29 @@ test('layers within one encoding, or none, can be chosen; sound has none', () =>
 test('the choice is kept in the browser; what is not known is simulcast', () => {
   const store = (value: string | null) => ({ getItem: () => value });
   expect([null, 'av1', 'vp9', 'single', 'svc'].map((value) => layersChosen(store(value)))).toEqual(['simulcast', 'av1', 'vp9', 'single', 'simulcast']);
+});
+
+test.each([
+  [['video/VP8', 'video/VP9', 'video/H264', 'video/AV1', 'video/rtx'], ['video/vp9', 'video/av1'], ['simulcast', 'vp9', 'av1', 'single']],
+  [['video/VP8', 'video/VP9', 'video/AV1'], ['video/vp9'], ['simulcast', 'vp9', 'single']],
+  // one that encodes in layers but cannot send it, and the other way round
+  [['video/VP8', 'video/VP9'], ['video/av1'], ['simulcast', 'single']],
+  [[], [], ['simulcast', 'single']],
+])('of %j with layers in %j there are offered %j', async (codecs, layered, offered) => {
+  const asked: string[] = [];
+  const encodes = (type: string, mode: string): Promise<boolean> => {
+    asked.push(mode);
+    return Promise.resolve((layered as string[]).includes(type));
+  };
+  expect(await layersOffered({ codecs, encodes })).toEqual(offered);
+  expect(new Set(asked)).toEqual(new Set(asked.length > 0 ? ['L3T3'] : []));
+});
+
+test('what was chosen is found again', () => {
+  const kept = new Map<string, string>();
+  const store = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => void kept.set(key, value) };
+  for (const layers of ['av1', 'simulcast', 'single', 'vp9'] as const) {
+    rememberLayers(store, layers);
+    expect(layersChosen(store)).toBe(layers);
+  }
 });

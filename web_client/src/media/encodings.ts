@@ -37,6 +37,44 @@ export function layersChosen(store: Pick<Storage, 'getItem'>): Layers {
   return chosen === 'av1' || chosen === 'vp9' || chosen === 'single' ? chosen : 'simulcast';
 }
 
+export function rememberLayers(store: Pick<Storage, 'setItem'>, layers: Layers): void {
+  store.setItem(STORED, layers);
+}
+
+/** What a browser says of its encoders. */
+export interface EncoderSupport {
+  /** MIME types that it can send. */
+  codecs: readonly string[];
+  /** Whether it encodes a MIME type in a scalability mode. */
+  encodes: (type: string, mode: string) => Promise<boolean>;
+}
+
+/** The ways that this browser can send, the usual one first. */
+export async function layersOffered(support: EncoderSupport): Promise<Layers[]> {
+  const known = new Set(support.codecs.map((type) => type.toLowerCase()));
+  const offered: Layers[] = ['simulcast'];
+  for (const layers of ['vp9', 'av1'] as const) {
+    const type = `video/${layers}`;
+    if (known.has(type) && (await support.encodes(type, SVC_MODE))) offered.push(layers);
+  }
+  return [...offered, 'single'];
+}
+
+/** Ask the browser itself; where it says nothing of modes, layers are not offered. */
+export function browserSupport(): EncoderSupport {
+  const codecs = globalThis.RTCRtpSender?.getCapabilities('video')?.codecs ?? [];
+  return { codecs: codecs.map(({ mimeType }) => mimeType), encodes: encodesInMode };
+}
+
+async function encodesInMode(contentType: string, scalabilityMode: string): Promise<boolean> {
+  const video = { contentType, scalabilityMode, width: 1280, height: 720, bitrate: 1_500_000, framerate: 30 };
+  try {
+    return (await navigator.mediaCapabilities.encodingInfo({ type: 'webrtc', video })).supported;
+  } catch {
+    return false;
+  }
+}
+
 export function ladderOf(source: Source, height: number | undefined, layers: Layers): Ladder {
   const maxBitrate = MAX_BITRATE[source] ?? 0;
   const full = height ?? USUAL_HEIGHT[source] ?? 0;
