@@ -33,7 +33,11 @@ static int rewrite(struct plane *plane, struct consumer *consumer, const struct 
     int size = header + write_extensions(consumer, packet, run, number, plane->sending_time, out + header);
     out[0] = (uint8_t)((packet->data[0] & 0xef) | (size > header ? 0x10 : 0));
     /* the last packet of the highest layer that is sent ends the picture */
-    bool ends = packet->place.layered && packet->place.ends && packet->place.spatial == run->spatial;
+    bool ends = false;
+    if (packet->place.layered && packet->place.ends) {
+        const struct chosen *chosen = targets_find(&consumer->selection, run, packet);
+        ends = chosen != NULL && packet->place.spatial == chosen->layer >> 2;
+    }
     bool alone = without_redundancy(consumer, packet, rtx);
     bool redundant = packet->layout.newest != 0 && !alone;
     uint8_t payload_type = redundant ? consumer->red_payload_type : consumer->payload_type;

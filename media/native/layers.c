@@ -3,10 +3,8 @@
  * Between encodings a consumer changes at a key frame of the new one; until then the old one goes on. Both send the
  * same pictures under the same canonical timestamps, the better one a little later. So while a change waits, pictures
  * of the old encoding are held back until the new one has shown whether its picture of that time is the key frame:
- * otherwise that picture would have been sent already, and the change would be missed again and again.
- *
- * Within an encoding a decode target is chosen. `covered` are the targets of which nothing is missing that was sent
- * since they could begin: to these a consumer may change at any picture, to others where the stream says so. */
+ * otherwise that picture would have been sent already, and the change would be missed again and again. *
+ * What is sent of an encoding's pictures is chosen in targets.c. */
 
 #include "plane.h"
 
@@ -16,7 +14,6 @@
 #define MAX_PARAMETER_SETS 8 /* packets before the picture itself in which they may be */
 #define ASK_AGAIN (500 * MILLISECOND)      /* for the key frame that a switch waits for; */
 #define MISSED (100 * MILLISECOND)         /* so soon, when it came too late */
-#define LAYER_PATIENCE (500 * MILLISECOND) /* then a key frame is asked for */
 
 static bool newer(uint32_t timestamp, uint32_t than)
 {
@@ -44,135 +41,10 @@ void layers_start(struct consumer *consumer)
     selection->patience = PATIENCE;
 }
 
-/* The layers of a decode target, described or of the grid: spatial times 4 plus temporal, which compares them. */
-static int layer_of(const struct encoding *encoding, bool described, int target)
-{
-    if (!described)
-        return target;
-    int temporal = encoding->structures[0].target_temporal[target];
-    return 4 * encoding->structures[0].target_spatial[target] + (temporal < 3 ? temporal : 3);
-}
-
-static int targets_of(const struct encoding *encoding, bool described)
-{
-    return described ? encoding->structures[0].targets : LAYERS;
-}
-
-/* No higher than what flows. */
-static int capped(const struct encoding *encoding, int layer)
-{
-    int spatial = layer >> 2, temporal = layer & 3;
-    if (spatial > encoding->top_spatial)
-        spatial = encoding->top_spatial;
-    if (temporal > encoding->top_temporal)
-        temporal = encoding->top_temporal;
-    return 4 * spatial + temporal;
-}
-
-/* The best target that is usable and not above what is wanted; -1: none. */
-static int best_target(const struct consumer *consumer, const struct encoding *encoding, bool described,
-                       uint32_t usable)
-{
-    const struct layer *wanted = &consumer->selection.wanted;
-    int best = -1, best_layer = -1;
-    for (int target = 0; target < targets_of(encoding, described); target++) {
-        int layer = layer_of(encoding, described, target);
-        if (usable >> target & 1 && layer >> 2 <= wanted->spatial && (layer & 3) <= wanted->temporal &&
-            layer > best_layer) {
-            best = target;
-            best_layer = layer;
-        }
-    }
-    return best;
-}
-
-/* The targets that may begin at a frame; `covered` are those whose frames were all sent. */
-static uint32_t switches_at(const struct place *place, uint32_t covered)
-{
-    uint32_t switches = 0;
-    /* what the descriptor says holds for who can decode the frame: all that it needs is in its own targets */
-    if (place->described)
-        return place->targets & covered ? place->switches : 0;
-    for (int spatial = place->spatial; spatial < 4; spatial++) {
-        int row = 4 * spatial, below = row + (place->temporal > 0 ? place->temporal - 1 : 0);
-        /* the frame needs no other of its temporal layer */
-        if (place->synchronises && covered >> below & 1)
-            switches |= 1u << (row + place->temporal);
-        /* what follows needs none above it */
-        if (place->opens && covered >> (row + place->temporal) & 1)
-            switches |= (0xfu & 0xfu << (place->temporal + 1)) << row;
-    }
-    return switches;
-}
-
-static void set_kind(struct consumer *consumer, const struct encoding *encoding, bool described)
-{
-    struct selection *selection = &consumer->selection;
-    struct run *kind = &selection->numbering.kind;
-    kind->encoding = encoding->index;
-    kind->life = encoding->life;
-    kind->target = selection->target;
-    kind->spatial = (uint8_t)(layer_of(encoding, described, selection->target) >> 2);
-    selection->numbering.changed = true;
-}
-
-/* Layers that are wanted and do not begin need a key frame. */
-static void ask_for_layers(struct plane *plane, struct consumer *consumer, struct encoding *encoding, bool described,
-                           int best)
-{
-    struct selection *selection = &consumer->selection;
-    if (selection->wanted_at == 0 || plane->now - selection->wanted_at < LAYER_PATIENCE)
-        return;
-    selection->wanted_at = 0;
-    int ideal = best_target(consumer, encoding, described, encoding->active);
-    if (ideal < 0 || (best >= 0 && capped(encoding, layer_of(encoding, described, ideal)) ==
-                                       capped(encoding, layer_of(encoding, described, best))))
-        return;
-    selection->wanted_at = plane->now;
-    want_key_frame(plane, encoding);
-}
-
-/* Whether a packet's frame is sent; its first packet decides for all of it. */
-static bool decide(struct plane *plane, struct consumer *consumer, struct encoding *encoding,
-                   const struct packet *packet)
-{
-    struct selection *selection = &consumer->selection;
-    const struct place *place = &packet->place;
-    uint32_t timestamp = canonical(packet);
-    bool begins = !selection->picture_known || selection->picture != timestamp;
-    if (!begins && selection->frame_known && selection->frame_spatial == place->spatial)
-        return selection->frame_sent;
-    selection->picture_known = selection->frame_known = true;
-    selection->picture = timestamp;
-    selection->frame_spatial = place->spatial;
-    if (packet->key_frame)
-        selection->covered = ALL_TARGETS;
-    uint32_t switches = switches_at(place, selection->covered);
-    int best = best_target(consumer, encoding, place->described, (selection->covered | switches) & encoding->active);
-    /* never within a picture: what was sent of it may have ended it already */
-    if (begins && best >= 0 && (best != selection->target || packet->key_frame)) {
-        selection->target = (uint8_t)best;
-        set_kind(consumer, encoding, place->described);
-    }
-    if (begins)
-        ask_for_layers(plane, consumer, encoding, place->described, best);
-    selection->frame_sent = place->targets >> selection->target & 1;
-    if (selection->frame_sent) {
-        selection->covered |= switches;
-    } else {
-        selection->covered &= ~place->targets;
-        if (consumer->producer->codec == CODEC_VP8 && place->picture_bits != 0) {
-            /* its picture identifiers have no gap, or a receiver would wait for what is missing */
-            selection->unnamed = true;
-        }
-    }
-    return selection->frame_sent;
-}
-
 static void report(struct plane *plane, struct consumer *consumer, const struct encoding *encoding,
                    const struct place *place, uint32_t timestamp)
 {
-    int layer = place->layered ? capped(encoding, layer_of(encoding, place->described, consumer->selection.target)) : 0;
+    int layer = place->layered ? layer_capped(encoding, consumer->selection.target_layer) : 0;
     uint64_t sent = (uint64_t)(encoding->index + 1) | (uint64_t)((layer >> 2) + 1) << 8 |
                     (uint64_t)((layer & 3) + 1) << 16;
     if (sent == counted(&consumer->layer_sent))
@@ -201,6 +73,24 @@ static void note_names(struct selection *selection, const struct place *place)
     }
 }
 
+/* The names before those of a frame that is not sent were given away: to what is missing there. */
+static void reserve_names(struct selection *selection, const struct place *place)
+{
+    const struct naming *naming = &selection->numbering.kind.naming;
+    if (selection->begins_picture && place->picture_bits != 0) {
+        selection->has_picture = true;
+        selection->last_picture = (place->picture + naming->picture - 1) & 0x7fff;
+    }
+    if (place->tl0_at != 0) {
+        selection->has_tl0 = true;
+        selection->last_tl0 = (uint8_t)(place->tl0 + naming->tl0);
+    }
+    if (place->numbered) {
+        selection->has_frame_number = true;
+        selection->last_frame_number = (uint16_t)(place->frame_number + naming->frame_number - 1);
+    }
+}
+
 /* Say what to add so that the next frame bears the next name. */
 static void name_after(struct selection *selection, const struct packet *packet)
 {
@@ -215,95 +105,71 @@ static void name_after(struct selection *selection, const struct packet *packet)
     selection->numbering.kind.naming = naming;
 }
 
+/* Go on with numbers and names after a packet that is not sent. */
+static void leave_out(struct consumer *consumer, const struct packet *packet)
+{
+    struct selection *selection = &consumer->selection;
+    const struct place *place = &packet->place;
+    bool gap = (int64_t)packet->sequence > selection->numbering.seen + 1;
+    numbering_skip(&selection->numbering, packet->sequence);
+    if (gap && selection->begins_frame)
+        reserve_names(selection, place);
+    if (selection->begins_picture && consumer->producer->codec == CODEC_VP8 && place->picture_bits != 0) {
+        /* VP8's picture identifiers have no gap, or a receiver would wait for what is missing; but what was lost
+         * before this picture keeps its name */
+        struct naming *naming = &selection->numbering.kind.naming;
+        naming->picture = (naming->picture - 1) & 0x7fff;
+        selection->numbering.changed = true;
+    }
+}
+
+static void note_newest(struct selection *selection, uint32_t timestamp)
+{
+    selection->sent = true;
+    selection->newest = timestamp;
+}
+
 /* Deal with the newest packet of the encoding that is being sent. */
 static void deal_next(struct plane *plane, struct consumer *consumer, struct encoding *encoding, struct packet *packet)
 {
     struct selection *selection = &consumer->selection;
-    const struct place *place = &packet->place;
     uint32_t timestamp = canonical(packet);
-    if (place->layered) {
-        if (!decide(plane, consumer, encoding, packet)) {
-            numbering_skip(&selection->numbering, packet->sequence);
-            if (selection->unnamed) {
-                /* only now: what was missing before it keeps its name */
-                struct naming *naming = &selection->numbering.kind.naming;
-                naming->picture = (naming->picture - 1) & 0x7fff;
-                selection->numbering.changed = true;
-                selection->unnamed = false;
-            }
-            drop(plane, DROP_LAYER);
-            return;
-        }
-    } else if (!selection->picture_known || selection->picture != timestamp) {
-        selection->picture_known = true;
-        selection->frame_known = false;
-        selection->picture = timestamp;
-        if (selection->target != 0) {
-            selection->target = 0;
-            set_kind(consumer, encoding, false);
-        }
+    if (!targets_decide(plane, selection, encoding, packet)) {
+        leave_out(consumer, packet);
+        drop(plane, DROP_LAYER);
+        return;
     }
     if (!selection->sent || newer(timestamp, selection->newest)) {
-        selection->sent = true;
-        selection->newest = timestamp;
-        report(plane, consumer, encoding, place, timestamp);
+        note_newest(selection, timestamp);
+        report(plane, consumer, encoding, &packet->place, timestamp);
     }
-    note_names(selection, place);
+    note_names(selection, &packet->place);
     offer(plane, consumer, packet, numbering_take(&selection->numbering, packet->sequence), SENDING_FIRST);
 }
 
-/* The run in which a late packet's picture was begun before its layer was given up; NULL: none. */
-static struct run *begun_in(const struct consumer *consumer, const struct encoding *encoding,
-                            const struct packet *packet, const struct run *run)
-{
-    struct run *before = numbering_before(&consumer->selection.numbering, run);
-    if (before == NULL || !(packet->place.targets >> before->target & 1))
-        return NULL;
-    const struct packet *last = history_find(&encoding->history, run->first_in - 1);
-    return last != NULL && canonical(last) == canonical(packet) ? before : NULL;
-}
-
-/* Whether a late packet's picture began with packets that were not sent: its layer came only after it. */
-static bool was_skipped(const struct consumer *consumer, const struct encoding *encoding, const struct packet *packet,
-                        const struct run *run)
-{
-    const struct packet *last = history_find(&encoding->history, run->first_in - 1);
-    return last != NULL && canonical(last) == canonical(packet) &&
-           numbering_before(&consumer->selection.numbering, run) == NULL;
-}
-
-/* The number of a late packet of a layer that is not sent is used up by padding. */
+/* The number of a late packet that is not sent is used up by padding. */
 static void deal_late(struct plane *plane, struct consumer *consumer, const struct encoding *encoding,
                       struct packet *packet)
 {
-    const struct numbering *numbering = &consumer->selection.numbering;
-    struct run *run = numbering_find(numbering, encoding->index, encoding->life, packet->sequence);
+    struct selection *selection = &consumer->selection;
+    const struct run *run = numbering_find(&selection->numbering, encoding->index, encoding->life, packet->sequence);
     if (run == NULL) {
-        if (consumer->selection.chosen && consumer->selection.encoding != encoding->index)
+        if (selection->chosen && selection->encoding != encoding->index)
             drop(plane, DROP_LAYER);
         else
             drop(plane, consumer->producer->codec == CODEC_OPUS ? DROP_TOO_OLD : DROP_AWAITING_KEY_FRAME);
         return;
     }
-    struct run *before = packet->place.targets >> run->target & 1 ? NULL : begun_in(consumer, encoding, packet, run);
-    if (before != NULL) {
-        numbering_lengthen(before, run, packet->sequence + 1);
-        run = before;
-    }
     uint64_t out = run->first_out + (packet->sequence - run->first_in);
-    const struct selection *selection = &consumer->selection;
-    /* what was taken for one of the key frame's first packets may be of the picture before */
-    bool foreign = selection->encoding == encoding->index && selection->life == encoding->life &&
-                   packet->sequence >= selection->first && packet->sequence < selection->began &&
-                   canonical(packet) != selection->began_timestamp;
-    if (before == NULL)
-        foreign |= was_skipped(consumer, encoding, packet, run);
-    if (!foreign && packet->place.targets >> run->target & 1) {
-        offer(plane, consumer, packet, out, SENDING_FIRST);
-    } else {
+    uint32_t timestamp = packet->timestamp + run->naming.timestamp;
+    if (!target_sends(targets_find(selection, run, packet), &packet->place)) {
         drop(plane, DROP_LAYER);
-        send_filler(plane, consumer, out, packet->timestamp + run->naming.timestamp);
+        send_filler(plane, consumer, out, timestamp);
+        return;
     }
+    if (!selection->sent || newer(timestamp, selection->newest))
+        note_newest(selection, timestamp);
+    offer(plane, consumer, packet, out, SENDING_FIRST);
 }
 
 /* Deal with what was held back, up to a canonical timestamp where one is given. */
@@ -421,15 +287,12 @@ static uint64_t begin(struct plane *plane, struct consumer *consumer, struct enc
     selection->chosen = true;
     selection->encoding = encoding->index;
     selection->life = encoding->life;
-    selection->picture_known = selection->frame_known = selection->unnamed = false;
-    selection->covered = ALL_TARGETS;
-    selection->target = 0;
+    selection->numbering.kind.encoding = encoding->index;
+    selection->numbering.kind.life = encoding->life;
+    targets_begin(selection);
     name_after(selection, packet);
-    set_kind(consumer, encoding, false);
-    selection->began = packet->sequence;
-    selection->began_timestamp = canonical(packet);
     announce(consumer, numbering_highest(&selection->numbering) + 1);
-    uint64_t first = selection->first = beginning(encoding, packet), highest = counted(&encoding->highest);
+    uint64_t first = beginning(encoding, packet), highest = counted(&encoding->highest);
     numbering_begin(&selection->numbering, first);
     /* with what overtook the beginning */
     for (uint64_t number = first; number <= highest; number++) {

@@ -66,7 +66,7 @@ void numbering_skip(struct numbering *numbering, uint64_t in)
     numbering->seen = (int64_t)in;
 }
 
-struct run *numbering_find(const struct numbering *numbering, uint8_t encoding, uint8_t life, uint64_t in)
+const struct run *numbering_find(const struct numbering *numbering, uint8_t encoding, uint8_t life, uint64_t in)
 {
     for (uint64_t number = numbering->run_count; number > numbering->oldest; number--) {
         struct run *run = nth(numbering, number - 1);
@@ -74,28 +74,6 @@ struct run *numbering_find(const struct numbering *numbering, uint8_t encoding, 
             return in < run->first_in + run->count ? run : NULL;
     }
     return NULL;
-}
-
-struct run *numbering_before(const struct numbering *numbering, const struct run *run)
-{
-    for (uint64_t number = numbering->run_count; number > numbering->oldest + 1; number--) {
-        if (nth(numbering, number - 1) != run)
-            continue;
-        struct run *before = nth(numbering, number - 2);
-        bool goes_on = before->encoding == run->encoding && before->life == run->life &&
-                       before->first_in + before->count == run->first_in;
-        return goes_on ? before : NULL;
-    }
-    return NULL;
-}
-
-void numbering_lengthen(struct run *before, struct run *run, uint64_t end)
-{
-    uint32_t more = (uint32_t)(end - run->first_in);
-    before->count += more;
-    run->first_in = end;
-    run->first_out += more;
-    run->count -= more;
 }
 
 const struct run *numbering_run(const struct numbering *numbering, uint64_t out)

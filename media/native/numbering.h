@@ -20,13 +20,12 @@ struct naming {
     uint8_t tl0;
 };
 
-/* `life` counts the beginnings of the encoding. Of late packets those are sent that are in decode target `target`; the
- * last packet of a frame of layer `spatial` ends the picture. */
+/* `life` counts the beginnings of the encoding at its sender, `stint` those of any encoding towards the consumer. */
 struct run {
     uint64_t first_in, first_out;
-    uint32_t count;
+    uint32_t count, stint;
     struct naming naming;
-    uint8_t encoding, life, target, spatial;
+    uint8_t encoding, life;
 };
 
 struct numbering {
@@ -46,12 +45,8 @@ uint64_t numbering_take(struct numbering *numbering, uint64_t in);
 /* Give none to the next packet, but to those before it that are missing. */
 void numbering_skip(struct numbering *numbering, uint64_t in);
 /* The run of a late packet, or of a number that was sent; NULL: none. */
-struct run *numbering_find(const struct numbering *numbering, uint8_t encoding, uint8_t life, uint64_t in);
+const struct run *numbering_find(const struct numbering *numbering, uint8_t encoding, uint8_t life, uint64_t in);
 const struct run *numbering_run(const struct numbering *numbering, uint64_t out);
-/* The run that goes on in this one, of the same encoding, without a gap; NULL: none. */
-struct run *numbering_before(const struct numbering *numbering, const struct run *run);
-/* Count a run's first numbers, up to and without `end`, to the run before. */
-void numbering_lengthen(struct run *before, struct run *run, uint64_t end);
 /* Take back the numbers beyond this one: they were given, but not used. */
 void numbering_rewind(struct numbering *numbering, uint64_t highest);
 

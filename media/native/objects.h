@@ -22,6 +22,7 @@
 #define MAX_STREAMS 512  /* SSRCs of encodings, RTX too, a transport */
 #define MAX_ENCODINGS 4  /* a producer; simulcast */
 #define LAYERS 16        /* 4 spatial times 4 temporal */
+#define CHANGES 64       /* of what a consumer is sent of an encoding, that are remembered: not one a picture */
 #define RECENT_FRAMES 16 /* whose timestamps an encoding remembers */
 #define MAX_ADMITTED 256 /* SSRCs that may make a stream in a transport's libsrtp session */
 #define MAX_MISSING 1024 /* packets that are asked for again, an encoding */
@@ -218,7 +219,15 @@ struct layer {
 
 enum consumer_state { CONSUMER_PAUSED, CONSUMER_AWAITING, CONSUMER_SENDING };
 
-/* layers.c: what a consumer is sent, and what it is to be sent. Times: monotonic ns. */
+/* targets.c: which target is sent from a picture on. `first` is the number of its first packet that was dealt,
+ * `timestamp` its canonical one. */
+struct chosen {
+    uint64_t first;
+    uint32_t stint, timestamp;
+    uint8_t target, layer;
+};
+
+/* layers.c, targets.c: what a consumer is sent, and what it is to be sent. Times: monotonic ns. */
 struct selection {
     struct layer wanted;
     bool chosen;            /* an encoding is or was being sent: the next two */
@@ -231,14 +240,14 @@ struct selection {
     int64_t wanted_at;      /* 0: what is wanted is being sent */
     int64_t asked_at;       /* for the key frame of the encoding that is wanted */
 
-    uint64_t first, began;    /* from the first on numbers may be of the key frame; the one at which it was known */
-    uint32_t began_timestamp; /* canonical */
-
-    uint8_t target;
+    uint8_t target, target_layer; /* of the encoding; the target's layer is spatial times 4 plus temporal */
     uint32_t covered;
-    bool picture_known, frame_known, frame_sent, unnamed;
-    uint32_t picture; /* canonical timestamp of the one that is being decided */
+    bool picture_known, frame_sent;    /* the picture that is being dealt; whether its frame is sent */
+    bool begins_picture, begins_frame; /* whether the packet that was decided of last does */
+    uint32_t picture;                  /* canonical timestamp */
     uint8_t frame_spatial;
+    struct chosen remembered[CHANGES]; /* the newest is at (changes - 1) % CHANGES */
+    uint64_t changes;
 
     bool has_picture, has_tl0, has_frame_number;
     uint16_t last_picture, last_frame_number;

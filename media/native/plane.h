@@ -348,6 +348,17 @@ void layers_await(struct consumer *consumer); /* a key frame */
 void layers_forget(struct consumer *consumer, const struct encoding *encoding); /* it begins anew */
 void layers_run(struct plane *plane);                                           /* what was held back long enough */
 
+/* targets.c: which layers of an encoding */
+void targets_begin(struct selection *selection); /* go on with a key frame */
+/* Whether a packet, the newest so far, is sent. */
+bool targets_decide(struct plane *plane, struct selection *selection, struct encoding *encoding,
+                    const struct packet *packet);
+/* What holds for a packet that comes late, or again, and whose number is in this run; NULL: it is before the beginning,
+ * not before what was gone on with, or too old. */
+const struct chosen *targets_find(const struct selection *selection, const struct run *run, const struct packet *packet);
+bool target_sends(const struct chosen *chosen, const struct place *place);
+int layer_capped(const struct encoding *encoding, int layer); /* no higher than what flows */
+
 /* repeat.c: what consumers lost on its way to them */
 void want_key_frame(struct plane *plane, struct encoding *encoding);
 struct packet *find_sent(const struct consumer *consumer, uint64_t out); /* NULL: no history holds it */

@@ -43,7 +43,9 @@ struct packet *find_sent(const struct consumer *consumer, uint64_t out)
     if (encoding->life != run->life)
         return NULL;
     struct packet *packet = history_find(&encoding->history, run->first_in + (out - run->first_out));
-    return packet != NULL && packet->place.targets >> run->target & 1 ? packet : NULL;
+    if (packet == NULL || !target_sends(targets_find(&consumer->selection, run, packet), &packet->place))
+        return NULL;
+    return packet;
 }
 
 void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
@@ -68,8 +70,10 @@ void repeat(struct plane *plane, struct consumer *consumer, uint16_t sequence)
             want_key_frame(plane, encoding);
         return;
     }
-    if (!(packet->place.targets >> run->target & 1)) {
-        drop(plane, DROP_LAYER); /* padding has used up the number */
+    const struct chosen *chosen = targets_find(&consumer->selection, run, packet);
+    if (!target_sends(chosen, &packet->place)) {
+        /* padding has used up the number */
+        drop(plane, chosen == NULL ? DROP_NOT_IN_HISTORY : DROP_LAYER);
         return;
     }
     uint32_t now = (uint32_t)(plane->now / MILLISECOND);

@@ -73,7 +73,10 @@ class Consumer:
             return None
         run, number, out = source
         held = self._producer.encodings[run.encoding].history.get(number)
-        return (held, out) if held is not None else None
+        if held is None:
+            return None
+        chosen = self.selection.chosen_for(run, held)
+        return (held, out) if chosen is not None and chosen.sends(held.place) else None
 
     def next_rtx(self) -> int:
         """Count one more packet in the RTX stream."""
@@ -112,7 +115,8 @@ class Consumer:
         source = self.selection.numbering.source_of(out)
         assert source is not None, "its number was given"
         run = source[0]
-        ends = place.layered and place.ends and place.spatial == run.spatial
+        chosen = self.selection.chosen_for(run, held)
+        ends = chosen is not None and chosen.ended_by(place)
         payload_type, payload = self.spec.payload_type, original.payload[held.newest :]
         if held.newest and self.spec.red_payload_type and not alone:
             payload_type, payload = self.spec.red_payload_type, red.rename(original.payload, payload_type)

@@ -5,8 +5,7 @@ pictures under the same canonical timestamps, the better one a little later. So 
 old encoding are held back until the new one has shown whether its picture of that time is the key frame: otherwise
 that picture would have been sent already, and the change would be missed again and again.
 
-Within an encoding a decode target is chosen. `covered` are the targets of which nothing is missing that was sent since
-they could begin: to these a consumer may change at any picture, to others where the stream says so.
+What is sent of an encoding's pictures is chosen in targets.py.
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ from ..plane import Codec, Drop, Layer
 from .history import HeldPacket
 from .ingress import Encoding, Producer
 from .numbering import Naming, Numbering, Run
-from .places import ALL, GRID, Place
+from .places import Place
+from .targets import Chosen, Targets, capped, newer
 
 _MS = 1_000_000
 
@@ -36,9 +36,6 @@ MAX_PARAMETER_SETS = 8
 #: While a switch waits its key frame is asked for so often; so soon, when it came too late.
 ASK_AGAIN_NS = 500 * _MS
 MISSED_NS = 100 * _MS
-
-#: When layers that are wanted have not begun for so long, a key frame is asked for.
-LAYER_PATIENCE_NS = 500 * _MS
 
 
 class State(Enum):
@@ -59,11 +56,6 @@ class Deal:
     held: HeldPacket
     out: int | Drop
     filler: bool = False
-
-
-def newer(timestamp: int, than: int) -> bool:
-    """Compare RTP timestamps over their wrap."""
-    return 0 < timestamp - than & 0xFFFFFFFF < 1 << 31
 
 
 class Selection:
@@ -87,15 +79,8 @@ class Selection:
         self._naming = Naming()
         self._names = _Names()
         self._newest: int | None = None
-        self._target = self._spatial = 0
-        self._covered = ALL
-        self._frame: tuple[int, int] | None = None
-        self._picture: int | None = None
-        self._frame_sent = True
-        self._unnamed = False
-        self._began: tuple[range, int] | None = None  # numbers that may be of the key frame, its timestamp
+        self._targets = Targets()
         self._patience = PATIENCE_NS
-        self._wanted_at: int | None = None
         self._asked_at = 0
 
     # -- commands
@@ -122,7 +107,7 @@ class Selection:
     def want(self, layer: Layer, now: int) -> list[Deal]:
         """Change what is to be sent at most."""
         before, self.wanted = self.wanted, layer
-        self._wanted_at = now
+        self._targets.wanted, self._targets.wanted_at = layer, now
         if layer.encoding == before.encoding:
             return []
         self._patience = PATIENCE_NS
@@ -197,12 +182,9 @@ class Selection:
         self.state = State.SENDING
         self.encoding, self._life = encoding.index, encoding.life
         self._naming = self._names.after(encoding, held.place)
-        self._frame = self._picture = None
-        self._covered = ALL
-        self._target = self._spatial = 0
+        self._targets.begin()
         self.begins_at = self.numbering.highest + 1
         first = self._beginning(held, encoding)
-        self._began = (range(first, held.sequence), timestamp)
         self.numbering.begin(first)
         # with what overtook the beginning
         for number in range(first, encoding.highest + 1):
@@ -246,19 +228,15 @@ class Selection:
 
     def _next(self, held: HeldPacket, encoding: Encoding, now: int) -> Deal:
         """Deal the newest packet of the encoding that is being sent."""
-        sent = not held.place.layered or self._decide(held, encoding, now)
-        if not held.place.layered and encoding.canonical(held) != self._picture:
-            self._picture = encoding.canonical(held)
-            if self._target:
-                self._target = self._spatial = 0
-        kind = self._kind(encoding)
+        gap = held.sequence > self.numbering.seen + 1
+        sent = self._targets.decide(held, encoding, now, gap=gap)
+        if self._targets.lacking:
+            self._targets.lacking = False
+            self.asks.append(encoding.index)
+        kind = Run(encoding.index, encoding.life, self._targets.stint, self._naming)
         if not sent:
             self.numbering.skip(held.sequence, kind)
-            if self._unnamed:
-                # VP8's picture identifiers have no gap, or a receiver would wait for what is missing; but what was
-                # lost before this picture keeps its name
-                self._naming = replace(self._naming, picture=self._naming.picture - 1 & 0x7FFF)
-                self._unnamed = False
+            self._leave_out(held.place, gap=gap)
             return Deal(held, Drop.LAYER)
         timestamp = encoding.canonical(held)
         if self._newest is None or newer(timestamp, self._newest):
@@ -267,130 +245,44 @@ class Selection:
         self._names.note(held.place, self._naming)
         return Deal(held, self.numbering.take(held.sequence, kind))
 
+    def _leave_out(self, place: Place, *, gap: bool) -> None:
+        """Go on with the names after a packet that is not sent."""
+        if not self._targets.begins_frame:
+            return
+        begins = self._targets.begins_picture
+        if gap:
+            # what is missing before it may still be sent, under the names before its own
+            self._names.reserve(place, self._naming, begins=begins)
+        if begins and self._producer.spec.codec is Codec.VP8 and place.picture is not None:
+            # VP8's picture identifiers have no gap, or a receiver would wait for what is missing; but what was
+            # lost before this picture keeps its name
+            self._naming = replace(self._naming, picture=self._naming.picture - 1 & 0x7FFF)
+
     def _late(self, held: HeldPacket, encoding: Encoding) -> Deal:
         run = self.numbering.find(encoding.index, encoding.life, held.sequence)
-        if run is not None:
-            foreign = self._foreign(held, encoding)
-            if not held.place.targets >> run.target & 1 and (before := self._begun(held, encoding, run)):
-                self.numbering.lengthen(before, run, held.sequence + 1)
-                run = before
-            elif self._skipped(held, encoding, run):
-                foreign = True
-            return Deal(
-                held, run.out(held.sequence), filler=foreign or not held.place.targets >> run.target & 1
-            )
-        if self.encoding not in (None, encoding.index):
-            return Deal(held, Drop.LAYER)
-        return Deal(held, Drop.AWAITING_KEY_FRAME if self._producer.is_video else Drop.TOO_OLD)
+        if run is None:
+            if self.encoding not in (None, encoding.index):
+                return Deal(held, Drop.LAYER)
+            return Deal(held, Drop.AWAITING_KEY_FRAME if self._producer.is_video else Drop.TOO_OLD)
+        chosen = self.chosen_for(run, held)
+        if chosen is None or not chosen.sends(held.place):
+            return Deal(held, run.out(held.sequence), filler=True)
+        timestamp = held.packet.timestamp + run.naming.timestamp & 0xFFFFFFFF
+        if self._newest is None or newer(timestamp, self._newest):
+            self._newest = timestamp
+        return Deal(held, run.out(held.sequence))
 
-    def _begun(self, held: HeldPacket, encoding: Encoding, run: Run) -> Run | None:
-        """Find the run in which a late packet's picture was begun before its layer was given up."""
-        before = self.numbering.before(run)
-        last = encoding.history.get(run.first_in - 1)
-        if before is None or last is None or not held.place.targets >> before.target & 1:
-            return None
-        return before if encoding.canonical(last) == encoding.canonical(held) else None
-
-    def _skipped(self, held: HeldPacket, encoding: Encoding, run: Run) -> bool:
-        """Tell whether a late packet's picture began with packets that were not sent: its layer came only after it."""
-        last = encoding.history.get(run.first_in - 1)
-        same = last is not None and encoding.canonical(last) == encoding.canonical(held)
-        return same and self.numbering.before(run) is None
-
-    def _foreign(self, held: HeldPacket, encoding: Encoding) -> bool:
-        """Tell whether a packet that was taken for one of the key frame's first is of the picture before."""
-        if (self.encoding, self._life) != (encoding.index, encoding.life) or self._began is None:
-            return False
-        first, timestamp = self._began
-        return held.sequence in first and encoding.canonical(held) != timestamp
-
-    # -- layers within an encoding
-
-    def _decide(self, held: HeldPacket, encoding: Encoding, now: int) -> bool:
-        """Tell whether a packet's frame is sent; its first packet decides for all of it."""
-        place = held.place
-        timestamp = encoding.canonical(held)
-        if self._frame == (timestamp, place.spatial):
-            return self._frame_sent
-        begins = timestamp != self._picture
-        self._frame, self._picture = (timestamp, place.spatial), timestamp
-        if held.starts_key_frame:
-            self._covered = ALL
-        switches = _switches(place, self._covered)
-        layers = encoding.places.layers if place.described else GRID_LAYERS
-        best = self._best(layers, (self._covered | switches) & encoding.places.active)
-        # never within a picture: what was sent of it may have ended it already
-        if begins and best is not None and (best != self._target or held.starts_key_frame):
-            self._target, self._spatial = best, layers[best][0]
-        if begins:
-            self._ask_for_layers(layers, encoding, best, now)
-        self._frame_sent = bool(place.targets >> self._target & 1)
-        if self._frame_sent:
-            self._covered |= switches
-        else:
-            self._covered &= ~place.targets
-            if self._producer.spec.codec is Codec.VP8 and place.picture is not None:
-                self._unnamed = True
-        return self._frame_sent
-
-    def _best(self, layers: tuple[tuple[int, int], ...], usable: int) -> int | None:
-        """Choose the best target that is usable and not above what is wanted."""
-        able = [
-            number
-            for number, (spatial, temporal) in enumerate(layers)
-            if usable >> number & 1 and spatial <= self.wanted.spatial and temporal <= self.wanted.temporal
-        ]
-        return max(able, key=lambda number: layers[number], default=None)
-
-    def _ask_for_layers(
-        self, layers: tuple[tuple[int, int], ...], encoding: Encoding, best: int | None, now: int
-    ) -> None:
-        if self._wanted_at is None or now - self._wanted_at < LAYER_PATIENCE_NS:
-            return
-        ideal = self._best(layers, encoding.places.active)
-        top = encoding.top
-        if ideal is None or (best is not None and _capped(layers[ideal], top) == _capped(layers[best], top)):
-            self._wanted_at = None
-        else:
-            self._wanted_at = now
-            self.asks.append(encoding.index)
-
-    def _kind(self, encoding: Encoding) -> Run:
-        return Run(encoding.index, encoding.life, 0, 0, 0, self._naming, self._target, self._spatial)
+    def chosen_for(self, run: Run, held: HeldPacket) -> Chosen | None:
+        """Find the target that holds for a packet whose number is in a run; None: it is not sent, or forgotten."""
+        timestamp = held.packet.timestamp + run.naming.timestamp & 0xFFFFFFFF
+        return self._targets.find(run.stint, held.sequence, timestamp)
 
     def _report(self, encoding: Encoding, place: Place, timestamp: int) -> None:
-        spatial = temporal = 0
-        if place.layered:
-            layers = encoding.places.layers if place.described else GRID_LAYERS
-            spatial, temporal = _capped(layers[self._target], encoding.top)
-        now = (encoding.index, spatial, temporal)
+        layer = capped(self._targets.layer, encoding.top) if place.layered else (0, 0)
+        now = (encoding.index, *layer)
         if now != self.reported:
             self.reported = now
             self.news.append((now, timestamp))
-
-
-#: The layers of each target where no descriptor names them.
-GRID_LAYERS = tuple((spatial, temporal) for spatial in range(GRID) for temporal in range(GRID))
-
-
-def _capped(layer: tuple[int, int], top: tuple[int, int]) -> tuple[int, int]:
-    return min(layer[0], top[0]), min(layer[1], top[1])
-
-
-def _switches(place: Place, covered: int) -> int:
-    """Tell which targets may begin at a frame; `covered` are those whose frames were all sent."""
-    if place.described:
-        # what the descriptor says holds for who can decode the frame: all that it needs is in its own targets
-        return place.switches if place.targets & covered else 0
-    switches = 0
-    for number, (spatial, temporal) in enumerate(GRID_LAYERS):
-        below = GRID * spatial + max(place.temporal - 1, 0)
-        if place.synchronises and spatial >= place.spatial and temporal == place.temporal:
-            switches |= (covered >> below & 1) << number
-        own = GRID * spatial + place.temporal
-        if place.opens and spatial >= place.spatial and temporal > place.temporal:
-            switches |= (covered >> own & 1) << number
-    return switches
 
 
 class _Names:
@@ -418,6 +310,15 @@ class _Names:
             self._tl0 = place.tl0 + naming.tl0 & 0xFF
         if place.frame_number is not None:
             self._frame_number = place.frame_number + naming.frame_number & 0xFFFF
+
+    def reserve(self, place: Place, naming: Naming, *, begins: bool) -> None:
+        """Note that the names before those of a frame that is not sent were given away; `begins`: a picture too."""
+        if begins and place.picture is not None:
+            self._picture = place.picture + naming.picture - 1 & 0x7FFF
+        if place.tl0 is not None:
+            self._tl0 = place.tl0 + naming.tl0 & 0xFF
+        if place.frame_number is not None:
+            self._frame_number = place.frame_number + naming.frame_number - 1 & 0xFFFF
 
 
 def _step(last: int | None, coming: int | None, mask: int) -> int:

@@ -7,7 +7,7 @@ was lost upstream gets one, since nobody knows what it was: it stays a gap, and 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..rtp.sequence import extend
 
@@ -29,18 +29,16 @@ class Naming:
 class Run:
     """Map `count` numbers from `first_in` on to the consumer's from `first_out` on.
 
-    `life` counts the beginnings of the encoding. Of late packets those are sent that are in decode target `target`;
-    the last packet of a frame of layer `spatial` ends the picture.
+    `life` counts the beginnings of the encoding at its sender, `stint` those of any encoding towards the consumer.
     """
 
     encoding: int
     life: int
-    first_in: int
-    first_out: int
-    count: int
+    stint: int
     naming: Naming
-    target: int
-    spatial: int
+    first_in: int = 0
+    first_out: int = 0
+    count: int = 0
 
     @property
     def end_in(self) -> int:
@@ -88,24 +86,6 @@ class Numbering:
                 return run if number < run.end_in else None
         return None
 
-    def before(self, run: Run) -> Run | None:
-        """Find the run that goes on in this one, of the same encoding, without a gap."""
-        at = next(i for i, one in enumerate(self._runs) if one is run)
-        found = self._runs[at - 1] if at else None
-        if found is None or (found.encoding, found.life, found.end_in) != (
-            run.encoding,
-            run.life,
-            run.first_in,
-        ):
-            return None
-        return found
-
-    def lengthen(self, before: Run, run: Run, end: int) -> None:
-        """Count a run's first numbers, up to and without `end`, to the run before."""
-        more = end - run.first_in
-        before.count += more
-        run.first_in, run.first_out, run.count = end, run.first_out + more, run.count - more
-
     def source(self, sequence_number: int) -> tuple[Run, int, int] | None:
         """Find (run, the encoding's number, the consumer's) of a packet by what it was sent as."""
         return self.source_of(extend(sequence_number, self.highest)) if self._runs else None
@@ -130,27 +110,12 @@ class Numbering:
         first = self.seen + 1
         if first >= end:
             return
-        if self._runs:
-            newest = self._runs[-1]
-            same = (newest.encoding, newest.life, newest.naming, newest.target, newest.spatial) == (
-                kind.encoding,
-                kind.life,
-                kind.naming,
-                kind.target,
-                kind.spatial,
-            )
-            if same and newest.end_in == first:
-                newest.count += end - first
-                return
-        self._runs.append(
-            Run(
-                kind.encoding,
-                kind.life,
-                first,
-                self.highest + 1,
-                end - first,
-                kind.naming,
-                kind.target,
-                kind.spatial,
-            )
-        )
+        newest = self._runs[-1] if self._runs else None
+        if newest is not None and (newest.stint, newest.naming, newest.end_in) == (
+            kind.stint,
+            kind.naming,
+            first,
+        ):
+            newest.count += end - first
+            return
+        self._runs.append(replace(kind, first_in=first, first_out=self.highest + 1, count=end - first))

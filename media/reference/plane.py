@@ -438,7 +438,9 @@ class ReferencePlane(Delivery):
                 self._want_key_frame(encoding)
         elif not consumer.may_repeat(out, self._now):
             self._drop(Drop.NACK_LIMIT)
-        elif held.place.targets >> run.target & 1:
+        elif (chosen := consumer.selection.chosen_for(run, held)) is None:
+            self._drop(Drop.NOT_IN_HISTORY)
+        elif chosen.sends(held.place):
             self._offer(producer, consumer, held, out, repeat=True)
         else:
             self._drop(Drop.LAYER)  # padding has used up the number

@@ -82,7 +82,7 @@ def decodable(sent: list[list[Seen]], keys: frozenset[tuple[int, int]]) -> bool:
     return True
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None)
 @given(lines())
 def test_what_is_sent_is_one_whole_stream(
     line: tuple[list[list[Packet]], dict[int, Layer], frozenset[tuple[int, int]]],
