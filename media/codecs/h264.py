@@ -35,7 +35,9 @@ def starts_key_frame(payload: bytes) -> bool:
     position = 1
     while position + 2 < len(payload):
         length = int.from_bytes(payload[position : position + 2], "big")
-        if length and payload[position + 2] & 0x1F in (IDR, SPS):
+        if not 0 < length <= len(payload) - position - 2:
+            return False  # it lies
+        if payload[position + 2] & 0x1F in (IDR, SPS):
             return True
         position += 2 + length
     return False

@@ -21,7 +21,7 @@ PPS = 34
 AGGREGATION = 48
 FRAGMENTATION = 49
 
-_KEY = frozenset({*range(16, 24), VPS, SPS})
+_KEY = frozenset({*range(16, 22), VPS, SPS})
 _START = 0x80
 _END = 0x40
 
@@ -36,7 +36,9 @@ def starts_key_frame(payload: bytes) -> bool:
     position = 2
     while position + 3 < len(payload):
         length = int.from_bytes(payload[position : position + 2], "big")
-        if length and payload[position + 2] >> 1 & 0x3F in _KEY:
+        if not 2 <= length <= len(payload) - position - 2:
+            return False  # it lies
+        if payload[position + 2] >> 1 & 0x3F in _KEY:
             return True
         position += 2 + length
     return False

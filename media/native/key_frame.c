@@ -76,20 +76,9 @@ static bool vp8(const uint8_t *payload, size_t size)
 /* RFC 9628: I P L F B E V Z. A key frame is not inter-predicted (P 0), starts here (B 1), on layer 0. */
 static bool vp9(const uint8_t *payload, size_t size)
 {
-    if (size < 1 || (payload[0] & 0x40) || !(payload[0] & 0x08))
-        return false;
-    size_t at = 1;
-    if (payload[0] & 0x80) {
-        if (at >= size)
-            return false;
-        at += payload[at] & 0x80 ? 2 : 1;
-    }
-    if (payload[0] & 0x20) {
-        if (at >= size)
-            return false;
-        return (payload[at] >> 1 & 7) == 0; /* TID U SID D */
-    }
-    return at < size;
+    struct place place = {0};
+    return size >= 1 && !(payload[0] & 0x40) && (payload[0] & 0x08) && place_of_vp9(payload, size, &place) &&
+           place.spatial == 0;
 }
 
 /* AV1 RTP, section 4.4: the aggregation header Z Y WW N; N: a coded video sequence starts, and Z is 0. */

@@ -6,7 +6,7 @@
 #include "plane.h"
 
 /* The targets of the grid in which a frame of these layers is present: all above and beside it. */
-static uint32_t grid(int spatial, int temporal)
+uint32_t place_grid(int spatial, int temporal)
 {
     uint32_t row = 0xfu & 0xfu << temporal, targets = 0;
     for (; spatial < 4; spatial++)
@@ -61,7 +61,7 @@ static bool of_vp8(const uint8_t *payload, size_t size, struct place *place)
             place->layered = true;
             place->temporal = payload[at] >> 6;
             place->synchronises = (payload[at] & 0x20) != 0;
-            place->targets = grid(0, place->temporal);
+            place->targets = place_grid(0, place->temporal);
         }
         at++;
     }
@@ -88,7 +88,7 @@ static bool pass_structure(const uint8_t *payload, size_t size, size_t at)
     return at <= size;
 }
 
-static bool of_vp9(const uint8_t *payload, size_t size, struct place *place)
+bool place_of_vp9(const uint8_t *payload, size_t size, struct place *place)
 {
     if (size < 1)
         return false;
@@ -104,7 +104,7 @@ static bool of_vp9(const uint8_t *payload, size_t size, struct place *place)
         place->layered = true;
         place->spatial = (uint8_t)(spatial < 3 ? spatial : 3);
         place->temporal = (uint8_t)(temporal < 3 ? temporal : 3);
-        place->targets = grid(place->spatial, place->temporal);
+        place->targets = place_grid(place->spatial, place->temporal);
         place->synchronises = place->opens = (layers & 0x10) != 0;
         if (!(first & 0x10)) {
             if (at >= size)
@@ -157,7 +157,7 @@ void place_find(struct encoding *encoding, const uint8_t *data, const struct lay
     const uint8_t *payload = data + layout->payload;
     size_t size = (size_t)(layout->size - layout->payload - layout->padding);
     enum codec codec = encoding->producer->codec;
-    if ((codec == CODEC_VP8 && !of_vp8(payload, size, place)) || (codec == CODEC_VP9 && !of_vp9(payload, size, place)))
+    if ((codec == CODEC_VP8 && !of_vp8(payload, size, place)) || (codec == CODEC_VP9 && !place_of_vp9(payload, size, place)))
         *place = (struct place){.targets = ALL_TARGETS}; /* it lies: so it says nothing */
     if (layout->descriptor != 0)
         of_descriptor(encoding, data + layout->descriptor, layout->descriptor_size, place);

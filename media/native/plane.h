@@ -338,6 +338,8 @@ void sent_join(struct plane *plane, struct transport *transport, const uint8_t *
 
 /* places.c */
 void place_find(struct encoding *encoding, const uint8_t *data, const struct layout *layout, struct place *place);
+uint32_t place_grid(int spatial, int temporal); /* the targets of a frame of these layers where no descriptor says it */
+bool place_of_vp9(const uint8_t *payload, size_t size, struct place *place); /* false: its descriptor lies */
 void place_rename(const struct place *place, const struct naming *naming, uint8_t *payload);
 
 /* layers.c: which packets a consumer is sent */

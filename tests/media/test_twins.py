@@ -1,4 +1,7 @@
-"""The native plane and its reference twin do the same with streams of layers, however much their packets lie."""
+"""The native plane and its reference twin do the same with streams of layers, however much their packets lie.
+
+Seeds 0 to 200 of each codec were tried; a few stay.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pytest
 
 from media.ids import TransportId
 from media.native import NativePlane
-from media.plane import Codec, Layer
+from media.plane import Codec, EventKind, Layer
 from media.rtp.packet import RtpPacket
 from tests.helpers.dependency import L2T2, L2T2_KEY, write_descriptor
 from tests.helpers.rtp_harness import MemoryHarness, NativeHarness, PlaneHarness
@@ -18,6 +21,15 @@ from tests.helpers.rtp_stream import Stream, View, ids
 
 PROFILE = "AEAD_AES_128_GCM"
 COUNT = 300
+
+#: Of key frames: single NAL units, aggregates and fragments; descriptors with and without their parts.
+KEY_FRAME_BYTES = {
+    Codec.H264: (0x65, 0x67, 0x78, 0x7C),
+    Codec.VP8: (0x10, 0x90),
+    Codec.VP9: (0x0C, 0x8C, 0xAC, 0xBC, 0xAE, 0x0A),
+    Codec.AV1: (0x08, 0x18),
+    Codec.H265: (0x26, 0x40, 0x60, 0x62),
+}
 
 
 @pytest.fixture
@@ -99,7 +111,7 @@ def packets(rng: random.Random, codec: Codec, stream: Stream) -> list[bytes]:
     return [data for _, _, data in sorted(made)]
 
 
-@pytest.mark.parametrize("seed", range(41))
+@pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("codec", [Codec.VP8, Codec.VP9, Codec.AV1])
 def test_both_planes_send_the_same(harnesses: list[PlaneHarness], codec: Codec, seed: int) -> None:
     outputs = []
@@ -140,3 +152,22 @@ def test_both_planes_send_the_same(harnesses: list[PlaneHarness], codec: Codec, 
     mine, twins = (replace(statistics, jitter=0, last_arrival=0) for _, _, statistics in outputs)
     assert mine == twins
     assert len(native[0]) > 30
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8, Codec.VP9, Codec.AV1, Codec.H265])
+def test_both_planes_see_the_same_key_frames(harnesses: list[PlaneHarness], codec: Codec) -> None:
+    outputs = []
+    for harness in harnesses:
+        rng = random.Random(f"{codec}")
+        stream = Stream(harness, transport=TransportId(0), codec=codec)
+        for number in range(600):
+            # short, so that many end within what says it; the first byte as key frames have it, or nearly
+            made = bytearray(rng.randbytes(rng.randrange(1, 10)))
+            made[0] = rng.choice(KEY_FRAME_BYTES[codec]) ^ rng.choice((0, 0, 0, 1 << rng.randrange(8)))
+            packet = RtpPacket(96, number + 1, number * 3000, stream.ssrc, payload=bytes(made))
+            harness.plane.inject(stream.spec.producer, [bytes(packet)], harness.clock())
+        harness.settle()
+        outputs.append([event.data for event in harness.events(EventKind.KEY_FRAME)])
+    reference, native = outputs
+    assert native == reference
+    assert len(native) > 30
