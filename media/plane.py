@@ -453,6 +453,11 @@ class Plane(Protocol):
         a switch waits, pictures of the old encoding are held back for as long as the new one usually comes later
         (30-120 ms). Sequence numbers, VP8's and VP9's picture identifiers and TL0PICIDX and the dependency
         descriptor's frame numbers go on without a gap over all of it. LAYER events tell what has happened.
+
+        In whatever order packets arrive, of a picture all is sent or nothing, except the end of one that was still
+        arriving when another encoding took its place. What was lost upstream is given a number; when it comes it is
+        sent under it, or padding uses it up. So it is while at most 64 such changes and 256 stretches of numbers lie
+        behind it; what is later is not sent, nor repeated.
         """
 
     def set_paused(self, consumer: ConsumerId, *, paused: bool) -> None:

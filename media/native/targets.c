@@ -36,16 +36,17 @@ int layer_capped(const struct encoding *encoding, int layer)
     return 4 * spatial + temporal;
 }
 
-/* The targets that have nothing above a layer. */
-static uint32_t up_to(const struct encoding *encoding, bool described, int limit)
+/* The targets that have frames which another one has not. */
+static uint32_t lacking(const struct encoding *encoding, bool described, int target)
 {
-    uint32_t below = 0;
-    for (int target = 0; target < targets_of(encoding, described); target++) {
-        int layer = layer_of(encoding, described, target);
-        if (layer >> 2 <= limit >> 2 && (layer & 3) <= (limit & 3))
-            below |= 1u << target;
+    const struct dependency_structure *structure = &encoding->structures[0];
+    uint32_t missed = 0;
+    for (int i = 0; i < (described ? structure->templates : LAYERS); i++) {
+        uint32_t present = described ? structure->template[i].present : place_grid(i >> 2, i & 3);
+        if (!(present >> target & 1))
+            missed |= present;
     }
-    return below;
+    return missed;
 }
 
 /* The best target that is usable and not above what is wanted; -1: none. */
@@ -153,8 +154,8 @@ bool targets_decide(struct plane *plane, struct selection *selection, struct enc
     selection->begins_picture = !selection->picture_known || selection->picture != timestamp;
     selection->begins_frame = selection->begins_picture || selection->frame_spatial != place->spatial;
     if (place->layered && gap && selection->picture_known)
-        /* what is missing will be sent in this target, if it comes; of higher ones it is missing for good */
-        selection->covered &= up_to(encoding, place->described, selection->target_layer);
+        /* what is missing will be sent if it comes and is in this target: to others it may be missing for good */
+        selection->covered &= ~lacking(encoding, place->described, selection->target);
     if (!selection->begins_frame)
         return selection->frame_sent;
     uint32_t switches = 0;

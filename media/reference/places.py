@@ -96,14 +96,13 @@ class Places:
         }
         if template is None:
             return Place(frame_number=descriptor.frame_number, **names)
-        present = [n for n, dti in enumerate(template.indications) if dti is not Indication.NOT_PRESENT]
         switch = [n for n, dti in enumerate(template.indications) if dti is Indication.SWITCH]
         return Place(
             layered=True,
             described=True,
             spatial=template.spatial,
             temporal=min(template.temporal, GRID - 1),
-            targets=sum(1 << n for n in present),
+            targets=template.present,
             switches=sum(1 << n for n in switch),
             ends=descriptor.ends,
             frame_number=descriptor.frame_number,
@@ -111,8 +110,8 @@ class Places:
         )
 
 
-def _grid(spatial: int, temporal: int) -> int:
-    """Say in which targets a frame of these layers is present."""
+def grid(spatial: int, temporal: int) -> int:
+    """Say in which targets a frame of these layers is present, where no descriptor says it."""
     return sum(1 << GRID * s + t for s in range(spatial, GRID) for t in range(temporal, GRID))
 
 
@@ -122,7 +121,7 @@ def _of_vp8(payload: bytes) -> Place:
     return Place(
         layered=layered,
         temporal=said.temporal_layer or 0,
-        targets=_grid(0, said.temporal_layer) if said.temporal_layer is not None else ALL,
+        targets=grid(0, said.temporal_layer) if said.temporal_layer is not None else ALL,
         synchronises=said.synchronises,
         picture=said.picture,
         tl0=said.tl0,
@@ -140,7 +139,7 @@ def _of_vp9(payload: bytes) -> Place:
         layered=layered,
         spatial=spatial,
         temporal=temporal,
-        targets=_grid(spatial, temporal) if layered else ALL,
+        targets=grid(spatial, temporal) if layered else ALL,
         synchronises=said.switches_up,
         opens=said.switches_up,
         ends=said.ends,

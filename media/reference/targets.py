@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ..plane import Layer
 from .history import HeldPacket
 from .ingress import Encoding
-from .places import ALL, GRID, Place
+from .places import ALL, GRID, Place, grid
 
 #: Changes that are remembered. They come as often as somebody changes what is wanted, not with each picture.
 MAX_CHANGES = 64
@@ -85,8 +85,8 @@ class Targets:
         self.begins_picture = timestamp != self._picture
         self.begins_frame = self.begins_picture or place.spatial != self._frame
         if place.layered and gap and self._picture is not None:
-            # what is missing will be sent in this target, if it comes; of higher ones it is missing for good
-            self._covered &= _up_to(self._layers(place, encoding), self.layer)
+            # what is missing will be sent if it comes and is in this target: to others it may be missing for good
+            self._covered &= ~_lacking(place, encoding, self.target)
         if not self.begins_frame:
             return self._frame_sent
         switches = 0
@@ -183,9 +183,17 @@ def capped(layer: tuple[int, int], top: tuple[int, int]) -> tuple[int, int]:
     return min(layer[0], top[0]), min(layer[1], top[1])
 
 
-def _up_to(layers: tuple[tuple[int, int], ...], layer: tuple[int, int]) -> int:
-    """List the targets that have nothing above a layer (bits)."""
-    return sum(1 << number for number, (s, t) in enumerate(layers) if s <= layer[0] and t <= layer[1])
+def _lacking(place: Place, encoding: Encoding, target: int) -> int:
+    """List the targets that have frames which another one has not (bits)."""
+    if place.described:
+        frames = [template.present for template in encoding.places.structures[0].templates]
+    else:
+        frames = [grid(spatial, temporal) for spatial, temporal in GRID_LAYERS]
+    lacking = 0
+    for present in frames:
+        if not present >> target & 1:
+            lacking |= present
+    return lacking
 
 
 def _switches(place: Place, covered: int) -> int:

@@ -47,6 +47,11 @@ class Template:
     temporal: int
     indications: tuple[Indication, ...]
 
+    @property
+    def present(self) -> int:
+        """List the decode targets that these frames are present in (a bit each)."""
+        return sum(1 << n for n, dti in enumerate(self.indications) if dti is not Indication.NOT_PRESENT)
+
 
 @dataclass(frozen=True, slots=True)
 class Structure:

@@ -23,6 +23,7 @@ from .feedback_to_publishers import FeedbackToPublishers
 from .forwarding import Forwarding
 from .header_extensions import HeaderExtensions
 from .known_holes import KnownHoles
+from .late_packets import LatePackets
 from .layers import Layers
 from .losses import Losses
 from .moving import Moving
@@ -46,6 +47,7 @@ class PlaneBehaviour(
     Forwarding,
     HeaderExtensions,
     KnownHoles,
+    LatePackets,
     Layers,
     Losses,
     Moving,

@@ -1,7 +1,8 @@
 """Any loss, order, repetition and late recovery, over any switches: what a consumer is sent is one whole stream.
 
 The judge is a model of its own: it knows what each packet is (its payload says so) and what it depends on, and nothing
-of how a plane gives numbers.
+of how a plane gives numbers. What comes too late for a plane to remember (64 changes, 256 stretches of numbers) does
+not occur here: late_packets.py has that.
 """
 
 from __future__ import annotations
@@ -133,10 +134,11 @@ def judge(view: View, keys: frozenset[tuple[int, int]]) -> None:
         if parts == list(range(PACKETS)):
             whole.append(picture)
         else:
-            # the end of a picture may be cut off by the key frame of another encoding, or its own; nothing else is
-            following = pictures[index + 1][0] if index + 1 < len(pictures) else None
+            # the end of a picture may be cut off by the key frame of another encoding; nothing else is
             assert parts == list(range(len(parts)))
-            assert following is None or (following.tail[0], following.timestamp // FRAME) in keys
+            following = pictures[index + 1][0]
+            assert (following.tail[0], following.timestamp // FRAME) in keys
+            assert following.tail[0] != picture[0].tail[0]
     assert decodable(whole, keys)
     names = [picture[0].picture for picture in pictures]
     assert all(0 < after - before & 0x7FFF < 50 for before, after in pairwise(names))
