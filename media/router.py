@@ -279,6 +279,11 @@ class Router:
         self._next_decision = 0.0
         return True
 
+    def path_changed(self, transport: TransportId) -> None:
+        """Note that a transport is sent to another address than before: what was said of the old path is over."""
+        if (delivery := self.deliveries.get(transport)) is not None:
+            delivery.estimator.path_changed()
+
     def pause(self, transport: TransportId, producer: ProducerId, *, paused: bool) -> bool:
         """Stop or resume what a transport is sent of a producer; False if it is not sent."""
         slot = self._slot(transport, producer)

@@ -250,6 +250,7 @@ class Watching:
         self.transport.callbacks.on_state = self._state_changed
         self.transport.callbacks.on_rtcp = partial(self._on_rtcp, self.transport.id)
         self.transport.callbacks.on_event = self._on_event
+        self.transport.callbacks.on_path = partial(self._router.path_changed, self.transport.id)
         self.transport.callbacks.on_message = self._on_message
         self.transport.open_channel(EPHEMERAL)
         self._subscriber = self._router.watch(self.transport.id)

@@ -64,6 +64,7 @@ class Wall:
         self.transport.callbacks.on_state = self._state_changed
         self.transport.callbacks.on_rtcp = partial(on_rtcp, self.transport.id)
         self.transport.callbacks.on_event = on_event
+        self.transport.callbacks.on_path = partial(router.path_changed, self.transport.id)
 
     def offer(self, offer: SessionDescription, stream: str) -> SessionDescription:
         """Take the player's only offer; returns the answer. SdpError where nothing of it can be sent.

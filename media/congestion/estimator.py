@@ -96,7 +96,9 @@ class BandwidthEstimator:
             if group.probe_cluster:
                 probed = self._follow_probe(group, now) or probed
         self._throughput.add(size, now)
-        self._loss.add(received, lost, size, now)
+        if self._throughput.rate(now) is not None:
+            # what is said in the first half second may be of the path before
+            self._loss.add(received, lost, size, now)
         if probed is not None:
             self._prove(probed, now)
         self._update(usage, now)
@@ -124,8 +126,10 @@ class BandwidthEstimator:
         self._remb = rate
 
     def path_changed(self) -> None:
-        """Forget how long the old path took; its rate is kept until the new one has been heard of."""
-        self._delay.forget_base()
+        """Forget the old path but for its rate: what is lost while paths change says nothing of the new one."""
+        self._delay = DelayDetector()
+        self._loss = LossDetector()
+        self._throughput = Throughput()
         self._fell_from = None
 
     # -- what follows --------------------------------------------------------------------------------------------

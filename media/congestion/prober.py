@@ -48,6 +48,7 @@ class Prober:
     def __init__(self, start: int) -> None:
         """`start` in bit/s: what publishers begin with."""
         self._cluster = 0
+        self._start = start
         self._starts = [int(factor * start) for factor in START]
         self._speed = 0
         self._next = self._last = float("-inf")
@@ -88,8 +89,9 @@ class Prober:
         faster = self._starts.pop(0) if self._starts else int(FURTHER * rate)
         self._next = now + (AT_ONCE if self._starts else self._interval)
         self._cluster = self._cluster % 65535 + 1
-        # a little beyond the wish, for only what is beyond it leaves room for the allocation's margin
-        speed = min(max(faster, step), int(1.2 * wish))
+        # a little beyond the wish, for only what is beyond it leaves room for the allocation's margin; more at the
+        # start, so that one false alarm later does not take a picture away that needs little
+        speed = min(max(faster, step), max(int(1.2 * wish), 0 if heard else self._start))
         if heard:
             most = max(LEAST_PACKETS, min(MOST_PACKETS, int(rate * HARMLESS / PACKET_BITS)))
             speed = min(speed, int(most * PACKET_BITS / SECONDS))

@@ -111,6 +111,8 @@ class Callbacks:
     on_rtcp: Callable[[bytes, int], None] = _ignore
     on_message: Callable[[str, str | bytes], None] = _ignore
     on_silent: Callable[[bool], None] = _ignore
+    #: the peer is sent to another address than before
+    on_path: Callable[[], None] = _ignore
     #: what the plane says of its streams, but for REMOVED
     on_event: Callable[[PlaneEvent], None] = _ignore
 
@@ -287,10 +289,13 @@ class Transport:
         self._host.timer_changed(self)
 
     def _validate(self, address: Address, selected: bool) -> None:
+        moved = selected and True in self._validated.values() and not self._validated.get(address)
         if selected:
             self._validated = dict.fromkeys(self._validated, False)
         self._validated[address] = selected
         self._host.plane.validate_address(self.id, address, selected=selected)
+        if moved:
+            self.callbacks.on_path()
         # the plane keeps eight addresses, and so do the agents
         while len(self._validated) > 8:
             del self._validated[next(iter(self._validated))]

@@ -47,6 +47,20 @@ class TwoLines:
         ip("-n", self.name, "link", "set", device, "up")
         self._route(line)
 
+    def black_hole(self, line: int) -> None:
+        """Let a line swallow everything in silence, both ways: link, address and routes stay as they are.
+
+        What bears the line's own address goes over the line and no other, as on phones, whose sockets are bound.
+        """
+        device, host = self._inside(line), self.hosts[line]
+        far = host.rpartition(".")[0] + ".1"
+        table = str(101 + line)
+        ip("-n", self.name, "route", "add", self.server, "via", far, "dev", device, "onlink", "table", table)
+        ip("-n", self.name, "rule", "add", "from", host, "lookup", table)
+        nobody = ("lladdr", "02:00:00:00:00:01", "nud", "permanent")
+        ip("-n", self.name, "neigh", "replace", far, *nobody, "dev", device)
+        ip("neigh", "replace", host, *nobody, "dev", self._outside(line))
+
     def wrap(self, folder: Path, command: str) -> Path:
         """Make an executable that starts a program within the namespace."""
         script = folder / f"in-{self.name}"

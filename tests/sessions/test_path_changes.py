@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from functools import partial
 from pathlib import Path
 
+from media.ids import TransportId
 from media.sdp import parse, remote_parameters
 from media.transport.stun import Attribute, Message, MessageClass
 from tests.helpers.served import Served
@@ -31,6 +33,9 @@ def nomination(client: WatchingClient) -> bytes:
 async def test_media_follow_to_the_address_that_nominates(tmp_path: Path) -> None:
     async with watching(tmp_path) as (server, client):
         loop = asyncio.get_running_loop()
+        moved: list[TransportId] = []
+        for transport in server.service.endpoint._transports.values():
+            transport.callbacks.on_path = partial(moved.append, transport.id)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as fibre:
             fibre.bind(("127.0.0.1", 0))
             fibre.setblocking(False)
@@ -43,6 +48,8 @@ async def test_media_follow_to_the_address_that_nominates(tmp_path: Path) -> Non
             assert Message.parse(answer).message_class is MessageClass.SUCCESS
             assert len(datagram) > 12
             await until(lambda: not client.transport.ended)
+            # once for all congestion control: what was said of the other path is over
+            assert len(set(moved)) == 1
 
 
 def advance(server: Served, seconds: float) -> None:

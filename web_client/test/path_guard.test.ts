@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { PathGuard, POLL_MS, type PathState } from '../src/media/path_guard';
+import { HEALING_MS, PathGuard, POLL_MS, type PathState } from '../src/media/path_guard';
 import { FakePeer, settled } from './fakes/peer';
 import { FakeTimers } from './fakes/timers';
 
@@ -35,7 +35,7 @@ async function polls(count: number, bytes: number): Promise<void> {
   }
 }
 
-test('media that flowed and stop are an alarm after three quarters of a second', async () => {
+test('media that flowed and stop are an alarm after three polls', async () => {
   await polls(12, 1000);
   await polls(2, 0);
   expect(said).toEqual([]);
@@ -70,7 +70,7 @@ test('the death of a candidate pair is no sign of life', async () => {
   await polls(2, 0);
   peer.become('disconnected');
   peer.answers = { other: 3 };
-  await polls(15, 0);
+  await polls(HEALING_MS / POLL_MS - 1, 0);
   expect(guard.state).toBe('restarting');
 });
 
@@ -127,7 +127,7 @@ test('what sends is not built anew before the four seconds are over', async () =
   peer.selected = 'old';
   peer.become('disconnected');
   peer.answers = { other: 1 };
-  await polls(15, 0);
+  await polls(HEALING_MS / POLL_MS - 1, 0);
   expect(said).toEqual(['disconnected']);
   await polls(1, 0);
   expect(said).toEqual(['disconnected', 'rejoin']);

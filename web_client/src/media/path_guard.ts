@@ -7,7 +7,7 @@
  *                                          rejoining ──the new connection stands──▶ steady
  *
  * A browser itself notices a dead path after 2.5 s or more (`disconnected`). Media that flowed and stop altogether are
- * noticed here after 0.75 s. A restart costs nothing when the alarm was false: the old path goes on until the new one
+ * noticed here after 0.6 s. A restart costs nothing when the alarm was false: the old path goes on until the new one
  * is proven. One that does not succeed at once will not succeed: after 4 s the connection is built anew.
  *
  * Chromium clings to the path in use for up to 5 s, although another one has answered its checks (measured; docs/paths.md).
@@ -35,7 +35,7 @@ export interface SignsOfLife {
   answers: ReadonlyMap<string, number>;
 }
 
-export const POLL_MS = 250;
+export const POLL_MS = 200;
 /** Media flow when most of the last polls saw some; then this many without any are an alarm. */
 const RECENT = 8;
 const LIVELY = 6;
