@@ -163,8 +163,9 @@ async def test_a_certificate_that_was_not_announced_sends_nothing(running: Serve
             transport = conductor.members[liar.identifier].publication._transport  # type: ignore[index]
             assert transport is not None
             await lying.setRemoteDescription(RTCSessionDescription(reply["sdp"], "answer"))
-            removed = await trainee.notice("producer_removed", producer=producer)
-            assert removed["producer"] == producer
+            while not (told := (await trainee.notice("producer"))["producer"])["interrupted"]:
+                pass
+            assert told["producer"] == producer
             assert transport.state is TransportState.FAILED
             assert transport.srtp_profile == ""
             await asyncio.wait_for(watcher.frames("video", 3), 20)
@@ -185,9 +186,11 @@ async def test_a_publishing_connection_is_replaced_by_new_credentials(running: S
             before = await first.publish()
             await until(lambda: first.peer.connectionState == "connected")
             after = await second.publish()
-            assert not {p["producer"] for p in before} & {p["producer"] for p in after}
+            assert [p["producer"] for p in before] == [p["producer"] for p in after]
             (conductor,) = running.service.rooms.values()
-            assert [p.producer for p in conductor.room.producers] == [p["producer"] for p in after]
+            assert [(p.producer, p.interrupted) for p in conductor.room.producers] == [
+                (p["producer"], False) for p in after
+            ]
             await until(lambda: first.peer.connectionState in ("closed", "failed"))
         finally:
             await first.close()
