@@ -26,7 +26,7 @@ WRONG = "wrong"
 
 _SANITIZERS = "address,undefined"
 _FLAGS = [
-    *("-std=gnu11", "-g", "-O2", "-pthread", "-fno-sanitize-recover=undefined", "-DKONSIL_DEBUG=1"),
+    *("-std=gnu11", "-g", "-pthread", "-fno-sanitize-recover=undefined", "-DKONSIL_DEBUG=1"),
     *(f"-I{PLANE}", f"-I{SOURCES}"),
 ]
 _LINK = ["-pthread", "-lm"]
@@ -52,7 +52,8 @@ def build(*, guided: bool) -> dict[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     compiler = libfuzzer() if guided else "cc"
     wanted = f"{_SANITIZERS},fuzzer-no-link" if guided else _SANITIZERS
-    flags = [*_FLAGS, f"-fsanitize={wanted}"]
+    # who runs it for long has compiled it soon; for a moment it is not worth it
+    flags = [*_FLAGS, "-O2" if guided else "-O1", f"-fsanitize={wanted}"]
     plane = [path for path in sorted(PLANE.glob("*.c")) if not _PYTHON.search(path.read_text())]
     headers = [*PLANE.glob("*.h"), *SOURCES.glob("*.h")]
     newest = max(path.stat().st_mtime for path in [*plane, *headers, *SOURCES.glob("*.c")])
