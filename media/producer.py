@@ -42,6 +42,8 @@ class Producer:
     instant: SenderInstant | None = None
     tapped: bool = False
     muted: bool = False
+    #: an RTP timestamp behind all that came before the newest interruption
+    end_of_line: int = 0
     #: whether a key frame of any encoding is to be asked for, now or later
     asks: bool = False
     #: what the plane was told last of our clock less the publisher's, ns

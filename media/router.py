@@ -116,8 +116,11 @@ class Router:
                 timestamp = (encoding.recent_timestamps[0] + encoding.offset) % (1 << 32)
                 if newest is None or 0 < timestamp - newest & 0xFFFFFFFF < 1 << 31:
                     newest = timestamp
-        # the plane leaves 100 ms at least; what is just being received comes within the half of it
-        return ((newest or 0) + producer.track.clock_rate // 20) % (1 << 32)
+        # the plane leaves 100 ms at least; what is just being received comes within the half of it. Where nothing came
+        # since the interruption before, that one's holds
+        if newest is not None:
+            producer.end_of_line = (newest + producer.track.clock_rate // 20) % (1 << 32)
+        return producer.end_of_line
 
     def may_go_on(self, producer: ProducerId, track: OfferedTrack) -> bool:
         """Tell whether an interrupted producer may go on as a track."""

@@ -21,6 +21,12 @@ _CONNECTIONS = """
         constructor(...given) { super(...given); window.connections.push(this); }
     };
 """
+#: The connection on which a page publishes fails, as far as the page can tell.
+_FAIL = """() => {
+    const connection = window.connections.find(one => one.getSenders().some(sender => sender.track));
+    Object.defineProperty(connection, "connectionState", { get: () => "failed" });
+    connection.dispatchEvent(new Event("connectionstatechange"));
+}"""
 #: A browser that knows no redundant sound: of what it is offered it understands the rest.
 _PLAIN = r"""
     const takes = RTCPeerConnection.prototype.setRemoteDescription;
@@ -76,7 +82,7 @@ async def test_sound_comes_with_redundancy_and_plain_for_who_does_not_take_it(tm
 
 async def test_a_mark_stands_on_the_same_frame_for_both(tmp_path: Path) -> None:
     async with served(tmp_path) as server, browser() as chromium:
-        surgeon = await person(chromium, server.link("surgeon", "Dr. Zhang Wei"))
+        surgeon = await person(chromium, server.link("surgeon", "Dr. Zhang Wei"), before=_CONNECTIONS)
         expert = await person(chromium, server.link("expert", "Prof. Keller"))
         await picture(surgeon, "join-desktop")
         await join(surgeon, media=True)
@@ -115,6 +121,23 @@ async def test_a_mark_stands_on_the_same_frame_for_both(tmp_path: Path) -> None:
         assert seen["rtp_timestamp"] == drawn["rtp_timestamp"] == mark["anchor"]["rtp_timestamp"]
         await picture(expert, "mark-expert-desktop")
         await picture(surgeon, "mark-surgeon-desktop")
+
+        # the surgeon's connection dies and is built anew: the picture goes on as the same one, the mark on it is grey
+        await surgeon.evaluate(_FAIL)
+        await until(expert, f"k.producers.find(p => p.producer === {producer}).since !== null")
+        before = await probe(expert, f"k.frames[{producer}].frames")
+        await until(expert, f"k.frames[{producer}].frames > {before} + 10 && !k.frames[{producer}].frozen")
+        await expert.mouse.move(x, y)
+        await expert.mouse.down()
+        await expert.mouse.move(x + 80, y - 40, steps=5)
+        await expert.mouse.up()
+        now = f"k.marksDrawnOn({producer})"
+        two = await until(expert, f"{now}.length === 2 && {now}.some(m => !m.stale) && {now}")
+        assert {m["mark"]: m["stale"] for m in two}[mark["mark"]]
+        # the timeline went on, by seconds
+        (new,) = (m["rtp_timestamp"] for m in two if m["mark"] != mark["mark"])
+        assert 0 < (new - mark["anchor"]["rtp_timestamp"]) % (1 << 32) < 90_000 * 120
+        await picture(expert, "mark-outdated-desktop")
 
         # one key clears the field
         await surgeon.keyboard.press("Delete")

@@ -130,6 +130,15 @@ async def test_pictures_go_on_when_the_network_changes(tmp_path: Path) -> None:
                 figures["one_of_two_dies"] = await measured(page, server, field, camera, die)
                 assert await probe(page, "k.state") == "connected"
                 keep(figures)
+
+                # for so long on neither that all is built anew: the camera goes on as the same one
+                lines.set_line(0, up=False)
+                await until(page, "k.path === 'rejoining'")
+                lines.set_line(0, up=True)
+                await goes_on(page, server, field, camera)
+                (again,) = await probe(page, f"k.producers.filter(p => {own})")
+                assert (again["producer"], again["interrupted"]) == (camera, False)
+                assert again["since"] > 0
             finally:
                 await watcher.close()
                 await publisher.close()

@@ -181,6 +181,8 @@ def _whole_plane() -> list[bytes]:
                         step(1, b"\x80\x61" + _packet(number, b"\0\5" + payload)[2:]),
                         step(6, b"\4\x80\0\0"),
                     ]
+                if number == 7:
+                    steps += [step(6, b"\6\0\0\0"), step(5, b"\xff\0"), step(6, b"\6\1\1\1")]
             steps += [
                 step(3, nack),
                 step(3, told),

@@ -373,6 +373,10 @@ def test_a_producer_goes_on_over_another_transport(world: World) -> None:
     world.harness.plane.remove_transport(world.sender.transport)
     world.settle()
     asked = world.asked()
+    # an attempt over which nothing came changes nothing
+    vain = world.harness.peer()
+    world.router.publish(vain.transport, [VIDEO], {VIDEO.mid: video})
+    assert world.router.interrupt(vain.transport) == {video: entry[1]}
     # nobody is asked for anything meanwhile, and nothing breaks
     world.now += 1.0
     world.settle()

@@ -101,12 +101,33 @@ static struct consumer *make_consumer(struct producer *producer, struct transpor
     return consumer;
 }
 
-static void decide(const uint8_t *data, size_t size, struct producer *producer, struct consumer *consumer)
+/* Its sender goes, or comes back: under the same SSRCs or with the encodings changed about. */
+static void move(const uint8_t *data, struct producer *producer, struct transport *publisher)
+{
+    struct stream_spec spec = {.payload_type = 96, .rtx_payload_type = 97, .nack = data[2] & 1};
+    spec.red_payload_type = producer->codec == CODEC_OPUS ? 98 : 0;
+    memcpy(spec.extension_ids, producer->extension_ids, sizeof spec.extension_ids);
+    for (int i = 0; i < producer->encoding_count; i++) {
+        uint32_t turned = (uint32_t)((i + data[3]) % producer->encoding_count);
+        spec.ssrcs[i] = 1000 + turned;
+        spec.rtx_ssrcs[i] = 2000 + turned;
+    }
+    struct command command = {.kind = COMMAND_MOVE_PRODUCER, .subject = producer};
+    command.part = data[1] & 1 ? publisher : NULL;
+    command.block = object_make(plane, OBJECT_BLOCK, sizeof *command.block + sizeof spec);
+    command.block->size = sizeof spec;
+    memcpy(command.block->data, &spec, sizeof spec);
+    commands_push(plane, &command);
+    commands_carry_out(plane);
+}
+
+static void decide(const uint8_t *data, size_t size, struct producer *producer, struct consumer *consumer,
+                   struct transport *publisher)
 {
     if (size < 4)
         return;
     struct command command = {.subject = consumer};
-    switch (data[0] % 7) {
+    switch (data[0] % 8) {
     case 0:
         command.kind = COMMAND_SET_LAYER;
         command.layer = (struct layer){(uint8_t)(data[1] % producer->encoding_count), data[2] & 3, data[3] & 3};
@@ -137,9 +158,12 @@ static void decide(const uint8_t *data, size_t size, struct producer *producer, 
         command.number[0] = data[1] % producer->encoding_count;
         command.ssrc = read_16(data + 2) * 65537u;
         break;
+    case 6:
+        move(data, producer, publisher);
+        return;
     default:
         command.kind = COMMAND_SET_ROUND_TRIP;
-        command.subject = data[1] & 1 ? (void *)consumer->transport : (void *)producer->transport;
+        command.subject = data[1] & 1 ? consumer->transport : publisher;
         command.time = data[2] * MILLISECOND;
     }
     commands_push(plane, &command);
@@ -207,7 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             plane->now += length >= 2 ? read_16(data) * 20000LL : MILLISECOND;
             timers();
         } else if (kind == 6) {
-            decide(copy, length, producer, consumer);
+            decide(copy, length, producer, consumer, publisher);
         } else {
             say(kind == 7 ? 0 : kind, copy, length, kind == 3 || kind == 4 ? &there : &here, producer);
         }
@@ -216,6 +240,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     timers();
     remove_transport(plane, subscriber);
+    if (producer->transport == NULL)
+        remove_producer(plane, producer);
     remove_transport(plane, publisher);
     struct retired *next;
     for (struct retired *object = graveyard_take(&plane->graveyard); object != NULL; object = next) {

@@ -188,6 +188,7 @@ export const en = {
   frozen_seconds: '{seconds} s',
   frozen_text: 'This picture is old. Do not act on it.',
   marks_stale: 'Marks stale',
+  mark_outdated: 'before the interruption',
   age_measured: 'measured',
   age_estimated: 'estimated',
   age_unknown: 'age unknown',

@@ -181,6 +181,7 @@ export const zh: Catalogue = {
   frozen_seconds: '{seconds} 秒',
   frozen_text: '此画面已过时，请勿据此操作。',
   marks_stale: '标注已失效',
+  mark_outdated: '中断前的标注',
   age_measured: '实测',
   age_estimated: '估算',
   age_unknown: '时延未知',
