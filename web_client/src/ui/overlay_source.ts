@@ -32,6 +32,7 @@ export interface DrawnMark {
   mark: string;
   rtp_timestamp: number;
   stale: boolean;
+  outdated: boolean;
 }
 
 /** What each overlay drew last, by producer: `window.konsil.marksDrawnOn` reads it. */

@@ -11,7 +11,7 @@
  *   layers()               what one sends: {source, rid, active, frameHeight, framesSent} of each encoding, from getStats
  *   ownFrames              the newest frames of one's own field: {captured, name: {rtpTimestamp, exact} or null}
  *   marks                  visible marks: {mark, anchor, author, sequence}; sequence null: not yet confirmed
- *   marksDrawnOn(producer) what that picture's overlay drew last: {mark, rtp_timestamp, stale}
+ *   marksDrawnOn(producer) what that picture's overlay drew last: {mark, rtp_timestamp, stale, outdated}
  *   roundTrip, receiving, publishing
  *   path                   'steady' | 'restarting' | 'rejoining': whether the media connections look for a new way
  */
