@@ -74,6 +74,8 @@ class BandwidthEstimator:
         #: what a probe that filled the line found, and when
         self._ceiling, self._ceiling_found = 0.0, float("-inf")
         self._used = False
+        #: when the delay was judged last: by what is sent, not by probes
+        self._judged_at = float("-inf")
         #: when loss turned out last to be the line's own, so that less was sent for nothing
         self.absolved_at = float("-inf")
 
@@ -91,6 +93,7 @@ class BandwidthEstimator:
                 self._probed_at = now
             else:
                 usage = self._delay.add(group, now)
+                self._judged_at = now
             received, lost = received + group.packets_received, lost + group.packets_lost
             size += group.bytes_received
             if group.probe_cluster:
@@ -117,7 +120,9 @@ class BandwidthEstimator:
         return rate
 
     def _prove(self, rate: int, now: float) -> None:
-        if rate > self._rate and self._delay.usage is not Usage.OVER:
+        # a queue proves nothing; but where nothing is sent, nobody sees it go
+        over = self._delay.usage is Usage.OVER and now - self._judged_at < QUEUE_SECONDS
+        if rate > self._rate and not over:
             self._rate = rate
             self._last_growth = now
 

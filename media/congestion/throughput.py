@@ -18,27 +18,27 @@ class Throughput:
     """The rate that was received lately."""
 
     def __init__(self) -> None:
+        # a feedback tells what arrived since the one before: the first of these is only where the window begins
         self._window: deque[tuple[float, int]] = deque()
         self._bytes = 0
-        self._began: float | None = None
 
     def add(self, received_bytes: int, now: float) -> None:
         """Count what a feedback says arrived."""
-        self._began = now if self._began is None else self._began
         self._window.append((now, received_bytes))
         self._bytes += received_bytes
         self._expire(now)
 
     def _expire(self, now: float) -> None:
-        while self._window and self._window[0][0] < now - WINDOW_SECONDS:
+        while len(self._window) > 1 and self._window[1][0] <= now - WINDOW_SECONDS:
             self._bytes -= self._window.popleft()[1]
 
     def rate(self, now: float) -> int | None:
         """Bits a second over the window; None while it is not full."""
         self._expire(now)
-        if self._began is None or now - self._began < WINDOW_SECONDS:
+        if not self._window or now - self._window[0][0] < WINDOW_SECONDS:
             return None
-        return int(self._bytes * 8 / WINDOW_SECONDS)
+        began, before = self._window[0]
+        return int((self._bytes - before) * 8 / (now - began))
 
 
 class ProbeResult:

@@ -6,6 +6,7 @@ import pytest
 
 from media.congestion.estimator import BandwidthEstimator
 from media.congestion.prober import Prober
+from media.feedback_group import FeedbackGroup
 from tests.helpers.congested_sender import CongestedSender
 from tests.helpers.line import Line
 
@@ -141,3 +142,28 @@ def test_without_feedback_nothing_is_known() -> None:
     assert estimator.silent(3.0, 0.0)
     estimator.receive_remb(3 * M)
     assert estimator.target(3.0) == 3 * M
+
+
+@pytest.mark.parametrize(("seconds", "proves"), [(0.1, False), (2.0, True)])
+def test_a_queue_that_nobody_can_see_any_more_does_not_disprove_a_probe(seconds: float, proves: bool) -> None:
+    estimator = BandwidthEstimator(M, 200 * M)
+    now = 1.0
+    # each 20 ms something that arrives 8 ms later than the one before
+    for step in range(60):
+        now += 0.02
+        sent = int(now * 1e9)
+        arrived = sent + 20_000_000 + step * 8_000_000
+        estimator.receive_feedback([FeedbackGroup(sent, sent + 1000, arrived, 1200, 1, 0, 0)], now)
+    before = estimator.target(now)
+    assert before is not None
+    assert estimator.last_trouble == now
+    # then nothing but a probe
+    now += seconds
+    probe = []
+    for step in range(8):
+        sent = int((now + step * 0.002) * 1e9)
+        probe.append(FeedbackGroup(sent, sent + 1000, sent + 20_000_000, 1250, 1, 0, 1))
+    estimator.receive_feedback(probe, now)
+    after = estimator.target(now)
+    assert after is not None
+    assert (after > 4 * M) is proves
