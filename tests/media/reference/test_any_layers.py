@@ -7,6 +7,7 @@ not occur here: late_packets.py has that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby, pairwise
 
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from media.ids import TransportId
 from media.plane import Layer
-from tests.helpers.rtp_harness import MemoryHarness
+from tests.helpers.rtp_harness import MemoryHarness, PlaneHarness
 from tests.helpers.rtp_stream import View
 from tests.helpers.simulcast import Seen, Simulcast, see
 from tests.media.plane_behaviour.layers import PATTERN
@@ -83,13 +84,20 @@ def decodable(sent: list[list[Seen]], keys: frozenset[tuple[int, int]]) -> bool:
     return True
 
 
+#: What `lines` draws.
+Line = tuple[list[list[Packet]], dict[int, Layer], frozenset[tuple[int, int]]]
+
+
 @settings(max_examples=100, deadline=None)
 @given(lines())
-def test_what_is_sent_is_one_whole_stream(
-    line: tuple[list[list[Packet]], dict[int, Layer], frozenset[tuple[int, int]]],
-) -> None:
-    steps, wanted, keys = line
+def test_what_is_sent_is_one_whole_stream(line: Line) -> None:
     harness = MemoryHarness("AEAD_AES_128_GCM")
+    play(harness, line, lambda: harness.advance(33))
+
+
+def play(harness: PlaneHarness, line: Line, after_step: Callable[[], None]) -> None:
+    """Let a line's packets arrive, and judge what one consumer is sent; `after_step` lets time pass."""
+    steps, wanted, keys = line
     stream = Simulcast(harness, ENCODINGS, transport=TransportId(0))
     view = View(stream)
     made = {}
@@ -109,10 +117,13 @@ def test_what_is_sent_is_one_whole_stream(
         if step in wanted:
             harness.plane.set_layer(view.spec.consumer, wanted[step])
         for arriving in packets:
-            harness.plane.inject(stream.spec.producer, [made[arriving]], harness.now)
+            harness.plane.inject(stream.spec.producer, [made[arriving]], harness.clock())
             harness.settle()
-        harness.advance(33)
-    harness.advance(200)
+        after_step()
+    # who wants another encoding again is not let wait for the one before: nothing is held back any longer
+    for encoding in range(ENCODINGS):
+        harness.plane.set_layer(view.spec.consumer, Layer(encoding))
+    harness.settle()
     judge(view, keys)
 
 
