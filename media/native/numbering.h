@@ -29,12 +29,12 @@ struct run {
 };
 
 struct numbering {
-    struct run runs[RUNS]; /* the newest is runs[(run_count - 1) % RUNS] */
     uint64_t run_count, oldest; /* of all times, and the first of them that is remembered */
     uint64_t floor;        /* the newest number when no run is remembered */
     int64_t seen;          /* the newest number of the encoding that has been dealt with; -1: none */
     bool changed;          /* what runs are has changed: the next number begins one */
     struct run kind;       /* what they are: its numbers do not count */
+    struct run runs[RUNS]; /* the newest is runs[(run_count - 1) % RUNS] */
 };
 
 uint64_t numbering_highest(const struct numbering *numbering); /* 0: nothing was given */

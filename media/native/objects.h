@@ -273,9 +273,7 @@ struct consumer {
     int fixed_size;
 
     enum consumer_state state;
-    struct selection selection;
     uint16_t rtx_sequence;
-    struct repeated repeated[REPEATS_REMEMBERED]; /* by number sent */
     struct capture announced; /* capture time for the first packets of what is sent, from this number on; 0: none */
     uint64_t announced_from;
     uint64_t highest_sent; /* numbers that wait in the pacer are given, but not sent */
@@ -290,6 +288,10 @@ struct consumer {
 
     counter packets, octets, retransmitted, last_timestamp, last_sent;
     counter layer_sent; /* encoding, spatial, temporal, 8 bits each, plus 1; 0: nothing yet */
+
+    /* the long tables last: what of them is not used takes no memory */
+    struct selection selection;
+    struct repeated repeated[REPEATS_REMEMBERED]; /* by number sent */
 };
 
 struct transport {
@@ -317,12 +319,11 @@ struct transport {
     counter queued_packets, queued_bytes, paced, feedback_in, feedback_out, feedback_ignored;
     int64_t round_trip; /* ns, 0: not known */
 
+    int stream_count, admitted_count;
     uint32_t stream_ssrcs[MAX_STREAMS];
     struct encoding *stream_encodings[MAX_STREAMS];
-    int stream_count;
     uint32_t admitted[MAX_ADMITTED];           /* authenticated SSRCs that no producer has */
     int64_t admitted_reported[MAX_ADMITTED];   /* monotonic ns of its UNKNOWN_SSRC event */
-    int admitted_count;
 };
 
 #endif
