@@ -80,9 +80,10 @@ async def test_a_field_in_three_sizes(tmp_path: Path) -> None:
 
         # the size that nobody watches any more is not sent any more; it is woken when it is wanted
         await large.close()
-        resting = await _layers(
-            surgeon, "layers.filter(layer => layer.active).map(layer => layer.rid).join() === 'q'"
-        )
+        await _layers(surgeon, "layers.filter(layer => layer.active).map(layer => layer.rid).join() === 'q'")
+        # what was in the encoder by then still comes
+        await asyncio.wait_for(_frames(changing, producer, 5), PATIENCE / 1000)
+        resting = await surgeon.evaluate("window.konsil.layers()")
         await asyncio.wait_for(_frames(changing, producer, 10), PATIENCE / 1000)
         assert _sent(await surgeon.evaluate("window.konsil.layers()"), "f") == _sent(resting, "f")
         await _sizes(changing, producer, [(LARGE, 576)])
