@@ -50,17 +50,23 @@ class Whip:
         conductor = self.sessions.service.room(room)
         naming = Naming(source=source, label=label)
         former = self.sessions.former(request.headers.get("Konsil-Former", ""), conductor)
-        member = conductor.returning(claims, naming, former)
-        if member is None:
+        returned = conductor.returning(claims, naming, former)
+        if returned is None:
             conductor, member = self.sessions.join(room, claims)
+        else:
+            member = returned
+        before = member.publication.transport
         try:
             answer, tracks = member.publication.offer(offer, conductor.going_on(member, naming))
             _demand_all(offer, answer, len(tracks))
-        except SdpError as error:
-            conductor.leave(member)
-            raise web.HTTPUnprocessableEntity(text=str(error)) from None
-        except RuntimeError:
-            conductor.leave(member)
+        except (SdpError, RuntimeError) as error:
+            if returned is None:
+                conductor.leave(member)
+            elif before is None or member.publication.transport is not before:
+                # what it sent before its connection broke still waits for a better offer
+                conductor.publication_failed(member)
+            if isinstance(error, SdpError):
+                raise web.HTTPUnprocessableEntity(text=str(error)) from None
             raise unavailable("The server takes no more connections.") from None
         try:
             for track, _ in tracks:

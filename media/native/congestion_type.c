@@ -8,7 +8,7 @@ bool attach_part(struct plane_object *self, struct transport *transport, enum pa
 {
     if (transport->parts[part])
         return true;
-    void *made = calloc(1, size);
+    void *made = pages_make(size);
     if (made == NULL) {
         PyErr_NoMemory();
         return false;

@@ -3,7 +3,8 @@
  * Between encodings a consumer changes at a key frame of the new one; until then the old one goes on. Both send the
  * same pictures under the same canonical timestamps, the better one a little later. So while a change waits, pictures
  * of the old encoding are held back until the new one has shown whether its picture of that time is the key frame:
- * otherwise that picture would have been sent already, and the change would be missed again and again. *
+ * otherwise that picture would have been sent already, and the change would be missed again and again.
+ *
  * What is sent of an encoding's pictures is chosen in targets.c. */
 
 #include "plane.h"

@@ -2,7 +2,6 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <malloc.h>
 #include <string.h>
 
 #include "histogram.h"
@@ -85,13 +84,8 @@ static int add_type(PyObject *module, const char *name, PyType_Spec *spec)
     return result;
 }
 
-/* Tables that are mostly unused (sent_window is one) shall come as fresh pages, which take memory as they are used.
- * glibc, whenever a large block is freed, raises the size from which they do, and clears recycled memory instead. */
-#define FRESH_PAGES_FROM (128 * 1024)
-
 PyMODINIT_FUNC PyInit__native(void)
 {
-    mallopt(M_MMAP_THRESHOLD, FRESH_PAGES_FROM);
     histogram_start();
     PyObject *module = PyModule_Create(&definition);
     if (module != NULL &&

@@ -17,12 +17,29 @@
 #define SANITIZED 0
 #endif
 
-/* Objects with long tables that mostly stay unused come as fresh pages, which take memory as they are used: calloc
- * clears recycled memory, and so takes all of it. Under a sanitizer each is a block of its own, so that what is written
- * beside it is seen. 0: an object of another kind. */
-static size_t in_pages(int kind)
+void *pages_make(size_t size)
 {
-    switch (SANITIZED ? OBJECT_KINDS : kind) {
+    if (SANITIZED)
+        return calloc(1, size);
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return NULL;
+    madvise(pages, size, MADV_NOHUGEPAGE);
+    return pages;
+}
+
+void pages_free(void *pages, size_t size)
+{
+    if (SANITIZED)
+        free(pages);
+    else if (pages != NULL)
+        munmap(pages, size);
+}
+
+/* The size of those that are pages; 0: of another kind. */
+static size_t pages_of(int kind)
+{
+    switch (kind) {
     case OBJECT_TRANSPORT:
         return sizeof(struct transport);
     case OBJECT_PRODUCER:
@@ -34,18 +51,9 @@ static size_t in_pages(int kind)
     }
 }
 
-static void *fresh_pages(size_t size)
-{
-    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED)
-        return NULL;
-    madvise(pages, size, MADV_NOHUGEPAGE);
-    return pages;
-}
-
 void *object_make(struct plane *plane, enum object_kind kind, size_t size)
 {
-    struct retired *object = in_pages((int)kind) != 0 ? fresh_pages(size) : calloc(1, size);
+    struct retired *object = pages_of((int)kind) != 0 ? pages_make(size) : calloc(1, size);
     if (object != NULL) {
         object->kind = (int)kind;
         plane->live[kind]++;
@@ -63,15 +71,15 @@ void object_free(struct plane *plane, struct retired *object)
         free(((struct consumer *)object)->protection);
     if (object->kind == OBJECT_TRANSPORT) {
         struct transport *transport = (struct transport *)object;
-        free(transport->arrivals);
-        free(transport->sent);
-        free(transport->pacer);
+        pages_free(transport->arrivals, sizeof *transport->arrivals);
+        pages_free(transport->sent, sizeof *transport->sent);
+        pages_free(transport->pacer, sizeof *transport->pacer);
     }
     if (object->kind == OBJECT_STREAM && ((struct stream *)object)->socket >= 0)
         close(((struct stream *)object)->socket);
-    size_t pages = in_pages(object->kind);
+    size_t pages = pages_of(object->kind);
     if (pages != 0)
-        munmap(object, pages);
+        pages_free(object, pages);
     else
         free(object);
 }

@@ -394,6 +394,12 @@ struct event_header {
 };
 
 /* objects.c */
+/* Zeroed. Long tables that mostly stay unused come as fresh pages, which take memory as they are used: calloc clears
+ * recycled memory, and so takes all of it. Under a sanitizer they are a block of their own, so that what is written
+ * beside it is seen. */
+void *pages_make(size_t size);
+void pages_free(void *pages, size_t size);
+
 void *object_make(struct plane *plane, enum object_kind kind, size_t size); /* by Python; zeroed */
 void object_free(struct plane *plane, struct retired *object);              /* by Python */
 void retire(struct plane *plane, void *object);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator
 from itertools import pairwise
@@ -16,6 +17,7 @@ from server.conductor import Conductor
 from server.config import RoomsConfig
 from server.publisher.command import _until_stopped
 from server.publisher.session import Wishes
+from signalling.room import State
 from tests.helpers.clips import write_clip
 from tests.helpers.peer import Publisher, Watcher
 from tests.helpers.served import Served, served
@@ -181,6 +183,35 @@ async def test_an_encoder_names_the_session_that_broke(running: Served) -> None:
         assert (await running.ask("POST", "/whip/ward", headers | guess, offer)).status == 201
         assert (await running.ask("POST", "/whip/ward?source=camera", foreign, offer)).status == 201
         assert len(room_of(running).room.participants) == 4
+
+
+async def test_a_bad_offer_of_an_encoder_that_comes_back_costs_it_nothing(running: Served) -> None:
+    async with Caller(running.url, running.token("trainee")) as trainee:
+        headers = running.bearer("surgeon") | {"Content-Type": "application/sdp"}
+        first = await running.ask("POST", "/whip/ward", headers, (await good_offer()).encode())
+        producer = (await trainee.notice("producer"))["producer"]["producer"]
+        member = next(m for m in room_of(running).members.values() if m.only_sends)
+        former = headers | {"Konsil-Former": first.headers["location"]}
+        bad = (await good_offer()).replace("a=fingerprint", "a=nothing").encode()
+        unknown = re.sub("VP8|H264|VP9|AV1|H265", "H261", await good_offer()).encode()
+
+        # while its connection stands
+        standing = member.publication.transport
+        assert (await running.ask("POST", "/whip/ward", former, bad)).status == 422
+        assert member.publication.transport is standing
+        assert not room_of(running).room.producer(producer).interrupted
+
+        # and after it broke; the second is refused only when it has taken the former's place
+        room_of(running).publication_failed(member)
+        for offer in (bad, unknown):
+            assert (await running.ask("POST", "/whip/ward", former, offer)).status == 422
+            waits = room_of(running).room.participant(member.identifier)
+            assert waits is not None
+            assert waits.state is State.AWAY
+            assert room_of(running).room.producer(producer).interrupted
+        good = await running.ask("POST", "/whip/ward", former, (await good_offer()).encode())
+        assert good.status == 201
+        assert not room_of(running).room.producer(producer).interrupted
 
 
 async def test_an_encoder_that_was_killed_comes_back_as_itself(

@@ -79,8 +79,8 @@ export class Session extends Emitter<SessionEvents> {
   readonly views: Views;
   /** What was said of each producer that is not sent at its best. */
   readonly deliveries = new Map<ProducerId, Delivery>();
-  /** Producers that are not sent, since this browser does not know their codec. */
-  readonly unplayable = new Set<ProducerId>();
+  /** Producers that are not sent, since this browser does not know their codec: by the newest answer. */
+  unplayable: ReadonlySet<ProducerId> = new Set();
   readonly #frames = new Map<ProducerId, FrameClock>();
   readonly #timers: Timers;
   #count = 0;
@@ -184,9 +184,10 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   async #answer(revision: number, sdp: string): Promise<void> {
-    const refused = (await this.#ask({ type: 'answer', revision, sdp }))?.refused ?? [];
-    for (const producer of refused) this.unplayable.add(producer);
-    if (refused.length > 0) this.emit('delivery', undefined);
+    const reply = await this.#ask({ type: 'answer', revision, sdp });
+    if (reply === null) return;
+    this.unplayable = new Set(reply.refused ?? []);
+    this.emit('delivery', undefined);
   }
 
   #announceRefusal(kind: 'mark_refused' | 'request_refused', error: unknown): void {
@@ -225,7 +226,6 @@ export class Session extends Emitter<SessionEvents> {
     this.room.on('producer_removed', (producer) => {
       this.#frames.delete(producer);
       this.deliveries.delete(producer);
-      this.unplayable.delete(producer);
       this.views.handleRemoved(producer);
     });
   }

@@ -236,13 +236,16 @@ test('TURN credentials are renewed before they end, and used from then on', asyn
   expect(session.iceServers).toEqual(renewed);
 });
 
-test('a picture whose codec the browser does not take is known as such until it ends', async () => {
+test('a picture whose codec the browser does not take is known as such until an answer takes it', async () => {
   server.say(offer(1, 'abcd'));
   await settled();
   server.say({ type: 'reply', id: server.sent('answer')[0]?.id, refused: [7] });
   await settled();
   expect([...session.unplayable]).toEqual([7]);
-  server.say({ type: 'producer_removed', producer: 7 });
+  server.say(offer(2, 'efgh', 2));
+  await settled();
+  server.say({ type: 'reply', id: server.sent('answer')[1]?.id });
+  await settled();
   expect(session.unplayable.size).toBe(0);
 });
 

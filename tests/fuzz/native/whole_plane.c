@@ -42,7 +42,7 @@ static struct transport *make_transport(uint64_t id, const struct address *addre
 
 static void attach_part(struct transport *transport, enum part part, size_t size)
 {
-    void *made = calloc(1, size);
+    void *made = pages_make(size);
     commands_push(plane, &(struct command){.kind = COMMAND_ATTACH, .subject = transport, .number = {(int)part},
                                            .part = made});
     commands_carry_out(plane);

@@ -42,6 +42,22 @@ def want(view: View, layer: Layer) -> None:
     view.harness.settle()
 
 
+def overtaken_key_frame(harness: PlaneHarness) -> tuple[Simulcast, View, list[RtpPacket], list[RtpPacket]]:
+    """Watch the first encoding, and want the second; picture 4 of both, a key frame in the second, is still to come."""
+    stream = Simulcast(harness, 2)
+    view = View(stream)
+    stream.deliver(frame(stream, 0, key=True))
+    want(view, Layer(1, 3, 0))
+    for number in range(4):
+        stream.deliver(frame(stream, number, 1))
+        if number:
+            stream.deliver(frame(stream, number))
+    late, key = frame(stream, 4), frame(stream, 4, 1, key=True)
+    stream.deliver(frame(stream, 5, 1))
+    stream.deliver(frame(stream, 5))
+    return stream, view, late, key
+
+
 class LatePackets:
     """Late packets around changes."""
 
@@ -122,34 +138,14 @@ class LatePackets:
         assert fillers(view) == 2
 
     def test_no_picture_is_sent_beside_the_key_frame_that_took_its_place(self, harness: PlaneHarness) -> None:
-        stream = Simulcast(harness, 2)
-        view = View(stream)
-        stream.deliver(frame(stream, 0, key=True))
-        want(view, Layer(1, 3, 0))
-        for number in range(4):
-            stream.deliver(frame(stream, number, 1))
-            if number:
-                stream.deliver(frame(stream, number))
-        late, key = frame(stream, 4), frame(stream, 4, 1, key=True)
-        stream.deliver(frame(stream, 5, 1))
-        stream.deliver(frame(stream, 5))
+        stream, view, late, key = overtaken_key_frame(harness)
         stream.deliver(key)
         stream.deliver(late)
         assert sent(view) == [(0, 0, 2), (1, 4, 2)]
         assert fillers(view) == 2
 
     def test_no_key_frame_takes_the_place_of_what_came_late(self, harness: PlaneHarness) -> None:
-        stream = Simulcast(harness, 2)
-        view = View(stream)
-        stream.deliver(frame(stream, 0, key=True))
-        want(view, Layer(1, 3, 0))
-        for number in range(4):
-            stream.deliver(frame(stream, number, 1))
-            if number:
-                stream.deliver(frame(stream, number))
-        late, key = frame(stream, 4), frame(stream, 4, 1, key=True)
-        stream.deliver(frame(stream, 5, 1))
-        stream.deliver(frame(stream, 5))
+        stream, view, late, key = overtaken_key_frame(harness)
         stream.deliver(late[1:])
         stream.deliver(key)
         stream.deliver(late[:1])

@@ -222,7 +222,7 @@ export class Live {
     session.on('room', () => this.#readRoom());
     session.on('delivery', () => {
       this.deliveries = new Map(session.deliveries);
-      this.unplayable = new Set(session.unplayable);
+      this.unplayable = session.unplayable;
     });
     document.addEventListener('visibilitychange', () => session.views.handlePageHidden(document.hidden));
     session.on('tracks', () => (this.tracks = new Map(session.receiver.tracks)));
