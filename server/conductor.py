@@ -22,10 +22,6 @@ from media.reporting import SenderReportReceived
 from media.router import EncodingsWanted, Router, RouterEvent
 from media.rtp.ntp import unix_from_ntp
 from media.sdp import OfferedTrack
-from recorder.journal import JournalHeader
-from recorder.library import recording_id
-from recorder.recording import RecordedProducer
-from recorder.writer import DiskError, check_free_space
 from signalling import messages, notices
 from signalling.messages import Hello
 from signalling.permissions import permissions
@@ -42,12 +38,12 @@ from signalling.room import (
     ProducerForbidden,
     ProducerMuted,
     Room,
-    RoomError,
     RoomEvent,
     State,
 )
 from signalling.tokens import Claims
 
+from . import recording
 from .connections import Watching
 from .etiquette import Speaking
 from .member import Member
@@ -155,7 +151,7 @@ class Conductor:
             self.forget_if_empty()
             raise
         self.members[identifier] = member
-        self._record_event("participant_joined", participant)
+        self.record_event("participant_joined", participant)
         return member
 
     def lost(self, member: Member) -> None:
@@ -219,7 +215,7 @@ class Conductor:
             self.room.announce(entry)
             self.router.describe(producer, source, naming.heights(track))
             if self.recorder is not None:
-                self.recorder.add_producer(self._recorded(entry), self.service.now())
+                self.recorder.add_producer(recording.recorded(self, entry), self.service.now())
         self._rewatch_all()
 
     def unpublish(self, producers: Sequence[ProducerId]) -> None:
@@ -356,67 +352,12 @@ class Conductor:
 
     # -- recording -----------------------------------------------------------------------------------------------
 
-    async def record(self, member: Member, action: messages.Action) -> None:
-        """Start or stop the recording. Raise RoomError."""
-        if action == "stop":
-            by = self.room.participant(member.identifier)
-            self.room.recording_stopped()
-            await self.stop_recorder(by.name if by else "", "stopped")
-            return
-        if self.room.is_recording:
-            raise RoomError("already_recording", "This room is being recorded already.")
-        library = self.service.archive.library
-        now = self.service.now()
-        name = recording_id(int(now * 1e9), self.room.name, secrets.token_hex(2))
-        try:
-            library.root.mkdir(parents=True, exist_ok=True)
-            check_free_space(library.root, self.service.config.recordings.minimum_free_mb << 20)
-            recording = self.room.recording_started(name, member.identifier, now)
-            try:
-                self.recorder = RoomRecorder(
-                    JournalHeader(name, self.room.name, int(now * 1e9)),
-                    library.create(name),
-                    self.router,
-                    recording.by,
-                    now,
-                    self._recording_failed,
-                )
-            except DiskError:
-                self.room.recording_stopped()
-                raise
-        except DiskError as error:
-            raise RoomError("disk_full", str(error)) from None
-        self.service.archive.running[name] = self.recorder
-        self._record_present(now)
-
-    def _record_present(self, now: float) -> None:
-        """Write down what the room holds as the recording begins."""
-        assert self.recorder is not None
-        for participant in self.room.participants:
-            self._record_event("participant_joined", participant)
-        for entry in self.document.after(0).entries:
-            self.recorder.receive_operation(notices.operation(entry.to_json()).body, now)
-        for producer in self.room.producers:
-            self.recorder.add_producer(self._recorded(producer), now)
-
-    def _recorded(self, producer: Producer) -> RecordedProducer:
-        track = self.router.producers[ProducerId(producer.producer)].track
-        return RecordedProducer(
-            producer=ProducerId(producer.producer),
-            participant=producer.participant,
-            source=producer.source,
-            codec=track.codec,
-            label=producer.label,
-            clock_rate=track.clock_rate,
-            payload_type=track.payload_type,
-            fmtp=track.fmtp,
-            muted=producer.muted,
-        )
-
-    def _record_event(self, kind: str, participant: Participant) -> None:
+    def record_event(self, kind: str, participant: Participant) -> None:
+        """Keep what happened to a participant, if it is being recorded."""
         self.write_down({"kind": kind, **participant.to_json()})
 
-    def _recording_failed(self, sentence: str) -> None:
+    def recording_failed(self, sentence: str) -> None:
+        """End a recording whose disk refused."""
         if self.room.is_recording:
             self.room.recording_failed(sentence)
         self.service.keep(self.stop_recorder("", "failed"))

@@ -20,7 +20,7 @@ from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket
 from signalling.room import Participant, RoomError
 from signalling.sources import Source
 
-from . import etiquette
+from . import etiquette, recording
 from .connections import EPHEMERAL, Publication, Watching
 from .etiquette import RELAYED, Relay
 from .naming import Naming
@@ -201,7 +201,7 @@ class Member:
                 conductor.barcode(message)
             case messages.Record():
                 self._demand("record")
-                await conductor.record(self, message.action)
+                await recording.carry_out(self, message.action)
             case Hand() | Admit() | Lock() | Remove() | Permit() | Restrict():
                 etiquette.carry_out(self, message)
             case messages.Hello():

@@ -1,5 +1,16 @@
+import { dicom } from './en/dicom';
+import { guidance } from './en/guidance';
+import { hospital } from './en/hospital';
+import { marks } from './en/marks';
+import { talk } from './en/talk';
+
 /** Every word that the user interface says. The keys of this catalogue are the type of all others. */
 export const en = {
+  ...dicom,
+  ...guidance,
+  ...hospital,
+  ...marks,
+  ...talk,
   language: 'English',
   product: 'Konsil',
   product_line: 'Remote guidance for the operating room',

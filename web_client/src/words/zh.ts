@@ -1,6 +1,16 @@
 import type { Catalogue } from './en';
+import { dicom } from './zh/dicom';
+import { guidance } from './zh/guidance';
+import { hospital } from './zh/hospital';
+import { marks } from './zh/marks';
+import { talk } from './zh/talk';
 
 export const zh: Catalogue = {
+  ...dicom,
+  ...guidance,
+  ...hospital,
+  ...marks,
+  ...talk,
   language: '中文',
   product: 'Konsil',
   product_line: '手术室远程指导',

@@ -1,0 +1,84 @@
+"""How a room's recording begins and ends at somebody's request, and what it is told of the room."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from media.ids import ProducerId
+from recorder.journal import JournalHeader
+from recorder.library import recording_id
+from recorder.recording import RecordedProducer
+from recorder.writer import DiskError, check_free_space
+from signalling import notices
+from signalling.messages import Action
+from signalling.room import Producer, RoomError
+
+from .room_recorder import RoomRecorder
+
+if TYPE_CHECKING:
+    from .conductor import Conductor
+    from .member import Member
+
+
+async def carry_out(member: Member, action: Action) -> None:
+    """Start or stop the recording. Raise RoomError."""
+    conductor = member.conductor
+    room = conductor.room
+    if action == "stop":
+        by = room.participant(member.identifier)
+        room.recording_stopped()
+        await conductor.stop_recorder(by.name if by else "", "stopped")
+        return
+    if room.is_recording:
+        raise RoomError("already_recording", "This room is being recorded already.")
+    service = conductor.service
+    library = service.archive.library
+    now = service.now()
+    name = recording_id(int(now * 1e9), room.name, secrets.token_hex(2))
+    try:
+        library.root.mkdir(parents=True, exist_ok=True)
+        check_free_space(library.root, service.config.recordings.minimum_free_mb << 20)
+        recording = room.recording_started(name, member.identifier, now)
+        try:
+            conductor.recorder = RoomRecorder(
+                JournalHeader(name, room.name, int(now * 1e9)),
+                library.create(name),
+                conductor.router,
+                recording.by,
+                now,
+                conductor.recording_failed,
+            )
+        except DiskError:
+            room.recording_stopped()
+            raise
+    except DiskError as error:
+        raise RoomError("disk_full", str(error)) from None
+    service.archive.running[name] = conductor.recorder
+    _record_present(conductor, conductor.recorder, now)
+
+
+def _record_present(conductor: Conductor, recorder: RoomRecorder, now: float) -> None:
+    """Write down what the room holds as the recording begins."""
+    for participant in conductor.room.participants:
+        conductor.record_event("participant_joined", participant)
+    for entry in conductor.document.after(0).entries:
+        recorder.receive_operation(notices.operation(entry.to_json()).body, now)
+    for producer in conductor.room.producers:
+        recorder.add_producer(recorded(conductor, producer), now)
+
+
+def recorded(conductor: Conductor, producer: Producer) -> RecordedProducer:
+    """Describe a producer as a recording knows it."""
+    track = conductor.router.producers[ProducerId(producer.producer)].track
+    return RecordedProducer(
+        producer=ProducerId(producer.producer),
+        participant=producer.participant,
+        source=producer.source,
+        codec=track.codec,
+        label=producer.label,
+        clock_rate=track.clock_rate,
+        payload_type=track.payload_type,
+        fmtp=track.fmtp,
+        muted=producer.muted,
+    )

@@ -1,0 +1,3 @@
+/** Words for the image consultation. */
+export const dicom = {
+} as const;

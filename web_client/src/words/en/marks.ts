@@ -1,0 +1,3 @@
+/** Words for drawing tools, layers and marks. */
+export const marks = {
+} as const;

@@ -1,0 +1,3 @@
+/** Words for chat, files and the whiteboard. */
+export const talk = {
+} as const;

@@ -1,0 +1,4 @@
+import type { talk as en } from '../en/talk';
+
+export const talk: Readonly<Record<keyof typeof en, string>> = {
+};
