@@ -25,6 +25,7 @@ import { LiveOverlay } from './live_overlay';
 import { watchNetwork } from './network_watch';
 import type { Drawing } from './overlay_source';
 import { OwnMedia, type Capture } from './own_media.svelte';
+import type { StageTab } from './stage_tabs';
 
 export interface Toast {
   id: number;
@@ -70,6 +71,8 @@ export class Live {
   /** How the worse of both media connections stands. */
   path = $state<PathState>('steady');
   pinned = $state<ProducerId | null>(null);
+  /** What stands large. */
+  stage = $state<StageTab>('field');
   toasts = $state.raw<Toast[]>([]);
   soundBlocked = $state(false);
   readonly session: Session;
@@ -177,12 +180,17 @@ export class Live {
 
   pin(producer: ProducerId | null): void {
     this.pinned = producer;
+    this.stage = 'field';
+  }
+
+  choose(stage: StageTab): void {
+    this.stage = stage;
   }
 
   pinNext(): void {
     const pictures = this.pictures;
     const at = pictures.findIndex((picture) => picture.producer === this.main?.producer);
-    this.pinned = pictures[(at + 1) % Math.max(1, pictures.length)]?.producer ?? null;
+    this.pin(pictures[(at + 1) % Math.max(1, pictures.length)]?.producer ?? null);
   }
 
   toggleHand(): void {
