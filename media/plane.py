@@ -116,7 +116,7 @@ class EventKind(IntEnum):
     KEY_FRAME_WANTED = (
         4  # subject: the producer; data: 1 byte, the encoding: a consumer lost what the history no
     )
-    # longer holds, or waits for a key frame of this encoding
+    # longer holds, or waits for a key frame of this encoding (every 500 ms, while its packets come)
     KEY_FRAME = (
         5  # subject: the producer; data: canonical RTP timestamp (4 bytes big-endian) and encoding (1 byte):
     )

@@ -304,6 +304,25 @@ static uint64_t begin(struct plane *plane, struct consumer *consumer, struct enc
     return first;
 }
 
+/* Who waits in vain asks again: the key frame that answered may have begun before this consumer could be sent it. */
+static void ask_to_begin(struct plane *plane, struct consumer *consumer, struct encoding *encoding,
+                         const struct packet *packet)
+{
+    struct selection *selection = &consumer->selection;
+    if (consumer->state != CONSUMER_AWAITING || !encoding->offset_known ||
+        encoding->index > selection->wanted.encoding)
+        return;
+    struct encoding *other = encoding_of(consumer, selection->wanted.encoding);
+    if (other != encoding && other->started && packet->arrival - (int64_t)counted(&other->last_arrival) <= ALIVE)
+        return;
+    if (selection->asked_at == 0) {
+        selection->asked_at = plane->now;
+    } else if (plane->now - selection->asked_at >= ASK_AGAIN) {
+        selection->asked_at = plane->now;
+        want_key_frame(plane, encoding);
+    }
+}
+
 static void deal(struct plane *plane, struct consumer *consumer, struct encoding *encoding, int index)
 {
     struct selection *selection = &consumer->selection;
@@ -329,6 +348,7 @@ static void deal(struct plane *plane, struct consumer *consumer, struct encoding
         }
         return;
     }
+    ask_to_begin(plane, consumer, encoding, packet);
     bool same = selection->chosen && selection->encoding == encoding->index;
     int64_t left = same ? selection->numbering.seen : selection->left[encoding->index];
     if ((int64_t)packet->sequence <= left)

@@ -129,6 +129,7 @@ class Selection:
             return [] if self._hold(held, encoding, now) else [self._next(held, encoding, now)]
         if self._may_begin(held, encoding, now):
             return self._begin(held, encoding, now)
+        self._ask_to_begin(held, encoding, now)
         deals = [self._late(held, encoding)]
         if self.hold_until is not None and held.encoding == self.wanted.encoding:
             deals += self.release(encoding.canonical(held), now)
@@ -174,6 +175,24 @@ class Selection:
             self._patience = min(2 * self._patience, MAX_PATIENCE_NS)
             self._asked_at = min(self._asked_at, now - ASK_AGAIN_NS + MISSED_NS)
         return False
+
+    def _ask_to_begin(self, held: HeldPacket, encoding: Encoding, now: int) -> None:
+        """Ask again for a key frame that does not come: the one before may have begun before it could be sent."""
+        waits = self.state is State.AWAITING and self._producer.is_video and encoding.offset_known
+        if not waits or encoding.index > self.wanted.encoding:
+            return
+        other = self._producer.encodings[self.wanted.encoding]
+        if (
+            other is not encoding
+            and other.newest is not None
+            and held.arrival - other.last_arrival <= ALIVE_NS
+        ):
+            return
+        if self._asked_at == 0:
+            self._asked_at = now
+        elif now - self._asked_at >= ASK_AGAIN_NS:
+            self._asked_at = now
+            self.asks.append(encoding.index)
 
     def _begin(self, held: HeldPacket, encoding: Encoding, now: int) -> list[Deal]:
         timestamp = encoding.canonical(held)

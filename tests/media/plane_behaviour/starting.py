@@ -62,6 +62,27 @@ class Starting:
         assert late.payloads == [key, *rest]
         assert early.payloads == [*sent, key, *rest]
 
+    def test_who_waits_for_a_key_frame_in_vain_asks_again(self, harness: PlaneHarness) -> None:
+        # it began before this consumer was there: for whoever asks the publisher it has come
+        stream = Stream(harness)
+        View(stream)
+        stream.send_key()
+        harness.settle()
+        late = View(stream)
+
+        def asked_for() -> bool:
+            stream.send()
+            harness.advance(33)
+            return bool(harness.events(EventKind.KEY_FRAME_WANTED))
+
+        assert not asked_for()
+        assert any(asked_for() for _ in range(60))
+        assert {event.subject for event in harness.events(EventKind.KEY_FRAME_WANTED)} == {
+            stream.spec.producer
+        }
+        sent = [stream.send_key().payload, stream.send().payload]
+        assert late.payloads == sent
+
     def test_a_pause_leaves_no_gap(self, harness: PlaneHarness) -> None:
         stream = Stream(harness)
         view, other = View(stream), View(stream)
