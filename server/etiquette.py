@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from media.ids import ProducerId
 from signalling.entities import Audience, ParticipantId
-from signalling.manner_messages import Admit, Hand, Lock, MannerRequest, Permit, Remove, Restrict
+from signalling.manner_messages import (
+    Admit,
+    Hand,
+    Lock,
+    MannerRequest,
+    Permit,
+    PermitDrawing,
+    Remove,
+    Restrict,
+)
 from signalling.permissions import may
 from signalling.rate import TokenBucket
 from signalling.speaker import ActiveSpeaker
@@ -42,6 +51,8 @@ def carry_out(member: Member, message: MannerRequest) -> None:
             room.remove(ParticipantId(other), reason, by=me)
         case Permit(_, other, sources):
             room.permit(me, ParticipantId(other), sources)
+        case PermitDrawing(_, other, draws):
+            room.permit_drawing(me, ParticipantId(other), draws)
         case Restrict(_, producer, roles, participants):
             everybody = roles is None and participants is None
             audience = None if everybody else Audience(roles or frozenset(), participants or frozenset())

@@ -11,7 +11,8 @@ from annotation.operations import Add, AnnotationError, ClearField, ClearOwn, pa
 from media.ids import ProducerId
 from media.sdp import Bitrates, SdpError, parse
 from signalling import messages, notices
-from signalling.manner_messages import Admit, Hand, Lock, Permit, Remove, Restrict
+from signalling.guidance_messages import Orient
+from signalling.manner_messages import Admit, Hand, Lock, Permit, PermitDrawing, Remove, Restrict
 from signalling.message_frame import MessageError
 from signalling.messages import ClientMessage
 from signalling.notices import ServerMessage
@@ -20,7 +21,7 @@ from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket
 from signalling.room import Participant, RoomError
 from signalling.sources import Source
 
-from . import etiquette, recording
+from . import etiquette, guidance, recording
 from .connections import EPHEMERAL, Publication, Watching
 from .etiquette import RELAYED, Relay
 from .naming import Naming
@@ -202,8 +203,10 @@ class Member:
             case messages.Record():
                 self._demand("record")
                 await recording.carry_out(self, message.action)
-            case Hand() | Admit() | Lock() | Remove() | Permit() | Restrict():
+            case Hand() | Admit() | Lock() | Remove() | Permit() | PermitDrawing() | Restrict():
                 etiquette.carry_out(self, message)
+            case Orient():
+                guidance.carry_out(self, message)
             case messages.Hello():
                 return notices.error(message.id, "out_of_order", "You have said hello already.")
         return notices.reply(message.id)
@@ -275,7 +278,8 @@ class Member:
 
     def receive_ephemeral(self, message: messages.Ephemeral) -> None:
         """Pass a pointer or a stroke on; what is wrong or not permitted is dropped without an answer."""
-        if not may(self.role, "mark"):
+        me = self.conductor.room.participant(self.identifier)
+        if me is None or not me.may("mark"):
             return
         try:
             self.conductor.relay(

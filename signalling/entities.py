@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Any, Final, Literal, NewType, cast
 
 from .notices import ServerMessage, milliseconds
-from .permissions import Role, may
+from .orientation import Orientation
+from .permissions import Permission, Role, may
 from .sources import SOURCES, Source
 
 #: A participant of one room: "pt-" and what the shell's random source gave. Public.
@@ -76,6 +77,17 @@ class Participant:
     hand: int = 0
     #: what it may send; None: what its role may
     sources: frozenset[Source] | None = None
+    #: whether it may draw; None: if its role may
+    draws: bool | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether it has the permission: by its role, but for drawing, which is given and taken.
+
+        Whose pen was taken may still wipe its own marks away.
+        """
+        if self.draws is not None and permission == "mark":
+            return self.draws
+        return may(self.role, permission) or (permission == "clear_own" and self.draws is True)
 
     def may_send(self, source: Source) -> bool:
         """Tell whether it may send this: what it was permitted, else what its role may."""
@@ -94,6 +106,7 @@ class Participant:
             "colour": self.colour,
             "hand": self.hand,
             "sources": sorted(source for source in SOURCES if self.may_send(cast(Source, source))),
+            "draws": self.may("mark"),
         }
 
 
@@ -131,6 +144,8 @@ class Producer:
     interrupted: bool = False
     #: the RTP timestamp from which on it is sent since the newest interruption: marks from before may lie elsewhere
     since: int | None = None
+    #: which way round the picture is, as far as anybody has said
+    orientation: Orientation | None = None
 
     def may_be_watched(self, by: Participant) -> bool:
         """Tell whether a participant is of its audience."""
@@ -150,6 +165,7 @@ class Producer:
             "audience": None if self.audience is None else self.audience.to_json(),
             "interrupted": self.interrupted,
             "since": self.since,
+            "orientation": None if self.orientation is None else self.orientation.to_json(),
         }
 
 

@@ -70,7 +70,16 @@ class Restrict:
     participants: frozenset[str] | None
 
 
-MannerRequest = Hand | Admit | Lock | Remove | Permit | Restrict
+@dataclass(frozen=True, slots=True)
+class PermitDrawing:
+    """Say whether a participant may draw; None: if its role may."""
+
+    id: int
+    participant: str
+    draws: bool | None
+
+
+MannerRequest = Hand | Admit | Lock | Remove | Permit | PermitDrawing | Restrict
 
 
 def _names(body: dict[str, Any], field: str, allowed: frozenset[str] | None) -> frozenset[str] | None:
@@ -94,7 +103,12 @@ def _hand(identifier: int, body: dict[str, Any]) -> Hand:
     return Hand(identifier, flag(body, "raised"), other)
 
 
-def _permit(identifier: int, body: dict[str, Any]) -> Permit:
+def _permit(identifier: int, body: dict[str, Any]) -> Permit | PermitDrawing:
+    if "draws" in body:
+        if "sources" in body:
+            raise bad("draws", "must not stand beside sources: say one after the other")
+        draws = None if body["draws"] is None else flag(body, "draws")
+        return PermitDrawing(identifier, text(body, "participant", 1, NAME_LIMIT), draws)
     sources = _names(body, "sources", SOURCES)
     who = text(body, "participant", 1, NAME_LIMIT)
     return Permit(identifier, who, cast("frozenset[Source] | None", sources))

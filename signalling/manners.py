@@ -67,9 +67,14 @@ class Manners:
 
     def demand(self, identifier: ParticipantId, permission: Permission) -> None:
         """Raise RoomError not_permitted, in a sentence, unless the participant has the permission."""
-        role = self._present(identifier).role
-        if not may(role, permission):
-            raise RoomError("not_permitted", refusal(role, permission))
+        participant = self._present(identifier)
+        if participant.may(permission):
+            return
+        if may(participant.role, permission):
+            raise RoomError(
+                "not_permitted", "You may not draw just now: the surgeon or the chair took the pen."
+            )
+        raise RoomError("not_permitted", refusal(participant.role, permission))
 
     # being heard and seen
 
@@ -107,9 +112,9 @@ class Manners:
             return
         participant = self._become(replace(participant, sources=sources))
         if sources is None:
-            self._permits.pop(_lasting(participant), None)
+            self._permits.pop(lasting(participant), None)
         else:
-            self._permits[_lasting(participant)] = sources
+            self._permits[lasting(participant)] = sources
         names = None if sources is None else sorted(sources)
         self._happened("permit", participant=identifier, sources=names, by=by)
         for producer in self.producers:
@@ -137,7 +142,7 @@ class Manners:
         if producer.participant != by:
             self.demand(by, "moderate")
         if producer.audience != audience:
-            kept = _lasting(self._present(producer.participant)), producer.source
+            kept = lasting(self._present(producer.participant)), producer.source
             if audience is None:
                 self._audiences.pop(kept, None)
             else:
@@ -158,7 +163,7 @@ class Manners:
 
     def _restricted(self, producer: Producer, owner: Participant) -> Producer:
         """Give a new producer the audience that its owner's last one of this source had."""
-        audience = self._audiences.get((_lasting(owner), producer.source), producer.audience)
+        audience = self._audiences.get((lasting(owner), producer.source), producer.audience)
         return producer if audience == producer.audience else replace(producer, audience=audience)
 
     # the floor
@@ -220,6 +225,6 @@ class Manners:
         self._events.append(Notice(message, but=but))
 
 
-def _lasting(participant: Participant) -> str:
+def lasting(participant: Participant) -> str:
     """Name a participant beyond its leaving: by its link, where it has one."""
     return participant.link or participant.participant

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from .guidance_messages import GUIDANCE, GuidanceRequest
 from .manner_messages import MANNERS, MannerRequest
 from .message_fields import INTEGER_LIMIT, TIME_LIMIT, bad, flag, integer, number, producer, sdp, text
 from .message_frame import MessageError, load_object
@@ -203,6 +204,7 @@ Request = (
     | Record
     | Leave
     | MannerRequest
+    | GuidanceRequest
 )
 
 ClientMessage = Request | Ephemeral
@@ -326,4 +328,5 @@ _PARSERS: dict[str, Callable[[int, dict[str, Any]], ClientMessage]] = {
     "record": _record,
     "leave": lambda identifier, _: Leave(identifier),
     **MANNERS,
+    **GUIDANCE,
 }

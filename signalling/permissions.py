@@ -29,6 +29,7 @@ Permission = Literal[
     "remove",  # show a participant out
     "raise_hand",  # ask for the floor
     "message",  # send on a data channel of the room
+    "guide",  # say who may draw, and which way round a picture is
 ]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -50,6 +51,7 @@ _TABLE: Final[dict[Permission, str]] = {
     "remove":        "yes     yes   no     no      no",
     "raise_hand":    "yes     yes   yes    yes     no",
     "message":       "yes     yes   yes    no      no",
+    "guide":         "yes     yes   no     no      no",
 }
 # fmt: on
 
@@ -81,6 +83,7 @@ _DEEDS: Final[dict[Permission, str]] = {
     "remove": "show others out",
     "raise_hand": "raise a hand",
     "message": "send to the others",
+    "guide": "say who draws, or which way round a picture is",
 }
 
 

@@ -42,7 +42,7 @@ from .entities import (
     RoomEvent,
     State,
 )
-from .manners import Manners
+from .guidance import Guidance
 from .permissions import Role, may
 from .tokens import is_room_name
 
@@ -73,7 +73,7 @@ CAPACITY: Final = 64
 EXPERTS: Final = 16
 
 
-class Room(Manners):
+class Room(Guidance):
     """The participants, producers and recording of one room. `now` is in seconds and must not step back."""
 
     def __init__(
@@ -138,7 +138,7 @@ class Room(Manners):
         colour = choose(other.colour for other in present) if may(role, "mark") else NEUTRAL
         permitted = self._permits.get(link) if link else None
         newcomer = Participant(identifier, name, role, subject, colour, link=link, sources=permitted)
-        self._participants[identifier] = newcomer
+        self._participants[identifier] = newcomer = self._with_pen(newcomer)
         self._sessions[session] = identifier
         self._tell(notices.participant(newcomer.to_json()), but=identifier)
         return newcomer
@@ -223,7 +223,7 @@ class Room(Manners):
         owner = self._present(producer.participant)
         if producer.producer in self._producers:
             raise ValueError("A producer is announced once.")
-        producer = self._restricted(producer, owner)
+        producer = self._oriented(self._restricted(producer, owner), owner)
         if producer.audience is not None:
             body = producer.audience.to_json()
             self._happened("restrict", producer=producer.producer, audience=body, by=owner.participant)

@@ -9,11 +9,11 @@ from signalling.permissions import PERMISSIONS, ROLES, Permission, Role, may, pe
 ALLOWED: dict[Role, set[Permission]] = {
     "surgeon": {
         *("publish", "publish_field", "watch", "mark", "clear_own", "clear_field", "record", "replay"),
-        *("admit", "remove", "raise_hand", "message"),
+        *("admit", "remove", "raise_hand", "message", "guide"),
     },
     "chair": {
         *("publish", "watch", "mark", "clear_own", "clear_field", "record", "replay", "moderate"),
-        *("admit", "remove", "raise_hand", "message"),
+        *("admit", "remove", "raise_hand", "message", "guide"),
     },
     "expert": {"publish", "watch", "mark", "clear_own", "replay", "raise_hand", "message"},
     "trainee": {"watch", "replay", "raise_hand"},

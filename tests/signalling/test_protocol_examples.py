@@ -31,7 +31,7 @@ MARK = {
 REQUESTS = {
     *("hello", "publish", "mute", "unpublish", "answer", "rewatch", "pause", "ping", "barcode"),
     *("mark", "marks", "pointer", "stroke", "record", "leave", "ice_servers", "restart_ice"),
-    *("view", "admit", "lock", "remove", "permit", "restrict", "hand"),
+    *("view", "admit", "lock", "remove", "permit", "restrict", "hand", "orient"),
 }
 NOTICES = {
     *("welcome", "reply", "error", "closed", "pong", "offer", "participant", "participant_left", "producer"),

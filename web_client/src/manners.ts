@@ -4,7 +4,7 @@
  */
 import { Emitter } from './emitter';
 import { SENT_SOURCES, type Publisher } from './media/publisher';
-import type { Audience, Participant, ParticipantId, ProducerId, Request, Source } from './signalling/protocol';
+import type { Audience, Orientation, Participant, ParticipantId, ProducerId, Request, Source } from './signalling/protocol';
 import type { Room } from './signalling/room';
 
 export type MannersAnnouncement =
@@ -12,7 +12,9 @@ export type MannersAnnouncement =
   /** One's own hand was lowered by another; the room's door. */
   | { kind: 'hand_lowered' | 'locked' | 'unlocked' }
   /** What one may not send any more has been given up; what one may again is not sent by itself. */
-  | { kind: 'forbidden' | 'allowed'; sources: Source[] };
+  | { kind: 'forbidden' | 'allowed'; sources: Source[] }
+  /** One's own pen. */
+  | { kind: 'pen_taken' | 'pen_given' };
 
 interface MannersEvents {
   announcement: MannersAnnouncement;
@@ -36,6 +38,7 @@ export class Manners extends Emitter<MannersEvents> {
     super();
     room.on('locked', (locked) => this.emit('announcement', { kind: locked ? 'locked' : 'unlocked' }));
     room.on('hand', ({ participant, raised }) => this.#handleHand(participant, raised));
+    room.on('pen', (mine) => this.emit('announcement', { kind: mine ? 'pen_given' : 'pen_taken' }));
     room.on('permitted', ({ forbidden, allowed }) => {
       this.giveUpForbidden();
       if (forbidden.length > 0) this.emit('announcement', { kind: 'forbidden', sources: forbidden });
@@ -79,6 +82,16 @@ export class Manners extends Emitter<MannersEvents> {
   /** Say what somebody may send; null: what the role may. */
   permit(participant: ParticipantId, sources: Source[] | null): Promise<boolean> {
     return this.ask({ type: 'permit', participant, sources });
+  }
+
+  /** Give somebody the pen, or take it; null: as the role has it. */
+  permitDrawing(participant: ParticipantId, draws: boolean | null): Promise<boolean> {
+    return this.ask({ type: 'permit', participant, draws });
+  }
+
+  /** Say which way round a picture is. */
+  orient(producer: ProducerId, orientation: Orientation | null): Promise<boolean> {
+    return this.ask({ type: 'orient', producer, orientation });
   }
 
   /** Say who may watch a producer; null: everybody. */

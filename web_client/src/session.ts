@@ -64,7 +64,7 @@ const RENEW_RETRY_MS = 30_000;
 const REWATCH_MS = 3000;
 
 /** What may be asked twice, since it says how a thing shall be and not that it shall change. */
-const REPEATABLE: ReadonlySet<string> = new Set<Request['type']>(['mute', 'pause', 'hand', 'lock', 'permit', 'restrict']);
+const REPEATABLE: ReadonlySet<string> = new Set<Request['type']>(['mute', 'pause', 'hand', 'lock', 'permit', 'restrict', 'orient']);
 
 export class Session extends Emitter<SessionEvents> {
   readonly connection: Connection;

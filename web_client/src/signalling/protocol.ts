@@ -6,20 +6,23 @@ export const SUB_PROTOCOL = 'konsil.1';
 export type ParticipantId = string;
 export type ProducerId = number;
 export type Role = 'surgeon' | 'expert' | 'trainee' | 'observer' | 'chair';
-export type Permission =
-  | 'publish'
-  | 'publish_field'
-  | 'watch'
-  | 'mark'
-  | 'clear_own'
-  | 'clear_field'
-  | 'record'
-  | 'replay'
-  | 'moderate'
-  | 'admit'
-  | 'remove'
-  | 'raise_hand'
-  | 'message';
+export const PERMISSIONS = [
+  'publish',
+  'publish_field',
+  'watch',
+  'mark',
+  'clear_own',
+  'clear_field',
+  'record',
+  'replay',
+  'moderate',
+  'admit',
+  'remove',
+  'raise_hand',
+  'message',
+  'guide',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
 export type Source = 'field' | 'camera' | 'microphone' | 'screen' | 'second';
 export const SOURCES: readonly Source[] = ['field', 'camera', 'microphone', 'screen', 'second'];
 
@@ -35,6 +38,30 @@ export interface Participant {
   hand: number;
   /** What it may send just now. */
   sources: Source[];
+  /** Whether it may draw just now. */
+  draws?: boolean;
+}
+
+/** Letters of DICOM's Patient Orientation: left, right, anterior, posterior, head, feet. */
+export type Way = 'L' | 'R' | 'A' | 'P' | 'H' | 'F';
+
+/** Which way round a picture is: what its right edge shows, and what its lower one. */
+export interface Orientation {
+  row: Way | null;
+  column: Way | null;
+  mirrored: boolean;
+}
+
+/** Of whom the room's images are: two identifiers at least, or a label where one may not see them. */
+export interface Patient {
+  name: string;
+  patient_id?: string;
+  issuer?: string;
+  birth_date?: string;
+  sex?: string;
+  accession?: string;
+  study_description?: string;
+  key: string;
 }
 
 /** Who may watch a producer: everybody of these roles, and these. */
@@ -59,6 +86,8 @@ export interface Producer {
   interrupted?: boolean;
   /** The RTP timestamp from which on it goes on after the newest interruption. */
   since?: number | null;
+  /** Null: nobody said. */
+  orientation?: Orientation | null;
 }
 
 export interface Recording {
@@ -125,6 +154,7 @@ export interface Welcome {
   producers: Producer[];
   marks: MarksSnapshot;
   recording: Recording | null;
+  patient?: Patient | null;
   /** TURN servers, and the seconds that their credentials hold. */
   ice_servers: RTCIceServer[];
   ice_lifetime: number;
@@ -241,7 +271,8 @@ export type Notice =
   | { type: 'producer_removed'; producer: ProducerId }
   | { type: 'recording'; recording: Recording | null }
   | ({ type: 'door' } & Door)
-  | { type: 'speaker'; participant: ParticipantId | null };
+  | { type: 'speaker'; participant: ParticipantId | null }
+  | { type: 'patient'; patient: Patient | null };
 
 /** The answer to `hello` where one has to be let in, and again whenever it changes. */
 export interface WaitingRoom {
@@ -321,13 +352,15 @@ export type Request =
   | { type: 'lock'; locked: boolean }
   | { type: 'remove'; participant: ParticipantId; reason: string }
   | { type: 'permit'; participant: ParticipantId; sources: Source[] | null }
+  | { type: 'permit'; participant: ParticipantId; draws: boolean | null }
+  | { type: 'orient'; producer: ProducerId; orientation: Orientation | null }
   | { type: 'restrict'; producer: ProducerId; roles: Role[] | null; participants: ParticipantId[] | null }
   | { type: 'hand'; raised: boolean; participant?: ParticipantId };
 
 const KNOWN = new Set<string>([
   'welcome', 'pong', 'reply', 'error', 'closed', 'offer', 'clock', 'barcode', 'pointer', 'stroke', 'operation',
   'participant', 'participant_left', 'producer', 'producer_removed', 'recording',
-  'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker',
+  'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker', 'patient',
 ]);
 
 /** Read one text frame. Null for what this version does not know: a newer server may say more. */

@@ -9,6 +9,7 @@ import {
   type Notice,
   type Participant,
   type ParticipantId,
+  type Patient,
   type Permission,
   type Producer,
   type ProducerId,
@@ -31,6 +32,8 @@ interface RoomEvents {
   hand: { participant: Participant; raised: boolean };
   /** What one may send oneself has changed. */
   permitted: { forbidden: Source[]; allowed: Source[] };
+  /** One's own pen was taken (false) or given. */
+  pen: boolean;
 }
 
 export class Room extends Emitter<RoomEvents> {
@@ -40,6 +43,8 @@ export class Room extends Emitter<RoomEvents> {
   door: Door = { locked: false, waiting: [] };
   /** Who speaks just now, or spoke last. */
   speaker: ParticipantId | null = null;
+  /** Of whom the room's images are; null: nobody was chosen. */
+  patient: Patient | null = null;
   #permissions = new Set<Permission>();
   /** Since the last welcome: the first word of how the door stands is no news. */
   #knowsDoor = false;
@@ -50,8 +55,16 @@ export class Room extends Emitter<RoomEvents> {
     return this.#permissions;
   }
 
+  /** By the role, but for drawing, which surgeon and chair give and take. */
   may(permission: Permission): boolean {
-    return this.#permissions.has(permission);
+    const draws = this.#me?.draws;
+    if (permission === 'mark' && draws !== undefined) return draws;
+    return this.#permissions.has(permission) || (permission === 'clear_own' && draws === true);
+  }
+
+  /** Whether one's role draws, and the pen was taken. */
+  get penTaken(): boolean {
+    return this.#permissions.has('mark') && !this.may('mark');
   }
 
   /** Whether one may send this just now: what the role may, or what was permitted. */
@@ -75,10 +88,11 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   handleWelcome(welcome: Welcome): void {
-    const before = this.#me?.sources;
+    const before = this.#me;
     this.self = welcome.self;
     this.name = welcome.room;
     this.recording = welcome.recording;
+    this.patient = welcome.patient ?? null;
     this.#permissions = new Set(welcome.permissions);
     this.#knowsDoor = false;
     this.participants.clear();
@@ -122,6 +136,9 @@ export class Room extends Emitter<RoomEvents> {
         if (this.speaker === notice.participant) return;
         this.speaker = notice.participant;
         break;
+      case 'patient':
+        this.patient = notice.patient;
+        break;
       default:
         return;
     }
@@ -139,7 +156,7 @@ export class Room extends Emitter<RoomEvents> {
     if (before === undefined && !isMe) this.emit('joined', participant);
     const raised = participant.hand > 0;
     if (before !== undefined && before.hand > 0 !== raised) this.emit('hand', { participant, raised });
-    if (isMe) this.#tellPermitted(before?.sources);
+    if (isMe) this.#tellPermitted(before);
   }
 
   #handleDoor({ locked, waiting }: Door): void {
@@ -152,11 +169,12 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   /** `before`: what one might send so far; undefined: nothing was known of it. */
-  #tellPermitted(before: readonly Source[] | undefined): void {
-    const now = this.#me?.sources;
+  #tellPermitted(before: Participant | undefined): void {
+    const now = this.#me;
     if (before === undefined || now === undefined) return;
-    const forbidden = SOURCES.filter((source) => before.includes(source) && !now.includes(source));
-    const allowed = SOURCES.filter((source) => !before.includes(source) && now.includes(source));
+    if ((before.draws ?? null) !== (now.draws ?? null)) this.emit('pen', now.draws ?? false);
+    const forbidden = SOURCES.filter((source) => before.sources.includes(source) && !now.sources.includes(source));
+    const allowed = SOURCES.filter((source) => !before.sources.includes(source) && now.sources.includes(source));
     if (forbidden.length + allowed.length > 0) this.emit('permitted', { forbidden, allowed });
   }
 }

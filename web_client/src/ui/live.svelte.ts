@@ -6,12 +6,14 @@ import { Publisher } from '../media/publisher';
 import { Receiver } from '../media/receiver';
 import { openBrowserSocket } from '../signalling/browser_socket';
 import type { ConnectionState, DoorPlace } from '../signalling/connection';
+import { PERMISSIONS } from '../signalling/protocol';
 import type {
   Anchor,
   Delivery,
   Door,
   Participant,
   ParticipantId,
+  Patient,
   Permission,
   Producer,
   ProducerId,
@@ -60,6 +62,9 @@ export class Live {
   recording = $state.raw<Recording | null>(null);
   door = $state.raw<Door>({ locked: false, waiting: [] });
   speaker = $state.raw<ParticipantId | null>(null);
+  patient = $state.raw<Patient | null>(null);
+  /** One's role draws, and surgeon or chair took the pen. */
+  penTaken = $state(false);
   /** Who has a hand up, in the order in which they have the floor. */
   hands = $state.raw<Participant[]>([]);
   tracks = $state.raw<ReadonlyMap<ProducerId, MediaStreamTrack>>(new Map());
@@ -259,7 +264,9 @@ export class Live {
     this.door = room.door;
     this.speaker = room.speaker;
     this.hands = room.hands;
-    this.#permissions = new Set(room.permissions);
+    this.#permissions = new Set(PERMISSIONS.filter((permission) => room.may(permission)));
+    this.penTaken = room.penTaken;
+    this.patient = room.patient;
     if (!this.entered && this.self !== null) {
       this.entered = true;
       this.own.begin(this.self.name);
@@ -289,6 +296,9 @@ export class Live {
         const sources = announcement.sources.map((source) => t(`source_${source}`)).join(t('list_comma'));
         return this.toast(announcement.kind === 'forbidden' ? 'alarm' : 'plain', t(`said_${announcement.kind}`, { sources }));
       }
+      case 'pen_taken':
+      case 'pen_given':
+        return this.toast(announcement.kind === 'pen_taken' ? 'alarm' : 'plain', t(`said_${announcement.kind}`));
       case 'recording_started':
       case 'recording_stopped':
         return this.toast('plain', t(`said_${announcement.kind}`, { name: announcement.by }));

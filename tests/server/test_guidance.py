@@ -1,0 +1,69 @@
+"""Guidance over the wire: the pen given and taken, which way round a picture is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from loadtests.caller import Caller, Refused, calling
+from tests.helpers.peer import Publisher
+from tests.helpers.served import served
+from tests.server.test_marks_over_the_wire import Theatre, add, fresh, pointer
+
+
+@pytest.fixture
+async def theatre(tmp_path: Path) -> AsyncIterator[Theatre]:
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(served(tmp_path))
+        surgeon, expert = await stack.enter_async_context(
+            calling(server.url, server.token("surgeon", "Dr. S"), server.token("expert", "Dr. E"))
+        )
+        publisher = Publisher(surgeon)
+        stack.push_async_callback(publisher.close)
+        field = (await publisher.publish("field"))[0]["producer"]
+        yield Theatre(server, surgeon, expert, field)
+
+
+async def test_without_the_pen_neither_marks_nor_pointers_pass(theatre: Theatre) -> None:
+    surgeon, expert = theatre.surgeon, theatre.expert
+    await expert.request("mark", operation=add(theatre.field, "m-1"))
+    await surgeon.request("permit", participant=expert.identifier, draws=False)
+    with pytest.raises(Refused) as refused:
+        await expert.request("mark", operation=add(theatre.field, "m-2"))
+    assert refused.value.code == "not_permitted"
+    (conductor,) = theatre.server.service.rooms.values()
+    lane = next(m for m in conductor.members.values() if m.identifier == surgeon.identifier).lane
+    await expert.send(pointer(theatre.field, 1, fresh(theatre)))
+    # what was drawn stays, and its author may wipe it away
+    await expert.request("mark", operation={"kind": "clear_own"})
+    assert lane.counters.offered == 0
+    await surgeon.request("permit", participant=expert.identifier, draws=None)
+    await expert.send(pointer(theatre.field, 2, fresh(theatre)))
+    await expert.request("mark", operation=add(theatre.field, "m-3"))
+    assert lane.counters.offered == 1
+
+
+async def test_a_trainee_with_the_pen_draws_in_a_colour_of_his_own(theatre: Theatre) -> None:
+    async with Caller(theatre.server.url, theatre.server.token("trainee", "Maria")) as trainee:
+        with pytest.raises(Refused):
+            await trainee.request("mark", operation=add(theatre.field, "m-1"))
+        await theatre.surgeon.request("permit", participant=trainee.identifier, draws=True)
+        await trainee.request("mark", operation=add(theatre.field, "m-2"))
+        told = await theatre.expert.notice("operation")
+        colours = {p["colour"] for p in trainee.welcome["participants"]}
+        assert told["author"] == trainee.identifier
+        assert told["colour"] not in colours
+
+
+async def test_everybody_is_told_which_way_round_the_field_is(theatre: Theatre) -> None:
+    mirrored = {"row": "R", "column": "F", "mirrored": True}
+    with pytest.raises(Refused):
+        await theatre.expert.request("orient", producer=theatre.field, orientation=mirrored)
+    await theatre.surgeon.request("orient", producer=theatre.field, orientation=mirrored)
+    told = await theatre.expert.notice("producer")
+    while told["producer"]["orientation"] is None:
+        told = await theatre.expert.notice("producer")
+    assert told["producer"]["orientation"] == mirrored
