@@ -149,6 +149,7 @@ async def started(
             "KONSIL_MEDIA_PORT": str(media_port),
             "KONSIL_SECRETS_FILE": str(folder / "secret"),
             "KONSIL_RECORDINGS_FOLDER": str(folder / "recordings"),
+            "KONSIL_FILES_FOLDER": str(folder / "files"),
         }
         command = ["-c", BURNER] if burn_gil else ["-m", "server", "run"]
         process = await asyncio.create_subprocess_exec(

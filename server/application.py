@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import line_test, recordings_http, whep, whip
+from . import files_http, line_test, recordings_http, whep, whip
 from .metrics import Metrics
 from .service import Service
 from .sockets import serve_socket
@@ -61,7 +61,14 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = web.json_response(
             {"code": error.reason.lower().replace(" ", "_"), "message": _sentence(error)}, status=error.status
         )
-        for name in ("WWW-Authenticate", "Allow", "Accept-Post", "Accept-Patch", "Retry-After"):
+        for name in (
+            "WWW-Authenticate",
+            "Allow",
+            "Accept-Post",
+            "Accept-Patch",
+            "Retry-After",
+            "Upload-Offset",
+        ):
             if name in error.headers:
                 response.headers[name] = error.headers[name]
     except Exception:
@@ -116,6 +123,7 @@ def build(service: Service) -> web.Application:
     whep.add_routes(application, service)
     recordings_http.add_routes(application, service)
     line_test.add_routes(application, service)
+    files_http.add_routes(application, service)
     if (DIST / "assets").is_dir():
         application.router.add_static("/assets", DIST / "assets")
     return application

@@ -116,6 +116,25 @@ class RecordingsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesConfig:
+    """Files that people in a room send to each other, and who looks at them first."""
+
+    folder: str = _key("var/files", "Folder of the files; what is not clean yet lies apart in it.")
+    size_mb: int = _key(2048, "Largest file in MiB; 0: nobody sends files.", 0, 1_000_000)
+    room_mb: int = _key(8192, "Most MiB of a room's files together.", 1, 10_000_000)
+    minimum_free_mb: int = _key(
+        1024, "Free disk space in MiB that files leave to everything else.", 0, 1_000_000
+    )
+    keep_hours: float = _key(24.0, "Hours after which a file is deleted.", 0.01, 8760)
+    scan_command: tuple[str, ...] = _key(
+        (),
+        "Virus scanner, called with the file's path after these words, such as clamdscan, --fdpass, --no-summary: exit "
+        "code 0: clean, 1: not. Where it is set nothing is passed on that it did not find clean.",
+    )
+    scan_seconds: float = _key(300.0, "Seconds that the scanner has for one file.", 1, 7200)
+
+
+@dataclass(frozen=True, slots=True)
 class SecretsConfig:
     """What signs the links."""
 
@@ -131,6 +150,7 @@ class Config:
     turn: TurnConfig = field(default_factory=TurnConfig)
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
     recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
+    files: FilesConfig = field(default_factory=FilesConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
 
     @property
@@ -149,6 +169,7 @@ SECTIONS: dict[str, Any] = {
     "turn": TurnConfig,
     "rooms": RoomsConfig,
     "recordings": RecordingsConfig,
+    "files": FilesConfig,
     "secrets": SecretsConfig,
 }
 

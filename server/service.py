@@ -27,6 +27,7 @@ from signalling.tokens import Claims
 from .archive import Archive
 from .conductor import Conductor
 from .config import Config, MediaConfig, TurnConfig
+from .files import FileStore
 from .front_door import FrontDoor, listen, media_ports
 from .member import Member
 from .metrics import Snapshot, quantile
@@ -58,6 +59,7 @@ class Service:
         self._identifiers = itertools.count(1)
         self.rooms: dict[str, Conductor] = {}
         self.archive = Archive(self.plane, Library(Path(config.recordings.folder)), self.now)
+        self.files = FileStore(config.files)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
         self._probes = 0
@@ -93,6 +95,7 @@ class Service:
     async def start(self) -> None:
         """Begin the archive's errands, and say what the system gave."""
         await self.archive.start()
+        await self.files.start(self.now)
         plane = self.plane
         host, port, _ = plane.address
         log.info("media on UDP %s:%d, in %d threads", host, port, plane.shards)
@@ -155,6 +158,7 @@ class Service:
             conductor.close("server_stopping", "The server is being restarted. Please wait.")
         await asyncio.gather(*recorders, *self._tasks, return_exceptions=True)
         await self.archive.close()
+        await self.files.close()
         await self.endpoint.close()
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:

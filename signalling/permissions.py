@@ -6,7 +6,7 @@ chair     leads the conversation: like the surgeon, but has no field to show, an
           may be heard and seen.
 expert    is asked for an opinion: is seen and heard, draws, wipes away only his own.
 trainee   learns: sees the room and replays its recordings. May ask for the floor. May not draw: a learner's mark
-          could be taken for an expert's advice.
+          could be taken for an expert's advice. May not fetch files: what is in them is known to nobody.
 observer  sees the room while it lasts, and nothing else.
 """
 
@@ -28,8 +28,9 @@ Permission = Literal[
     "admit",  # let in who waits, lock the room
     "remove",  # show a participant out
     "raise_hand",  # ask for the floor
-    "message",  # send on a data channel of the room
     "guide",  # say who may draw, and which way round a picture is
+    "message",  # write to all, send a file, send on a data channel of the room
+    "fetch_files",  # fetch what others sent as a file: nobody can take a patient's name out of it
 ]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -52,6 +53,7 @@ _TABLE: Final[dict[Permission, str]] = {
     "raise_hand":    "yes     yes   yes    yes     no",
     "message":       "yes     yes   yes    no      no",
     "guide":         "yes     yes   no     no      no",
+    "fetch_files":   "yes     yes   yes    no      no",
 }
 # fmt: on
 
@@ -84,6 +86,7 @@ _DEEDS: Final[dict[Permission, str]] = {
     "raise_hand": "raise a hand",
     "message": "send to the others",
     "guide": "say who draws, or which way round a picture is",
+    "fetch_files": "fetch files, which may hold a patient's name",
 }
 
 

@@ -146,3 +146,10 @@ CLAIMS = json.dumps(
         "nbf": 0,
     }
 ).encode()
+
+FILES = (
+    b'n{"name":"report.pdf","size":123,"type":"application/pdf"}',
+    b'h{"sm3":"' + b"a1" * 32 + b'"}',
+    b"o16777216",
+    "/CT Schädel.dcm".encode(),
+)

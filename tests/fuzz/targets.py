@@ -40,6 +40,7 @@ from media.sdp.parser import MAX_ATTRIBUTES, MAX_LINE, MAX_TEXT
 from media.sdp.simulcast import offered_encodings
 from media.transport.sctp_guard import is_sound, is_sound_open
 from media.transport.stun import Message, StunError
+from signalling.files import FileError, check_name, disposition, parse_finish, parse_new, parse_offset
 from signalling.message_frame import MessageError
 from signalling.messages import Ephemeral, MarkRequest, parse_message
 from signalling.tokens import TokenError, verify
@@ -210,6 +211,23 @@ def _claims(data: bytes) -> None:
     verify(_SECRET, (signed + b"." + signature).decode(), now=1.0)
 
 
+def _files(data: bytes) -> None:
+    """What is said of a file, by its first byte: the announcement, the hash that ends it, an offset, a name."""
+    kind, rest = data[:1], data[1:]
+    match kind:
+        case b"n":
+            new = parse_new(rest)
+            header = disposition(check_name(new.name))
+            assert header.isascii()
+            assert header.isprintable()
+        case b"h":
+            assert len(parse_finish(rest)) == 64
+        case b"o":
+            assert parse_offset(rest.decode("latin-1")) >= 0
+        case _:
+            check_name(rest.decode("utf-8", "surrogateescape"))
+
+
 TARGETS: dict[str, Target] = {
     "stun": Target(_stun, (StunError,), seeds.stun(), 160),
     "rtp": Target(_rtp, (RtpError,), (seeds.RTP, seeds.RTP_LONG), 160),
@@ -245,6 +263,7 @@ TARGETS: dict[str, Target] = {
     ),
     "dcep": Target(is_sound_open, (), (b"\3\0\1\0\0\0\0\0\0\1\0\1xy", b"\3" + bytes(11)), 48),
     "signalling": Target(_signalling, (MessageError,), seeds.MESSAGES, 400),
+    "files": Target(_files, (FileError,), seeds.FILES, 200),
     "token": Target(
         _token, (TokenError,), (b"eyJhbGciOiJIUzI1NiJ9.e30.AAAA", b"eyJhbGciOiJub25lIn0.e30."), 120
     ),

@@ -7,7 +7,7 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from server.config import (
     Config,
+    FilesConfig,
     HttpConfig,
     MediaConfig,
     RecordingsConfig,
@@ -125,6 +126,7 @@ async def served(
     *,
     rooms: RoomsConfig | None = None,
     turn: TurnConfig | None = None,
+    files: FilesConfig | None = None,
     host: str = "127.0.0.1",
     tcp_port: int = 0,
     minimum_free_mb: int = 1,
@@ -137,6 +139,7 @@ async def served(
         rooms=rooms or RoomsConfig(),
         turn=turn or TurnConfig(),
         recordings=RecordingsConfig(folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb),
+        files=replace(files or FilesConfig(minimum_free_mb=1), folder=str(folder / "files")),
         secrets=SecretsConfig(file=str(folder / "secret")),
     )
     async with serving(config) as (service, port):

@@ -21,6 +21,7 @@ export const PERMISSIONS = [
   'raise_hand',
   'message',
   'guide',
+  'fetch_files',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 export type Source = 'field' | 'camera' | 'microphone' | 'screen' | 'second';
