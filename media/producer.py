@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .frame_identity import FrameIdentity
 from .ids import ProducerId, Rid, Ssrc, TransportId
@@ -12,6 +13,9 @@ from .plane import Codec
 from .reports import ReceiverReportBuilder, SenderInstant
 from .sdp.answer import OfferedTrack
 from .sdp.formats import canonical_fmtp
+
+#: What a producer's packets are copied for.
+TapClaim = Literal["recording", "watching"]
 
 
 @dataclass(slots=True)
@@ -40,7 +44,8 @@ class Producer:
     heights: tuple[int, ...] = ()
     encodings: list[Encoding] = field(default_factory=list)
     instant: SenderInstant | None = None
-    tapped: bool = False
+    #: who wants its packets of the tap; what is recorded is never put to rest
+    claims: set[TapClaim] = field(default_factory=set)
     muted: bool = False
     #: an RTP timestamp behind all that came before the newest interruption
     end_of_line: int = 0

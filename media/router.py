@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .delivery import INTERVAL, Delivered, Delivery
 from .ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
 from .plane import ConsumerSpec, EncodingSpec, EventKind, Plane, PlaneEvent, ProducerSpec
-from .producer import Producer
+from .producer import Producer, TapClaim
 from .qualities import Qualities, qualities
 from .recognition import recognise
 from .remote_clock import RemoteClock
@@ -182,14 +182,20 @@ class Router:
             delivery.forget(producer)
         self._rested = {key: since for key, since in self._rested.items() if key[0] != producer}
 
-    def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
-        """Copy a producer to the recorder, from a key frame on, or stop."""
+    def set_tap(self, producer: ProducerId, *, enabled: bool, claim: TapClaim = "recording") -> None:
+        """Copy a producer to the tap for one more purpose, from a key frame on, or no more for this one."""
         entry = self.producers[producer]
-        entry.tapped = enabled
-        self._plane.set_tap(producer, enabled=enabled and not entry.muted)
+        if enabled:
+            entry.claims.add(claim)
+        else:
+            entry.claims.discard(claim)
+        self._tap(entry)
         if enabled:
             for encoding in range(len(entry.encodings)):
                 entry.want_key_frame(encoding)
+
+    def _tap(self, entry: Producer) -> None:
+        self._plane.set_tap(entry.producer, enabled=bool(entry.claims) and not entry.muted)
 
     def set_muted(self, producer: ProducerId, *, muted: bool) -> None:
         """Pass a producer on to nobody, the recorder included, or again to whoever was sent it."""
@@ -197,8 +203,11 @@ class Router:
         if entry is None or entry.muted == muted:
             return
         entry.muted = muted
-        if entry.tapped:
-            self.set_tap(producer, enabled=True)
+        if entry.claims:
+            self._tap(entry)
+            if not muted:
+                for encoding in range(len(entry.encodings)):
+                    entry.want_key_frame(encoding)
         for subscriber in self.subscribers.values():
             slot = subscriber.slot_of(producer)
             if slot is not None and slot.started and not slot.paused:
@@ -461,7 +470,7 @@ class Router:
     def _rest(self, producer: Producer, watched: set[int], now: float) -> None:
         """Say which encodings are wanted: all until their frames are named, later what is sent, or recorded."""
         count = len(producer.encodings)
-        wanted = watched | {count - 1} if producer.tapped else watched
+        wanted = watched | {count - 1} if "recording" in producer.claims else watched
         if not producer.named:
             wanted = set(range(count))
         active = []

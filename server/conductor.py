@@ -52,6 +52,7 @@ from .reception import Guest, Reception
 from .room_recorder import RoomRecorder
 from .sockets import Socket
 from .wall import Wall
+from .watching.watcher import Watcher
 
 if TYPE_CHECKING:
     from .service import Service
@@ -81,6 +82,7 @@ class Conductor:
         self.recorder: RoomRecorder | None = None
         self.reception = Reception(self, guarded=limits.waiting_room)
         self.speaking = Speaking(self)
+        self.watcher = Watcher(self)
         self.ephemeral_dropped = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flush_due = False
@@ -151,6 +153,7 @@ class Conductor:
             self.forget_if_empty()
             raise
         self.members[identifier] = member
+        self.watcher.look()
         self.record_event("participant_joined", participant)
         return member
 
@@ -223,7 +226,7 @@ class Conductor:
         for producer in producers:
             if self.recorder is not None:
                 # what the tap still holds of it belongs to the recording
-                self.service.archive.share_out()
+                self.service.tap.share_out()
                 self.recorder.remove_producer(producer, self.service.now())
             self.router.unpublish(producer)
             self.room.withdraw(producer)
@@ -311,6 +314,7 @@ class Conductor:
         return [ProducerId(producer) for producer in self.room.audience_of(member.identifier)]
 
     def _rewatch_all(self) -> None:
+        self.watcher.look()
         for member in self.members.values():
             if member.watching is not None:
                 member.watching.want(self._wanted_by(member))
@@ -368,9 +372,10 @@ class Conductor:
         recorder = self.recorder
         if recorder is None:
             return
-        self.service.archive.share_out()
+        self.service.tap.share_out()
         self.recorder = None
         await recorder.stop(by, self.service.now(), reason)
+        self.service.tap.leave(recorder)
         self.service.archive.running.pop(recorder.name, None)
         self.service.archive.export(recorder.name)
 
@@ -430,6 +435,7 @@ class Conductor:
         if member.socket is not None:
             member.socket.finish()
         self.ephemeral_dropped += member.lane.counters.stale
+        self.watcher.look()
         for other in self.members.values():
             other.lane.forget(identifier)
         self.write_down({"kind": "participant_left", "participant": identifier})

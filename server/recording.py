@@ -55,6 +55,7 @@ async def carry_out(member: Member, action: Action) -> None:
     except DiskError as error:
         raise RoomError("disk_full", str(error)) from None
     service.archive.running[name] = conductor.recorder
+    service.tap.join(conductor.recorder)
     _record_present(conductor, conductor.recorder, now)
 
 

@@ -15,6 +15,8 @@ from recorder.journal import JournalHeader
 from recorder.recording import KeyFrameWanted, RecordedProducer, Recording, TapWanted
 from recorder.writer import DiskWriter
 
+from .tap import INTERVAL
+
 log = logging.getLogger(__name__)
 
 
@@ -35,6 +37,7 @@ class RoomRecorder:
         self.name = header.recording
         self.folder = journal.parent
         self.producers: set[ProducerId] = set()
+        self.tap_interval = INTERVAL
         self._router = router
         self._failed = failed
         self._reported = 0

@@ -34,6 +34,7 @@ from .metrics import Snapshot, quantile
 from .reception import Guest
 from .secret_file import load_secret, load_turn_secret
 from .sockets import Socket
+from .tap import Tap
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,8 @@ class Service:
         self._started_wall = time.time() - time.monotonic()
         self._identifiers = itertools.count(1)
         self.rooms: dict[str, Conductor] = {}
-        self.archive = Archive(self.plane, Library(Path(config.recordings.folder)), self.now)
+        self.tap = Tap(self.plane, self.now)
+        self.archive = Archive(Library(Path(config.recordings.folder)))
         self.files = FileStore(config.files)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
@@ -94,6 +96,7 @@ class Service:
 
     async def start(self) -> None:
         """Begin the archive's errands, and say what the system gave."""
+        self.tap.start()
         await self.archive.start()
         await self.files.start(self.now)
         plane = self.plane
@@ -157,6 +160,7 @@ class Service:
         for conductor in list(self.rooms.values()):
             conductor.close("server_stopping", "The server is being restarted. Please wait.")
         await asyncio.gather(*recorders, *self._tasks, return_exceptions=True)
+        await self.tap.close()
         await self.archive.close()
         await self.files.close()
         await self.endpoint.close()

@@ -1,0 +1,56 @@
+"""The workers: ``python -m server.watching still|follow``, fed through standard input."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+
+from media.plane import Codec
+
+from .decoding import still
+from .pictures import Stream
+from .stills import StillError
+
+#: A stream that claims to be 16,384 pixels wide may not take the whole machine.
+MEMORY = 4 << 30
+
+
+def main(arguments: list[str]) -> int:
+    """Run one of the workers; returns the exit status."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    if arguments == ["still"]:
+        return _still()
+    print("usage: python -m server.watching still", file=sys.stderr)
+    return 2
+
+
+def _still() -> int:
+    request = json.loads(sys.stdin.buffer.readline())
+    try:
+        png, width, height = still(read_stream(request), sys.stdin.buffer.read(), request["rtp_timestamp"])
+    except StillError as error:
+        _answer({"error": str(error)})
+        return 0
+    _answer({"width": width, "height": height})
+    sys.stdout.buffer.write(png)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def read_stream(body: dict[str, object]) -> Stream:
+    """Read what `Stream` the server wrote."""
+    return Stream(
+        Codec[str(body["codec"])],
+        int(str(body["payload_type"])),
+        str(body["fmtp"]),
+        int(str(body["clock_rate"])),
+    )
+
+
+def _answer(body: dict[str, object]) -> None:
+    sys.stdout.buffer.write(json.dumps(body).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

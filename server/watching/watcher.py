@@ -1,0 +1,76 @@
+"""A room's watcher: which of its fields the server keeps an eye on, and what it is asked of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from media.ids import ProducerId
+from signalling.permissions import may
+
+from . import stills
+from .field import Field
+from .stills import Still, StillError
+
+if TYPE_CHECKING:
+    from ..conductor import Conductor
+
+#: Stills that are decoded at once, a room: each takes a core for a second.
+STILLS_AT_ONCE: Final = 2
+
+
+class Watcher:
+    """Watches the fields of one room as long as somebody may draw on them."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+        self._fields: dict[ProducerId, Field] = {}
+        self._turns = asyncio.Semaphore(STILLS_AT_ONCE)
+
+    @property
+    def kept(self) -> int:
+        """Bytes of compressed frames that are held in memory."""
+        return sum(field.backlog.size for field in self._fields.values())
+
+    def look(self) -> None:
+        """Look who and what is there, and watch what is to be watched from now on."""
+        conductor = self._conductor
+        drawn_on = any(
+            may(member.role, "mark") and not member.only_sends for member in conductor.members.values()
+        )
+        wanted = {
+            ProducerId(entry.producer)
+            for entry in conductor.room.producers
+            if drawn_on and entry.kind == "video" and entry.source == "field"
+        }
+        for producer in self._fields.keys() - wanted:
+            self._end(producer)
+        for producer in wanted - self._fields.keys():
+            if (known := conductor.router.producers.get(producer)) is not None:
+                field = self._fields[producer] = Field(known)
+                conductor.service.tap.join(field)
+                conductor.router.set_tap(producer, enabled=True, claim="watching")
+
+    async def still(self, producer: ProducerId, rtp_timestamp: int) -> Still:
+        """Give exactly the frame of this RTP timestamp, at its full size. Raise StillError."""
+        field = self._fields.get(producer)
+        if field is None:
+            raise StillError("Of this picture no frames can be frozen.")
+        # the frame may lie in the tap still
+        self._conductor.service.tap.share_out()
+        records = field.backlog.records()
+        if not records:
+            raise StillError("No key frame of this picture has come yet. Try again in a moment.")
+        async with self._turns:
+            return await stills.take(field.stream, records, rtp_timestamp)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        for producer in list(self._fields):
+            self._end(producer)
+
+    def _end(self, producer: ProducerId) -> None:
+        field = self._fields.pop(producer)
+        self._conductor.service.tap.leave(field)
+        if producer in self._conductor.router.producers:
+            self._conductor.router.set_tap(producer, enabled=False, claim="watching")
