@@ -29,6 +29,7 @@ from media.transport.endpoint import Endpoint
 from media.transport.transport import Transport, TransportState
 from signalling import notices
 from signalling.notices import ServerMessage
+from signalling.room import RoomError
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,8 @@ class Publication:
         self._failed = failed
         self._transport: Transport | None = None
         self._remote: TransportParameters | None = None
+        #: whose connection ended, so that nobody goes on with it
+        self._ended: TransportParameters | None = None
         #: what waits for another transport, with the RTP timestamp at which it will go on at the earliest
         self._waiting: dict[ProducerId, int] = {}
 
@@ -97,10 +100,13 @@ class Publication:
 
         An offer of the same connection adds or drops sections; with new ICE credentials it also restarts ICE, which
         changes neither keys nor producers. An offer of another connection replaces the one before, and `going_on` says
-        which of its producers, or of a dead one's, a track is.
+        which of its producers, or of a dead one's, a track is. Raise RoomError for an offer of a connection that ended
+        here, whose keys are gone: its owner may have slept and not know.
         """
         remote = remote_parameters(offer)
         transport = self._transport
+        if transport is None and self._ended is not None and _same_connection(remote, self._ended):
+            raise RoomError("connection_gone", "This connection has ended. Offer a new one.")
         if transport is None or self._remote is None or not _same_connection(remote, self._remote):
             transport = self._endpoint.create(shard=self._shard)
         elif (remote.ufrag, remote.pwd) != (self._remote.ufrag, self._remote.pwd):
@@ -178,8 +184,9 @@ class Publication:
 
     def interrupt(self) -> list[ProducerId]:
         """Let the transport go; what was published waits for another one. Returns all that waits."""
-        transport, self._transport, self._remote = self._transport, None, None
+        transport, self._transport = self._transport, None
         if transport is not None:
+            self._ended, self._remote = self._remote, None
             self._waiting |= self._router.interrupt(transport.id)
             transport.close()
         return [producer for producer in self._waiting if self._waits(producer)]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from loadtests.caller import Caller, Message, calling
+from loadtests.caller import Caller, Message, Refused, calling
 from server.conductor import Conductor
 from server.config import RoomsConfig
 from server.publisher.command import _until_stopped
@@ -212,6 +212,27 @@ async def test_a_bad_offer_of_an_encoder_that_comes_back_costs_it_nothing(runnin
         good = await running.ask("POST", "/whip/ward", former, (await good_offer()).encode())
         assert good.status == 201
         assert not room_of(running).room.producer(producer).interrupted
+
+
+async def test_a_page_that_goes_on_with_a_connection_that_ended_here_is_told_to_make_a_new_one(
+    running: Served,
+) -> None:
+    async with Caller(running.url, running.token("expert")) as expert:
+        slept, awake = Publisher(expert), Publisher(expert)
+        try:
+            before = await slept.publish()
+            [member] = room_of(running).members.values()
+            assert member.publication.transport is not None
+            member.publication.transport.close()
+            await changed(expert, before[0]["producer"], interrupted=True)
+            with pytest.raises(Refused) as refused:
+                await slept.publish(tracks=False)
+            assert refused.value.code == "connection_gone"
+            assert room_of(running).room.producer(before[0]["producer"]).interrupted
+            assert {p["producer"] for p in await awake.publish()} == {p["producer"] for p in before}
+        finally:
+            await slept.close()
+            await awake.close()
 
 
 async def test_an_encoder_that_was_killed_comes_back_as_itself(

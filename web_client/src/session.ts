@@ -356,6 +356,8 @@ export class Session extends Emitter<SessionEvents> {
         return;
       }
       this.publisher.handleRefusal();
+      // it ended at the server while this page slept: what is sent goes on over a new one
+      if (error instanceof RequestError && error.code === 'connection_gone') return this.publisher.restart();
       if (request.sources.some(({ source }) => !this.room.maySend(source))) {
         // forbidden while the offer was under way, which has been announced: what is left goes out anew
         this.manners.giveUpForbidden();

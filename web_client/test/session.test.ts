@@ -261,3 +261,13 @@ test('what is shown of a picture that is sent is told, what one is sent less is 
   server.say({ type: 'delivery', producer: 7, reason: 'none', height: 2160 });
   expect(session.deliveries.size).toBe(0);
 });
+
+test('a publishing connection that the server has no longer is made anew, without a word', async () => {
+  session.publisher.send('camera', { id: 'c', kind: 'video', getSettings: () => ({}) } as unknown as MediaStreamTrack, '');
+  await settled();
+  server.say({ type: 'error', id: server.sent('publish')[0]?.id, code: 'connection_gone', message: 'This connection has ended.' });
+  await settled();
+  expect(server.sent('publish').length).toBe(2);
+  expect(FakePeer.made.map(({ closed }) => closed)).toEqual([true, false]);
+  expect(announced).toEqual([]);
+});
