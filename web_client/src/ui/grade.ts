@@ -20,3 +20,19 @@ export function sayDuration(seconds: number): string {
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
+
+/** A moment as on a clock, by the reader's own zone: 14:03:22, with tenths where they are asked for. */
+export function sayClock(at: number, tenths: boolean): string {
+  const time = new Date(at);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+  return tenths ? `${clock}.${Math.floor(time.getMilliseconds() / 100)}` : clock;
+}
+
+/** From this age on a picture is greyed and warned of; it is trusted again somewhat below, so that nothing flickers. */
+export const LATE_MS = 500;
+const TRUSTED_MS = 450;
+
+export function isLate(milliseconds: number | null, before: boolean): boolean {
+  return milliseconds !== null && milliseconds >= (before ? TRUSTED_MS : LATE_MS);
+}
