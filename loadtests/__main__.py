@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-SUBCOMMANDS = ("compare", "consultation", "decisions", "files", "line", "plane", "room", "shards")
+SUBCOMMANDS = ("compare", "consultation", "decisions", "files", "line", "plane", "room", "shards", "viewport")
 
 
 def main(arguments: list[str]) -> int:

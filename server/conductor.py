@@ -48,6 +48,7 @@ from .connections import Watching
 from .etiquette import Speaking
 from .member import Member
 from .naming import Naming
+from .presenting import Presenting
 from .reception import Guest, Reception
 from .room_recorder import RoomRecorder
 from .sockets import Socket
@@ -83,6 +84,7 @@ class Conductor:
         self.reception = Reception(self, guarded=limits.waiting_room)
         self.speaking = Speaking(self)
         self.watcher = Watcher(self)
+        self.presenting = Presenting(self)
         self.ephemeral_dropped = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flush_due = False
@@ -123,6 +125,7 @@ class Conductor:
                 marks=self.document.after(after).to_json(),
                 recording=self.room.recording.to_json() if self.room.recording else None,
                 turn=member.turn(),
+                presenter=self.presenting.presenter.last(),
             )
         )
         self.reception.tell(member)
@@ -172,6 +175,7 @@ class Conductor:
         self.reception.close(code, sentence)
         self.room.close(code, sentence)
         self.pump()
+        self.presenting.close()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -438,6 +442,7 @@ class Conductor:
         self.watcher.look()
         for other in self.members.values():
             other.lane.forget(identifier)
+        self.presenting.gone(identifier)
         self.write_down({"kind": "participant_left", "participant": identifier})
         self.forget_if_empty()
 

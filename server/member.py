@@ -17,6 +17,7 @@ from signalling.message_frame import MessageError
 from signalling.messages import ClientMessage
 from signalling.notices import ServerMessage
 from signalling.permissions import Permission, may
+from signalling.presenter_messages import Present, Viewport
 from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket
 from signalling.room import Participant, RoomError
 from signalling.sources import Source
@@ -50,6 +51,7 @@ class Member:
         self.session = session
         self.socket: Socket | None = None
         self.lane = Channel()
+        self._viewport: ServerMessage | None = None
         self.relay = Relay(self)
         self._bucket = TokenBucket(MESSAGE_RATE, MESSAGE_BURST, conductor.service.now())
         service, media = conductor.service, conductor.service.config.media
@@ -88,7 +90,9 @@ class Member:
         socket.lane = self._take_lane
 
     def _take_lane(self) -> list[str]:
-        return [message.text for message in self.lane.to_send(self.conductor.service.now())]
+        viewport, self._viewport = self._viewport, None
+        lane = [message.text for message in self.lane.to_send(self.conductor.service.now())]
+        return lane if viewport is None else [viewport.text, *lane]
 
     def disconnected(self, socket: Socket, *, leaving: bool = False) -> None:
         """Note that a socket ended; `leaving`: with the code of who does not come back."""
@@ -111,6 +115,12 @@ class Member:
             for message in self.lane.to_send(self.conductor.service.now()):
                 transport.send_message(EPHEMERAL, message.text)
         elif self.socket is not None:
+            self.socket.nudge()
+
+    def view_latest(self, viewport: ServerMessage | None) -> None:
+        """Send what the presenter sees as soon as the socket takes it; a newer one replaces what waits."""
+        self._viewport = viewport
+        if viewport is not None and self.socket is not None:
             self.socket.nudge()
 
     def heard(self) -> None:
@@ -145,6 +155,9 @@ class Member:
         """Carry a message out and answer it on the socket that it came by."""
         if isinstance(message, messages.Ephemeral):
             self.receive_ephemeral(message)
+            return
+        if isinstance(message, Viewport):
+            self.conductor.presenting.show(self, message)
             return
         if isinstance(message, messages.Leave):
             # the answer goes first: leaving closes the socket
@@ -207,6 +220,8 @@ class Member:
                 etiquette.carry_out(self, message)
             case Orient():
                 guidance.carry_out(self, message)
+            case Present():
+                conductor.presenting.carry_out(self, message)
             case messages.Hello():
                 return notices.error(message.id, "out_of_order", "You have said hello already.")
         return notices.reply(message.id)

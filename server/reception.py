@@ -14,6 +14,7 @@ from signalling.door import Door
 from signalling.manner_messages import Admit
 from signalling.messages import ClientMessage, Hello
 from signalling.permissions import may
+from signalling.presenter_messages import Viewport
 from signalling.room import RoomError
 from signalling.tokens import Claims
 
@@ -43,7 +44,7 @@ class Guest:
             await self.member.receive(message, socket)
             return
         match message:
-            case messages.Ephemeral():
+            case messages.Ephemeral() | Viewport():
                 return
             case messages.Ping():
                 socket.send(notices.pong(message.id, message.time, self._reception.wall_clock()))

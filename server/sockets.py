@@ -15,6 +15,7 @@ from signalling import notices
 from signalling.message_frame import MessageError
 from signalling.messages import Ephemeral, Hello, parse_message
 from signalling.notices import ServerMessage
+from signalling.presenter_messages import Viewport
 from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket, message_cost
 from signalling.tokens import TokenError, verify
 
@@ -188,7 +189,7 @@ async def _listen(response: web.WebSocketResponse, socket: Socket, member: Membe
             message = parse_message(frame.data)
             if allowed:
                 await member.receive(message, socket)
-            elif not isinstance(message, Ephemeral):
+            elif not isinstance(message, Ephemeral | Viewport):
                 socket.send(notices.error(message.id, "too_fast", "More than 200 messages a second."))
         except MessageError as error:
             socket.send(notices.error(error.id, error.code, str(error)))

@@ -15,6 +15,7 @@ from .guidance_messages import GUIDANCE, GuidanceRequest
 from .manner_messages import MANNERS, MannerRequest
 from .message_fields import INTEGER_LIMIT, TIME_LIMIT, bad, flag, integer, number, producer, sdp, text
 from .message_frame import MessageError, load_object
+from .presenter_messages import PRESENTER, Present, Viewport, parse_viewport
 from .sources import SOURCES, Source
 
 #: The version of the protocol that `hello` names.
@@ -205,9 +206,10 @@ Request = (
     | Leave
     | MannerRequest
     | GuidanceRequest
+    | Present
 )
 
-ClientMessage = Request | Ephemeral
+ClientMessage = Request | Ephemeral | Viewport
 
 
 def parse_message(text: str | bytes) -> ClientMessage:
@@ -216,6 +218,8 @@ def parse_message(text: str | bytes) -> ClientMessage:
     kind = body.get("type")
     if kind == "pointer" or kind == "stroke":  # noqa: PLR1714 the hot path: no set, no tuple
         return Ephemeral(body)
+    if kind == "viewport":
+        return parse_viewport(body)
     identifier = body.get("id")
     readable = type(identifier) is int and 1 <= identifier <= INTEGER_LIMIT
     try:
@@ -329,4 +333,5 @@ _PARSERS: dict[str, Callable[[int, dict[str, Any]], ClientMessage]] = {
     "leave": lambda identifier, _: Leave(identifier),
     **MANNERS,
     **GUIDANCE,
+    **PRESENTER,
 }

@@ -82,10 +82,12 @@ def welcome(
     marks: Json,
     recording: Json | None,
     turn: Json,
+    presenter: Json,
 ) -> ServerMessage:
     """Admit: everything that the client needs to show the room.
 
-    `marks` is `annotation`'s Tail as JSON; `turn` holds ice_servers and ice_lifetime.
+    `marks` is `annotation`'s Tail as JSON; `turn` holds ice_servers and ice_lifetime; `presenter` says who
+    presents what.
     """
     return ServerMessage(
         {
@@ -101,6 +103,7 @@ def welcome(
             "producers": list(producers),
             "marks": marks,
             "recording": recording,
+            "presenter": presenter,
             **turn,
         }
     )
@@ -194,6 +197,16 @@ def barcode(producer: int, frame: int, time: float, interval_ms: float, modulus:
 def operation(entry: Json) -> ServerMessage:
     """Tell everybody a decided operation: `entry` is `annotation`'s Entry as JSON."""
     return ServerMessage({"type": "operation", **entry})
+
+
+def presenter(description: Json) -> ServerMessage:
+    """Say who presents, and who asks to."""
+    return ServerMessage({"type": "presenter", **description})
+
+
+def viewport(author: str, n: int, sent: float, state: Json) -> ServerMessage:
+    """Show what the presenter sees; `sent` stays in Unix ms, as `presenter_messages.Viewport` has it."""
+    return ServerMessage({"type": "viewport", "author": author, "n": n, "sent": sent, "state": state})
 
 
 def recording(description: Json | None) -> ServerMessage:

@@ -15,7 +15,9 @@ from annotation.operations import Undo, parse_entry, parse_mark, parse_operation
 from signalling import notices
 from signalling.door import Waiting
 from signalling.messages import Ephemeral, MarkRequest, parse_message
-from signalling.room import AWAY_SECONDS, EXPERTS, Participant, ParticipantId, Producer, Recording
+from signalling.presenter import Presenter
+from signalling.presenter_messages import Viewport
+from signalling.room import AWAY_SECONDS, EXPERTS, Participant, ParticipantId, Producer, Recording, Room
 
 TEXT = (Path(__file__).parents[2] / "signalling" / "PROTOCOL.md").read_text()
 
@@ -32,11 +34,12 @@ REQUESTS = {
     *("hello", "publish", "mute", "unpublish", "answer", "rewatch", "pause", "ping", "barcode"),
     *("mark", "marks", "pointer", "stroke", "record", "leave", "ice_servers", "restart_ice"),
     *("view", "admit", "lock", "remove", "permit", "restrict", "hand", "orient"),
+    *("present", "viewport"),
 }
 NOTICES = {
     *("welcome", "reply", "error", "closed", "pong", "offer", "participant", "participant_left", "producer"),
     *("producer_removed", "clock", "operation", "recording", "naming", "encodings", "delivery"),
-    *("waiting_room", "door", "speaker"),
+    *("waiting_room", "door", "speaker", "presenter"),
 }
 
 
@@ -79,6 +82,8 @@ def test_a_request_parses(example: dict[str, Any]) -> None:
     elif isinstance(parsed, Ephemeral):
         relayed = parse_ephemeral(parsed.body, "pt-1", 2e9)
         assert json.loads(relayed.text) == example | {"author": "pt-1"}
+    elif isinstance(parsed, Viewport):
+        assert parsed.state == example["state"]
     else:
         assert parsed.id == example["id"]
 
@@ -110,6 +115,7 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
                 producers=[producer().to_json()],
                 marks=Document().after(0).to_json(),
                 recording=None,
+                presenter=Presenter(Room("demo")).last(),
                 turn={key: example[key] for key in ("ice_servers", "ice_lifetime")},
             )
         case "reply":
@@ -149,6 +155,8 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
             return notices.waiting_room(1, "w-1", "demo", 1, attended=True)
         case "door":
             return notices.door(False, [Waiting("w-1", "Dr. Li Wei", "expert", 1e9).to_json()])
+        case "presenter":
+            return notices.presenter({"participant": "pt-1", "asking": ["pt-2"]})
         case "speaker":
             return notices.speaker("pt-1")
     raise AssertionError(example)

@@ -10,6 +10,7 @@ import { Replica } from './annotation/document';
 import { EphemeralLane } from './annotation/ephemeral';
 import { Tools, type OutgoingEphemeral } from './annotation/tools';
 import { Emitter } from './emitter';
+import { Presenting, type PresentingAnnouncement } from './dicom/presenting';
 import { Manners, type MannersAnnouncement } from './manners';
 import { FrameClock } from './media/frame_clock';
 import type { Publisher } from './media/publisher';
@@ -39,6 +40,7 @@ import type { Timers } from './timers';
 export type Announcement =
   | { kind: 'joined' | 'left' | 'timed_out' | 'removed'; participant: Participant }
   | MannersAnnouncement
+  | PresentingAnnouncement
   | { kind: 'recording_started' | 'recording_stopped' | 'recording_failed'; by: string }
   | { kind: 'mark_refused' | 'request_refused'; code: string; message: string }
   | { kind: 'resumed' | 'rejoined' };
@@ -70,6 +72,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly connection: Connection;
   readonly room = new Room();
   readonly manners: Manners;
+  readonly presenting: Presenting;
   readonly replica = new Replica();
   readonly ephemeral = new EphemeralLane();
   readonly tools = new Tools('0');
@@ -99,6 +102,10 @@ export class Session extends Emitter<SessionEvents> {
     this.publisher = options.publisher;
     this.views = new Views(options.timers);
     this.manners = new Manners(this.room, this.publisher, (request) => this.#tell(request, 'not_found'));
+    this.presenting = new Presenting(options.timers, (request) => this.#tell(request, 'not_found'), (message) => {
+      const sent = this.serverNow();
+      if (sent !== null) this.connection.sendEphemeral({ ...message, sent });
+    });
     const { open, token, timers } = options;
     this.connection = new Connection({ open, token, timers, marksAfter: () => this.replica.sequence });
     this.#listenToConnection();
@@ -133,6 +140,7 @@ export class Session extends Emitter<SessionEvents> {
     this.#cancelRetry();
     this.#cancelRenewal();
     this.views.stop();
+    this.presenting.stopTimers();
     this.connection.close();
     this.receiver.reset();
     this.publisher.close();
@@ -219,6 +227,7 @@ export class Session extends Emitter<SessionEvents> {
       this.emit('announcement', { kind: LEFT[reason], participant });
     });
     this.manners.on('announcement', (announcement) => this.emit('announcement', announcement));
+    this.presenting.on('announcement', (announcement) => this.emit('announcement', announcement));
     this.room.on('recording', (recording) => {
       const kind = recording === null ? 'recording_stopped' : `recording_${STARTED[recording.state]}` as const;
       this.emit('announcement', { kind, by: recording?.by ?? '' });
@@ -242,6 +251,7 @@ export class Session extends Emitter<SessionEvents> {
       this.tools.setPrefix(`${welcome.self.replace(/[^A-Za-z0-9]/g, '').slice(-8)}-${randomPart()}`);
     }
     this.room.handleWelcome(welcome);
+    this.presenting.handleWelcome(welcome);
     this.replica.handleSnapshot(welcome.marks);
     if (resumed) {
       // what was under way when the connection broke: `duplicate_mark` will say if it had arrived
@@ -296,6 +306,12 @@ export class Session extends Emitter<SessionEvents> {
       case 'stroke':
         this.ephemeral.handleMessage(notice, this.#timers.now());
         this.emit('marks', undefined);
+        break;
+      case 'presenter':
+        this.presenting.handlePresenter(notice);
+        break;
+      case 'viewport':
+        this.presenting.handleViewport(notice);
         break;
       case 'operation':
         if (notice.operation.kind === 'add') this.ephemeral.handleMark(notice.operation.mark.mark);

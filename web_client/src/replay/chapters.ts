@@ -19,7 +19,7 @@ export interface Chapter {
 }
 
 /** Who spoke changes by the second, and messages are not for people. */
-const UNLISTED: ReadonlySet<string> = new Set(['speaker', 'message']);
+const UNLISTED: ReadonlySet<string> = new Set(['speaker', 'message', 'viewport']);
 
 /** `say` puts roles, sources and shapes into the language of the page. */
 export function chaptersOf(description: Description, say: (key: Key) => string): Chapter[] {
@@ -45,7 +45,7 @@ export function chaptersOf(description: Description, say: (key: Key) => string):
   for (const event of description.events) {
     // who and what was there at the beginning is no event
     if (event.at < BEGINNING_S && (event.kind === 'participant_joined' || event.kind === 'producer_added')) continue;
-    if (UNLISTED.has(event.kind) || event.raised === false) continue;
+    if (UNLISTED.has(event.kind) || event.raised === false || (event.kind === 'presenter' && event.participant === null)) continue;
     const camera = event.producer === undefined ? undefined : cameras.get(event.producer);
     const origin = added.get(event.producer);
     const person = people.get(event.participant ?? origin?.participant ?? camera?.participant ?? event.by ?? '');

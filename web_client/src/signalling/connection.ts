@@ -21,6 +21,7 @@ import {
   RequestError,
   parseMessage,
   type EphemeralMessage,
+  type ViewportMessage,
   type Notice,
   type Reply,
   type Request,
@@ -137,7 +138,7 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   /** Send what wants no answer; dropped while there is no connection. */
-  sendEphemeral(message: EphemeralMessage): void {
+  sendEphemeral(message: EphemeralMessage | ViewportMessage): void {
     if (this.#state === 'connected') this.#socket?.send(JSON.stringify(message));
   }
 

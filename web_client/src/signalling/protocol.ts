@@ -1,5 +1,7 @@
 /** The messages of `signalling/PROTOCOL.md`, version 1: what goes over the wire, field by field. */
 
+import type { ViewportState } from '../dicom/viewport';
+
 export const PROTOCOL_VERSION = 1;
 export const SUB_PROTOCOL = 'konsil.1';
 
@@ -156,6 +158,7 @@ export interface Welcome {
   marks: MarksSnapshot;
   recording: Recording | null;
   patient?: Patient | null;
+  presenter: Presenting;
   /** TURN servers, and the seconds that their credentials hold. */
   ice_servers: RTCIceServer[];
   ice_lifetime: number;
@@ -273,7 +276,31 @@ export type Notice =
   | { type: 'recording'; recording: Recording | null }
   | ({ type: 'door' } & Door)
   | { type: 'speaker'; participant: ParticipantId | null }
-  | { type: 'patient'; patient: Patient | null };
+  | { type: 'patient'; patient: Patient | null }
+  | PresenterNotice
+  | ViewportNotice;
+
+/** Who leads the others through the images, and who asks to. */
+export interface PresenterNotice {
+  type: 'presenter';
+  participant: ParticipantId | null;
+  asking: ParticipantId[];
+}
+
+export interface ViewportMessage {
+  type: 'viewport';
+  n: number;
+  /** By the server's clock. */
+  sent: number;
+  state: ViewportState;
+}
+
+export type ViewportNotice = ViewportMessage & { author: ParticipantId };
+
+/** What a newcomer is told of it. */
+export interface Presenting extends Omit<PresenterNotice, 'type'> {
+  viewport: Omit<ViewportMessage, 'type'> | null;
+}
 
 /** The answer to `hello` where one has to be let in, and again whenever it changes. */
 export interface WaitingRoom {
@@ -356,12 +383,14 @@ export type Request =
   | { type: 'permit'; participant: ParticipantId; draws: boolean | null }
   | { type: 'orient'; producer: ProducerId; orientation: Orientation | null }
   | { type: 'restrict'; producer: ProducerId; roles: Role[] | null; participants: ParticipantId[] | null }
-  | { type: 'hand'; raised: boolean; participant?: ParticipantId };
+  | { type: 'hand'; raised: boolean; participant?: ParticipantId }
+  | { type: 'present'; action: 'start' | 'stop' | 'ask' }
+  | { type: 'present'; action: 'give'; to: ParticipantId };
 
 const KNOWN = new Set<string>([
   'welcome', 'pong', 'reply', 'error', 'closed', 'offer', 'clock', 'barcode', 'pointer', 'stroke', 'operation',
   'participant', 'participant_left', 'producer', 'producer_removed', 'recording',
-  'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker', 'patient',
+  'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker', 'patient', 'presenter', 'viewport',
 ]);
 
 /** Read one text frame. Null for what this version does not know: a newer server may say more. */

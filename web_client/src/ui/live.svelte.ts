@@ -302,6 +302,11 @@ export class Live {
       case 'recording_started':
       case 'recording_stopped':
         return this.toast('plain', t(`said_${announcement.kind}`, { name: announcement.by }));
+      case 'presenting_began':
+      case 'presenting_asked': {
+        const name = this.session.room.participants.get(announcement.participant)?.name ?? '';
+        return this.toast('plain', t(`said_${announcement.kind}`, { name }));
+      }
       case 'recording_failed':
         return this.toast('alarm', `${t('said_recording_failed')}. ${this.recording?.reason ?? ''}`);
       case 'mark_refused':

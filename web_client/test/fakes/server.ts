@@ -93,6 +93,7 @@ export function welcome(fields: Partial<Welcome> = {}): Welcome {
     ],
     marks: { after: 0, sequence: 0, operations: [] },
     recording: null,
+    presenter: { participant: null, asking: [], viewport: null },
     ice_servers: [],
     ice_lifetime: 14_400,
     ...fields,
