@@ -135,6 +135,19 @@ class FilesConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DicomConfig:
+    """Images of a consultation (annotation/dicom/DICOMWEB.md)."""
+
+    folder: str = _key("var/dicom", "Folder of the rooms' images and of what was not taken.")
+    file_mb: int = _key(4096, "Largest file in MiB.", 1, 65_536)
+    room_mb: int = _key(20_480, "Most images of a room in MiB.", 1, 10_000_000)
+    keep_days: int = _key(30, "Days for which images are kept after they came; 0: for ever.", 0, 36_500)
+    workers: int = _key(2, "Processes that read and decode images.", 1, 16)
+    decode_seconds: float = _key(30.0, "Seconds that reading or decoding may take.", 1, 600)
+    decode_mb: int = _key(3072, "Memory in MiB that reading or decoding may take, in each process.", 512, 65_536)
+
+
+@dataclass(frozen=True, slots=True)
 class SecretsConfig:
     """What signs the links."""
 
@@ -151,6 +164,7 @@ class Config:
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
     recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
+    dicom: DicomConfig = field(default_factory=DicomConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
 
     @property
@@ -170,6 +184,7 @@ SECTIONS: dict[str, Any] = {
     "rooms": RoomsConfig,
     "recordings": RecordingsConfig,
     "files": FilesConfig,
+    "dicom": DicomConfig,
     "secrets": SecretsConfig,
 }
 

@@ -31,6 +31,8 @@ Permission = Literal[
     "guide",  # say who may draw, and which way round a picture is
     "message",  # write to all, send a file, send on a data channel of the room
     "fetch_files",  # fetch what others sent as a file: nobody can take a patient's name out of it
+    "images",  # bring images into the room, take them away
+    "patient",  # see whose images and data they are; others get de-identified views
 ]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -54,6 +56,8 @@ _TABLE: Final[dict[Permission, str]] = {
     "message":       "yes     yes   yes    no      no",
     "guide":         "yes     yes   no     no      no",
     "fetch_files":   "yes     yes   yes    no      no",
+    "images":        "yes     yes   yes    no      no",
+    "patient":       "yes     yes   yes    no      no",
 }
 # fmt: on
 
@@ -87,6 +91,8 @@ _DEEDS: Final[dict[Permission, str]] = {
     "message": "send to the others",
     "guide": "say who draws, or which way round a picture is",
     "fetch_files": "fetch files, which may hold a patient's name",
+    "images": "bring images into the room",
+    "patient": "see who the patient is",
 }
 
 

@@ -1,0 +1,36 @@
+"""What those see who may not see the patient."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydicom.dataset import Dataset
+
+from .room_uids import RoomUids
+
+#: Groups of attributes about the machine, the place of the picture and its pixels.
+_GROUPS: Final = (0x0028,)
+#: What stays of the others.
+_KEPT: Final = frozenset(
+    {
+        *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality"),
+        *("ImageType", "SeriesNumber", "InstanceNumber", "AcquisitionNumber", "ImagePositionPatient", "Laterality"),
+        *("ImageOrientationPatient", "PatientOrientation", "SliceLocation", "SliceThickness", "SpacingBetweenSlices"),
+        *("ImagerPixelSpacing", "BodyPartExamined", "ViewPosition", "FrameTime", "FrameTimeVector", "CineRate"),
+        *("RecommendedDisplayFrameRate", "NumberOfFrames", "TemporalPositionIdentifier", "FrameIncrementPointer"),
+    }
+)
+
+
+def deidentify(dataset: Dataset, uids: RoomUids) -> Dataset:
+    """Give a copy that holds nothing of the patient, with the room's UIDs."""
+    hidden = Dataset()
+    for element in dataset:
+        if element.tag.group in _GROUPS or element.keyword in _KEPT:
+            hidden.add(element)
+    uids.apply(hidden)
+    hidden.PatientName = "Anonymous"
+    hidden.PatientID = uids.patient_key(str(dataset.get("PatientID", "")), str(dataset.get("IssuerOfPatientID", "")))
+    hidden.PatientIdentityRemoved = "YES"
+    hidden.DeidentificationMethod = "Konsil: attributes of the picture only"
+    return hidden

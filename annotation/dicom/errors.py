@@ -1,0 +1,14 @@
+"""The one error of what comes as DICOM."""
+
+from __future__ import annotations
+
+
+class DicomError(ValueError):
+    """What was sent is not taken. `code` is one word for programs; the text is a sentence without any value of the file.
+
+    Codes: not_dicom, broken, too_large, incomplete, unsupported, bad_query, bad_request.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code

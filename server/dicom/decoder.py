@@ -1,0 +1,95 @@
+"""A few processes that read and decode; one that breaks, hangs or eats memory is replaced, and its question is answered with why."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+from annotation.dicom.errors import DicomError
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Decoder:
+    """Asks workers, one question each at a time. To be made within a running event loop."""
+
+    def __init__(self, workers: int = 2, *, seconds: float = 30.0, memory_mb: int = 3072) -> None:
+        """`seconds` and `memory_mb` are what one question may take."""
+        self._seconds, self._memory = seconds, memory_mb
+        self._free: asyncio.LifoQueue[asyncio.subprocess.Process | None] = asyncio.LifoQueue()
+        for _ in range(workers):
+            self._free.put_nowait(None)
+        self._running: set[asyncio.subprocess.Process] = set()
+        self._closed = False
+
+    async def ask(self, do: str, path: Path, **fields: Any) -> tuple[dict[str, Any], bytes]:
+        """Ask a worker; returns the answer's object and its body. Raise DicomError."""
+        worker = await self._free.get()
+        try:
+            if worker is None or worker.returncode is not None:
+                worker = await self._start()
+            async with asyncio.timeout(self._seconds):
+                head, body = await self._exchange(worker, {"do": do, "path": str(path), **fields})
+        except TimeoutError:
+            await self._end(worker)
+            worker = None
+            raise DicomError("broken", f"Reading it took longer than {self._seconds:.0f} s, and was given up.") from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            await self._end(worker)
+            worker = None
+            raise DicomError("broken", "Reading it broke the decoder, which was replaced.") from None
+        except BaseException:
+            # half an answer may be under way: this worker is of no use any more
+            await self._end(worker)
+            worker = None
+            raise
+        finally:
+            self._free.put_nowait(worker)
+        if "error" in head:
+            raise DicomError(head["code"], head["error"])
+        return head, body
+
+    async def close(self) -> None:
+        """End all workers."""
+        self._closed = True
+        for worker in list(self._running):
+            await self._end(worker)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        if self._closed:
+            raise DicomError("broken", "The server is being stopped.")
+        # one thread each: there are as many workers as are wanted, and the address space is limited
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "server.dicom.worker", str(self._memory), cwd=ROOT, env=environment,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            limit=4 << 20,
+        )  # fmt: skip
+        self._running.add(worker)
+        return worker
+
+    async def _exchange(
+        self, worker: asyncio.subprocess.Process, question: dict[str, Any]
+    ) -> tuple[dict[str, Any], bytes]:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        text = json.dumps(question).encode()
+        worker.stdin.write(struct.pack("!I", len(text)) + text)
+        await worker.stdin.drain()
+        head, body = struct.unpack("!IQ", await worker.stdout.readexactly(12))
+        answer: dict[str, Any] = json.loads(await worker.stdout.readexactly(head))
+        return answer, await worker.stdout.readexactly(body) if body else b""
+
+    async def _end(self, worker: asyncio.subprocess.Process | None) -> None:
+        if worker is None:
+            return
+        self._running.discard(worker)
+        with contextlib.suppress(ProcessLookupError):
+            worker.kill()
+        await worker.wait()
