@@ -130,6 +130,7 @@ class Conductor:
         )
         self.reception.tell(member)
         member.send(notices.speaker(self.speaking.speaker))
+        self.service.images.tell(member)
         if isinstance(member.watching, Watching):
             member.watching.resend()
             member.watching.want(self._wanted_by(member))

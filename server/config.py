@@ -144,7 +144,9 @@ class DicomConfig:
     keep_days: int = _key(30, "Days for which images are kept after they came; 0: for ever.", 0, 36_500)
     workers: int = _key(2, "Processes that read and decode images.", 1, 16)
     decode_seconds: float = _key(30.0, "Seconds that reading or decoding may take.", 1, 600)
-    decode_mb: int = _key(3072, "Memory in MiB that reading or decoding may take, in each process.", 512, 65_536)
+    decode_mb: int = _key(
+        3072, "Memory in MiB that reading or decoding may take, in each process.", 512, 65_536
+    )
 
 
 @dataclass(frozen=True, slots=True)

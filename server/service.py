@@ -27,6 +27,7 @@ from signalling.tokens import Claims
 from .archive import Archive
 from .conductor import Conductor
 from .config import Config, MediaConfig, TurnConfig
+from .dicom.images import Images
 from .files import FileStore
 from .front_door import FrontDoor, listen, media_ports
 from .member import Member
@@ -62,6 +63,7 @@ class Service:
         self.tap = Tap(self.plane, self.now)
         self.archive = Archive(Library(Path(config.recordings.folder)))
         self.files = FileStore(config.files)
+        self.images = Images(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
         self._probes = 0
@@ -99,6 +101,7 @@ class Service:
         self.tap.start()
         await self.archive.start()
         await self.files.start(self.now)
+        await self.images.start()
         plane = self.plane
         host, port, _ = plane.address
         log.info("media on UDP %s:%d, in %d threads", host, port, plane.shards)
@@ -163,6 +166,7 @@ class Service:
         await self.tap.close()
         await self.archive.close()
         await self.files.close()
+        await self.images.close()
         await self.endpoint.close()
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:

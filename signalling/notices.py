@@ -231,3 +231,11 @@ def door(locked: bool, waiting: Sequence[Json]) -> ServerMessage:
 def speaker(identifier: str | None) -> ServerMessage:
     """Say who speaks."""
     return ServerMessage({"type": "speaker", "participant": identifier})
+
+
+# images
+
+
+def studies(summaries: Sequence[Json]) -> ServerMessage:
+    """Say which studies the room has, as whom it goes to may see them (annotation/dicom/DICOMWEB.md)."""
+    return ServerMessage({"type": "studies", "studies": list(summaries)})

@@ -8,7 +8,6 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     UID,
-    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
@@ -38,7 +37,9 @@ WRITTEN_IN: Final = {
     "1.2.840.10008.5.1.4.1.1.3.1": "an ultrasound film",
     "1.2.840.10008.5.1.4.1.1.77.1": "a photograph or a film of visible light",
 }
-_SCREENS: Final = frozenset({"SCREEN SAVE", "SCREENSAVE", "DISPLAY", "SCANNED", "DIGITIZED", "REPORT", "FUSED SCREEN"})
+_SCREENS: Final = frozenset(
+    {"SCREEN SAVE", "SCREENSAVE", "DISPLAY", "SCANNED", "DIGITIZED", "REPORT", "FUSED SCREEN"}
+)
 
 
 def describe(parsed: Parsed) -> Facts:
@@ -47,7 +48,9 @@ def describe(parsed: Parsed) -> Facts:
     identity = {keyword: text(dataset, keyword, 65) for keyword in _IDENTITY}
     for keyword, uid in identity.items():
         if not uid:
-            raise DicomError("not_dicom", f"The file has no {keyword}: it is no DICOM object that can be kept.")
+            raise DicomError(
+                "not_dicom", f"The file has no {keyword}: it is no DICOM object that can be kept."
+            )
         if not is_uid(uid):
             raise DicomError("broken", f"The file's {keyword} is no UID.")
     warnings: list[str] = []
@@ -59,7 +62,7 @@ def describe(parsed: Parsed) -> Facts:
     samples = max(1, number(dataset, "SamplesPerPixel", 1))
     if pictured and kind == "image":
         _check_pixels(parsed, rows, columns, samples, bits, frames)
-    facts = Facts(
+    return Facts(
         **identity,
         TransferSyntaxUID=parsed.transfer_syntax,
         kind=kind,
@@ -89,7 +92,6 @@ def describe(parsed: Parsed) -> Facts:
         burned_in=_burned_in(dataset, identity["SOPClassUID"]) if pictured else "NO",
         warnings=tuple(warnings),
     )
-    return facts
 
 
 def _kind(parsed: Parsed, dataset: Dataset) -> Kind:
@@ -105,7 +107,9 @@ def _check_pixels(parsed: Parsed, rows: int, columns: int, samples: int, bits: i
     if not 0 < rows <= SIDE_LIMIT or not 0 < columns <= SIDE_LIMIT:
         raise DicomError("broken", "The file has pixels, but no sizes that an image can have.")
     if bits not in (1, 8, 16, 32, 64) or samples not in (1, 3, 4):
-        raise DicomError("unsupported", "The file's pixels have a depth or a number of colours that nobody defined.")
+        raise DicomError(
+            "unsupported", "The file's pixels have a depth or a number of colours that nobody defined."
+        )
     if frames > FRAMES_LIMIT:
         raise DicomError("too_large", f"The file claims more than {FRAMES_LIMIT:,} frames.")
     frame = rows * columns * samples * max(1, bits // 8)
@@ -169,7 +173,9 @@ def _burned_in(dataset: Dataset, sop_class: str) -> str:
     kinds = set(text(dataset, "ImageType").upper().split("\\"))
     if said == "YES":
         return "YES"
-    if kinds & _SCREENS or "ConversionType" in dataset and text(dataset, "ConversionType") in ("DF", "WSD", "SD", "SI"):
+    if kinds & _SCREENS or (
+        "ConversionType" in dataset and text(dataset, "ConversionType") in ("DF", "WSD", "SD", "SI")
+    ):
         return "it is a picture of a screen or a scan"
     if said == "NO":
         return "NO"

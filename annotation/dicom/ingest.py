@@ -1,4 +1,4 @@
-"""One file comes in: read, described, and written as the room sees it and as those see it who may not see the patient."""
+"""One file comes in: read, described, and written as the room sees it and as those who may not see the patient do."""
 
 from __future__ import annotations
 
@@ -37,15 +37,16 @@ def ingest(path: Path, uids: RoomUids, time: str) -> Ingested:
             raise
         except FAILURES as error:
             raise DicomError(
-                "broken", f"The file breaks the rules of DICOM ({type(error).__name__} while it was described)."
+                "broken",
+                f"The file breaks the rules of DICOM ({type(error).__name__} while it was described).",
             ) from None
 
 
 def _ingest(parsed: Parsed, uids: RoomUids, time: str) -> Ingested:
     facts = describe(parsed)
     dataset = parsed.dataset
-    hidden = deidentify(dataset, uids)
     original = keep_original(dataset, time)
     uids.apply(dataset)
+    hidden = deidentify(dataset, uids.patient_key(facts.PatientID, facts.IssuerOfPatientID))
     dataset.OriginalAttributesSequence = [*dataset.get("OriginalAttributesSequence", []), original]
     return Ingested(facts, metadata(dataset, facts), metadata(hidden, facts), parsed.inflated)

@@ -1,8 +1,9 @@
-"""DICOM JSON (PS3.18, annex F) of an instance as the room sees it: its own UIDs, and the pixels as they are served decoded."""
+"""DICOM JSON (PS3.18, annex F) of an instance as the room sees it: the room's UIDs, pixels as they are served."""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Final
 
 from pydicom.dataelem import DataElement
@@ -37,7 +38,8 @@ def _to_json(dataset: Dataset, facts: Facts) -> dict[str, Any]:
     if facts.kind == "image":
         body |= served_pixels(dataset, facts)
     body["00083002"] = {"vr": "UI", "Value": [facts.TransferSyntaxUID]}
-    return _finite(body)
+    finite: dict[str, Any] = _finite(body)
+    return finite
 
 
 def bulk(tag: int) -> Any:
@@ -65,7 +67,7 @@ def served_pixels(dataset: Dataset, facts: Facts) -> dict[str, Any]:
 def _finite(value: Any) -> Any:
     """Leave out numbers that JSON does not have."""
     if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
+        return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):

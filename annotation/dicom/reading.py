@@ -1,7 +1,8 @@
 """Read a DICOM file within bounds: what it is, and its attributes without the pixels.
 
-pydicom reads tolerantly and trusts every length. Here each length is held against the file's own, deflated files are inflated
-up to a bound, elements are counted, and every failure is one DicomError with a sentence that quotes nothing of the file.
+pydicom reads tolerantly and trusts every length. Here each length is held against the file's own, deflated files are
+inflated up to a bound, elements are counted, and every failure is one DicomError with a sentence that quotes nothing of
+the file.
 """
 
 from __future__ import annotations
@@ -116,11 +117,20 @@ def parse(source: BinaryIO) -> Parsed:
     try:
         return quietly(_parse, source)
     except DicomError:
+        source.seek(128)
+        if source.read(4) != b"DICM" and not _begins_as_data_set(source):
+            raise DicomError("not_dicom", "This is no DICOM file.") from None
         raise
     except FAILURES as error:
         raise DicomError(
             "broken", f"The file breaks the rules of DICOM ({type(error).__name__} while it was read)."
         ) from None
+
+
+def _begins_as_data_set(source: BinaryIO) -> bool:
+    """Tell whether a file without a preamble begins with an element of a group that comes first."""
+    source.seek(0)
+    return source.read(2) in (b"\x02\0", b"\x08\0", b"\0\x08", b"\0\0")
 
 
 def _parse(source: BinaryIO) -> Parsed:
@@ -141,12 +151,16 @@ def _parse(source: BinaryIO) -> Parsed:
         if counted > ELEMENTS_LIMIT:
             raise DicomError("too_large", f"The file has more than {ELEMENTS_LIMIT:,} attributes.")
         if bounded.tell() > HEADER_LIMIT:
-            raise DicomError("too_large", f"The file has more than {HEADER_LIMIT >> 20} MiB before its pixels.")
+            raise DicomError(
+                "too_large", f"The file has more than {HEADER_LIMIT >> 20} MiB before its pixels."
+            )
         if tag in PIXEL_TAGS:
             found.append((tag, vr, length))
             return True
         if length != UNDEFINED and bounded.tell() + length > bounded.size:
-            raise DicomError("incomplete", "An attribute claims more bytes than the file has: it is cut off or broken.")
+            raise DicomError(
+                "incomplete", "An attribute claims more bytes than the file has: it is cut off or broken."
+            )
         return False
 
     dataset = read_partial(cast(BinaryIO, bounded), stop, force=True)

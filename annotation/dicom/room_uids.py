@@ -1,8 +1,8 @@
 """The room's own UIDs: what names a study, a series, an instance or a frame of reference on the wire, for everybody.
 
-A hospital's UIDs lead back to the patient, so they stand in no path, query, mark or log. Each is replaced by one that is
-made of it with the room's key: the same for everybody in the room, so that marks and presenters name the same image to a
-surgeon and to a trainee, and of no use outside it (docs/decisions/0017-room-uids.md).
+A hospital's UIDs lead back to the patient, so they stand in no path, query, mark or log. Each is replaced by one that
+is made of it with the room's key: the same for everybody in the room, so that marks and presenters name the same image
+to a surgeon and to a trainee, and of no use outside it (docs/decisions/0017-room-uids.md).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ KINDS: Final = frozenset(
         *("SOPClassUID", "ReferencedSOPClassUID", "MediaStorageSOPClassUID", "TransferSyntaxUID"),
         *("AvailableTransferSyntaxUID", "ReferencedTransferSyntaxUIDInFile", "ReferencedSOPClassUIDInFile"),
         *("RelatedGeneralSOPClassUID", "OriginalSpecializedSOPClassUID", "SOPClassesInStudy"),
-        *("SOPClassesSupported", "CodingSchemeUID", "ContextUID", "MappingResourceUID", "ContextGroupExtensionCreatorUID"),
+        *("SOPClassesSupported", "CodingSchemeUID", "ContextUID", "MappingResourceUID"),
+        *("ContextGroupExtensionCreatorUID",),
         *("ImplementationClassUID", "EncapsulatedDocumentTransferSyntaxUID", "EncryptedContentTransferSyntaxUID"),
     }
 )  # fmt: skip

@@ -19,10 +19,20 @@ from .room_uids import is_uid
 
 #: What may be looked for: by UID of the room, and by what tells nothing of a patient.
 UID_KEYS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-FACT_KEYS: Final = ("Modality", "SeriesNumber", "InstanceNumber", "SOPClassUID", "BodyPartExamined", "Rows", "Columns")
+FACT_KEYS: Final = (
+    "Modality",
+    "SeriesNumber",
+    "InstanceNumber",
+    "SOPClassUID",
+    "BodyPartExamined",
+    "Rows",
+    "Columns",
+)
 LIMIT: Final = 10_000
 
-_KEYWORDS: Final = {f"{tag_for_keyword(word):08X}": word for word in (*UID_KEYS, *FACT_KEYS, "ModalitiesInStudy")}
+_KEYWORDS: Final = {
+    f"{tag_for_keyword(word):08X}": word for word in (*UID_KEYS, *FACT_KEYS, "ModalitiesInStudy")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +78,8 @@ def parse_query(pairs: Iterable[tuple[str, str]]) -> Query:
         if keyword not in (*UID_KEYS, *FACT_KEYS, "ModalitiesInStudy"):
             raise DicomError(
                 "bad_query",
-                "Images are looked for here by UID, Modality, ModalitiesInStudy, SeriesNumber, InstanceNumber, SOPClassUID, "
-                "BodyPartExamined, Rows and Columns. Nothing of a patient may stand in an address.",
+                "Images are looked for here by UID, Modality, ModalitiesInStudy, SeriesNumber, InstanceNumber, "
+                "SOPClassUID, BodyPartExamined, Rows and Columns. Nothing of a patient may stand in an address.",
             )
         wanted = tuple(item for item in value.replace(",", "\\").split("\\") if item)
         if keyword in UID_KEYS and not all(is_uid(item) for item in wanted):

@@ -1,1 +1,1 @@
-"""The images of rooms: kept, looked for, decoded in other processes, and served as DICOMweb (annotation/dicom/DICOMWEB.md)."""
+"""The images of rooms: kept, looked for, decoded in other processes, and served (annotation/dicom/DICOMWEB.md)."""

@@ -1,4 +1,7 @@
-"""A few processes that read and decode; one that breaks, hangs or eats memory is replaced, and its question is answered with why."""
+"""A few processes that read and decode.
+
+One that breaks, hangs or eats memory is replaced, and its question is answered with why.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,9 @@ class Decoder:
         except TimeoutError:
             await self._end(worker)
             worker = None
-            raise DicomError("broken", f"Reading it took longer than {self._seconds:.0f} s, and was given up.") from None
+            raise DicomError(
+                "broken", f"Reading it took longer than {self._seconds:.0f} s, and was given up."
+            ) from None
         except (asyncio.IncompleteReadError, ConnectionError):
             await self._end(worker)
             worker = None

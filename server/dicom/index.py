@@ -74,7 +74,15 @@ class Index:
         """Add an instance."""
         row = (
             *(room, record.sop, record.series, record.study, record.patient_key, record.facts.to_json()),
-            *(metadata, deidentified, record.file, record.bytes, record.digest, record.added, int(record.released)),
+            *(
+                metadata,
+                deidentified,
+                record.file,
+                record.bytes,
+                record.digest,
+                record.added,
+                int(record.released),
+            ),
         )
         with self._lock:
             self._database.execute(f"INSERT INTO instances VALUES ({','.join('?' * len(row))})", row)
@@ -88,7 +96,8 @@ class Index:
                 (room,),
             ).fetchall()
         return [
-            Record(*row[:4], Facts.from_json(row[4]), *row[5:9], released=bool(row[9])) for row in rows
+            Record(r[0], r[1], r[2], r[3], Facts.from_json(r[4]), r[5], r[6], r[7], r[8], bool(r[9]))
+            for r in rows
         ]
 
     def metadata(self, room: str, sops: Iterable[str], *, deidentified: bool) -> dict[str, str]:
@@ -127,7 +136,16 @@ class Index:
             row = self._database.execute(
                 "INSERT INTO quarantine (room, name, source, code, reason, bytes, file, added)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (room, refused.name, refused.source, refused.code, refused.reason, refused.bytes, refused.file, refused.added),
+                (
+                    room,
+                    refused.name,
+                    refused.source,
+                    refused.code,
+                    refused.reason,
+                    refused.bytes,
+                    refused.file,
+                    refused.added,
+                ),
             )
             return row.lastrowid or 0
 

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 #: What of one room's refused files is kept to be looked at; of others only the reason.
 QUARANTINE_FILES = 100
+INDEX = "index.sqlite"
 QUARANTINE_BYTES = 512 << 20
 
 
@@ -67,12 +68,7 @@ class Store:
         self.folder, self.decoder = folder, decoder
         self.file_bytes, self.room_bytes = file_bytes, room_bytes
         self._secret, self._now = secret, now
-        for part in ("", "incoming", "rooms", "quarantine"):
-            (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
-        # what an earlier server left half done is nobody's
-        for left in (folder / "incoming").iterdir():
-            left.unlink(missing_ok=True)
-        self._index = Index(folder / "index.sqlite")
+        self._opened: Index | None = None
         self._rooms: dict[str, dict[str, Record]] = {}
         self._uids: dict[str, RoomUids] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -82,9 +78,27 @@ class Store:
         #: is told the name of a room whose images have changed
         self.changed: Callable[[str], None] = lambda room: None
 
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever kept here."""
+        return self._opened is not None or (self.folder / INDEX).exists()
+
+    @property
+    def _index(self) -> Index:
+        """Open the folder at the first use: a server that is shown no images leaves none behind."""
+        if self._opened is None:
+            for part in ("", "incoming", "rooms", "quarantine"):
+                (self.folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+            # what an earlier server left half done is nobody's
+            for left in (self.folder / "incoming").iterdir():
+                left.unlink(missing_ok=True)
+            self._opened = Index(self.folder / INDEX)
+        return self._opened
+
     def close(self) -> None:
         """Close the index."""
-        self._index.close()
+        if self._opened is not None:
+            self._opened.close()
 
     # -- names ---------------------------------------------------------------------------------------------------
 
@@ -103,12 +117,15 @@ class Store:
 
     def spool(self) -> Path:
         """Name a new file for bytes that come in, on the disk that keeps them."""
+        assert self._index is not None
         return self.folder / "incoming" / f"{os.getpid()}-{next(self._spooled)}"
 
     # -- what is there -------------------------------------------------------------------------------------------
 
     def _records(self, room: str) -> dict[str, Record]:
         found = self._rooms.get(room)
+        if found is None and not self.exists:
+            return {}
         if found is None:
             records = self._index.records(self._room(room))
             found = self._rooms[room] = {record.sop: record for record in records}
@@ -150,7 +167,7 @@ class Store:
     async def add(
         self, data: bytes | Path, room: str, *, source: str = "upload", name: str = ""
     ) -> Added | Quarantined:
-        """Take a file, given as bytes or as one that `spool` named, which is used up. Raise OSError if the disk is full.
+        """Take a file, given as bytes or as one that `spool` named, which is used up. Raise OSError: the disk is full.
 
         `source` says by which way it came, `name` what whoever sent it calls it.
         """
@@ -164,10 +181,10 @@ class Store:
         except DicomError as error:
             return await self.refuse(path, room, error, source=source, name=name)
         finally:
-            path.unlink(missing_ok=True)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def _take(self, path: Path, room: str) -> Added:
-        size = path.stat().st_size
+        size = await asyncio.to_thread(_size, path)
         if size > self.file_bytes:
             raise DicomError("too_large", f"The file has more than {self.file_bytes >> 20} MiB.")
         if sum(record.bytes for record in self._records(room).values()) + size > self.room_bytes:
@@ -183,7 +200,9 @@ class Store:
             if known is not None:
                 if known.digest == digest:
                     return Added(known, again=True)
-                raise DicomError("duplicate", "The room holds another file that bears the same SOPInstanceUID.")
+                raise DicomError(
+                    "duplicate", "The room holds another file that bears the same SOPInstanceUID."
+                )
             record = Record(
                 sop=sop,
                 series=uids.uid(facts.SeriesInstanceUID),
@@ -191,11 +210,13 @@ class Store:
                 patient_key=uids.patient_key(facts.PatientID, facts.IssuerOfPatientID),
                 facts=facts,
                 file=f"{hashed}/{uids.file_name(sop)}.dcm",
-                bytes=path.stat().st_size,
+                bytes=await asyncio.to_thread(_size, path),
                 digest=digest,
                 added=self._now(),
             )
-            await asyncio.to_thread(self._keep, path, hashed, record, answer["metadata"], answer["deidentified"])
+            await asyncio.to_thread(
+                self._keep, path, hashed, record, answer["metadata"], answer["deidentified"]
+            )
             self._records(room)[sop] = record
         self._note(room)
         return Added(record)
@@ -211,7 +232,7 @@ class Store:
     ) -> Quarantined:
         """Put a file on the room's list of what was not taken, and keep it while there is place."""
         hashed = self._room(room)
-        size = path.stat().st_size if path is not None and path.exists() else 0
+        size = await asyncio.to_thread(_size, path) if path is not None else 0
         kept = [entry for entry in self._index.refused(hashed) if entry.file]
         file = ""
         if (
@@ -272,6 +293,13 @@ class Store:
     def _note(self, room: str) -> None:
         self.versions[room] = self.versions.get(room, 0) + 1
         self.changed(room)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _digest(path: Path) -> str:

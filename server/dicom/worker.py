@@ -1,7 +1,7 @@
 """A process that reads and decodes DICOM for the server: whatever a file does to it, the rooms do not notice.
 
-It is asked on standard input and answers on standard output: four bytes of length and a JSON object, the answer with eight bytes
-of length and a body behind it. It logs nothing, since what decoders say quotes files.
+It is asked on standard input and answers on standard output: four bytes of length and a JSON object, the answer with
+eight bytes of length and a body behind it. It logs nothing, since what decoders say quotes files.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ def answer(question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
             taken = ingest.ingest(path, RoomUids(bytes.fromhex(question["key"])), question["time"])
             if taken.replacement is not None:
                 path.write_bytes(taken.replacement)
-            body = {"facts": taken.facts.to_json(), "metadata": taken.metadata, "deidentified": taken.deidentified}
+            body = {
+                "facts": taken.facts.to_json(),
+                "metadata": taken.metadata,
+                "deidentified": taken.deidentified,
+            }
             return body, b""
         case "frame":
             return {}, pixels.as_served(pixels.decode(path, question["frame"]))
@@ -57,7 +61,10 @@ def main() -> None:
         except MemoryError:
             head, body = {"code": "too_large", "error": "The file needs more memory than a picture may."}, b""
         except OSError as error:
-            head, body = {"code": "broken", "error": f"The file cannot be read ({type(error).__name__})."}, b""
+            head, body = (
+                {"code": "broken", "error": f"The file cannot be read ({type(error).__name__})."},
+                b"",
+            )
         text = json.dumps(head).encode()
         sink.write(struct.pack("!IQ", len(text), len(body)) + text)
         sink.write(body)

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from server.config import (
     Config,
+    DicomConfig,
     FilesConfig,
     HttpConfig,
     MediaConfig,
@@ -139,6 +140,7 @@ async def served(
         rooms=rooms or RoomsConfig(),
         turn=turn or TurnConfig(),
         recordings=RecordingsConfig(folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb),
+        dicom=DicomConfig(folder=str(folder / "dicom")),
         files=replace(files or FilesConfig(minimum_free_mb=1), folder=str(folder / "files")),
         secrets=SecretsConfig(file=str(folder / "secret")),
     )

@@ -9,13 +9,16 @@ from signalling.permissions import PERMISSIONS, ROLES, Permission, Role, may, pe
 ALLOWED: dict[Role, set[Permission]] = {
     "surgeon": {
         *("publish", "publish_field", "watch", "mark", "clear_own", "clear_field", "record", "replay"),
-        *("admit", "remove", "raise_hand", "message", "guide", "fetch_files"),
+        *("admit", "remove", "raise_hand", "message", "guide", "fetch_files", "images", "patient"),
     },
     "chair": {
         *("publish", "watch", "mark", "clear_own", "clear_field", "record", "replay", "moderate"),
-        *("admit", "remove", "raise_hand", "message", "guide", "fetch_files"),
+        *("admit", "remove", "raise_hand", "message", "guide", "fetch_files", "images", "patient"),
     },
-    "expert": {"publish", "watch", "mark", "clear_own", "replay", "raise_hand", "message", "fetch_files"},
+    "expert": {
+        *("publish", "watch", "mark", "clear_own", "replay", "raise_hand", "message", "images", "patient"),
+        "fetch_files",
+    },
     "trainee": {"watch", "replay", "raise_hand"},
     "observer": {"watch"},
 }
