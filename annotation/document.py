@@ -1,4 +1,4 @@
-"""The marks of a room: the server's one log of operations, and its copy at a client.
+"""What a room does to its pictures: the server's one log of operations, and its copy at a client.
 
 The `Document` decides: it numbers operations from 1, finds what an undo acts on, and keeps the newest entries as
 they were for those who missed a few. A `Replica` follows: it takes entries in order, notices a gap, and is told
@@ -8,28 +8,32 @@ what it lacks as a `Tail`. Both show the same marks at the same number; permissi
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from .anchors import VideoAnchor
+from .digest import digest
 from .log import HELD_LIMIT, HELD_POINTS_LIMIT, MarkLog, UnknownTarget
+from .notebook import Notebook, Shelf
+from .notes import Answer, Instruct, Track, Tracked, Withdraw
 from .operations import (
-    SEQUENCE_LIMIT,
     Add,
-    AnnotationError,
+    ClearField,
+    ClearOwn,
+    Delete,
+    Edit,
     Entry,
-    Mark,
     Operation,
     Redo,
     Undo,
-    as_integer,
-    as_object,
-    bad,
     parse_entry,
 )
+from .shapes import PIN_NUMBERS, Mark
+from .values import SEQUENCE_LIMIT, AnnotationError, as_integer, as_object, bad
 
-VISIBLE_LIMIT: Final = 2_000
-#: 2 MB of JSON for a late comer.
-VISIBLE_POINTS_LIMIT: Final = 100_000
+VISIBLE_LIMIT: Final = 10_000
+#: 4 MB of JSON for a late comer.
+VISIBLE_POINTS_LIMIT: Final = 150_000
 #: 16 people who each do two things a second for 30 s.
 RECENT_LIMIT: Final = 1_000
 RECENT_POINTS_LIMIT: Final = 100_000
@@ -69,7 +73,55 @@ def parse_tail(value: object) -> Tail:
     )
 
 
-class Document:
+class _Copy:
+    """What the server's log and a client's copy have in common: the reading."""
+
+    _log: MarkLog
+    _notebook: Notebook
+    _sequence: int
+
+    @property
+    def sequence(self) -> int:
+        """The number of the newest entry; 0: none yet. After it a client asks for more."""
+        return self._sequence
+
+    def visible(self) -> tuple[Mark, ...]:
+        """List the visible marks as they look now, the oldest first."""
+        return tuple(
+            [entry.operation.mark for entry in self.visible_entries() if isinstance(entry.operation, Add)]
+        )
+
+    def visible_entries(self) -> tuple[Entry, ...]:
+        """List the visible marks as adds of what they look like now: whose, in which colour, since when."""
+        return tuple(self._log.visible.values())
+
+    def find(self, mark: str) -> Entry | None:
+        """Find a visible mark by its identifier, as `visible_entries` gives it."""
+        return self._log.find(mark)
+
+    def notes(self, shelf: Shelf) -> tuple[Entry, ...]:
+        """List the notes of a kind that are kept, the oldest first: `instructions` with their answers, `chat`,
+        `stills`, `files`; the newest of each page (`boards`) and producer (`calibrations`)."""
+        return self._notebook[shelf]
+
+    def track(self, mark: str) -> Track | None:
+        """Find where the tissue of a mark was last seen, since the mark last changed."""
+        return self._log.track(mark)
+
+    def digest(self) -> str:
+        """Hash what is visible: equal in every copy at the same number."""
+        return digest(self._log, self._notebook)
+
+    def _add_up(self, entry: Entry) -> None:
+        operation = entry.operation
+        if isinstance(operation, Add | Edit | Delete | Undo | Redo | ClearOwn | ClearField | Tracked):
+            self._log.record(entry)
+        else:
+            self._notebook.record(entry, operation)
+        self._sequence = entry.sequence
+
+
+class Document(_Copy):
     """The server's log of one room. `now` is in Unix seconds."""
 
     def __init__(
@@ -87,52 +139,36 @@ class Document:
         self._recent_limit = recent_limit
         self._recent_points_limit = recent_points_limit
         self._log = MarkLog(held_limit, held_points_limit)
+        self._notebook = Notebook()
         self._recent: deque[Entry] = deque()
         self._recent_points = 0
         self._sequence = 0
 
     @property
-    def sequence(self) -> int:
-        """The number of the newest entry; 0: none yet."""
-        return self._sequence
-
-    @property
     def held(self) -> int:
-        """How many operations are kept in memory."""
+        """How many operations on marks are kept in memory."""
         return self._log.held
 
-    def apply(self, operation: Operation, author: str, name: str, colour: str, now: float) -> Entry:
-        """Decide an operation and number it.
+    def apply(
+        self,
+        operation: Operation,
+        author: str,
+        name: str,
+        colour: str,
+        now: float,
+        *,
+        over_others: bool = False,
+    ) -> Entry:
+        """Decide an operation and number it; `over_others`: the author may delete what others drew.
 
-        Raise AnnotationError duplicate_mark, too_many_marks, nothing_to_undo or nothing_to_redo; then nothing
-        has changed.
+        Raise AnnotationError duplicate_mark, duplicate, too_many_marks, nothing_to_undo, nothing_to_redo,
+        not_found, not_permitted or not_calibrated; then nothing has changed.
         """
-        match operation:
-            case Add(mark):
-                self._check_room_for(mark)
-            case Undo():
-                target = self._log.undo_target(author)
-                if target is None:
-                    raise AnnotationError("nothing_to_undo", "There is nothing of yours to undo.")
-                operation = Undo(target)
-            case Redo():
-                target = self._log.redo_target(author)
-                if target is None:
-                    raise AnnotationError("nothing_to_redo", "There is nothing of yours to redo.")
-                operation = Redo(target)
-        entry = Entry(self._sequence + 1, round(now * 1000, 3), author, name, colour, operation)
-        self._log.record(entry)
-        self._sequence = entry.sequence
+        decided = self._decide(operation, author, over_others)
+        entry = Entry(self._sequence + 1, round(now * 1000, 3), author, name, colour, decided)
+        self._add_up(entry)
         self._remember(entry)
         return entry
-
-    def visible(self) -> tuple[Mark, ...]:
-        """List the visible marks, the oldest first."""
-        return _marks(self._log)
-
-    def visible_entries(self) -> tuple[Entry, ...]:
-        """List the adds of the visible marks: whose they are, in which colour, since when."""
-        return tuple(self._log.visible.values())
 
     def after(self, sequence: int) -> Tail:
         """Give what a client that stands at `sequence` lacks.
@@ -142,20 +178,88 @@ class Document:
         """
         missed = self._sequence - sequence
         if sequence <= 0 or not 0 <= missed <= len(self._recent):
-            return Tail(0, self._sequence, tuple(self._log.entries()))
+            entries = [*self._log.entries(), *self._notebook.entries()]
+            return Tail(0, self._sequence, tuple(sorted(entries, key=lambda entry: entry.sequence)))
         recent = list(self._recent)
         return Tail(sequence, self._sequence, tuple(recent[len(recent) - missed :]))
 
-    def _check_room_for(self, mark: Mark) -> None:
-        if self._log.has(mark.mark):
-            raise AnnotationError("duplicate_mark", "A mark of this identifier was added already.")
+    # deciding
+
+    def _decide(self, operation: Operation, author: str, over_others: bool) -> Operation:
+        match operation:
+            case Add(mark):
+                if self._log.has(mark.mark):
+                    raise AnnotationError("duplicate_mark", "A mark of this identifier was added already.")
+                self._check_room_for(mark, 1, len(mark.points))
+                return Add(replace(mark, number=self._pin_number(mark))) if mark.shape == "pin" else operation
+            case Edit(mark):
+                return self._decide_edit(mark, author)
+            case Delete(marks):
+                return self._decide_delete(marks, author, over_others)
+            case Undo():
+                target = self._log.undo_target(author)
+                if target is None:
+                    raise AnnotationError("nothing_to_undo", "There is nothing of yours to undo.")
+                return Undo(target)
+            case Redo():
+                target = self._log.redo_target(author)
+                if target is None:
+                    raise AnnotationError("nothing_to_redo", "There is nothing of yours to redo.")
+                return Redo(target)
+            case Instruct() | Answer() | Withdraw():
+                self._check_instruction(operation, author)
+        return operation
+
+    def _decide_edit(self, mark: Mark, author: str) -> Edit:
+        found = self._log.find(mark.mark)
+        if found is None or not isinstance(found.operation, Add):
+            raise AnnotationError("not_found", "This mark is no longer there.")
+        if found.author != author:
+            raise AnnotationError("not_permitted", "This is somebody else's mark.")
+        old = found.operation.mark
+        if old.shape != mark.shape or old.anchor.surface != mark.anchor.surface:
+            raise bad("mark", "must keep its shape and what it is drawn on")
+        self._check_room_for(mark, 0, len(mark.points) - len(old.points))
+        return Edit(replace(mark, number=old.number))
+
+    def _decide_delete(self, marks: tuple[str, ...], author: str, over_others: bool) -> Delete:
+        found = {mark: entry for mark in marks if (entry := self._log.find(mark)) is not None}
+        if not found:
+            raise AnnotationError("not_found", "These marks are no longer there.")
+        if not over_others and any(entry.author != author for entry in found.values()):
+            raise AnnotationError("not_permitted", "These are somebody else's marks.")
+        return Delete(tuple(found))
+
+    def _check_room_for(self, mark: Mark, marks: int, points: int) -> None:
+        if mark.shape == "length" and isinstance(mark.anchor, VideoAnchor):
+            if not self._notebook.is_calibrated(mark.anchor.producer):
+                raise AnnotationError("not_calibrated", "Lengths on this picture are not calibrated.")
         if (
-            len(self._log.visible) >= self._visible_limit
-            or self._log.visible_points + len(mark.points) > self._visible_points_limit
+            self._log.visible_count + marks > self._visible_limit
+            or self._log.visible_points + points > self._visible_points_limit
         ):
-            raise AnnotationError(
-                "too_many_marks", "There are too many marks on the field. Clear some first."
-            )
+            raise AnnotationError("too_many_marks", "There are too many marks. Clear some first.")
+
+    def _pin_number(self, mark: Mark) -> int:
+        """Find the least number that no pin there has or could get back: two are never called the same."""
+        taken = self._log.pins(mark.anchor.place)
+        number = next((number for number in range(1, PIN_NUMBERS + 1) if number not in taken), None)
+        if number is None:
+            raise AnnotationError("too_many_marks", "There are 99 pins here. Clear some first.")
+        return number
+
+    def _check_instruction(self, note: Instruct | Answer | Withdraw, author: str) -> None:
+        found, withdrawn = self._notebook.instruction(note.instruction)
+        if isinstance(note, Instruct):
+            if found is not None:
+                raise AnnotationError("duplicate", "An instruction of this identifier was given already.")
+            if note.mark is not None and self._log.find(note.mark) is None:
+                raise AnnotationError("not_found", "The mark of this instruction is not there.")
+            return
+        if found is None or withdrawn:
+            raise AnnotationError("not_found", "This instruction is no longer there.")
+        if isinstance(note, Withdraw) and found.author != author:
+            raise AnnotationError("not_permitted", "This is somebody else's instruction.")
 
     def _remember(self, entry: Entry) -> None:
         self._recent.append(entry)
@@ -164,26 +268,12 @@ class Document:
             self._recent_points -= _points(self._recent.popleft())
 
 
-class Replica:
+class Replica(_Copy):
     """A client's copy of the log. After a False from either method, ask for `marks` after `sequence`."""
 
     def __init__(self, held_limit: int = HELD_LIMIT, held_points_limit: int = HELD_POINTS_LIMIT) -> None:
         self._limits = (held_limit, held_points_limit)
-        self._log = MarkLog(*self._limits)
-        self._sequence = 0
-
-    @property
-    def sequence(self) -> int:
-        """The number that this copy stands at, and after which it asks for more."""
-        return self._sequence
-
-    def visible(self) -> tuple[Mark, ...]:
-        """List the visible marks, the oldest first."""
-        return _marks(self._log)
-
-    def visible_entries(self) -> tuple[Entry, ...]:
-        """List the adds of the visible marks: whose they are, in which colour, since when."""
-        return tuple(self._log.visible.values())
+        self._forget()
 
     def receive(self, entry: Entry) -> bool:
         """Take the next entry; one known already changes nothing. Return False at a gap: it is not taken."""
@@ -196,8 +286,7 @@ class Replica:
     def load(self, tail: Tail) -> bool:
         """Take what the server says is lacking. Return False if it does not join on: it is not taken."""
         if tail.after == 0:
-            self._log = MarkLog(*self._limits)
-            self._sequence = 0
+            self._forget()
             if not all(self._record(entry) for entry in tail.entries):
                 return False
         elif tail.after > self._sequence:
@@ -211,18 +300,18 @@ class Replica:
 
     def _record(self, entry: Entry) -> bool:
         try:
-            self._log.record(entry)
+            self._add_up(entry)
         except UnknownTarget:
             # this copy is not whole: show what it has, and ask from the beginning
             self._sequence = 0
             return False
-        self._sequence = entry.sequence
         return True
 
-
-def _marks(log: MarkLog) -> tuple[Mark, ...]:
-    return tuple(entry.operation.mark for entry in log.visible.values() if isinstance(entry.operation, Add))
+    def _forget(self) -> None:
+        self._log = MarkLog(*self._limits)
+        self._notebook = Notebook()
+        self._sequence = 0
 
 
 def _points(entry: Entry) -> int:
-    return len(entry.operation.mark.points) if isinstance(entry.operation, Add) else 0
+    return len(entry.operation.mark.points) if isinstance(entry.operation, Add | Edit) else 0

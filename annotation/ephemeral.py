@@ -11,24 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
-from .operations import (
-    POINTS_LIMIT,
-    SEQUENCE_LIMIT,
-    WIDTHS,
-    Anchor,
-    Point,
-    as_integer,
-    as_number,
-    as_object,
-    as_text,
-    bad,
-    parse_anchor,
-    parse_identifier,
-    parse_point,
-    parse_points,
-)
+from .anchors import Anchor, parse_anchor
+from .shapes import FORMS, WIDTHS, Point, Shape, parse_point, parse_points
+from .values import SEQUENCE_LIMIT, as_identifier, as_integer, as_number, as_object, as_text, bad
 
 POINTER_SECONDS: Final = 1.0
 STROKE_SECONDS: Final = 3.0
@@ -41,8 +28,11 @@ STROKES_LIMIT: Final = 8
 #: Strokes replaced by their add, which a late message must not bring back.
 FINISHED_LIMIT: Final = 64
 
-StrokeShape = Literal["freehand", "arrow", "ellipse"]
-_STROKE_POINTS: Final[dict[str, int]] = {"freehand": POINTS_LIMIT, "arrow": 2, "ellipse": 2}
+#: What is placed at once is never in progress.
+_PLACED: Final = ("text", "pin", "probe")
+_STROKE_POINTS: Final[dict[str, int]] = {
+    shape: form.most for shape, form in FORMS.items() if shape not in _PLACED
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +69,7 @@ class Stroke:
 
     author: str
     mark: str
-    shape: StrokeShape
+    shape: Shape
     anchor: Anchor
     start: int
     points: tuple[Point, ...]
@@ -152,12 +142,15 @@ def parse_ephemeral(value: object, author: str, now: float) -> EphemeralMessage:
     most = _STROKE_POINTS.get(shape) if type(shape) is str else None
     if most is None:
         raise bad("shape", f"must be one of {', '.join(_STROKE_POINTS)}")
+    anchor = parse_anchor(body.get("anchor"))
+    if anchor.surface not in FORMS[cast(str, shape)].surfaces:
+        raise bad("shape", f"must not be {shape} on this kind of picture")
     start = as_integer(body.get("from"), "from", 0, most - 1)
     return Stroke(
         author,
-        parse_identifier(body.get("mark")),
-        cast(StrokeShape, shape),
-        parse_anchor(body.get("anchor")),
+        as_identifier(body.get("mark"), "mark"),
+        cast(Shape, shape),
+        anchor,
         start,
         parse_points(body.get("points"), 1, most - start),
         as_number(body.get("width"), "width", *WIDTHS),
@@ -187,7 +180,7 @@ class EphemeralSender:
     def stroke(
         self,
         mark: str,
-        shape: StrokeShape,
+        shape: Shape,
         anchor: Anchor,
         points: Sequence[Point],
         *,

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from annotation.anchors import DicomAnchor
 from annotation.document import Document
 from annotation.ephemeral import EphemeralMessage
 from annotation.operations import Add, Operation
@@ -38,6 +39,7 @@ from signalling.room import (
     ProducerForbidden,
     ProducerMuted,
     Room,
+    RoomError,
     RoomEvent,
     State,
 )
@@ -79,6 +81,8 @@ class Conductor:
             service.plane, service.next_id, start=media.start_kbps * 1000, maximum=media.max_kbps * 1000
         )
         self.document = Document()
+        #: Each tells whether an image is in the room, or raises RoomError where it must not be drawn on.
+        self.image_checks: list[Callable[[Member, DicomAnchor], bool]] = []
         self.members: dict[ParticipantId, Member] = {}
         self.recorder: RoomRecorder | None = None
         self.reception = Reception(self, guarded=limits.waiting_room)
@@ -326,20 +330,37 @@ class Conductor:
 
     # -- marks ---------------------------------------------------------------------------------------------------
 
-    def apply(self, member: Member, operation: Operation) -> int:
-        """Decide an operation, tell everybody and the recorder; returns its number. Raise AnnotationError."""
+    def apply(self, member: Member, operation: Operation, *, over_others: bool = False) -> int:
+        """Decide what a participant asks, tell everybody and the recorder; returns its number.
+
+        Raise AnnotationError.
+        """
         participant = self.room.participant(member.identifier)
         assert participant is not None, "only who is in the room is heard"
-        now = self.service.now()
-        entry = self.document.apply(operation, member.identifier, participant.name, participant.colour, now)
+        author, name, colour = member.identifier, participant.name, participant.colour
         if isinstance(operation, Add):
             for other in self.members.values():
-                other.lane.finish(member.identifier, operation.mark.mark)
-        notice = notices.operation(entry.to_json())
+                other.lane.finish(author, operation.mark.mark)
+        return self.decide(operation, author, name, colour, over_others=over_others)
+
+    def decide(
+        self, operation: Operation, author: str, name: str, colour: str, *, over_others: bool = False
+    ) -> int:
+        """Put an operation into the log in anybody's name: the tracker and the keeper of stills have no socket."""
+        now = self.service.now()
+        entry = self.document.apply(operation, author, name, colour, now, over_others=over_others)
+        notice = notices.operation(entry.to_json(), entry.text)
         self._tell_all(notice)
         if self.recorder is not None:
             self.recorder.receive_operation(notice.body, now)
         return entry.sequence
+
+    def check_image(self, member: Member, anchor: DicomAnchor) -> None:
+        """Refuse an image that this participant has not in this room. Raise RoomError."""
+        for check in self.image_checks:
+            if check(member, anchor):
+                return
+        raise RoomError("not_found", "This image is not in the room.")
 
     def relay(self, member: Member, message: EphemeralMessage) -> None:
         """Offer a pointer or a stroke to everybody else's lane."""

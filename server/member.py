@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotation.channel import Channel
 from annotation.ephemeral import parse_ephemeral
-from annotation.operations import Add, AnnotationError, ClearField, ClearOwn, parse_operation
+from annotation.values import AnnotationError
 from media.ids import ProducerId
 from media.sdp import Bitrates, SdpError, parse
 from signalling import messages, notices
@@ -22,7 +22,7 @@ from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket
 from signalling.room import Participant, RoomError
 from signalling.sources import Source
 
-from . import etiquette, guidance, recording
+from . import etiquette, guidance, marking, recording
 from .connections import EPHEMERAL, Publication, Watching
 from .etiquette import RELAYED, Relay
 from .naming import Naming
@@ -183,7 +183,7 @@ class Member:
             case messages.Ping():
                 return notices.pong(message.id, message.time, conductor.service.wall_clock())
             case messages.MarkRequest():
-                return self._mark(message)
+                return notices.reply(message.id, sequence=marking.carry_out(self, message))
             case messages.MarksRequest():
                 return notices.reply(message.id, **conductor.document.after(message.after).to_json())
             case messages.Publish():
@@ -232,24 +232,6 @@ class Member:
     def _own(self, producer: int) -> None:
         if self.conductor.room.producer(producer).participant != self.identifier:
             raise RoomError("not_permitted", "This is somebody else's picture or sound.")
-
-    def _mark(self, message: messages.MarkRequest) -> ServerMessage:
-        operation = parse_operation(message.operation)
-        match operation:
-            case ClearField():
-                self._demand("clear_field")
-            case ClearOwn():
-                self._demand("clear_own")
-            case _:
-                self._demand("mark")
-        if isinstance(operation, Add):
-            # a mark on a picture that nobody sends would never be drawn
-            picture = self.conductor.room.producer(operation.mark.anchor.producer)
-            me = self.conductor.room.participant(self.identifier)
-            if me is not None and not picture.may_be_watched(me):
-                raise RoomError("not_permitted", "You may not watch this picture.")
-        sequence = self.conductor.apply(self, operation)
-        return notices.reply(message.id, sequence=sequence)
 
     def _publish(self, message: messages.Publish) -> ServerMessage:
         room = self.conductor.room

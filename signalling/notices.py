@@ -23,9 +23,9 @@ class ServerMessage:
 
     __slots__ = ("_text", "body")
 
-    def __init__(self, body: dict[str, Any]) -> None:
+    def __init__(self, body: dict[str, Any], text: str | None = None) -> None:
         self.body = body
-        self._text: str | None = None
+        self._text = text
 
     @property
     def text(self) -> str:
@@ -194,9 +194,10 @@ def barcode(producer: int, frame: int, time: float, interval_ms: float, modulus:
     )
 
 
-def operation(entry: Json) -> ServerMessage:
-    """Tell everybody a decided operation: `entry` is `annotation`'s Entry as JSON."""
-    return ServerMessage({"type": "operation", **entry})
+def operation(entry: Json, text: str | None = None) -> ServerMessage:
+    """Tell everybody a decided operation: `entry` is `annotation`'s Entry as JSON, `text` the same if encoded."""
+    encoded = None if text is None else f'{{"type":"operation",{text[1:]}'
+    return ServerMessage({"type": "operation", **entry}, encoded)
 
 
 def presenter(description: Json) -> ServerMessage:

@@ -2,8 +2,8 @@
 
 surgeon   operates: shows the operating field, draws, wipes everything away with one key, records, and decides
           who is in the room.
-chair     leads the conversation: like the surgeon, but has no field to show, and may mute others and say who
-          may be heard and seen.
+chair     leads the conversation: like the surgeon, but has no field to show or to answer for, and may mute others
+          and say who may be heard and seen.
 expert    is asked for an opinion: is seen and heard, draws, wipes away only his own.
 trainee   learns: sees the room and replays its recordings. May ask for the floor. May not draw: a learner's mark
           could be taken for an expert's advice. May not fetch files: what is in them is known to nobody.
@@ -21,7 +21,9 @@ Permission = Literal[
     "watch",  # be sent what the others publish
     "mark",  # draw, point, undo, redo
     "clear_own",  # wipe one's own marks away
-    "clear_field",  # wipe everybody's marks away
+    "clear_field",  # wipe everybody's marks away, delete what others drew
+    "answer",  # say of an instruction: seen, done, no
+    "calibrate",  # say how large the field is
     "record",  # start and stop the recording
     "replay",  # see the room's recordings
     "moderate",  # mute others, say what each may send and who may watch it, lower hands
@@ -47,6 +49,8 @@ _TABLE: Final[dict[Permission, str]] = {
     "mark":          "yes     yes   yes    no      no",
     "clear_own":     "yes     yes   yes    no      no",
     "clear_field":   "yes     yes   no     no      no",
+    "answer":        "yes     no    no     no      no",
+    "calibrate":     "yes     yes   no     no      no",
     "record":        "yes     yes   no     no      no",
     "replay":        "yes     yes   yes    yes     no",
     "moderate":      "no      yes   no     no      no",
@@ -82,6 +86,8 @@ _DEEDS: Final[dict[Permission, str]] = {
     "mark": "draw on the field",
     "clear_own": "clear marks",
     "clear_field": "clear everybody's marks",
+    "answer": "answer instructions",
+    "calibrate": "calibrate the picture",
     "record": "start or stop the recording",
     "replay": "see recordings",
     "moderate": "lead the conversation",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from annotation.anchors import VideoAnchor
 from annotation.document import Document
 from annotation.ephemeral import Pointer, Stroke
-from annotation.operations import Add, Entry, Mark, Operation, Point, VideoAnchor
+from annotation.operations import Add, Entry, Operation
+from annotation.shapes import Mark, Point
 
 ANCHOR = VideoAnchor(7, 3735928559)
 

@@ -12,18 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.document import Document, Replica, Tail, parse_tail
-from annotation.operations import (
-    Add,
-    AnnotationError,
-    ClearField,
-    ClearOwn,
-    Entry,
-    Mark,
-    Operation,
-    Redo,
-    Undo,
-    parse_entry,
-)
+from annotation.operations import Add, ClearField, ClearOwn, Entry, Operation, Redo, Undo, parse_entry
+from annotation.shapes import Mark
+from annotation.values import AnnotationError
 
 from .helpers import add, apply
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from annotation.document import Document, Replica
-from annotation.operations import AnnotationError, ClearField, ClearOwn, Operation, Redo, Undo
+from annotation.operations import ClearField, ClearOwn, Operation, Redo, Undo
+from annotation.values import AnnotationError
 
 from .helpers import add, apply, names
 

@@ -18,7 +18,7 @@ from annotation.ephemeral import (
     parse_ephemeral,
     parse_relayed,
 )
-from annotation.operations import AnnotationError
+from annotation.values import AnnotationError
 
 from .helpers import ANCHOR, line, pointer, stroke
 

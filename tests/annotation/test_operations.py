@@ -9,20 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotation.anchors import VideoAnchor
 from annotation.document import Document, Tail, parse_tail
-from annotation.operations import (
-    Add,
-    AnnotationError,
-    ClearField,
-    ClearOwn,
-    Mark,
-    Redo,
-    Undo,
-    VideoAnchor,
-    parse_entry,
-    parse_mark,
-    parse_operation,
-)
+from annotation.operations import Add, ClearField, ClearOwn, Redo, Undo, parse_entry, parse_operation
+from annotation.shapes import Mark, parse_mark
+from annotation.values import AnnotationError
 
 from .helpers import add, apply
 

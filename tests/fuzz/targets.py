@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from annotation.ephemeral import parse_ephemeral
-from annotation.operations import AnnotationError, parse_operation
+from annotation.operations import parse_operation
+from annotation.values import AnnotationError
 from media.codecs import BY_CODEC, CodecError, h264, h265, opus, red, vp8, vp9
 from media.feedback_group import FeedbackGroup
 from media.rtp import dependency_descriptor

@@ -11,7 +11,8 @@ import pytest
 
 from annotation.document import Document, parse_tail
 from annotation.ephemeral import parse_ephemeral
-from annotation.operations import Undo, parse_entry, parse_mark, parse_operation
+from annotation.operations import Undo, parse_entry, parse_operation
+from annotation.shapes import parse_mark
 from signalling import notices
 from signalling.door import Waiting
 from signalling.messages import Ephemeral, MarkRequest, parse_message
