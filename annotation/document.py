@@ -231,14 +231,18 @@ class Document(_Copy):
         return Delete(tuple(found))
 
     def _check_room_for(self, mark: Mark, marks: int, points: int) -> None:
-        if mark.shape == "length" and isinstance(mark.anchor, VideoAnchor):
-            if not self._notebook.is_calibrated(mark.anchor.producer):
-                raise AnnotationError("not_calibrated", "Lengths on this picture are not calibrated.")
+        anchor = mark.anchor
+        if mark.shape == "length" and isinstance(anchor, VideoAnchor):
+            self._check_calibrated(anchor.producer)
         if (
             self._log.visible_count + marks > self._visible_limit
             or self._log.visible_points + points > self._visible_points_limit
         ):
             raise AnnotationError("too_many_marks", "There are too many marks. Clear some first.")
+
+    def _check_calibrated(self, producer: int) -> None:
+        if not self._notebook.is_calibrated(producer):
+            raise AnnotationError("not_calibrated", "Lengths on this picture are not calibrated.")
 
     def _pin_number(self, mark: Mark) -> int:
         """Find the least number that no pin there has or could get back: two are never called the same."""

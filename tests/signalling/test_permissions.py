@@ -9,9 +9,11 @@ from signalling.permissions import PERMISSIONS, ROLES, Permission, Role, may, pe
 ALLOWED: dict[Role, set[Permission]] = {
     "surgeon": {
         *("publish", "publish_field", "watch", "mark", "clear_own", "clear_field", "record", "replay"),
+        *("answer", "calibrate"),
         *("admit", "remove", "raise_hand", "message", "guide", "fetch_files", "images", "patient"),
     },
     "chair": {
+        "calibrate",
         *("publish", "watch", "mark", "clear_own", "clear_field", "record", "replay", "moderate"),
         *("admit", "remove", "raise_hand", "message", "guide", "fetch_files", "images", "patient"),
     },

@@ -21,12 +21,12 @@ import { Connection, type ConnectionState, type DoorPlace, type OpenSocket } fro
 import {
   RequestError,
   parseMessage,
+  type ClientOperation,
   type Delivery,
   type EphemeralMessage,
   type NamingNotice,
   type Mark,
   type Notice,
-  type Operation,
   type Participant,
   type ProducerId,
   type PublishedSource,
@@ -157,9 +157,14 @@ export class Session extends Emitter<SessionEvents> {
     return this.clock.serverTime(this.#timers.now());
   }
 
-  /** Carry out an operation that needs no showing beforehand: undo, redo, a clear. */
-  operate(operation: Operation): void {
-    void this.#tell({ type: 'mark', operation });
+  /** Ask for an operation that needs no showing beforehand: undo, a clear, a note. False: it was refused, which has been announced. */
+  operate(operation: ClientOperation): Promise<boolean> {
+    return this.#tell({ type: 'mark', operation });
+  }
+
+  /** Put a changed mark of one's own in the place of the one of the same identifier. */
+  edit(mark: Mark): void {
+    void this.#put('edit', mark);
   }
 
   setRecording(action: 'start' | 'stop'): void {
@@ -255,7 +260,7 @@ export class Session extends Emitter<SessionEvents> {
     this.replica.handleSnapshot(welcome.marks);
     if (resumed) {
       // what was under way when the connection broke: `duplicate_mark` will say if it had arrived
-      for (const mark of this.replica.pending) void this.#add(mark);
+      for (const { kind, mark } of this.replica.resumePending()) void this.#put(kind, mark, true);
       this.#healMedia();
     } else {
       // under a new identity both connections are new: there is no way to seek for the old ones
@@ -416,7 +421,7 @@ export class Session extends Emitter<SessionEvents> {
   #listenToMarks(): void {
     this.replica.on('changed', () => this.emit('marks', undefined));
     this.replica.on('gap', ({ after }) => void this.#askForMarks(after));
-    this.tools.on('mark', (mark) => void this.#add(mark));
+    this.tools.on('mark', (mark) => void this.#put('add', mark));
     this.tools.on('ephemeral', (message) => this.#sendEphemeral(message));
     this.tools.on('changed', () => this.emit('marks', undefined));
   }
@@ -438,14 +443,13 @@ export class Session extends Emitter<SessionEvents> {
     }
   }
 
-  async #add(mark: Mark): Promise<void> {
+  /** Add or edit a mark, which is shown at once. */
+  async #put(kind: 'add' | 'edit', mark: Mark, again = false): Promise<void> {
     const self = this.self;
     if (self === null) return;
-    if (!this.replica.pending.some((pending) => pending.mark === mark.mark)) {
-      this.replica.addPending(mark, self.participant, self.name, self.colour);
-    }
+    if (!again) this.replica.addPending(mark, self.participant, self.name, self.colour, kind);
     try {
-      await this.connection.request({ type: 'mark', operation: { kind: 'add', mark } });
+      await this.connection.request({ type: 'mark', operation: { kind, mark } });
     } catch (error) {
       const code = error instanceof RequestError ? error.code : '';
       if (code === 'disconnected') return;

@@ -116,7 +116,7 @@ test('what is drawn on a frame without a name is told to nobody before the frame
   tools.handleUp();
   expect([marks.length, said.length, tools.waiting.length]).toEqual([0, 0, 1]);
   tools.handleName(unnamed, 4711);
-  expect(marks.map((mark) => [mark.points.length, mark.anchor.rtp_timestamp])).toEqual([[2, 4711]]);
+  expect(marks.map((mark) => [mark.points.length, mark.anchor])).toEqual([[2, { producer: 7, rtp_timestamp: 4711 }]]);
   expect(tools.waiting).toEqual([]);
 });
 

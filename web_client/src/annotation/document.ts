@@ -1,22 +1,17 @@
 /**
- * The room's mark log as this participant holds it: the twin of `annotation/document.py`'s Replica.
+ * The room's log as this participant holds it: the twin of `annotation/document.py`'s Replica.
  *
  * The server numbers every operation; a replica applies them in that order and nothing else decides what is
  * seen. One's own marks are shown at once as "pending" and lose that name when their number comes.
  */
 import { Emitter } from '../emitter';
+import type { Track } from '../signalling/marks';
 import type { LoggedOperation, Mark, MarksSnapshot, ParticipantId } from '../signalling/protocol';
+import { digest } from './digest';
+import { Notebook } from './notebook';
+import { visibleMarks, type VisibleMark } from './sum';
 
-export interface VisibleMark {
-  mark: Mark;
-  author: ParticipantId;
-  name: string;
-  colour: string;
-  /** Null while the server has not numbered it. */
-  sequence: number | null;
-  /** Unix ms by the server's clock; null while pending. */
-  time: number | null;
-}
+export { visibleMarks, type VisibleMark } from './sum';
 
 interface ReplicaEvents {
   changed: undefined;
@@ -24,58 +19,98 @@ interface ReplicaEvents {
   gap: { after: number };
 }
 
-/** Which operations are undone: both `undo` and `redo` bear the number of what was once done. */
-function undoneBy(operations: ReadonlyMap<number, LoggedOperation>): Set<number> {
-  const undone = new Set<number>();
-  for (const { operation } of operations.values()) {
-    if (operation.kind === 'undo' && operation.target !== undefined) undone.add(operation.target);
-    if (operation.kind === 'redo' && operation.target !== undefined) undone.delete(operation.target);
-  }
-  return undone;
-}
-
-/** What a log shows: adds that are neither undone nor cleared by a later clear that itself is not undone. */
-export function visibleMarks(operations: ReadonlyMap<number, LoggedOperation>): VisibleMark[] {
-  const undone = undoneBy(operations);
-  const visible: VisibleMark[] = [];
-  const clearedAuthors = new Set<ParticipantId>();
-  for (const logged of [...operations.values()].reverse()) {
-    const { operation, sequence, author, name, colour, time } = logged;
-    if (undone.has(sequence)) continue;
-    if (operation.kind === 'clear_field') break;
-    if (operation.kind === 'clear_own') clearedAuthors.add(author);
-    if (operation.kind === 'add' && !clearedAuthors.has(author)) {
-      visible.push({ mark: operation.mark, author, name, colour, sequence, time });
-    }
-  }
-  return visible.reverse();
+interface Pending {
+  visible: VisibleMark;
+  kind: 'add' | 'edit';
+  isEdited: boolean;
+  /** Requests under way: an earlier edit's answer must not show what a later one has changed. */
+  requests: number;
 }
 
 /** So many operations later the server's compacted log is fetched in place of the one held. */
 const COMPACT_AFTER = 5000;
 
 export class Replica extends Emitter<ReplicaEvents> {
-  /** By sequence, in its order. */
+  /** On marks, by sequence, in its order. */
   #operations = new Map<number, LoggedOperation>();
+  #names = new Set<string>();
+  /** The newest of each mark. */
+  #tracks = new Map<string, { sequence: number; track: Track }>();
+  #notebook = new Notebook();
   #early = new Map<number, LoggedOperation>();
-  #pending = new Map<string, VisibleMark>();
+  #pending = new Map<string, Pending>();
   #sequence = 0;
   #compactAt = COMPACT_AFTER;
+  #decided: VisibleMark[] | null = null;
   #visible: VisibleMark[] | null = null;
+  #byName: Map<string, VisibleMark> | null = null;
 
   /** The number of the last operation applied. */
   get sequence(): number {
     return this.#sequence;
   }
 
-  /** Marks to be shown, the oldest first, one's own unconfirmed ones last. */
+  /** Marks to be shown as they look now, the oldest first, one's own unconfirmed ones last. */
   get visible(): readonly VisibleMark[] {
-    this.#visible ??= [...visibleMarks(this.#operations), ...this.#pending.values()];
+    this.#visible ??= this.#pending.size === 0 ? this.#known() : this.#withPending();
     return this.#visible;
   }
 
   get pending(): readonly Mark[] {
-    return [...this.#pending.values()].map((visible) => visible.mark);
+    return [...this.#pending.values()].map(({ visible }) => visible.mark);
+  }
+
+  /** The adds and edits to be asked for once more after a broken connection, which lost their answers. */
+  resumePending(): { kind: 'add' | 'edit'; mark: Mark }[] {
+    return [...this.#pending.values()].flatMap((pending) => {
+      const { kind, isEdited, visible } = pending;
+      // of an add that was edited since nobody knows which of them arrived
+      const kinds = kind === 'add' && isEdited ? (['add', 'edit'] as const) : [kind];
+      pending.requests = kinds.length;
+      return kinds.map((once) => ({ kind: once, mark: visible.mark }));
+    });
+  }
+
+  find(mark: string): VisibleMark | null {
+    this.#byName ??= new Map(this.visible.map((visible) => [visible.mark.mark, visible]));
+    return this.#byName.get(mark) ?? null;
+  }
+
+  /** Where a mark's tissue was last seen, since the mark last changed; null: nobody looked. */
+  trackOf(mark: string): Track | null {
+    const known = this.#tracks.get(mark);
+    const visible = known === undefined ? null : this.find(mark);
+    return known !== undefined && visible !== null && known.sequence > visible.changed ? known.track : null;
+  }
+
+  /** Instructions with their answers, the oldest first. */
+  get instructions(): Notebook['instructions'] {
+    return this.#notebook.instructions;
+  }
+
+  get chat(): Notebook['chat'] {
+    return this.#notebook.chat;
+  }
+
+  get stills(): Notebook['stills'] {
+    return this.#notebook.stills;
+  }
+
+  get files(): Notebook['files'] {
+    return this.#notebook.files;
+  }
+
+  get boards(): Notebook['boards'] {
+    return this.#notebook.boards;
+  }
+
+  get calibrations(): Notebook['calibrations'] {
+    return this.#notebook.calibrations;
+  }
+
+  /** The hash of what the log shows, pending marks aside: equal at the server, on all pages and in replay. */
+  digest(): Promise<string> {
+    return digest(this.#known(), (mark) => this.trackOf(mark), this.#notebook);
   }
 
   /** Begin anew, as a new participant. */
@@ -115,26 +150,67 @@ export class Replica extends Emitter<ReplicaEvents> {
     }
   }
 
-  /** Show one's own mark before the server has numbered it. */
-  addPending(mark: Mark, author: ParticipantId, name: string, colour: string): void {
-    this.#pending.set(mark.mark, { mark, author, name, colour, sequence: null, time: null });
+  /** Show one's own mark, or what one makes of it, before the server has numbered it: once for each request. */
+  addPending(mark: Mark, author: ParticipantId, name: string, colour: string, kind: 'add' | 'edit' = 'add'): void {
+    const before = this.#pending.get(mark.mark);
+    const visible = { mark, author, name, colour, sequence: null, time: null, changed: 0 };
+    const requests = (before?.requests ?? 0) + 1;
+    this.#pending.set(mark.mark, { visible, kind: before?.kind ?? kind, isEdited: kind === 'edit', requests });
     this.#changed();
   }
 
   /** The server refused the mark, or it was never sent. */
   removePending(mark: string): void {
-    if (this.#pending.delete(mark)) this.#changed();
+    if (this.#settlePending(mark)) this.#changed();
+  }
+
+  #known(): VisibleMark[] {
+    this.#decided ??= visibleMarks(this.#operations);
+    return this.#decided;
+  }
+
+  #withPending(): VisibleMark[] {
+    const marks = this.#known().map((known) => {
+      const pending = this.#pending.get(known.mark.mark);
+      return pending === undefined ? known : { ...known, mark: pending.visible.mark, sequence: null };
+    });
+    const names = new Set(marks.map(({ mark }) => mark.mark));
+    // an edit of what has gone meanwhile shows nothing
+    const added = [...this.#pending.values()].filter(({ kind, visible }) => kind === 'add' && !names.has(visible.mark.mark));
+    return [...marks, ...added.map(({ visible }) => visible)];
+  }
+
+  #settlePending(mark: string): boolean {
+    const pending = this.#pending.get(mark);
+    if (pending === undefined) return false;
+    pending.requests -= 1;
+    if (pending.requests > 0) pending.kind = 'edit';
+    else this.#pending.delete(mark);
+    return true;
   }
 
   /** False where it acts on what is not held: then this copy is not whole. */
   #apply(logged: LoggedOperation): boolean {
     const { operation, sequence } = logged;
-    if (operation.kind === 'undo' || operation.kind === 'redo') {
-      if (operation.target === undefined || !this.#operations.has(operation.target)) return false;
+    switch (operation.kind) {
+      case 'undo':
+      case 'redo':
+        if (operation.target === undefined || !this.#operations.has(operation.target)) return false;
+        break;
+      case 'edit':
+        if (!this.#names.has(operation.mark.mark)) return false;
+        break;
+      case 'add':
+        this.#names.add(operation.mark.mark);
+        break;
+      case 'track':
+        for (const track of operation.tracks) this.#tracks.set(track.mark, { sequence, track });
     }
     this.#sequence = sequence;
+    if (operation.kind === 'track' || this.#notebook.record(logged)) return true;
     this.#operations.set(sequence, logged);
-    if (operation.kind === 'add') this.#pending.delete(operation.mark.mark);
+    this.#decided = null;
+    if (operation.kind === 'add' || operation.kind === 'edit') this.#settlePending(operation.mark.mark);
     return true;
   }
 
@@ -155,12 +231,17 @@ export class Replica extends Emitter<ReplicaEvents> {
 
   #forget(): void {
     this.#operations.clear();
+    this.#names.clear();
+    this.#tracks.clear();
+    this.#notebook = new Notebook();
     this.#early.clear();
     this.#sequence = 0;
+    this.#decided = null;
   }
 
   #changed(): void {
     this.#visible = null;
+    this.#byName = null;
     this.emit('changed', undefined);
   }
 }

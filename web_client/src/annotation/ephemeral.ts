@@ -2,6 +2,7 @@
  * The ephemeral lane: laser pointers and strokes in progress. Latest wins, nothing is repeated, and what was
  * not heard of for a while is gone. All times are the page's clock, ms.
  */
+import { isSamePicture } from '../signalling/marks';
 import type { Anchor, ParticipantId, Point, ReceivedEphemeral, Shape } from '../signalling/protocol';
 
 export const POINTER_SILENCE_MS = 1000;
@@ -87,7 +88,7 @@ export class EphemeralLane {
 
   #movePointer(author: ParticipantId, anchor: Anchor, point: Point, now: number): void {
     const known = this.#pointers.get(author);
-    const trail = known?.anchor.producer === anchor.producer ? known.trail : [];
+    const trail = known !== undefined && isSamePicture(known.anchor, anchor) ? known.trail : [];
     const fresh = trail.filter((past) => now - past.at <= TRAIL_MS);
     this.#pointers.set(author, { author, anchor, trail: [...fresh, { at: now, point }], heardAt: now });
   }

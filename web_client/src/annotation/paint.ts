@@ -39,6 +39,7 @@ export function paintMark(context: CanvasRenderingContext2D, size: Size, painted
   if (mark.shape === 'freehand') paintFreehand(context, mark, points, width, colour, size);
   else if (mark.shape === 'arrow') paintArrow(context, points, width, colour);
   else if (mark.shape === 'ellipse') paintEllipse(context, points, width, colour);
+  else if (mark.shape !== 'text' && mark.shape !== 'pin') paintLine(context, points, width, colour);
   else paintText(context, mark.text, points[0] ?? [0, 0], width, colour);
   if (named) paintLabel(context, name, topOf(points), colour, size);
   context.restore();
@@ -136,6 +137,17 @@ function paintEllipse(context: CanvasRenderingContext2D, points: Point[], width:
   const path = new Path2D();
   const [rx, ry] = [Math.abs(a[0] - b[0]) / 2, Math.abs(a[1] - b[1]) / 2];
   path.ellipse((a[0] + b[0]) / 2, (a[1] + b[1]) / 2, rx, ry, 0, 0, 2 * Math.PI);
+  context.strokeStyle = HEM;
+  context.lineWidth = width + 2 * hem(width);
+  context.stroke(path);
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke(path);
+}
+
+function paintLine(context: CanvasRenderingContext2D, points: Point[], width: number, colour: string): void {
+  const path = new Path2D();
+  points.forEach(([x, y], index) => (index === 0 ? path.moveTo(x, y) : path.lineTo(x, y)));
   context.strokeStyle = HEM;
   context.lineWidth = width + 2 * hem(width);
   context.stroke(path);

@@ -5,7 +5,8 @@
  * No page in here: the overlay hands in what it saw, and shows `inProgress`.
  */
 import { Emitter } from '../emitter';
-import type { Anchor, EphemeralMessage, Mark, Point, Shape } from '../signalling/protocol';
+import { isVideo } from '../signalling/marks';
+import type { Anchor, EphemeralMessage, Mark, Point, VideoAnchor } from '../signalling/protocol';
 
 /**
  * Stands for the RTP timestamp of a frame that has no name yet: one's own picture is drawn on before its frame is
@@ -13,7 +14,11 @@ import type { Anchor, EphemeralMessage, Mark, Point, Shape } from '../signalling
  */
 export const UNNAMED = -1;
 
-export type Tool = Shape | 'pointer';
+function isUnnamed(anchor: Anchor): boolean {
+  return isVideo(anchor) && anchor.rtp_timestamp === UNNAMED;
+}
+
+export type Tool = 'freehand' | 'arrow' | 'ellipse' | 'text' | 'pointer';
 export const TOOLS: readonly Tool[] = ['freehand', 'arrow', 'ellipse', 'text', 'pointer'];
 
 /** A message a sender at 30 a second keeps well below the server's 200, and lines stay smooth. */
@@ -105,7 +110,7 @@ export class Tools extends Emitter<ToolEvents> {
   }
 
   /** The frame of an `UNNAMED` anchor has its name now, or will have none (null): what was drawn on it goes out, or away. */
-  handleName(anchor: Anchor, rtpTimestamp: number | null): void {
+  handleName(anchor: VideoAnchor, rtpTimestamp: number | null): void {
     if (rtpTimestamp !== null) {
       anchor.rtp_timestamp = rtpTimestamp;
       const named = this.#waiting.filter((mark) => mark.anchor === anchor);
@@ -174,7 +179,7 @@ export class Tools extends Emitter<ToolEvents> {
   }
 
   #finish(mark: Mark): void {
-    if (mark.anchor.rtp_timestamp === UNNAMED) this.#waiting.push(mark);
+    if (isUnnamed(mark.anchor)) this.#waiting.push(mark);
     else this.emit('mark', mark);
   }
 
@@ -197,17 +202,17 @@ export class Tools extends Emitter<ToolEvents> {
   }
 
   #sendStroke(mark: Mark, now: number): void {
-    if (now - this.#lastSent < SEND_EVERY_MS || mark.anchor.rtp_timestamp === UNNAMED) return;
+    if (now - this.#lastSent < SEND_EVERY_MS || isUnnamed(mark.anchor)) return;
     this.#lastSent = now;
     const from = mark.shape === 'freehand' ? Math.max(0, this.#sentPoints - OVERLAP) : 0;
     const { shape, anchor, width } = mark;
-    if (shape === 'text') return;
+    if (shape === 'text' || shape === 'pin' || shape === 'probe') return;
     this.emit('ephemeral', { type: 'stroke', mark: mark.mark, shape, anchor, from, points: mark.points.slice(from), width });
     this.#sentPoints = mark.points.length;
   }
 
   #point(point: Point, anchor: Anchor, now: number): void {
-    if (anchor.rtp_timestamp === UNNAMED) return;
+    if (isUnnamed(anchor)) return;
     this.#pointing = { anchor, point };
     this.emit('changed', undefined);
     if (now - this.#lastSent < SEND_EVERY_MS) return;

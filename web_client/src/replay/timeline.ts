@@ -6,6 +6,7 @@
  */
 import { visibleMarks, type VisibleMark } from '../annotation/document';
 import { rtpDifference } from '../media/rtp';
+import { isLive, isVideo } from '../signalling/marks';
 import type { Anchor, LoggedOperation, ParticipantId, Point, ProducerId } from '../signalling/protocol';
 import type { Camera, Description, RecordedPointer } from './description';
 
@@ -69,9 +70,9 @@ export class Timeline {
     }
     return [...byAuthor].flatMap(([author, past]) => {
       const newest = past.at(-1);
-      if (newest === undefined || newest.anchor?.producer !== producer) return [];
+      if (newest === undefined || !isOn(newest.anchor, producer)) return [];
       const trail = past.flatMap(({ at, anchor, point }) =>
-        anchor?.producer === producer && point !== null && (position - at <= TRAIL_S || at === newest.at)
+        isOn(anchor, producer) && point !== null && (position - at <= TRAIL_S || at === newest.at)
           ? [{ point, age: position - at }]
           : [],
       );
@@ -81,11 +82,15 @@ export class Timeline {
 
   /** Where on the time line the frame of an anchor stands. */
   #appearance(anchor: Anchor, decidedAt: number): number {
-    const camera = this.#cameras.get(anchor.producer);
-    if (camera === undefined) return decidedAt;
+    const camera = isVideo(anchor) ? this.#cameras.get(anchor.producer) : undefined;
+    if (!isVideo(anchor) || camera === undefined) return decidedAt;
     // a mark older than the recording is there from the beginning
     return Math.min(decidedAt, Math.max(0, camera.offset + mediaTime(camera, anchor.rtp_timestamp)));
   }
+}
+
+function isOn(anchor: Anchor | null, producer: ProducerId): boolean {
+  return anchor !== null && isLive(anchor, producer);
 }
 
 function countUpTo(sorted: readonly number[], limit: number): number;

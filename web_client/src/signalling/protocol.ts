@@ -1,6 +1,12 @@
 /** The messages of `signalling/PROTOCOL.md`, version 1: what goes over the wire, field by field. */
 
 import type { ViewportState } from '../dicom/viewport';
+import type { Anchor, ClientOperation, LoggedOperation, MarksSnapshot, Point, StrokeShape } from './marks';
+
+export type {
+  Anchor, BoardAnchor, ClientOperation, DicomAnchor, LoggedOperation, Mark, MarksSnapshot, Operation, Point, Shape, StrokeShape,
+  Surface, Track, VideoAnchor,
+} from './marks';
 
 export const PROTOCOL_VERSION = 1;
 export const SUB_PROTOCOL = 'konsil.1';
@@ -15,6 +21,8 @@ export const PERMISSIONS = [
   'mark',
   'clear_own',
   'clear_field',
+  'answer',
+  'calibrate',
   'record',
   'replay',
   'moderate',
@@ -101,49 +109,6 @@ export interface Recording {
   reason?: string;
 }
 
-export interface Anchor {
-  producer: ProducerId;
-  rtp_timestamp: number;
-}
-
-/** Fractions of the video frame: x to the right, y down. */
-export type Point = [number, number];
-export type Shape = 'freehand' | 'arrow' | 'ellipse' | 'text';
-
-export interface Mark {
-  mark: string;
-  shape: Shape;
-  anchor: Anchor;
-  points: Point[];
-  /** Of the line, as a fraction of the frame's height. */
-  width: number;
-  text: string;
-}
-
-export type Operation =
-  | { kind: 'add'; mark: Mark }
-  | { kind: 'undo'; target?: number }
-  | { kind: 'redo'; target?: number }
-  | { kind: 'clear_own' }
-  | { kind: 'clear_field' };
-
-/** An operation that the server has put into the room's one order. */
-export interface LoggedOperation {
-  sequence: number;
-  time: number;
-  author: ParticipantId;
-  name: string;
-  colour: string;
-  operation: Operation;
-}
-
-export interface MarksSnapshot {
-  /** 0: these are the marks from the beginning, and replace what is held. */
-  after?: number;
-  sequence: number;
-  operations: LoggedOperation[];
-}
-
 export interface Welcome {
   type: 'welcome';
   id: number;
@@ -202,7 +167,7 @@ export interface PointerMessage {
 export interface StrokeMessage {
   type: 'stroke';
   mark: string;
-  shape: Exclude<Shape, 'text'>;
+  shape: StrokeShape;
   anchor: Anchor;
   from: number;
   points: Point[];
@@ -373,7 +338,7 @@ export type Request =
   | { type: 'leave' }
   | { type: 'view'; producer: ProducerId; width: number; height: number }
   | { type: 'pause'; producer: ProducerId; paused: boolean }
-  | { type: 'mark'; operation: Operation }
+  | { type: 'mark'; operation: ClientOperation }
   | { type: 'marks'; after: number }
   | { type: 'record'; action: 'start' | 'stop' }
   | { type: 'admit'; waiting: string; admitted: boolean; reason: string }

@@ -2,6 +2,7 @@
 import type { PaintedPointer } from '../annotation/paint';
 import type { LivePointer, LiveStroke } from '../annotation/ephemeral';
 import { rtpDifference } from '../media/rtp';
+import { isLive } from '../signalling/marks';
 import type { Mark, ProducerId } from '../signalling/protocol';
 import type { Session } from '../session';
 import type { OverlayMark, OverlaySource } from './overlay_source';
@@ -19,22 +20,22 @@ export class LiveOverlay implements OverlaySource {
     const marks: OverlayMark[] = [];
     const since = room.producers.get(producer)?.since ?? null;
     for (const { mark, author, name, colour, sequence } of replica.visible) {
-      if (mark.anchor.producer !== producer) continue;
+      if (!isLive(mark.anchor, producer)) continue;
       const outdated = since !== null && rtpDifference(mark.anchor.rtp_timestamp, since) < 0;
       marks.push({ mark, author, name, colour, draft: sequence === null, outdated });
     }
     for (const stroke of ephemeral.strokes(now)) {
       const author = room.participants.get(stroke.author);
-      if (stroke.anchor.producer !== producer || author === undefined || stroke.author === self?.participant) continue;
+      if (!isLive(stroke.anchor, producer) || author === undefined || stroke.author === self?.participant) continue;
       const { name, colour } = author;
       marks.push({ mark: this.#markOf(stroke), author: stroke.author, name, colour, draft: true });
     }
     const mine = tools.inProgress;
-    if (mine !== null && self !== null && mine.anchor.producer === producer) {
+    if (mine !== null && self !== null && isLive(mine.anchor, producer)) {
       marks.push({ mark: { ...mine }, author: self.participant, name: self.name, colour: self.colour, draft: true });
     }
     for (const mark of self === null ? [] : tools.waiting) {
-      if (mark.anchor.producer !== producer || self === null) continue;
+      if (!isLive(mark.anchor, producer) || self === null) continue;
       marks.push({ mark, author: self.participant, name: self.name, colour: self.colour, draft: true });
     }
     return marks;
@@ -45,11 +46,11 @@ export class LiveOverlay implements OverlaySource {
     const painted: PaintedPointer[] = [];
     for (const pointer of ephemeral.pointers(now)) {
       const author = room.participants.get(pointer.author);
-      if (author === undefined || pointer.anchor.producer !== producer || pointer.author === self?.participant) continue;
+      if (author === undefined || !isLive(pointer.anchor, producer) || pointer.author === self?.participant) continue;
       painted.push({ colour: author.colour, name: author.name, trail: fading(pointer, now) });
     }
     const mine = tools.pointing;
-    if (mine !== null && self !== null && mine.anchor.producer === producer) {
+    if (mine !== null && self !== null && isLive(mine.anchor, producer)) {
       painted.push({ colour: self.colour, name: self.name, trail: [{ point: mine.point, age: 0 }] });
     }
     return painted;

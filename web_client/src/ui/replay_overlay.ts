@@ -3,6 +3,7 @@ import { Emitter } from '../emitter';
 import type { PaintedPointer } from '../annotation/paint';
 import type { Description } from '../replay/description';
 import type { Timeline } from '../replay/timeline';
+import { isLive } from '../signalling/marks';
 import type { ParticipantId, ProducerId } from '../signalling/protocol';
 import type { OverlayMark, OverlaySource } from './overlay_source';
 
@@ -41,7 +42,7 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
   marks(producer: ProducerId): OverlayMark[] {
     return this.timeline
       .marksAt(this.#position)
-      .filter(({ mark, author }) => mark.anchor.producer === producer && !this.hidden.has(author))
+      .filter(({ mark, author }) => isLive(mark.anchor, producer) && !this.hidden.has(author))
       .map(({ mark, author, name, colour }) => ({ mark, author, name, colour, draft: false }));
   }
 

@@ -1,0 +1,142 @@
+/**
+ * The notes of a room's log: instructions with their answers, talk, stills, files, pages of the whiteboard,
+ * calibrations. The twin of `annotation/notebook.py`: each shelf is bounded by the same count.
+ */
+import type { FileFacts, LoggedOperation, Operation, Point, Reaction, StillFacts, VideoAnchor } from '../signalling/marks';
+import type { ParticipantId, ProducerId } from '../signalling/protocol';
+
+/** Who wrote an entry, and when (Unix ms by the server's clock). */
+export interface Signed {
+  sequence: number;
+  time: number;
+  author: ParticipantId;
+  name: string;
+  colour: string;
+}
+
+export interface Instruction extends Signed {
+  instruction: string;
+  text: string;
+  mark: string | null;
+  spoken: boolean;
+  /** The oldest first. */
+  answers: (Signed & { answer: Reaction })[];
+  withdrawn: Signed | null;
+}
+
+export type Saying = Signed & { text: string };
+export type Still = Signed & StillFacts;
+export type SharedFile = Signed & FileFacts;
+export type Board = Signed & { board: number; title: string };
+export type Calibration = Signed & { anchor: VideoAnchor; points: Point[]; millimetres: number };
+
+const LIMITS = { instructions: 600, chat: 500, stills: 200, files: 200, boards: 100, calibrations: 64 } as const;
+export type Shelf = keyof typeof LIMITS;
+export const SHELVES = Object.keys(LIMITS) as readonly Shelf[];
+
+/** Where a note goes, and what it takes the place of; null: it is no note. */
+function placeOf(operation: Operation, sequence: number): [Shelf, number] | null {
+  switch (operation.kind) {
+    case 'instruct':
+    case 'answer':
+    case 'withdraw':
+      return ['instructions', sequence];
+    case 'say':
+      return ['chat', sequence];
+    case 'still':
+      return ['stills', sequence];
+    case 'file':
+      return ['files', sequence];
+    case 'page':
+      return ['boards', operation.board];
+    case 'calibrate':
+      return ['calibrations', operation.anchor.producer];
+    default:
+      return null;
+  }
+}
+
+export class Notebook {
+  readonly #shelves = new Map<Shelf, Map<number, LoggedOperation>>(SHELVES.map((shelf) => [shelf, new Map()]));
+
+  /** Add the next entry; false: it is no note. */
+  record(logged: LoggedOperation): boolean {
+    const { operation, sequence } = logged;
+    const place = placeOf(operation, sequence);
+    if (place === null) return false;
+    const [shelf, key] = place;
+    const entries = this.#of(shelf);
+    entries.delete(key);
+    if (operation.kind === 'calibrate' && operation.millimetres === null) return true;
+    entries.set(key, logged);
+    const [oldest] = entries.keys();
+    if (entries.size > LIMITS[shelf] && oldest !== undefined) entries.delete(oldest);
+    return true;
+  }
+
+  entries(shelf: Shelf): LoggedOperation[] {
+    return [...this.#of(shelf).values()];
+  }
+
+  get instructions(): Instruction[] {
+    const found = new Map<string, Instruction>();
+    for (const logged of this.entries('instructions')) {
+      const { operation } = logged;
+      if (operation.kind === 'instruct') {
+        const { instruction, text, mark, spoken } = operation;
+        found.set(instruction, { ...signed(logged), instruction, text, mark, spoken, answers: [], withdrawn: null });
+      } else if (operation.kind === 'answer') {
+        found.get(operation.instruction)?.answers.push({ ...signed(logged), answer: operation.answer });
+      } else if (operation.kind === 'withdraw') {
+        const instruction = found.get(operation.instruction);
+        if (instruction !== undefined) instruction.withdrawn = signed(logged);
+      }
+    }
+    return [...found.values()];
+  }
+
+  get chat(): Saying[] {
+    return this.entries('chat').flatMap((logged) =>
+      logged.operation.kind === 'say' ? [{ ...signed(logged), text: logged.operation.text }] : [],
+    );
+  }
+
+  get stills(): Still[] {
+    return this.entries('stills').flatMap((logged) =>
+      logged.operation.kind === 'still' ? [{ ...signed(logged), ...logged.operation.still }] : [],
+    );
+  }
+
+  get files(): SharedFile[] {
+    return this.entries('files').flatMap((logged) =>
+      logged.operation.kind === 'file' ? [{ ...signed(logged), ...logged.operation.file }] : [],
+    );
+  }
+
+  /** By number. */
+  get boards(): Board[] {
+    const boards = this.entries('boards').flatMap((logged) =>
+      logged.operation.kind === 'page' ? [{ ...signed(logged), board: logged.operation.board, title: logged.operation.title }] : [],
+    );
+    return boards.sort((a, b) => a.board - b.board);
+  }
+
+  get calibrations(): ReadonlyMap<ProducerId, Calibration> {
+    const found = new Map<ProducerId, Calibration>();
+    for (const logged of this.entries('calibrations')) {
+      const { operation } = logged;
+      if (operation.kind !== 'calibrate' || operation.millimetres === null) continue;
+      const { anchor, points, millimetres } = operation;
+      found.set(anchor.producer, { ...signed(logged), anchor, points, millimetres });
+    }
+    return found;
+  }
+
+  #of(shelf: Shelf): Map<number, LoggedOperation> {
+    return this.#shelves.get(shelf) ?? new Map();
+  }
+}
+
+function signed({ sequence, time, author, name, colour }: LoggedOperation): Signed {
+  return { sequence, time, author, name, colour };
+}

@@ -1,0 +1,74 @@
+/** What a row of decided operations on marks adds up to: counted anew from all of them, as PROTOCOL.md says it. */
+import { surfaceOf } from '../signalling/marks';
+import type { LoggedOperation, Mark, ParticipantId } from '../signalling/protocol';
+
+export interface VisibleMark {
+  /** As it looks now. */
+  mark: Mark;
+  author: ParticipantId;
+  name: string;
+  colour: string;
+  /** Of its add. Null while the server has not numbered it, or its newest edit. */
+  sequence: number | null;
+  /** Of its add, Unix ms by the server's clock; null while pending. */
+  time: number | null;
+  /** The number of what last changed its looks: an older track is not of these. */
+  changed: number;
+}
+
+interface Drawn extends VisibleMark {
+  sequence: number;
+  isDeleted: boolean;
+}
+
+/** Which operations are undone: both `undo` and `redo` bear the number of what was once done. */
+function undoneBy(operations: ReadonlyMap<number, LoggedOperation>): Set<number> {
+  const undone = new Set<number>();
+  for (const { operation } of operations.values()) {
+    if (operation.kind === 'undo' && operation.target !== undefined) undone.add(operation.target);
+    if (operation.kind === 'redo' && operation.target !== undefined) undone.delete(operation.target);
+  }
+  return undone;
+}
+
+/**
+ * What a log shows, the oldest first: adds that stand, are not cleared by a later clear that stands, and not named by
+ * a delete that stands. Each looks as its newest edit that stands. `operations` are in the order of their numbers.
+ */
+export function visibleMarks(operations: ReadonlyMap<number, LoggedOperation>): VisibleMark[] {
+  const undone = undoneBy(operations);
+  const marks: Drawn[] = [];
+  const named = new Map<string, Drawn>();
+  const clears = new Map<string, number>();
+  for (const { operation, sequence, author, name, colour, time } of operations.values()) {
+    const stands = !undone.has(sequence);
+    if (operation.kind === 'add') {
+      const { mark } = operation;
+      const drawn = { mark, author, name, colour, sequence, time, changed: sequence, isDeleted: !stands };
+      marks.push(drawn);
+      named.set(mark.mark, drawn);
+    } else if (operation.kind === 'edit') {
+      const drawn = named.get(operation.mark.mark);
+      if (drawn === undefined) continue;
+      if (stands) drawn.mark = operation.mark;
+      drawn.changed = sequence;
+    } else if (operation.kind === 'delete') {
+      for (const mark of stands ? operation.marks : []) {
+        const drawn = named.get(mark);
+        if (drawn !== undefined) drawn.isDeleted = true;
+      }
+    } else if (operation.kind === 'clear_field' || operation.kind === 'clear_own') {
+      const surface = operation.of ?? 'field';
+      if (stands) clears.set(operation.kind === 'clear_own' ? `${surface} ${author}` : surface, sequence);
+    } else if (operation.kind === 'undo' || operation.kind === 'redo') {
+      const toggled = operations.get(operation.target ?? 0)?.operation;
+      const drawn = toggled?.kind === 'edit' ? named.get(toggled.mark.mark) : undefined;
+      if (drawn !== undefined) drawn.changed = sequence;
+    }
+  }
+  return marks.filter((drawn) => {
+    const surface = surfaceOf(drawn.mark.anchor);
+    const cleared = Math.max(clears.get(surface) ?? 0, clears.get(`${surface} ${drawn.author}`) ?? 0);
+    return !drawn.isDeleted && drawn.sequence > cleared;
+  });
+}
