@@ -30,7 +30,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pylibsrtp": ("media/", "loadtests/"),
     "av": ("recorder/export/", "server/publisher/", "server/demo/", "server/watching/decoding.py"),
     "cv2": ("server/demo/", "annotation/tracking/"),
-    "pydicom": ("annotation/dicom/",),
+    "pydicom": ("annotation/dicom/", "server/demo/images.py"),
     "numpy": (
         "annotation/dicom/",
         "recorder/export/",

@@ -25,6 +25,7 @@ from ..member import Member
 from ..run import serving, until_stopped
 from ..service import Service
 from .clip import FIELD_4K, ClipError, ensure_clip, print_progress
+from .images import bring_images
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +69,16 @@ def main(config: Config, arguments: list[str]) -> int:
 async def _run(config: Config, clip: Path) -> None:
     async with serving(config) as (service, port), _publishing(service, port, clip):
         _print_links(config, service)
-        first = asyncio.create_task(_first_recording(service))
+        tasks = [
+            asyncio.create_task(_first_recording(service)),
+            asyncio.create_task(bring_images(service, ROOM)),
+        ]
         try:
             await until_stopped()
         finally:
-            first.cancel()
-            await asyncio.gather(first, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         log.info("stopping")
 
 
