@@ -11,8 +11,10 @@ import pytest
 
 from annotation.document import Document, parse_tail
 from annotation.ephemeral import parse_ephemeral
+from annotation.notes import CLIENT_NOTES, SERVER_NOTES
 from annotation.operations import Undo, parse_entry, parse_operation
 from annotation.shapes import parse_mark
+from annotation.values import AnnotationError
 from signalling import notices
 from signalling.door import Waiting
 from signalling.messages import Ephemeral, MarkRequest, parse_message
@@ -192,7 +194,27 @@ def test_the_barcode_notice_is_the_request_without_its_id() -> None:
 @pytest.mark.parametrize("kind", re.findall(r'^\| `(\{"kind".*?\})` \|', TEXT, re.MULTILINE))
 def test_an_operation_of_the_table_parses(kind: str) -> None:
     operation = json.loads(kind.replace("{…}", json.dumps(MARK)))
-    assert json.loads(json.dumps(parse_operation(operation).to_json())) == operation
+    if operation["kind"] in SERVER_NOTES:
+        with pytest.raises(AnnotationError):
+            parse_operation(operation)
+        assert json.loads(json.dumps(SERVER_NOTES[operation["kind"]](operation).to_json())) == operation
+    else:
+        assert json.loads(json.dumps(parse_operation(operation).to_json())) == operation
+
+
+def test_every_operation_stands_in_a_table() -> None:
+    kinds = set(re.findall(r'^\| `\{"kind":"(\w+)"', TEXT, re.MULTILINE))
+    assert {
+        *CLIENT_NOTES,
+        *SERVER_NOTES,
+        "add",
+        "edit",
+        "delete",
+        "undo",
+        "redo",
+        "clear_own",
+        "clear_field",
+    } == kinds
 
 
 def test_an_undo_notice_bears_its_target() -> None:
