@@ -30,6 +30,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pylibsrtp": ("media/", "loadtests/"),
     "av": ("recorder/export/", "server/publisher/", "server/demo/", "server/watching/decoding.py"),
     "cv2": ("server/demo/", "annotation/tracking/"),
+    "highdicom": ("annotation/dicom/",),
+    "PIL": ("annotation/dicom/",),
     "pydicom": ("annotation/dicom/", "server/demo/images.py"),
     "numpy": (
         "annotation/dicom/",
