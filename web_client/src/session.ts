@@ -16,6 +16,7 @@ import { FrameClock } from './media/frame_clock';
 import type { Publisher } from './media/publisher';
 import type { Receiver } from './media/receiver';
 import { Views } from './media/views';
+import { Pens } from './pens';
 import { ServerClock } from './signalling/clock';
 import { Connection, type ConnectionState, type DoorPlace, type OpenSocket } from './signalling/connection';
 import {
@@ -76,6 +77,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly replica = new Replica();
   readonly ephemeral = new EphemeralLane();
   readonly tools = new Tools('0');
+  readonly pens: Pens;
   readonly clock = new ServerClock();
   readonly receiver: Receiver;
   readonly publisher: Publisher;
@@ -108,6 +110,7 @@ export class Session extends Emitter<SessionEvents> {
     });
     const { open, token, timers } = options;
     this.connection = new Connection({ open, token, timers, marksAfter: () => this.replica.sequence });
+    this.pens = new Pens(this.tools, this.replica, timers);
     this.#listenToConnection();
     this.#listenToMedia();
     this.#listenToMarks();
@@ -424,6 +427,9 @@ export class Session extends Emitter<SessionEvents> {
     this.tools.on('mark', (mark) => void this.#put('add', mark));
     this.tools.on('ephemeral', (message) => this.#sendEphemeral(message));
     this.tools.on('changed', () => this.emit('marks', undefined));
+    this.pens.on('edit', (mark) => this.edit(mark));
+    this.pens.on('operation', (operation) => void this.operate(operation));
+    this.pens.on('changed', () => this.emit('marks', undefined));
   }
 
   async #askForMarks(after: number): Promise<void> {

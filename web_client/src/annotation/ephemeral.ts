@@ -2,8 +2,8 @@
  * The ephemeral lane: laser pointers and strokes in progress. Latest wins, nothing is repeated, and what was
  * not heard of for a while is gone. All times are the page's clock, ms.
  */
-import { isSamePicture } from '../signalling/marks';
 import type { Anchor, ParticipantId, Point, ReceivedEphemeral, Shape } from '../signalling/protocol';
+import { sheetOf } from './sheet';
 
 export const POINTER_SILENCE_MS = 1000;
 export const STROKE_SILENCE_MS = 3000;
@@ -15,6 +15,8 @@ const TRAIL_MS = 350;
 export interface LivePointer {
   author: ParticipantId;
   anchor: Anchor;
+  /** A pen that hovers. */
+  ghost: boolean;
   /** The newest last. */
   trail: { at: number; point: Point }[];
   heardAt: number;
@@ -45,7 +47,7 @@ export class EphemeralLane {
     this.#newest.set(author, { n, at: now });
     if (message.type === 'pointer') {
       if (message.anchor === null || message.point === null) this.#pointers.delete(author);
-      else this.#movePointer(author, message.anchor, message.point, now);
+      else this.#movePointer(author, message.anchor, message.point, message.ghost === true, now);
     } else {
       const { mark, shape, anchor, from, width } = message;
       if (this.#finished.has(mark)) return;
@@ -86,10 +88,11 @@ export class EphemeralLane {
     return [...this.#strokes.values()];
   }
 
-  #movePointer(author: ParticipantId, anchor: Anchor, point: Point, now: number): void {
+  #movePointer(author: ParticipantId, anchor: Anchor, point: Point, ghost: boolean, now: number): void {
     const known = this.#pointers.get(author);
-    const trail = known !== undefined && isSamePicture(known.anchor, anchor) ? known.trail : [];
+    const goesOn = known !== undefined && sheetOf(known.anchor) === sheetOf(anchor) && known.ghost === ghost;
+    const trail = goesOn && !ghost ? known.trail : [];
     const fresh = trail.filter((past) => now - past.at <= TRAIL_MS);
-    this.#pointers.set(author, { author, anchor, trail: [...fresh, { at: now, point }], heardAt: now });
+    this.#pointers.set(author, { author, anchor, ghost, trail: [...fresh, { at: now, point }], heardAt: now });
   }
 }

@@ -1,13 +1,18 @@
-/** Draws marks on a canvas that covers exactly the picture: one code for the stage and for replay. */
-import { getStroke } from 'perfect-freehand';
+/**
+ * Draws marks on a canvas: one code for the stage, stills, images, the board and replay.
+ *
+ * A line is a white halo, in it a dark core, and on the core the author's colour in the author's dash: the halo stands
+ * out from dark tissue, the core from bright, the colour from both; in a dash's gaps the core shows, so that no line is
+ * ever interrupted. `styles.ts` has the figures, and a test their contrast on every kind of ground.
+ */
 import type { Mark, Point } from '../signalling/protocol';
-import { TEXT_HEIGHT_IN_WIDTHS, type Size } from './geometry';
+import { boundsOf, figureOf, topOf, type Figure, type Line, type Rectangle } from './figure';
+import type { Size } from './geometry';
+import type { Matrix } from './matrix';
+import { CORE, dashOf, HALO, patternOf, STALE, strata, type Dash } from './styles';
+import { swell } from './swelling';
 
-/** Marks of a picture that does not move: their colour would claim to know where the tissue is. */
-const STALE = '#9aa3ad';
-/** A dark hem round every line, so that each colour stands out from tissue and from glare. */
-const HEM = 'rgba(4, 8, 12, 0.62)';
-const FONT = '600 {}px system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif';
+export const FONT = '600 {}px system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif';
 
 export interface PaintedMark {
   mark: Mark;
@@ -15,187 +20,209 @@ export interface PaintedMark {
   name: string;
   /** The person under whose mark the mouse rests is named. */
   named: boolean;
+  /** Its measure, in words. */
+  measured?: string | undefined;
 }
 
-export interface PaintedPointer {
-  colour: string;
-  name: string;
-  /** The newest last; `age` 0 (now) to 1 (gone). */
-  trail: { point: Point; age: number }[];
+/** Where a picture lies on a canvas. */
+export interface Ground {
+  /** From fractions of the picture to the canvas's pixels. */
+  matrix: Matrix;
+  /** Of the canvas. */
+  size: Size;
+  /** The picture's height in pixels, where the matrix also holds a mark's own movement. */
+  unit?: number;
 }
 
-/** The outlines of freehand lines, kept as long as the mark has as many points and the picture its size. */
-const outlines = new WeakMap<Mark, { key: string; path: Path2D }>();
+interface Outline {
+  key: string;
+  figure: Figure;
+  /** The whole line; null where it is written, not drawn. */
+  line: Path2D;
+  area: Path2D | null;
+  /** Lines whose width follows the pen: their edge, and the coloured parts of it. */
+  swelling: { edge: Path2D; parts: Path2D } | null;
+}
 
-export function paintMark(context: CanvasRenderingContext2D, size: Size, painted: PaintedMark, stale: boolean): void {
-  const { mark, name, named } = painted;
+/** Kept as long as the mark is the same object and lies at the same place. */
+const outlines = new WeakMap<Mark, Outline>();
+
+/** What the mark covers with its edges, name and measure not counted. */
+export function paintedBounds(mark: Mark, ground: Ground): Rectangle {
+  const figure = figureOf(mark, ground.matrix, ground.unit);
+  const { left, top, right, bottom } = boundsOf(figure);
+  const edge = strata(figure.width).halo + 3;
+  return { left: left - edge, top: top - edge, right: right + edge, bottom: bottom + edge };
+}
+
+/** A mark's lines as they are painted, kept with its outline. */
+export function figureOfPainted(mark: Mark, colour: string, ground: Ground): Figure {
+  return outlineOf(mark, ground, dashOf(colour)).figure;
+}
+
+export function paintMark(context: CanvasRenderingContext2D, ground: Ground, painted: PaintedMark, stale: boolean): void {
+  const { mark, name, named, measured } = painted;
+  const dash = dashOf(painted.colour);
+  const outline = outlineOf(mark, ground, dash);
+  const { figure } = outline;
   const colour = stale ? STALE : painted.colour;
   context.save();
   context.lineJoin = 'round';
   context.lineCap = 'round';
-  if (stale) context.globalAlpha = 0.75;
-  const width = Math.max(1.5, mark.width * size.height);
-  const points = mark.points.map(([x, y]): Point => [x * size.width, y * size.height]);
-  if (mark.shape === 'freehand') paintFreehand(context, mark, points, width, colour, size);
-  else if (mark.shape === 'arrow') paintArrow(context, points, width, colour);
-  else if (mark.shape === 'ellipse') paintEllipse(context, points, width, colour);
-  else if (mark.shape !== 'text' && mark.shape !== 'pin') paintLine(context, points, width, colour);
-  else paintText(context, mark.text, points[0] ?? [0, 0], width, colour);
-  if (named) paintLabel(context, name, topOf(points), colour, size);
+  if (stale) context.globalAlpha = 0.8;
+  paintLines(context, outline, colour, dash);
+  if (figure.pin !== null) paintPin(context, figure.pin, mark.number ?? 0, colour);
+  if (figure.text !== null) paintText(context, mark.text, figure.text.at, figure.text.height, colour);
+  if (measured !== undefined) paintPlate(context, measured, measureAt(figure), colour, ground.size, 1.15);
+  if (named) paintPlate(context, name, topOf(figure), colour, ground.size);
   context.restore();
 }
 
-export function paintPointer(context: CanvasRenderingContext2D, size: Size, pointer: PaintedPointer): void {
-  const newest = pointer.trail.at(-1);
-  if (newest === undefined) return;
-  const radius = Math.max(6, size.height * 0.009);
-  context.save();
-  context.lineCap = 'round';
-  for (let i = 1; i < pointer.trail.length; i += 1) {
-    const [from, to] = [pointer.trail[i - 1], pointer.trail[i]];
-    if (from === undefined || to === undefined) continue;
-    context.globalAlpha = 0.7 * (1 - to.age);
-    context.strokeStyle = pointer.colour;
-    context.lineWidth = radius * (1.2 - 0.8 * to.age);
-    context.beginPath();
-    context.moveTo(from.point[0] * size.width, from.point[1] * size.height);
-    context.lineTo(to.point[0] * size.width, to.point[1] * size.height);
-    context.stroke();
+function paintLines(context: CanvasRenderingContext2D, outline: Outline, colour: string, dash: Dash): void {
+  const { figure, line, area, swelling } = outline;
+  const { halo, core, colour: inner } = strata(figure.width);
+  const layers = [[HALO, halo], [CORE, core]] as const;
+  for (const [ink, width] of layers) {
+    context.strokeStyle = ink;
+    context.fillStyle = ink;
+    if (swelling !== null) {
+      context.lineWidth = width - inner;
+      context.stroke(swelling.edge);
+      context.fill(swelling.edge);
+    } else {
+      context.lineWidth = width;
+      context.stroke(line);
+    }
+    if (area !== null) {
+      context.lineWidth = width - inner;
+      context.stroke(area);
+      context.fill(area);
+    }
   }
-  const [x, y] = [newest.point[0] * size.width, newest.point[1] * size.height];
-  context.globalAlpha = 1;
-  disc(context, x, y, radius * 1.75, `${pointer.colour}55`);
-  disc(context, x, y, radius + 2, HEM);
-  disc(context, x, y, radius, pointer.colour);
-  disc(context, x, y, radius * 0.4, '#ffffff');
-  if (pointer.name !== '') paintLabel(context, pointer.name, [x + radius * 2, y - radius], pointer.colour, size);
-  context.restore();
+  context.fillStyle = colour;
+  if (swelling !== null) {
+    context.fill(swelling.parts);
+  } else {
+    context.strokeStyle = colour;
+    context.lineWidth = inner;
+    context.setLineDash(patternOf(dash, inner));
+    context.stroke(line);
+    context.setLineDash([]);
+  }
+  if (area !== null) context.fill(area);
 }
 
-function paintFreehand(
-  context: CanvasRenderingContext2D,
-  mark: Mark,
-  points: Point[],
-  width: number,
-  colour: string,
-  size: Size,
-): void {
-  const key = `${points.length} ${size.width} ${size.height}`;
-  const known = outlines.get(mark);
-  const path = known?.key === key ? known.path : outline(points, width);
-  outlines.set(mark, { key, path });
-  context.strokeStyle = HEM;
-  context.lineWidth = hem(width) * 2;
-  context.stroke(path);
+/** A needle whose tip is the place, and a disc that bears the number. */
+function paintPin(context: CanvasRenderingContext2D, pin: NonNullable<Figure['pin']>, number: number, colour: string): void {
+  const { tip, centre, radius } = pin;
+  const path = new Path2D();
+  path.moveTo(tip[0], tip[1]);
+  path.lineTo(centre[0] - radius * 0.72, centre[1] + radius * 0.7);
+  path.arc(centre[0], centre[1], radius, Math.PI * 0.75, Math.PI * 2.25);
+  path.closePath();
+  for (const [ink, width] of [[HALO, 7], [CORE, 4]] as const) {
+    context.strokeStyle = ink;
+    context.lineWidth = width;
+    context.stroke(path);
+  }
   context.fillStyle = colour;
   context.fill(path);
+  disc(context, centre[0], centre[1], radius * 0.78, CORE);
+  // before the server has numbered it, it has none
+  const said = number === 0 ? '·' : String(number);
+  context.font = FONT.replace('{}', String(radius * (said.length > 1 ? 0.95 : 1.15)));
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+  context.fillStyle = HALO;
+  context.fillText(said, centre[0], centre[1] + radius * 0.06);
+  context.textAlign = 'start';
 }
 
-function outline(points: Point[], width: number): Path2D {
-  // no streamlining: the line lies where the pen was, not where it looks smoother
-  const edge = getStroke(points, { size: width * 1.5, thinning: 0.35, smoothing: 0.5, streamline: 0, last: true });
-  const path = new Path2D();
-  const first = edge[0];
-  if (first === undefined) return path;
-  path.moveTo(first[0], first[1]);
-  for (let i = 1; i < edge.length; i += 1) {
-    const [at, next] = [edge[i] ?? first, edge[(i + 1) % edge.length] ?? first];
-    path.quadraticCurveTo(at[0], at[1], (at[0] + next[0]) / 2, (at[1] + next[1]) / 2);
-  }
-  path.closePath();
-  return path;
-}
-
-function paintArrow(context: CanvasRenderingContext2D, points: Point[], width: number, colour: string): void {
-  const [tail, head] = points;
-  if (tail === undefined || head === undefined) return;
-  const angle = Math.atan2(head[1] - tail[1], head[0] - tail[0]);
-  const length = Math.min(width * 6, Math.hypot(head[0] - tail[0], head[1] - tail[1]));
-  const neck: Point = [head[0] - 0.8 * length * Math.cos(angle), head[1] - 0.8 * length * Math.sin(angle)];
-  const shaft = new Path2D();
-  shaft.moveTo(tail[0], tail[1]);
-  shaft.lineTo(neck[0], neck[1]);
-  const barb = new Path2D();
-  barb.moveTo(head[0], head[1]);
-  for (const side of [2.7, -2.7]) barb.lineTo(head[0] + length * Math.cos(angle + side), head[1] + length * Math.sin(angle + side));
-  barb.closePath();
-  context.strokeStyle = HEM;
-  context.lineWidth = width + 2 * hem(width);
-  context.stroke(shaft);
-  context.lineWidth = 2 * hem(width);
-  context.stroke(barb);
-  context.strokeStyle = colour;
-  context.lineWidth = width;
-  context.stroke(shaft);
-  context.fillStyle = colour;
-  context.fill(barb);
-}
-
-function paintEllipse(context: CanvasRenderingContext2D, points: Point[], width: number, colour: string): void {
-  const [a, b] = points;
-  if (a === undefined || b === undefined) return;
-  const path = new Path2D();
-  const [rx, ry] = [Math.abs(a[0] - b[0]) / 2, Math.abs(a[1] - b[1]) / 2];
-  path.ellipse((a[0] + b[0]) / 2, (a[1] + b[1]) / 2, rx, ry, 0, 0, 2 * Math.PI);
-  context.strokeStyle = HEM;
-  context.lineWidth = width + 2 * hem(width);
-  context.stroke(path);
-  context.strokeStyle = colour;
-  context.lineWidth = width;
-  context.stroke(path);
-}
-
-function paintLine(context: CanvasRenderingContext2D, points: Point[], width: number, colour: string): void {
-  const path = new Path2D();
-  points.forEach(([x, y], index) => (index === 0 ? path.moveTo(x, y) : path.lineTo(x, y)));
-  context.strokeStyle = HEM;
-  context.lineWidth = width + 2 * hem(width);
-  context.stroke(path);
-  context.strokeStyle = colour;
-  context.lineWidth = width;
-  context.stroke(path);
-}
-
-function paintText(context: CanvasRenderingContext2D, text: string, at: Point, width: number, colour: string): void {
-  const height = width * TEXT_HEIGHT_IN_WIDTHS;
+function paintText(context: CanvasRenderingContext2D, text: string, at: Point, height: number, colour: string): void {
   context.font = FONT.replace('{}', String(height));
   context.textBaseline = 'top';
-  context.strokeStyle = HEM;
-  context.lineWidth = 2 * hem(width) + 1;
-  context.strokeText(text, at[0], at[1]);
+  for (const [ink, width] of [[HALO, height * 0.3], [CORE, height * 0.2]] as const) {
+    context.strokeStyle = ink;
+    context.lineWidth = width;
+    context.strokeText(text, at[0], at[1]);
+  }
   context.fillStyle = colour;
   context.fillText(text, at[0], at[1]);
 }
 
-/** A name on a dark plate, kept within the picture. */
-function paintLabel(context: CanvasRenderingContext2D, name: string, at: Point, colour: string, size: Size): void {
-  const height = Math.max(12, Math.min(18, size.height * 0.02));
+/** A name or a measure on a dark plate, kept within the picture. */
+export function paintPlate(context: CanvasRenderingContext2D, words: string, at: Point, colour: string, size: Size, scale = 1): void {
+  const height = Math.max(12, Math.min(18, size.height * 0.02)) * scale;
   context.globalAlpha = 1;
   context.font = FONT.replace('{}', String(height));
   context.textBaseline = 'middle';
-  const width = context.measureText(name).width + height * 1.6;
+  const width = context.measureText(words).width + height * 1.6;
   const left = Math.min(Math.max(2, at[0]), Math.max(2, size.width - width - 2));
   const top = Math.min(Math.max(2, at[1] - height * 2), Math.max(2, size.height - height * 1.7 - 2));
   context.beginPath();
   context.roundRect(left, top, width, height * 1.7, height * 0.45);
-  context.fillStyle = 'rgba(6, 10, 14, 0.86)';
+  context.fillStyle = 'rgba(6, 10, 14, 0.9)';
   context.fill();
   disc(context, left + height * 0.65, top + height * 0.85, height * 0.25, colour);
   context.fillStyle = '#e4e9ee';
-  context.fillText(name, left + height * 1.15, top + height * 0.87);
+  context.fillText(words, left + height * 1.15, top + height * 0.87);
 }
 
-function disc(context: CanvasRenderingContext2D, x: number, y: number, radius: number, colour: string): void {
+/** How far plates reach beyond a figure. */
+export function plateReach(size: Size, words: string): { width: number; height: number } {
+  const height = Math.max(12, Math.min(18, size.height * 0.02)) * 1.15;
+  return { width: (words.length + 2) * height, height: height * 2.2 };
+}
+
+function measureAt(figure: Figure): Point {
+  const line = figure.lines[0];
+  const [from, to] = [line?.points[0], line?.points.at(-1)];
+  if (line === undefined || from === undefined || to === undefined || line.closed) return topOf(figure);
+  return [(from[0] + to[0]) / 2 + figure.width * 2, (from[1] + to[1]) / 2 - figure.width];
+}
+
+function outlineOf(mark: Mark, { matrix, unit }: Ground, dash: Dash): Outline {
+  const key = `${mark.points.length} ${dash} ${unit ?? ''} ${matrix.join(' ')}`;
+  const known = outlines.get(mark);
+  if (known?.key === key) return known;
+  const figure = figureOf(mark, matrix, unit);
+  const swelling = mark.pressures === undefined || mark.shape !== 'freehand' ? null : swell(figure, mark.pressures, dash);
+  const outline: Outline = { key, figure, line: pathOf(figure.lines, mark.shape === 'freehand'), area: areaOf(figure.areas), swelling };
+  outlines.set(mark, outline);
+  return outline;
+}
+
+function pathOf(lines: readonly Line[], smooth: boolean): Path2D {
+  const path = new Path2D();
+  for (const { points, closed } of lines) {
+    const first = points[0];
+    if (first === undefined) continue;
+    path.moveTo(first[0], first[1]);
+    if (points.length === 1) path.lineTo(first[0] + 0.01, first[1]);
+    // through the middles, bent at the points: the line lies where the pen was, without its corners
+    for (let i = 1; i < points.length; i += 1) {
+      const [at, next] = [points[i] ?? first, points[i + 1]];
+      if (smooth && next !== undefined) path.quadraticCurveTo(at[0], at[1], (at[0] + next[0]) / 2, (at[1] + next[1]) / 2);
+      else path.lineTo(at[0], at[1]);
+    }
+    if (closed) path.closePath();
+  }
+  return path;
+}
+
+function areaOf(areas: readonly Point[][]): Path2D | null {
+  if (areas.length === 0) return null;
+  const path = new Path2D();
+  for (const corners of areas) {
+    corners.forEach(([x, y], index) => (index === 0 ? path.moveTo(x, y) : path.lineTo(x, y)));
+    path.closePath();
+  }
+  return path;
+}
+
+export function disc(context: CanvasRenderingContext2D, x: number, y: number, radius: number, colour: string): void {
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
   context.fillStyle = colour;
   context.fill();
-}
-
-function topOf(points: Point[]): Point {
-  return points.reduce((top, point) => (point[1] < top[1] ? point : top), points[0] ?? [0, 0]);
-}
-
-function hem(width: number): number {
-  return Math.max(1, width * 0.3);
 }

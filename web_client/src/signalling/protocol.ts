@@ -160,6 +160,8 @@ export interface PointerMessage {
   type: 'pointer';
   anchor: Anchor | null;
   point: Point | null;
+  /** A pen that hovers, not a laser pointer. */
+  ghost?: boolean;
   sent: number;
   n: number;
 }

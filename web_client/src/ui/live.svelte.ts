@@ -1,5 +1,4 @@
 /** The live page's state as the components see it: follows a Session, adds what only the page knows. */
-import { UNNAMED } from '../annotation/tools';
 import type { PathState } from '../media/path_guard';
 import { layersChosen } from '../media/encodings';
 import { Publisher } from '../media/publisher';
@@ -8,7 +7,6 @@ import { openBrowserSocket } from '../signalling/browser_socket';
 import type { ConnectionState, DoorPlace } from '../signalling/connection';
 import { PERMISSIONS } from '../signalling/protocol';
 import type {
-  Anchor,
   Delivery,
   Door,
   Participant,
@@ -23,10 +21,12 @@ import type {
 import { Session, type Announcement } from '../session';
 import { pageTimers } from '../timers';
 import { sayCode, t } from '../words/language.svelte';
+import { fieldDrawing } from './field_drawing';
 import { LiveOverlay } from './live_overlay';
 import { watchNetwork } from './network_watch';
 import type { Drawing } from './overlay_source';
 import { OwnMedia, type Capture } from './own_media.svelte';
+import { PenState } from './pen_state.svelte';
 import type { StageTab } from './stage_tabs';
 
 export interface Toast {
@@ -44,8 +44,6 @@ export interface ConnectionView {
 
 /** The worst first. */
 const PATH_ORDER: readonly PathState[] = ['rejoining', 'restarting', 'steady'];
-/** Frames of one's own picture that go without a name for so long cannot be drawn on. */
-const NAMELESS_MS = 1500;
 const TOAST_MS = 6000;
 const MAX_TOASTS = 4;
 
@@ -83,6 +81,7 @@ export class Live {
   readonly session: Session;
   readonly overlay: LiveOverlay;
   readonly own: OwnMedia;
+  readonly pen: PenState;
   #permissions = $state.raw<ReadonlySet<Permission>>(new Set());
   #toastCount = 0;
   #cancelNetworkWatch: () => void = () => undefined;
@@ -99,6 +98,7 @@ export class Live {
       publisher: new Publisher({ connect, timers: pageTimers, startFrameWorker: frameWorkerStarter(), layers: layersChosen(localStorage) }),
     });
     this.overlay = new LiveOverlay(this.session);
+    this.pen = new PenState(this.session, (text) => this.toast('alarm', text));
     this.own = new OwnMedia(this.session, capture, (tone, text) => this.toast(tone, text));
     this.#listen();
     this.#cancelNetworkWatch = watchNetwork(() => this.session.handleNetworkChange());
@@ -154,33 +154,7 @@ export class Live {
 
   /** How the pen works on a picture; null where the role does not draw. */
   drawingOn(producer: ProducerId): Drawing | null {
-    if (!this.may('mark')) return null;
-    const { tools } = this.session;
-    const frames = this.session.frames(producer);
-    const newest = (): Anchor | null => {
-      const rtpTimestamp = frames.named?.rtpTimestamp ?? null;
-      return rtpTimestamp === null ? null : { producer, rtp_timestamp: rtpTimestamp };
-    };
-    return {
-      tools,
-      newest,
-      anchor: () => {
-        const { latest } = frames;
-        if (latest === null || latest.rtpTimestamp !== null) return newest();
-        const anchor = { producer, rtp_timestamp: UNNAMED };
-        frames.whenNamed(latest, (rtpTimestamp) => tools.handleName(anchor, rtpTimestamp));
-        return anchor;
-      },
-      permit: () => {
-        if (this.connection.state !== 'connected') return this.#refuse(t('draw_disconnected'));
-        const { latest, named } = frames;
-        if (latest === null) return this.#refuse(t('draw_no_frame'));
-        // one's own frames are named a moment after they are shown; where that has stopped, a mark would wait for ever
-        if (named === null || latest.shownAt - named.shownAt > NAMELESS_MS) return this.#refuse(t('draw_nameless'));
-        if (frames.frozenFor(performance.now()) > 0) return this.#refuse(t('draw_frozen'));
-        return true;
-      },
-    };
+    return fieldDrawing(this, producer);
   }
 
   pin(producer: ProducerId | null): void {
@@ -216,11 +190,6 @@ export class Live {
     const id = ++this.#toastCount;
     this.toasts = [...this.toasts, { id, tone, text }].slice(-MAX_TOASTS);
     setTimeout(() => (this.toasts = this.toasts.filter((toast) => toast.id !== id)), TOAST_MS);
-  }
-
-  #refuse(reason: string): false {
-    this.toast('alarm', reason);
-    return false;
   }
 
   #listen(): void {

@@ -1,59 +1,75 @@
-/** What the overlays of the live room draw: the mark log, strokes in progress, laser pointers, one's own pen. */
-import type { PaintedPointer } from '../annotation/paint';
+/** What the overlays of the live room draw: the mark log, strokes in progress, pointers, one's own pen. */
 import type { LivePointer, LiveStroke } from '../annotation/ephemeral';
+import type { PaintedPointer } from '../annotation/paint_signs';
+import { isOfLivePicture, sheetOf, type Sheet } from '../annotation/sheet';
 import { rtpDifference } from '../media/rtp';
-import { isLive } from '../signalling/marks';
-import type { Mark, ProducerId } from '../signalling/protocol';
+import type { Mark } from '../signalling/protocol';
 import type { Session } from '../session';
-import type { OverlayMark, OverlaySource } from './overlay_source';
+import type { Movement, OverlayMark, OverlaySource } from './overlay_source';
 
 const TRAIL_MS = 350;
 
 export class LiveOverlay implements OverlaySource {
+  /** Where marks have gone with the tissue; null: nothing is followed. */
+  movement: Movement | null = null;
   /** The mark of a stroke, the same object as long as no point comes: its outline is kept by it. */
   readonly #strokeMarks = new WeakMap<LiveStroke, Mark>();
 
   constructor(private readonly session: Session) {}
 
-  marks(producer: ProducerId, now: number): OverlayMark[] {
-    const { replica, ephemeral, tools, self, room } = this.session;
+  marks(sheet: Sheet, now: number): OverlayMark[] {
+    const { replica, pens, room, self } = this.session;
     const marks: OverlayMark[] = [];
-    const since = room.producers.get(producer)?.since ?? null;
-    for (const { mark, author, name, colour, sequence } of replica.visible) {
-      if (!isLive(mark.anchor, producer)) continue;
-      const outdated = since !== null && rtpDifference(mark.anchor.rtp_timestamp, since) < 0;
-      marks.push({ mark, author, name, colour, draft: sequence === null, outdated });
+    const since = typeof sheet === 'number' ? (room.producers.get(sheet)?.since ?? null) : null;
+    for (const { mark: logged, author, name, colour, sequence } of replica.visible) {
+      if (sheetOf(logged.anchor) !== sheet || !pens.layers.isShown(author)) continue;
+      const mark = pens.selection.shown(logged);
+      const outdated = since !== null && isOfLivePicture(mark.anchor) && rtpDifference(mark.anchor.rtp_timestamp, since) < 0;
+      // what is in one's own hand lies where one holds it
+      const followed = mark === logged && isOfLivePicture(mark.anchor) ? (this.movement?.of(mark) ?? null) : null;
+      marks.push({ mark, author, name, colour, draft: sequence === null, outdated, transform: followed?.transform, state: followed?.state });
     }
-    for (const stroke of ephemeral.strokes(now)) {
+    for (const stroke of this.session.ephemeral.strokes(now)) {
       const author = room.participants.get(stroke.author);
-      if (!isLive(stroke.anchor, producer) || author === undefined || stroke.author === self?.participant) continue;
+      if (sheetOf(stroke.anchor) !== sheet || author === undefined || stroke.author === self?.participant) continue;
+      if (!pens.layers.isShown(stroke.author)) continue;
       const { name, colour } = author;
       marks.push({ mark: this.#markOf(stroke), author: stroke.author, name, colour, draft: true });
     }
-    const mine = tools.inProgress;
-    if (mine !== null && self !== null && isLive(mine.anchor, producer)) {
-      marks.push({ mark: { ...mine }, author: self.participant, name: self.name, colour: self.colour, draft: true });
-    }
-    for (const mark of self === null ? [] : tools.waiting) {
-      if (!isLive(mark.anchor, producer) || self === null) continue;
+    if (self === null) return marks;
+    const { inProgress, waiting } = pens.tools;
+    // its points are changed in place: a copy has an outline of its own
+    const own = inProgress === null ? waiting : [{ ...inProgress }, ...waiting];
+    for (const mark of own) {
+      if (sheetOf(mark.anchor) !== sheet) continue;
       marks.push({ mark, author: self.participant, name: self.name, colour: self.colour, draft: true });
     }
     return marks;
   }
 
-  pointers(producer: ProducerId, now: number): PaintedPointer[] {
-    const { ephemeral, room, tools, self } = this.session;
+  pointers(sheet: Sheet, now: number): PaintedPointer[] {
+    const { ephemeral, room, pens, self } = this.session;
     const painted: PaintedPointer[] = [];
     for (const pointer of ephemeral.pointers(now)) {
       const author = room.participants.get(pointer.author);
-      if (author === undefined || !isLive(pointer.anchor, producer) || pointer.author === self?.participant) continue;
-      painted.push({ colour: author.colour, name: author.name, trail: fading(pointer, now) });
+      if (author === undefined || sheetOf(pointer.anchor) !== sheet || pointer.author === self?.participant) continue;
+      if (pointer.ghost && !pens.layers.ghosts) continue;
+      painted.push({ colour: author.colour, name: author.name, trail: fading(pointer, now), ghost: pointer.ghost });
     }
-    const mine = tools.pointing;
-    if (mine !== null && self !== null && isLive(mine.anchor, producer)) {
+    const mine = pens.tools.pointing;
+    if (mine !== null && self !== null && sheetOf(mine.anchor) === sheet) {
       painted.push({ colour: self.colour, name: self.name, trail: [{ point: mine.point, age: 0 }] });
     }
     return painted;
+  }
+
+  hiddenLayers(sheet: Sheet): number {
+    const there = this.session.replica.visible.filter(({ mark }) => sheetOf(mark.anchor) === sheet);
+    return this.session.pens.layers.hiddenOf(there.map(({ author }) => author));
+  }
+
+  showAllLayers(): void {
+    this.session.pens.layers.showAll();
   }
 
   onChanged(listener: () => void): () => void {

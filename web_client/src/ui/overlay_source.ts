@@ -1,18 +1,31 @@
-/** What an overlay draws, from the live room or from a recording. */
-import type { PaintedMark, PaintedPointer } from '../annotation/paint';
+/** What an overlay draws, from the live room or from a recording, and how the pen works on it. */
+import type { Matrix } from '../annotation/matrix';
+import type { PaintedMark } from '../annotation/paint';
+import type { PaintedPointer } from '../annotation/paint_signs';
+import type { Sheet } from '../annotation/sheet';
 import type { Tools } from '../annotation/tools';
-import type { Anchor, ParticipantId, ProducerId } from '../signalling/protocol';
+import type { Pens } from '../pens';
+import type { Anchor, Mark, ParticipantId } from '../signalling/protocol';
 
-/** How the pen works on one picture. */
+/** How the pen works on one sheet. */
 export interface Drawing {
+  pens: Pens;
   tools: Tools;
-  /** The frame on the glass now; null while there is none. One's own may be `UNNAMED`: `Tools.handleName` follows. */
+  self: ParticipantId | null;
+  /** Whether others' marks may be deleted. */
+  mayDeleteAll: boolean;
+  /** What a mark hangs on now; null while there is nothing. One's own frame may be `UNNAMED`: `Tools.handleName` follows. */
   anchor: () => Anchor | null;
   /** The newest frame that has a name, for what only passes over the picture. */
   newest: () => Anchor | null;
-  /** Whether a mark may be begun; says why where it may not. */
+  /** Whether a mark may be begun with the chosen tool; says why where it may not. */
   permit: () => boolean;
+  /** Whether something may be moved there; says why where it may not. */
+  permitMove: () => boolean;
 }
+
+/** What following the tissue says of a mark. */
+export type MarkState = 'good' | 'lost' | 'stale';
 
 export interface OverlayMark extends Omit<PaintedMark, 'named'> {
   author: ParticipantId;
@@ -20,20 +33,33 @@ export interface OverlayMark extends Omit<PaintedMark, 'named'> {
   draft: boolean;
   /** From before the picture was interrupted: the camera may show something else there now. */
   outdated?: boolean;
+  /** Where the tissue has gone since, in units of the picture's height; undefined: it is not followed. */
+  transform?: Matrix | undefined;
+  /** Whether it is still where it should be. */
+  state?: MarkState | undefined;
+}
+
+/** Where marks have gone with the tissue, by what is followed on the server. */
+export interface Movement {
+  of: (mark: Mark) => { transform: Matrix; state: MarkState } | null;
 }
 
 export interface OverlaySource {
-  marks(producer: ProducerId, now: number): OverlayMark[];
-  pointers(producer: ProducerId, now: number): PaintedPointer[];
+  marks(sheet: Sheet, now: number): OverlayMark[];
+  pointers(sheet: Sheet, now: number): PaintedPointer[];
+  /** How many people's marks lie on it and are hidden here. */
+  hiddenLayers(sheet: Sheet): number;
+  showAllLayers(): void;
   onChanged(listener: () => void): () => void;
 }
 
 export interface DrawnMark {
   mark: string;
+  /** Of a video's mark; 0 else. */
   rtp_timestamp: number;
   stale: boolean;
   outdated: boolean;
 }
 
-/** What each overlay drew last, by producer: `window.konsil.marksDrawnOn` reads it. */
-export const drawn = new Map<ProducerId, DrawnMark[]>();
+/** What each overlay drew last, by sheet: `window.konsil.marksDrawnOn` reads it. */
+export const drawn = new Map<Sheet, DrawnMark[]>();

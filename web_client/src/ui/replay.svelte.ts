@@ -50,6 +50,9 @@ export class Replay {
     // begin with the first picture of the main camera, if it came soon
     if (first !== undefined && first.offset < 1) this.#playhead.seek(first.offset);
     this.overlay = new ReplayOverlay(new Timeline(description), description);
+    this.overlay.on('changed', () => {
+      if (this.overlay.hidden.size !== this.hidden.size) this.hidden = new Set(this.overlay.hidden);
+    });
   }
 
   /** The RTP timestamp of the frame that the main video shows. */

@@ -1,10 +1,10 @@
 /** What the overlay of a replay draws: the marks and pointers of the moment shown, of the experts switched on. */
 import { Emitter } from '../emitter';
-import type { PaintedPointer } from '../annotation/paint';
+import type { PaintedPointer } from '../annotation/paint_signs';
+import { sheetOf, type Sheet } from '../annotation/sheet';
 import type { Description } from '../replay/description';
 import type { Timeline } from '../replay/timeline';
-import { isLive } from '../signalling/marks';
-import type { ParticipantId, ProducerId } from '../signalling/protocol';
+import type { ParticipantId } from '../signalling/protocol';
 import type { OverlayMark, OverlaySource } from './overlay_source';
 
 const TRAIL_S = 0.35;
@@ -39,22 +39,33 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
     this.emit('changed', undefined);
   }
 
-  marks(producer: ProducerId): OverlayMark[] {
+  marks(sheet: Sheet): OverlayMark[] {
     return this.timeline
       .marksAt(this.#position)
-      .filter(({ mark, author }) => isLive(mark.anchor, producer) && !this.hidden.has(author))
+      .filter(({ mark, author }) => sheetOf(mark.anchor) === sheet && !this.hidden.has(author))
       .map(({ mark, author, name, colour }) => ({ mark, author, name, colour, draft: false }));
   }
 
-  pointers(producer: ProducerId): PaintedPointer[] {
+  pointers(sheet: Sheet): PaintedPointer[] {
+    if (typeof sheet !== 'number') return [];
     return this.timeline
-      .pointersAt(producer, this.#position)
+      .pointersAt(sheet, this.#position)
       .filter(({ author }) => !this.hidden.has(author))
       .map(({ author, trail }) => ({
         colour: this.#people.get(author)?.colour ?? '#ffffff',
         name: this.#people.get(author)?.name ?? '',
         trail: trail.map(({ point, age }, index) => ({ point, age: index === trail.length - 1 ? 0 : Math.min(1, age / TRAIL_S) })),
       }));
+  }
+
+  hiddenLayers(sheet: Sheet): number {
+    const there = this.timeline.marksAt(this.#position).filter(({ mark }) => sheetOf(mark.anchor) === sheet);
+    return new Set(there.map(({ author }) => author).filter((author) => this.hidden.has(author))).size;
+  }
+
+  showAllLayers(): void {
+    this.hidden.clear();
+    this.emit('changed', undefined);
   }
 
   onChanged(listener: () => void): () => void {

@@ -1,0 +1,69 @@
+/** How the pen works on a live picture, and what lengths on it are worth. */
+import { fieldLength, sayMillimetres, validCalibration } from '../annotation/field_scale';
+import { UNNAMED } from '../annotation/tools';
+import type { Anchor, Mark, ProducerId } from '../signalling/protocol';
+import { t } from '../words/language.svelte';
+import type { Live } from './live.svelte';
+import type { Drawing } from './overlay_source';
+
+/** Frames of one's own picture that go without a name for so long cannot be drawn on. */
+const NAMELESS_MS = 1500;
+
+/** Null where the role does not draw. */
+export function fieldDrawing(live: Live, producer: ProducerId): Drawing | null {
+  if (!live.may('mark')) return null;
+  const { pens, tools } = live.session;
+  const frames = live.session.frames(producer);
+  const newest = (): Anchor | null => {
+    const rtpTimestamp = frames.named?.rtpTimestamp ?? null;
+    return rtpTimestamp === null ? null : { producer, rtp_timestamp: rtpTimestamp };
+  };
+  const refuse = (reason: string): false => {
+    live.toast('alarm', reason);
+    return false;
+  };
+  const permitMove = (): boolean => {
+    if (live.connection.state !== 'connected') return refuse(t('draw_disconnected'));
+    const { latest, named } = frames;
+    if (latest === null) return refuse(t('draw_no_frame'));
+    // one's own frames are named a moment after they are shown; where that has stopped, a mark would wait for ever
+    if (named === null || latest.shownAt - named.shownAt > NAMELESS_MS) return refuse(t('draw_nameless'));
+    if (frames.frozenFor(performance.now()) > 0) return refuse(t('draw_frozen'));
+    return true;
+  };
+  return {
+    pens,
+    tools,
+    self: live.self?.participant ?? null,
+    mayDeleteAll: live.may('clear_field'),
+    newest,
+    anchor: () => {
+      const { latest } = frames;
+      if (latest === null || latest.rtpTimestamp !== null) return newest();
+      const anchor = { producer, rtp_timestamp: UNNAMED };
+      frames.whenNamed(latest, (rtpTimestamp) => tools.handleName(anchor, rtpTimestamp));
+      return anchor;
+    },
+    permitMove,
+    permit: () => {
+      if (tools.tool === 'length' && calibrationOf(live, producer) === null) return refuse(t(live.may('calibrate') ? 'draw_calibrate_first' : 'draw_uncalibrated'));
+      if (tools.tool === 'calibrate' && !live.may('calibrate')) return refuse(t('draw_calibrate_not'));
+      return permitMove();
+    },
+  };
+}
+
+/** What holds for a producer's picture just now. */
+export function calibrationOf(live: Live, producer: ProducerId): ReturnType<typeof validCalibration> {
+  const since = live.session.room.producers.get(producer)?.since ?? null;
+  return validCalibration(live.session.replica.calibrations.get(producer), since);
+}
+
+/** A mark's length in words. */
+export function sayLength(live: Live, producer: ProducerId, mark: Mark, picture: { width: number; height: number }): string | null {
+  if (mark.shape !== 'length') return null;
+  const length = fieldLength(mark, calibrationOf(live, producer), picture);
+  if (length === null) return null;
+  if (length.unit === 'mm') return t('length_mm', { value: sayMillimetres(length.value) });
+  return t('length_px', { value: Math.round(length.value) });
+}
