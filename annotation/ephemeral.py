@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from .anchors import Anchor, parse_anchor
 from .shapes import FORMS, WIDTHS, Point, Shape, parse_point, parse_points
-from .values import SEQUENCE_LIMIT, as_identifier, as_integer, as_number, as_object, as_text, bad
+from .values import SEQUENCE_LIMIT, as_flag, as_identifier, as_integer, as_number, as_object, as_text, bad
 
 POINTER_SECONDS: Final = 1.0
 STROKE_SECONDS: Final = 3.0
@@ -37,18 +37,22 @@ _STROKE_POINTS: Final[dict[str, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """Where an author points (None: nowhere any more). `sent` in Unix ms by the server's clock."""
+    """Where an author points (None: nowhere any more). `sent` in Unix ms by the server's clock.
+
+    A `ghost` is no laser pointer: a pen that hovers, before it draws.
+    """
 
     author: str
     anchor: Anchor | None
     point: Point | None
     sent: float
     n: int
+    ghost: bool = field(default=False, kw_only=True)
     _text: str | None = field(default=None, init=False, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Give the wire's object, as the server sends it."""
-        return {
+        body = {
             "type": "pointer",
             "author": self.author,
             "anchor": None if self.anchor is None else self.anchor.to_json(),
@@ -56,6 +60,7 @@ class Pointer:
             "sent": self.sent,
             "n": self.n,
         }
+        return {**body, "ghost": True} if self.ghost else body
 
     @property
     def text(self) -> str:
@@ -135,7 +140,8 @@ def parse_ephemeral(value: object, author: str, now: float) -> EphemeralMessage:
         anchor, point = body.get("anchor"), body.get("point")
         if anchor is None and point is None:
             return Pointer(author, None, None, sent, n)
-        return Pointer(author, parse_anchor(anchor), parse_point(point), sent, n)
+        ghost = as_flag(body.get("ghost", False), "ghost")
+        return Pointer(author, parse_anchor(anchor), parse_point(point), sent, n, ghost=ghost)
     if kind != "stroke":
         raise bad("type", "must be pointer or stroke")
     shape = body.get("shape")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from annotation.anchors import DicomAnchor
 from annotation.document import Document
-from annotation.ephemeral import EphemeralMessage
+from annotation.ephemeral import EphemeralMessage, Pointer
 from annotation.operations import Add, Operation
 from media.delivery import Delivered
 from media.ids import ProducerId, TransportId
@@ -368,7 +368,8 @@ class Conductor:
         for other in self.members.values():
             if other is not member:
                 other.lane.offer(message, now)
-        if self.recorder is not None:
+        # where a pen hovered says nothing afterwards
+        if self.recorder is not None and not (isinstance(message, Pointer) and message.ghost):
             self.recorder.receive_pointer(message.to_json(), now)
         if not self._flush_due:
             # once a turn of the loop: what arrives together leaves together

@@ -43,7 +43,9 @@ STROKE: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("body", [POINTER, STROKE, POINTER | {"anchor": None, "point": None}])
+@pytest.mark.parametrize(
+    "body", [POINTER, STROKE, POINTER | {"ghost": True}, POINTER | {"anchor": None, "point": None}]
+)
 def test_messages_come_back_from_the_wire(body: dict[str, Any]) -> None:
     message = parse_ephemeral(body, "pt-1", NOW)
     assert json.loads(message.text) == body | {"author": "pt-1"}
@@ -73,6 +75,7 @@ def test_what_claims_the_future_was_sent_now() -> None:
         POINTER | {"sent": float("nan")},
         POINTER | {"n": -1},
         POINTER | {"n": 1.5},
+        POINTER | {"ghost": 1},
         STROKE | {"mark": "a b"},
         STROKE | {"shape": "text"},
         STROKE | {"shape": ["freehand"]},

@@ -13,7 +13,8 @@ function mark(name: string, rtp_timestamp: number): object {
 function overlay(since: number | null, ...visible: object[]): LiveOverlay {
   const room = { participants: new Map(), producers: new Map([[FIELD, { producer: FIELD, since }]]) };
   const nothing = { strokes: () => [], pointers: () => [] };
-  const session = { replica: { visible }, ephemeral: nothing, tools: { inProgress: null, waiting: [] }, self: null, room };
+  const pens = { selection: { shown: <Mark>(mark: Mark): Mark => mark }, layers: { isShown: () => true }, tools: { inProgress: null, waiting: [] } };
+  const session = { replica: { visible }, ephemeral: nothing, pens, self: null, room };
   return new LiveOverlay(session as unknown as Session);
 }
 

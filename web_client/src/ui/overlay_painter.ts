@@ -69,7 +69,7 @@ export class OverlayPainter {
     return scene.marks.flatMap((one, index) => {
       if (one.draft) return [];
       const { mark, anchor } = one.mark;
-      return [{ mark, rtp_timestamp: isVideo(anchor) ? anchor.rtp_timestamp : 0, stale: all[index]?.stale === true, outdated: one.outdated === true }];
+      return [{ mark, rtp_timestamp: isVideo(anchor) ? anchor.rtp_timestamp : 0, stale: all[index]?.stale === true, outdated: one.outdated === true, measured: all[index]?.measured ?? null }];
     });
   }
 

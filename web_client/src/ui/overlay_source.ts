@@ -59,6 +59,8 @@ export interface DrawnMark {
   rtp_timestamp: number;
   stale: boolean;
   outdated: boolean;
+  /** Its measure, in words. */
+  measured: string | null;
 }
 
 /** What each overlay drew last, by sheet: `window.konsil.marksDrawnOn` reads it. */

@@ -10,17 +10,21 @@
  *   deliveries             by producer that one is not sent at its best: {reason, height}
  *   layers()               what one sends: {source, rid, active, frameHeight, framesSent} of each encoding, from getStats
  *   ownFrames              the newest frames of one's own field: {captured, name: {rtpTimestamp, exact} or null}
- *   marks                  visible marks: {mark, anchor, author, sequence}; sequence null: not yet confirmed
- *   marksDrawnOn(producer) what that picture's overlay drew last: {mark, rtp_timestamp, stale, outdated}
+ *   marks                  visible marks: {mark, anchor, author, sequence, shape, points, text, width, number, pressures};
+ *                          sequence null: not yet confirmed
+ *   marksDrawnOn(sheet)    what that picture's overlay drew last: {mark, rtp_timestamp, stale, outdated, measured}
+ *   pointersOn(sheet)      whose laser pointers and hovering pens are over it: {name, ghost}
+ *   calibrations           producers whose pictures are calibrated
  *   roundTrip, receiving, publishing
  *   path                   'steady' | 'restarting' | 'rejoining': whether the media connections look for a new way
  */
+import type { Sheet } from '../annotation/sheet';
 import type { Live } from './live.svelte';
 import { drawn, type DrawnMark } from './overlay_source';
 
 export interface KonsilProbe {
   readonly [key: string]: unknown;
-  marksDrawnOn(producer: number): DrawnMark[];
+  marksDrawnOn(sheet: Sheet): DrawnMark[];
 }
 
 declare global {
@@ -104,7 +108,16 @@ export function liveProbe(live: Live): KonsilProbe {
         anchor: copy(mark.anchor),
         author,
         sequence,
+        shape: mark.shape,
+        points: copy(mark.points),
+        text: mark.text,
+        width: mark.width,
+        number: mark.number ?? null,
+        pressures: copy(mark.pressures ?? null),
       }));
+    },
+    get calibrations() {
+      return [...session.replica.calibrations.keys()];
     },
     get roundTrip() {
       return session.clock.roundTrip;
@@ -118,6 +131,7 @@ export function liveProbe(live: Live): KonsilProbe {
     get path() {
       return live.path;
     },
-    marksDrawnOn: (producer) => copy(drawn.get(producer) ?? []),
+    marksDrawnOn: (sheet) => copy(drawn.get(sheet) ?? []),
+    pointersOn: (sheet: Sheet) => live.overlay.pointers(sheet, performance.now()).map(({ name, ghost }) => ({ name, ghost: ghost === true })),
   };
 }
