@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from .anchors import VideoAnchor
 from .digest import digest
+from .instructions import check as check_instruction
 from .log import HELD_LIMIT, HELD_POINTS_LIMIT, MarkLog, UnknownTarget
 from .notebook import Notebook, Shelf
 from .notes import Answer, Instruct, Track, Tracked, Withdraw
@@ -162,7 +163,7 @@ class Document(_Copy):
         """Decide an operation and number it; `over_others`: the author may delete what others drew.
 
         Raise AnnotationError duplicate_mark, duplicate, too_many_marks, nothing_to_undo, nothing_to_redo,
-        not_found, not_permitted or not_calibrated; then nothing has changed.
+        not_found, not_permitted, not_calibrated, not_open or too_many_instructions; then nothing has changed.
         """
         decided = self._decide(operation, author, over_others)
         entry = Entry(self._sequence + 1, round(now * 1000, 3), author, name, colour, decided)
@@ -253,17 +254,9 @@ class Document(_Copy):
         return number
 
     def _check_instruction(self, note: Instruct | Answer | Withdraw, author: str) -> None:
-        found, withdrawn = self._notebook.instruction(note.instruction)
-        if isinstance(note, Instruct):
-            if found is not None:
-                raise AnnotationError("duplicate", "An instruction of this identifier was given already.")
-            if note.mark is not None and self._log.find(note.mark) is None:
-                raise AnnotationError("not_found", "The mark of this instruction is not there.")
-            return
-        if found is None or withdrawn:
-            raise AnnotationError("not_found", "This instruction is no longer there.")
-        if isinstance(note, Withdraw) and found.author != author:
-            raise AnnotationError("not_permitted", "This is somebody else's instruction.")
+        check_instruction(self._notebook["instructions"], note, author)
+        if isinstance(note, Instruct) and note.mark is not None and self._log.find(note.mark) is None:
+            raise AnnotationError("not_found", "The mark of this instruction is not there.")
 
     def _remember(self, entry: Entry) -> None:
         self._recent.append(entry)

@@ -52,17 +52,6 @@ class Notebook:
         for shelf in self._shelves.values():
             yield from shelf.values()
 
-    def instruction(self, identifier: str) -> tuple[Entry | None, bool]:
-        """Find an instruction, and tell whether it was withdrawn."""
-        found, withdrawn = None, False
-        for entry in self._shelves["instructions"].values():
-            match entry.operation:
-                case Instruct(instruction) if instruction == identifier:
-                    found = entry
-                case Withdraw(instruction) if instruction == identifier:
-                    withdrawn = True
-        return found, withdrawn
-
     def is_calibrated(self, producer: int) -> bool:
         """Tell whether lengths on this producer's picture are known."""
         return producer in self._shelves["calibrations"]

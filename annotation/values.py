@@ -20,8 +20,8 @@ _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u20
 
 class AnnotationError(ValueError):
     """What was asked cannot be done. `code` is bad_message, duplicate_mark, duplicate, nothing_to_undo,
-    nothing_to_redo, too_many_marks, not_found, not_permitted or not_calibrated (PROTOCOL.md, section 7); the text
-    is a sentence."""
+    nothing_to_redo, too_many_marks, not_found, not_permitted, not_calibrated, not_open or too_many_instructions
+    (PROTOCOL.md, section 7); the text is a sentence."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)

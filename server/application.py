@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import files_http, line_test, recordings_http, whep, whip
+from . import files_http, line_test, recordings_http, stills_http, whep, whip
 from .dicom import upload as dicom_upload
 from .dicom import web as dicom_web
 from .metrics import Metrics
@@ -124,6 +124,7 @@ def build(service: Service) -> web.Application:
     whip.add_routes(application, service)
     whep.add_routes(application, service)
     recordings_http.add_routes(application, service)
+    stills_http.add_routes(application, service)
     line_test.add_routes(application, service)
     files_http.add_routes(application, service)
     dicom_web.add_routes(application, service)

@@ -451,6 +451,9 @@ class Conductor:
                 self._rewatch_all()
             case Happened(happened):
                 self.write_down(happened)
+                if happened["kind"] == "permit_drawing":
+                    # frames are kept where somebody draws
+                    self.watcher.look()
 
     def _gone(self, identifier: ParticipantId) -> None:
         member = self.members.pop(identifier, None)

@@ -150,6 +150,20 @@ class DicomConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StillsConfig:
+    """Frames that people froze, kept as images. The oldest goes first."""
+
+    folder: str = _key("var/stills", "Folder of the stills, one folder a room.")
+    per_room: int = _key(200, "Most stills that are kept of a room.", 1, 10_000)
+    total_mb: int = _key(
+        4096, "Most MiB that all rooms' stills take; one of 4K takes about 20.", 16, 10_000_000
+    )
+    keep_hours: float = _key(
+        720.0, "Hours after which a still is deleted, when the next one is kept.", 1, 87_600
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class SecretsConfig:
     """What signs the links."""
 
@@ -167,6 +181,7 @@ class Config:
     recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     dicom: DicomConfig = field(default_factory=DicomConfig)
+    stills: StillsConfig = field(default_factory=StillsConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
 
     @property
@@ -187,6 +202,7 @@ SECTIONS: dict[str, Any] = {
     "recordings": RecordingsConfig,
     "files": FilesConfig,
     "dicom": DicomConfig,
+    "stills": StillsConfig,
     "secrets": SecretsConfig,
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from annotation.anchors import Anchor, DicomAnchor, VideoAnchor
-from annotation.notes import Answer, Calibrate, Instruct, Page, Say, Withdraw
+from annotation.notes import Answer, Calibrate, Instruct, Page, Say, Still, Withdraw
 from annotation.operations import (
     Add,
     ClearField,
@@ -34,7 +34,8 @@ PERMISSIONS: Final[dict[type[Operation], Permission]] = {
     ClearOwn: "clear_own",
     ClearField: "clear_field",
     Instruct: "mark",
-    Withdraw: "mark",
+    # one's own goes away also without the pen
+    Withdraw: "clear_own",
     Answer: "answer",
     Say: "message",
     Calibrate: "calibrate",
@@ -59,7 +60,9 @@ def carry_out(member: Member, message: messages.MarkRequest) -> int:
 def check_anchor(member: Member, anchor: Anchor) -> None:
     """Refuse a picture that is not in the room, or not this member's to see. Raise RoomError."""
     conductor = member.conductor
-    if isinstance(anchor, VideoAnchor):
+    if isinstance(anchor, VideoAnchor) and anchor.still:
+        _check_still(member, anchor)
+    elif isinstance(anchor, VideoAnchor):
         # a mark on a picture that nobody sends would never be drawn
         picture = conductor.room.producer(anchor.producer)
         me = conductor.room.participant(member.identifier)
@@ -67,6 +70,20 @@ def check_anchor(member: Member, anchor: Anchor) -> None:
             raise RoomError("not_permitted", "You may not watch this picture.")
     elif isinstance(anchor, DicomAnchor):
         conductor.check_image(member, anchor)
+
+
+def _check_still(member: Member, anchor: VideoAnchor) -> None:
+    """Refuse a frozen frame that is not shown to all: the others would never see the mark. Raise RoomError."""
+    conductor = member.conductor
+    place = anchor.producer, anchor.rtp_timestamp
+    notes = [entry.operation for entry in conductor.document.notes("stills")]
+    if not any(isinstance(s, Still) and (s.producer, s.rtp_timestamp) == place for s in notes):
+        raise RoomError("not_found", "This frame was not frozen for all.")
+    # it outlives its picture; as long as that is there, so is its audience
+    picture = next((p for p in conductor.room.producers if p.producer == anchor.producer), None)
+    me = conductor.room.participant(member.identifier)
+    if picture is not None and me is not None and not picture.may_be_watched(me):
+        raise RoomError("not_permitted", "You may not watch this picture.")
 
 
 def _shows_field(member: Member) -> bool:

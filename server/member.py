@@ -11,7 +11,7 @@ from annotation.values import AnnotationError
 from media.ids import ProducerId
 from media.sdp import Bitrates, SdpError, parse
 from signalling import messages, notices
-from signalling.guidance_messages import Orient
+from signalling.guidance_messages import Freeze, Orient
 from signalling.manner_messages import Admit, Hand, Lock, Permit, PermitDrawing, Remove, Restrict
 from signalling.message_frame import MessageError
 from signalling.messages import ClientMessage
@@ -22,9 +22,10 @@ from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket
 from signalling.room import Participant, RoomError
 from signalling.sources import Source
 
-from . import etiquette, guidance, marking, recording
+from . import etiquette, marking, recording
 from .connections import EPHEMERAL, Publication, Watching
 from .etiquette import RELAYED, Relay
+from .guidance import Freezing
 from .naming import Naming
 from .sockets import Socket
 from .wall import Wall
@@ -53,6 +54,7 @@ class Member:
         self.lane = Channel()
         self._viewport: ServerMessage | None = None
         self.relay = Relay(self)
+        self.freezing = Freezing(self)
         self._bucket = TokenBucket(MESSAGE_RATE, MESSAGE_BURST, conductor.service.now())
         service, media = conductor.service, conductor.service.config.media
         self.publication = Publication(
@@ -164,6 +166,13 @@ class Member:
             socket.send(notices.reply(message.id))
             self.conductor.leave(self)
             return
+        if isinstance(message, Freeze):
+            # decoding takes its time: what is asked meanwhile is not kept waiting
+            self.conductor.service.keep(self._answer(message, socket))
+            return
+        await self._answer(message, socket)
+
+    async def _answer(self, message: messages.Request, socket: Socket) -> None:
         try:
             answer = await self.carry_out(message)
         except (RoomError, AnnotationError) as error:
@@ -189,7 +198,7 @@ class Member:
             case messages.Publish():
                 return self._publish(message)
             case messages.Answer():
-                return self._answer(message)
+                return self._take_answer(message)
             case messages.Rewatch():
                 self._demand("watch")
                 assert isinstance(self.watching, Watching)
@@ -218,10 +227,12 @@ class Member:
                 await recording.carry_out(self, message.action)
             case Hand() | Admit() | Lock() | Remove() | Permit() | PermitDrawing() | Restrict():
                 etiquette.carry_out(self, message)
-            case Orient():
-                guidance.carry_out(self, message)
             case Present():
                 conductor.presenting.carry_out(self, message)
+            case Orient():
+                conductor.room.orient(self.identifier, message.producer, message.orientation)
+            case Freeze():
+                return await self.freezing.carry_out(message)
             case messages.Hello():
                 return notices.error(message.id, "out_of_order", "You have said hello already.")
         return notices.reply(message.id)
@@ -252,7 +263,7 @@ class Member:
         producers = [{"mid": track.mid, "producer": producer} for track, producer in tracks]
         return notices.reply(message.id, sdp=str(answer), producers=producers)
 
-    def _answer(self, message: messages.Answer) -> ServerMessage:
+    def _take_answer(self, message: messages.Answer) -> ServerMessage:
         self._demand("watch")
         assert isinstance(self.watching, Watching)
         refused = self.watching.answer(message.revision, message.sdp)

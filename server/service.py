@@ -35,6 +35,7 @@ from .metrics import Snapshot, quantile
 from .reception import Guest
 from .secret_file import load_secret, load_turn_secret
 from .sockets import Socket
+from .stills import StillStore
 from .tap import Tap
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Service:
         self.archive = Archive(Library(Path(config.recordings.folder)))
         self.files = FileStore(config.files)
         self.images = Images(self)
+        self.stills = StillStore(config.stills)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
         self._probes = 0

@@ -34,7 +34,7 @@ class Orient:
     orientation: Orientation | None
 
 
-GuidanceRequest = Orient
+GuidanceRequest = Freeze | Orient
 
 
 def _freeze(identifier: int, body: dict[str, Any]) -> Freeze:
@@ -68,5 +68,6 @@ def _orient(identifier: int, body: dict[str, Any]) -> Orient:
 
 #: The parsers, by type.
 GUIDANCE: Final[dict[str, Callable[[int, dict[str, Any]], GuidanceRequest]]] = {
+    "freeze": _freeze,
     "orient": _orient,
 }

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from media.ids import ProducerId
-from signalling.permissions import may
 
 from . import stills
 from .field import Field
@@ -36,7 +35,9 @@ class Watcher:
         """Look who and what is there, and watch what is to be watched from now on."""
         conductor = self._conductor
         drawn_on = any(
-            may(member.role, "mark") and not member.only_sends for member in conductor.members.values()
+            participant.may("mark") and not conductor.members[participant.participant].only_sends
+            for participant in conductor.room.participants
+            if participant.participant in conductor.members
         )
         wanted = {
             ProducerId(entry.producer)

@@ -23,6 +23,7 @@ from server.config import (
     RecordingsConfig,
     RoomsConfig,
     SecretsConfig,
+    StillsConfig,
     TurnConfig,
 )
 from server.run import serving
@@ -142,6 +143,7 @@ async def served(
         recordings=RecordingsConfig(folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb),
         dicom=DicomConfig(folder=str(folder / "dicom")),
         files=replace(files or FilesConfig(minimum_free_mb=1), folder=str(folder / "files")),
+        stills=StillsConfig(folder=str(folder / "stills")),
         secrets=SecretsConfig(file=str(folder / "secret")),
     )
     async with serving(config) as (service, port):

@@ -67,3 +67,37 @@ async def test_everybody_is_told_which_way_round_the_field_is(theatre: Theatre) 
     while told["producer"]["orientation"] is None:
         told = await theatre.expert.notice("producer")
     assert told["producer"]["orientation"] == mirrored
+
+
+async def test_an_instruction_is_answered_by_the_surgeon_and_everybody_knows_when(theatre: Theatre) -> None:
+    surgeon, expert = theatre.surgeon, theatre.expert
+    await expert.request("mark", operation=add(theatre.field, "m-1"))
+    asked = {"kind": "instruct", "instruction": "i-1", "text": "Clip here", "mark": "m-1", "spoken": False}
+    await expert.request("mark", operation=asked)
+    for caller in (expert, surgeon):
+        await caller.notice("operation", operation=asked)
+    seen = {"kind": "answer", "instruction": "i-1", "answer": "seen"}
+    with pytest.raises(Refused) as refused:
+        await expert.request("mark", operation=seen)
+    assert refused.value.code == "not_permitted"
+    await surgeon.request("mark", operation=seen)
+    told = await expert.notice("operation", operation=seen)
+    assert told["author"] == surgeon.identifier
+    await surgeon.request("mark", operation={**seen, "answer": "done"})
+    with pytest.raises(Refused) as refused:
+        await surgeon.request("mark", operation={**seen, "answer": "no"})
+    assert refused.value.code == "not_open"
+    # who comes late reads what was asked and answered, though the field was cleared
+    await surgeon.request("mark", operation={"kind": "clear_field"})
+    async with Caller(theatre.server.url, theatre.server.token("trainee")) as trainee:
+        kinds = [entry["operation"]["kind"] for entry in trainee.welcome["marks"]["operations"]]
+        assert [kind for kind in kinds if kind in ("instruct", "answer")] == ["instruct", "answer", "answer"]
+
+
+async def test_who_lost_the_pen_still_withdraws_what_he_asked_for(theatre: Theatre) -> None:
+    asked = {"kind": "instruct", "instruction": "i-1", "text": "Clip here", "mark": None, "spoken": True}
+    await theatre.expert.request("mark", operation=asked)
+    await theatre.surgeon.request("permit", participant=theatre.expert.identifier, draws=False)
+    with pytest.raises(Refused):
+        await theatre.expert.request("mark", operation={**asked, "instruction": "i-2"})
+    await theatre.expert.request("mark", operation={"kind": "withdraw", "instruction": "i-1"})

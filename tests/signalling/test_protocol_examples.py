@@ -36,7 +36,7 @@ MARK = {
 REQUESTS = {
     *("hello", "publish", "mute", "unpublish", "answer", "rewatch", "pause", "ping", "barcode"),
     *("mark", "marks", "pointer", "stroke", "record", "leave", "ice_servers", "restart_ice"),
-    *("view", "admit", "lock", "remove", "permit", "restrict", "hand", "orient"),
+    *("view", "admit", "lock", "remove", "permit", "restrict", "hand", "orient", "freeze"),
     *("present", "viewport"),
 }
 NOTICES = {

@@ -1,0 +1,139 @@
+/**
+ * Instructions with acknowledgement (PROTOCOL.md §10): what an expert asks for, what the surgeon answers, and when.
+ *
+ * They are notes of the room's one log; what each has come to follows from the log alone, so that everybody sees the same.
+ */
+import type { Instruction } from './annotation/notebook';
+import type { Replica } from './annotation/document';
+import type { ClientOperation, Reaction } from './signalling/marks';
+import type { Room } from './signalling/room';
+
+export type InstructionState = 'sent' | 'seen' | 'done' | 'no' | 'withdrawn';
+
+export interface InstructionView {
+  instruction: string;
+  text: string;
+  mark: string | null;
+  spoken: boolean;
+  author: string;
+  name: string;
+  colour: string;
+  state: InstructionState;
+  /** Unix ms by the server's clock. */
+  sent: number;
+  /** ms from the asking to the first sign of having been seen; null: not yet. */
+  seenAfter: number | null;
+  /** ms from the asking to done, no or the withdrawal; null: it is open. */
+  closedAfter: number | null;
+  /** Who answered last. */
+  answeredBy: string | null;
+}
+
+/** Unanswered for so long, it is emphasised at its author's. */
+export const OVERDUE_MS = 10_000;
+/** What was closed stays in sight for so long. */
+export const LINGER_MS = 8000;
+
+/** What an instruction has come to: the twin of `annotation/instructions.py`. */
+export function viewOf(given: Instruction): InstructionView {
+  const { instruction, text, mark, spoken, author, name, colour, time } = given;
+  const view: InstructionView = {
+    instruction, text, mark, spoken, author, name, colour, state: 'sent', sent: time, seenAfter: null, closedAfter: null, answeredBy: null,
+  };
+  const deeds = [
+    ...given.answers.map((answer) => ({ at: answer, state: answer.answer as InstructionState })),
+    ...(given.withdrawn === null ? [] : [{ at: given.withdrawn, state: 'withdrawn' as const }]),
+  ].sort((a, b) => a.at.sequence - b.at.sequence);
+  for (const { at, state } of deeds) {
+    if (view.closedAfter !== null) break;
+    if (state === 'seen' && view.state !== 'sent') continue;
+    view.state = state;
+    if (state !== 'withdrawn') {
+      view.seenAfter ??= at.time - time;
+      view.answeredBy = at.name;
+    }
+    if (state !== 'seen') view.closedAfter = at.time - time;
+  }
+  return view;
+}
+
+export function isOpen({ state }: InstructionView): boolean {
+  return state === 'sent' || state === 'seen';
+}
+
+/** Those that still ask for something: first what was not answered at all, of each the oldest first. */
+export function openFirst(views: readonly InstructionView[]): InstructionView[] {
+  const open = views.filter(isOpen);
+  return [...open.filter(({ state }) => state === 'sent'), ...open.filter(({ state }) => state === 'seen')];
+}
+
+/** What was closed a moment ago; `now` by the server's clock. */
+export function lingering(views: readonly InstructionView[], now: number): InstructionView[] {
+  return views.filter(({ sent, closedAfter }) => closedAfter !== null && now - sent - closedAfter < LINGER_MS);
+}
+
+export function isOverdue({ state, sent }: InstructionView, now: number): boolean {
+  return state === 'sent' && now - sent >= OVERDUE_MS;
+}
+
+export class Guidance {
+  #views: InstructionView[] | null = null;
+  #count = 0;
+
+  constructor(
+    private readonly room: Room,
+    private readonly replica: Replica,
+    /** False: it was refused, which has been announced. */
+    private readonly operate: (operation: ClientOperation) => Promise<boolean>,
+    /** What makes this page's identifiers its own. */
+    private readonly prefix: () => string,
+  ) {
+    replica.on('changed', () => (this.#views = null));
+  }
+
+  /** All that are known, the oldest first. */
+  get instructions(): InstructionView[] {
+    this.#views ??= this.replica.instructions.map(viewOf);
+    return this.#views;
+  }
+
+  get open(): InstructionView[] {
+    return openFirst(this.instructions);
+  }
+
+  /** The surgeon, and who shows the field. */
+  get mayAnswer(): boolean {
+    const { room } = this;
+    const shows = [...room.producers.values()].some(({ source, producer }) => source === 'field' && room.isOwn(producer));
+    return shows || room.may('answer');
+  }
+
+  /** One's own newest mark that stands: what an instruction means if no other is chosen. */
+  get newestMark(): string | null {
+    return this.replica.visible.findLast(({ author }) => author === this.room.self)?.mark.mark ?? null;
+  }
+
+  instruct(text: string, mark: string | null, spoken: boolean): Promise<boolean> {
+    this.#count += 1;
+    const instruction = `i-${this.prefix()}-${this.#count}`;
+    return this.operate({ kind: 'instruct', instruction, text: text.trim().slice(0, TEXT_LIMIT), mark, spoken });
+  }
+
+  answer(instruction: string, answer: Reaction): Promise<boolean> {
+    return this.operate({ kind: 'answer', instruction, answer });
+  }
+
+  /** Answer the one that stands first; false: there is none. */
+  answerFirst(answer: Reaction): boolean {
+    const first = this.open.find(({ state }) => answer !== 'seen' || state === 'sent');
+    if (first === undefined || !this.mayAnswer) return false;
+    void this.answer(first.instruction, answer);
+    return true;
+  }
+
+  withdraw(instruction: string): Promise<boolean> {
+    return this.operate({ kind: 'withdraw', instruction });
+  }
+}
+
+export const TEXT_LIMIT = 200;
