@@ -16,9 +16,11 @@ def add(name: str, points: int = 2) -> Add:
     return Add(Mark(name, "freehand", ANCHOR, tuple((i / 2000, 0.5) for i in range(points)), 0.004))
 
 
-def apply(document: Document, author: str, operation: Operation, now: float = 1e9) -> Entry:
+def apply(
+    document: Document, author: str, operation: Operation, now: float = 1e9, *, over_others: bool = False
+) -> Entry:
     """Apply as somebody whose name and colour do not matter."""
-    return document.apply(operation, author, author.upper(), "#00c3ff", now)
+    return document.apply(operation, author, author.upper(), "#00c3ff", now, over_others=over_others)
 
 
 def names(document: Document) -> list[str]:

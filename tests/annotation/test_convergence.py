@@ -6,13 +6,26 @@ The judge is a third way of counting: all entries ever decided, added up by the 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from annotation.anchors import BoardAnchor
 from annotation.document import Document, Replica, Tail, parse_tail
-from annotation.operations import Add, ClearField, ClearOwn, Entry, Operation, Redo, Undo, parse_entry
+from annotation.operations import (
+    Add,
+    ClearField,
+    ClearOwn,
+    Delete,
+    Edit,
+    Entry,
+    Operation,
+    Redo,
+    Undo,
+    parse_entry,
+)
 from annotation.shapes import Mark
 from annotation.values import AnnotationError
 
@@ -24,36 +37,13 @@ KINDS: dict[str, Operation] = {
     "redo": Redo(),
     "clear_own": ClearOwn(),
     "clear_field": ClearField(),
+    "clear_board": ClearField("board"),
 }
+ON_MARKS = ("edit", "delete")
 
 
-def judged(entries: list[Entry]) -> tuple[Mark, ...]:
-    """Add all entries up: visible is what is neither undone nor cleared by a later clear that stands."""
-    undone: set[int] = set()
-    for entry in entries:
-        match entry.operation:
-            case Undo(target):
-                assert target is not None
-                undone.add(target)
-            case Redo(target):
-                assert target is not None
-                undone.remove(target)
-    standing = [entry for entry in entries if entry.sequence not in undone]
-    return tuple(
-        entry.operation.mark
-        for entry in standing
-        if isinstance(entry.operation, Add)
-        and not any(
-            isinstance(clear.operation, ClearField)
-            or (isinstance(clear.operation, ClearOwn) and clear.author == entry.author)
-            for clear in standing
-            if clear.sequence > entry.sequence
-        )
-    )
-
-
-def undoable(entries: list[Entry], author: str) -> int | None:
-    """Find the author's newest operation that stands and is not covered by a clear_field that stands."""
+def undone_by(entries: list[Entry]) -> set[int | None]:
+    """Add up which operations are undone."""
     undone: set[int | None] = set()
     for entry in entries:
         match entry.operation:
@@ -61,15 +51,88 @@ def undoable(entries: list[Entry], author: str) -> int | None:
                 undone.add(target)
             case Redo(target):
                 undone.remove(target)
-    newest = None
-    for entry in entries:
-        if entry.sequence in undone or isinstance(entry.operation, Undo | Redo):
+    return undone
+
+
+def judged(entries: list[Entry]) -> tuple[Mark, ...]:
+    """Add all entries up: visible is what is neither undone, nor cleared by a later clear that stands, nor deleted by a
+    delete that stands; it looks as its newest edit that stands."""
+    undone = undone_by(entries)
+    standing = [entry for entry in entries if entry.sequence not in undone]
+    marks = []
+    for entry in standing:
+        if not isinstance(entry.operation, Add):
             continue
-        if entry.author == author:
-            newest = entry.sequence
-        elif isinstance(entry.operation, ClearField):
-            newest = None
-    return newest
+        mark, surface = entry.operation.mark, entry.operation.mark.anchor.surface
+        gone = False
+        for other in standing:
+            match other.operation:
+                case ClearField(of):
+                    gone |= of == surface and other.sequence > entry.sequence
+                case ClearOwn(of):
+                    gone |= of == surface and other.author == entry.author and other.sequence > entry.sequence
+                case Delete(names):
+                    gone |= mark.mark in names
+                case Edit(newer) if newer.mark == mark.mark:
+                    mark = newer
+        if not gone:
+            marks.append(mark)
+    return tuple(marks)
+
+
+def undoable(entries: list[Entry], author: str) -> int | None:
+    """Find the author's newest operation that stands and that no other has wiped away."""
+    undone = undone_by(entries)
+    standing = [entry for entry in entries if entry.sequence not in undone]
+    adds = {entry.operation.mark.mark: entry for entry in entries if isinstance(entry.operation, Add)}
+    cleared = {"field": 0, "board": 0}
+    for entry in standing:
+        if isinstance(entry.operation, ClearField):
+            cleared[entry.operation.of] = entry.sequence
+
+    def wiped(name: str) -> bool:
+        add = adds[name]
+        assert isinstance(add.operation, Add)
+        return add.sequence < cleared[add.operation.mark.anchor.surface] or any(
+            isinstance(entry.operation, Delete) and name in entry.operation.marks and entry.author != author
+            for entry in standing
+        )
+
+    for entry in reversed(standing):
+        if entry.author != author:
+            continue
+        match entry.operation:
+            case ClearOwn(of) | ClearField(of):
+                stands = entry.sequence >= cleared[of]
+            case Add(mark) | Edit(mark):
+                stands = not wiped(mark.mark)
+            case Delete(names):
+                stands = not all(wiped(name) for name in names)
+            case _:
+                stands = False
+        if stands:
+            return entry.sequence
+    return None
+
+
+def operation_of(kind: str, author: str, document: Document, count: int) -> Operation | None:
+    """Make the operation of a step; None where there is nothing to do it to."""
+    if kind == "add":
+        mark = add(f"m-{count}").mark
+        return Add(replace(mark, anchor=BoardAnchor(1)) if count % 3 == 0 else mark)
+    if kind not in ON_MARKS:
+        return KINDS[kind]
+    seen = [
+        entry.operation.mark
+        for entry in document.visible_entries()
+        if isinstance(entry.operation, Add)
+        and (entry.author == author or (kind, author) == ("delete", "surgeon"))
+    ]
+    if not seen:
+        return None
+    if kind == "delete":
+        return Delete(tuple(mark.mark for mark in seen[-2:]))
+    return Edit(replace(seen[count % len(seen)], width=0.002 + count / 1e5))
 
 
 class Client:
@@ -105,7 +168,8 @@ class Client:
 
 steps = st.one_of(
     st.tuples(st.just("add"), st.sampled_from(AUTHORS)),
-    st.tuples(st.sampled_from(["add", *sorted(KINDS)]), st.sampled_from(AUTHORS)),
+    st.tuples(st.sampled_from(["add", *ON_MARKS, *sorted(KINDS)]), st.sampled_from(AUTHORS)),
+    st.tuples(st.sampled_from(ON_MARKS), st.just("a")),
     st.tuples(st.just("undo"), st.just("a")),
     st.tuples(st.just("read"), st.integers(0, 2), st.integers(1, 5)),
     st.tuples(st.just("reconnect"), st.integers(0, 2)),
@@ -143,10 +207,12 @@ def test_everybody_ends_with_the_same_marks(
             case ("ask", number, after):
                 clients[number].send(document.after(after))
             case (kind, author):
-                operation = add(f"m-{len(entries)}") if kind == "add" else KINDS[kind]
+                operation = operation_of(kind, author, document, len(entries))
+                if operation is None:
+                    continue
                 expected = undoable(entries, author)
                 try:
-                    entry = apply(document, author, operation)
+                    entry = apply(document, author, operation, over_others=author == "surgeon")
                 except AnnotationError:
                     assert kind == "redo" or (kind == "undo" and (expected is None or held < 10_000))
                     continue
@@ -159,6 +225,7 @@ def test_everybody_ends_with_the_same_marks(
     for client in clients:
         client.settle(document)
         assert client.replica.visible() == document.visible()
+        assert client.replica.digest() == document.digest()
         assert client.replica.sequence == document.sequence
     late = Replica(held_limit=held)
     assert late.load(document.after(0))
@@ -168,7 +235,8 @@ def test_everybody_ends_with_the_same_marks(
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.lists(st.tuples(st.sampled_from(["add", *KINDS]), st.sampled_from(AUTHORS)), max_size=40), st.data()
+    st.lists(st.tuples(st.sampled_from(["add", *ON_MARKS, *KINDS]), st.sampled_from(AUTHORS)), max_size=40),
+    st.data(),
 )
 def test_at_every_number_a_copy_shows_what_the_server_showed(
     script: list[tuple[str, str]], data: st.DataObject
@@ -178,9 +246,11 @@ def test_at_every_number_a_copy_shows_what_the_server_showed(
     tails = [document.after(0)]
     entries: list[Entry] = []
     for kind, author in script:
-        operation = add(f"m-{len(entries)}") if kind == "add" else KINDS[kind]
+        operation = operation_of(kind, author, document, len(entries))
+        if operation is None:
+            continue
         try:
-            entries.append(apply(document, author, operation))
+            entries.append(apply(document, author, operation, over_others=author == "surgeon"))
         except AnnotationError:
             continue
         shown.append(document.visible())

@@ -122,8 +122,14 @@ export class Replica extends Emitter<ReplicaEvents> {
 
   /** What the server says is lacking: from `welcome`, or the answer to `marks`. */
   handleSnapshot(snapshot: MarksSnapshot): void {
+    const { after } = snapshot;
     // from the beginning, compacted: it replaces what is held
-    if (snapshot.after === 0) this.#forget();
+    if (after === 0) this.#forget();
+    if (after !== undefined && after > this.#sequence) {
+      // it does not join on
+      this.emit('gap', { after: this.#sequence });
+      return;
+    }
     for (const operation of snapshot.operations) {
       if (operation.sequence > this.#sequence && !this.#apply(operation)) return this.#askForAll();
     }

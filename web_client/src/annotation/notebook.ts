@@ -56,6 +56,10 @@ function placeOf(operation: Operation, sequence: number): [Shelf, number] | null
   }
 }
 
+export function isNote(operation: Operation): boolean {
+  return placeOf(operation, 0) !== null;
+}
+
 export class Notebook {
   readonly #shelves = new Map<Shelf, Map<number, LoggedOperation>>(SHELVES.map((shelf) => [shelf, new Map()]));
 

@@ -4,12 +4,16 @@
  * A mark appears with the frame that it was drawn on, not when its stroke was finished: its `add` counts from
  * the position of its anchor. Everything else counts from when the server decided it.
  */
+import { digest } from '../annotation/digest';
 import { visibleMarks, type VisibleMark } from '../annotation/document';
+import { Notebook, isNote } from '../annotation/notebook';
 import { rtpDifference } from '../media/rtp';
-import { isLive, isVideo } from '../signalling/marks';
+import { isLive, isVideo, type Track } from '../signalling/marks';
 import type { Anchor, LoggedOperation, ParticipantId, Point, ProducerId } from '../signalling/protocol';
 import type { Camera, Description, RecordedPointer } from './description';
 
+/** A mark on a still is shown with its frame, and no longer than one lasts at 25 a second. */
+const STILL_S = 0.04;
 /** Containers round times to a millisecond at worst (Matroska): half of it in either direction. */
 const ROUNDING_S = 0.001;
 const POINTER_SILENCE_S = 1;
@@ -31,19 +35,41 @@ export function rtpTimestampAt(camera: Camera, seconds: number): number {
   return (camera.first_rtp_timestamp + Math.round(seconds * camera.clock_rate)) >>> 0;
 }
 
+interface Timed {
+  from: number;
+  logged: LoggedOperation;
+}
+
 export class Timeline {
-  readonly #operations: { from: number; logged: LoggedOperation }[];
+  /** On marks, by sequence. */
+  readonly #operations: Timed[];
+  readonly #notes: Timed[] = [];
+  /** Of each mark, by time. */
+  readonly #tracks = new Map<string, { from: number; sequence: number; track: Track }[]>();
   readonly #turns: number[];
   readonly #pointers: RecordedPointer[];
   readonly #cameras: ReadonlyMap<ProducerId, Camera>;
   #shown: { turn: number; marks: VisibleMark[] } = { turn: -1, marks: [] };
+  #read: { count: number; notebook: Notebook } = { count: 0, notebook: new Notebook() };
 
   constructor(description: Description) {
     this.#cameras = new Map(description.cameras.map((camera) => [camera.producer, camera]));
-    this.#operations = description.operations.map(({ at, ...operation }) => ({
-      from: operation.operation.kind === 'add' ? this.#appearance(operation.operation.mark.anchor, at) : at,
-      logged: { ...operation, time: description.started + at * 1000 },
-    }));
+    const marks: Timed[] = [];
+    for (const { at, ...operation } of description.operations) {
+      const logged = { ...operation, time: description.started + at * 1000 };
+      const { operation: what, sequence } = logged;
+      if (what.kind === 'track') {
+        const from = this.#appearance(what.anchor, at);
+        for (const track of what.tracks) this.#tracksOf(track.mark).push({ from, sequence, track });
+      } else if (isNote(what)) {
+        this.#notes.push({ from: at, logged });
+      } else {
+        marks.push({ from: what.kind === 'add' ? this.#appearance(what.mark.anchor, at) : at, logged });
+      }
+    }
+    this.#operations = marks.sort((a, b) => a.logged.sequence - b.logged.sequence);
+    this.#notes.sort((a, b) => a.logged.sequence - b.logged.sequence);
+    for (const tracks of this.#tracks.values()) tracks.sort((a, b) => a.sequence - b.sequence);
     this.#turns = [...new Set(this.#operations.map(({ from }) => from))].sort((a, b) => a - b);
     this.#pointers = [...description.pointers].sort((a, b) => a.at - b.at);
   }
@@ -54,9 +80,37 @@ export class Timeline {
     if (turn !== this.#shown.turn) {
       const until = this.#turns[turn - 1] ?? -Infinity;
       const done = this.#operations.filter(({ from }) => from <= until).map(({ logged }) => [logged.sequence, logged] as const);
-      this.#shown = { turn, marks: visibleMarks(new Map(done.sort((a, b) => a[0] - b[0]))) };
+      this.#shown = { turn, marks: visibleMarks(new Map(done)) };
     }
     return this.#shown.marks;
+  }
+
+  /** Whether a position is the moment of the still that a mark is on. */
+  isAtStill({ mark: { anchor } }: VisibleMark, producer: ProducerId, position: number): boolean {
+    if (!isVideo(anchor) || anchor.still !== true || anchor.producer !== producer) return false;
+    return Math.abs(position - this.#appearance(anchor, Infinity)) <= STILL_S;
+  }
+
+  /** Where a mark's tissue was last seen at a position; null: nobody looked, or the mark has changed since. */
+  trackAt(mark: string, position: number): Track | null {
+    const tracks = this.#tracks.get(mark) ?? [];
+    const newest = tracks[countUpTo(tracks, position + ROUNDING_S, ({ from }) => from) - 1];
+    const visible = newest && this.marksAt(position).find((one) => one.mark.mark === mark);
+    return newest !== undefined && visible !== undefined && newest.sequence > visible.changed ? newest.track : null;
+  }
+
+  /** What was written up to a position. */
+  notesAt(position: number): Notebook {
+    const count = countUpTo(this.#notes, position + ROUNDING_S, ({ from }) => from);
+    if (count < this.#read.count) this.#read = { count: 0, notebook: new Notebook() };
+    for (const { logged } of this.#notes.slice(this.#read.count, count)) this.#read.notebook.record(logged);
+    this.#read.count = count;
+    return this.#read.notebook;
+  }
+
+  /** The hash of what is shown at a position: at its end that of the room when it was recorded. */
+  digestAt(position: number): Promise<string> {
+    return digest(this.marksAt(position), (mark) => this.trackAt(mark, position), this.notesAt(position));
   }
 
   /** Laser pointers on one camera, with the trail of the last moments. */
@@ -78,6 +132,12 @@ export class Timeline {
       );
       return trail.length > 0 ? [{ author, trail }] : [];
     });
+  }
+
+  #tracksOf(mark: string): { from: number; sequence: number; track: Track }[] {
+    const known = this.#tracks.get(mark) ?? [];
+    this.#tracks.set(mark, known);
+    return known;
   }
 
   /** Where on the time line the frame of an anchor stands. */

@@ -2,6 +2,7 @@
 import { Emitter } from '../emitter';
 import type { PaintedPointer } from '../annotation/paint_signs';
 import { sheetOf, type Sheet } from '../annotation/sheet';
+import type { VisibleMark } from '../annotation/sum';
 import type { Description } from '../replay/description';
 import type { Timeline } from '../replay/timeline';
 import type { ParticipantId } from '../signalling/protocol';
@@ -42,7 +43,7 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
   marks(sheet: Sheet): OverlayMark[] {
     return this.timeline
       .marksAt(this.#position)
-      .filter(({ mark, author }) => sheetOf(mark.anchor) === sheet && !this.hidden.has(author))
+      .filter((mark) => this.#isOn(mark, sheet) && !this.hidden.has(mark.author))
       .map(({ mark, author, name, colour }) => ({ mark, author, name, colour, draft: false }));
   }
 
@@ -66,6 +67,12 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
   showAllLayers(): void {
     this.hidden.clear();
     this.emit('changed', undefined);
+  }
+
+  /** A mark on a still is shown on its frame as it passes. */
+  #isOn(visible: VisibleMark, sheet: Sheet): boolean {
+    const isMoment = typeof sheet === 'number' && this.timeline.isAtStill(visible, sheet, this.#position);
+    return isMoment || sheetOf(visible.mark.anchor) === sheet;
   }
 
   onChanged(listener: () => void): () => void {
