@@ -17,7 +17,7 @@ from typing import Any
 from annotation.anchors import BoardAnchor, DicomAnchor, VideoAnchor
 from annotation.document import Document, Replica, Tail, parse_tail
 from annotation.notes import SharedFile, Still, Track, Tracked
-from annotation.operations import Entry, parse_entry, parse_operation
+from annotation.operations import Entry, Operation, parse_entry, parse_operation
 from annotation.shapes import FORMS
 from annotation.values import AnnotationError
 
@@ -101,15 +101,17 @@ class Interleaving:
             if body in page.unanswered:
                 page.unanswered.remove(body)
             if "server" in body:
-                self._decide(lambda body=body: parse_decided(body), "tracker")
+                self._decide(parse_decided, body, "tracker")
             else:
-                self._decide(lambda body=body: parse_operation(body), page.author)
+                self._decide(parse_operation, body, page.author)
 
-    def _decide(self, parse: Callable[[], Any], author: str) -> None:
+    def _decide(
+        self, parse: Callable[[dict[str, Any]], Operation], body: dict[str, Any], author: str
+    ) -> None:
         over_others = author == SURGEON
         try:
             entry = self.document.apply(
-                parse(), author, author.upper(), "#4cc2ff", self.now, over_others=over_others
+                parse(body), author, author.upper(), "#4cc2ff", self.now, over_others=over_others
             )
         except AnnotationError as error:
             self.refused[error.code] += 1
