@@ -46,6 +46,7 @@ from signalling.room import (
 from signalling.tokens import Claims
 
 from . import recording
+from .bedside import Bedside
 from .connections import Watching
 from .etiquette import Speaking
 from .member import Member
@@ -89,6 +90,7 @@ class Conductor:
         self.speaking = Speaking(self)
         self.watcher = Watcher(self)
         self.presenting = Presenting(self)
+        self.bedside = Bedside(self)
         self.ephemeral_dropped = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flush_due = False
@@ -130,6 +132,7 @@ class Conductor:
                 recording=self.room.recording.to_json() if self.room.recording else None,
                 turn=member.turn(),
                 presenter=self.presenting.presenter.last(),
+                patient=self.bedside.describe(member.role),
             )
         )
         self.reception.tell(member)

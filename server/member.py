@@ -16,6 +16,7 @@ from signalling.manner_messages import Admit, Hand, Lock, Permit, PermitDrawing,
 from signalling.message_frame import MessageError
 from signalling.messages import ClientMessage
 from signalling.notices import ServerMessage
+from signalling.patient_messages import ChoosePatient
 from signalling.permissions import Permission, may
 from signalling.presenter_messages import Present, Viewport
 from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket
@@ -233,6 +234,8 @@ class Member:
                 conductor.room.orient(self.identifier, message.producer, message.orientation)
             case Freeze():
                 return await self.freezing.carry_out(message)
+            case ChoosePatient():
+                conductor.bedside.choose(self, message)
             case messages.Hello():
                 return notices.error(message.id, "out_of_order", "You have said hello already.")
         return notices.reply(message.id)

@@ -15,6 +15,7 @@ from .guidance_messages import GUIDANCE, GuidanceRequest
 from .manner_messages import MANNERS, MannerRequest
 from .message_fields import INTEGER_LIMIT, TIME_LIMIT, bad, flag, integer, number, producer, sdp, text
 from .message_frame import MessageError, load_object
+from .patient_messages import PATIENT, ChoosePatient
 from .presenter_messages import PRESENTER, Present, Viewport, parse_viewport
 from .sources import SOURCES, Source
 
@@ -207,6 +208,7 @@ Request = (
     | MannerRequest
     | GuidanceRequest
     | Present
+    | ChoosePatient
 )
 
 ClientMessage = Request | Ephemeral | Viewport
@@ -334,4 +336,5 @@ _PARSERS: dict[str, Callable[[int, dict[str, Any]], ClientMessage]] = {
     **MANNERS,
     **GUIDANCE,
     **PRESENTER,
+    **PATIENT,
 }

@@ -83,11 +83,12 @@ def welcome(
     recording: Json | None,
     turn: Json,
     presenter: Json,
+    patient: Json | None,
 ) -> ServerMessage:
     """Admit: everything that the client needs to show the room.
 
     `marks` is `annotation`'s Tail as JSON; `turn` holds ice_servers and ice_lifetime; `presenter` says who
-    presents what.
+    presents what, `patient` whose consultation it is as far as the role may know.
     """
     return ServerMessage(
         {
@@ -104,6 +105,7 @@ def welcome(
             "marks": marks,
             "recording": recording,
             "presenter": presenter,
+            "patient": patient,
             **turn,
         }
     )
@@ -198,6 +200,11 @@ def operation(entry: Json, text: str | None = None) -> ServerMessage:
     """Tell everybody a decided operation: `entry` is `annotation`'s Entry as JSON, `text` the same if encoded."""
     encoded = None if text is None else f'{{"type":"operation",{text[1:]}'
     return ServerMessage({"type": "operation", **entry}, encoded)
+
+
+def patient(description: Json | None) -> ServerMessage:
+    """Say whose consultation it is, as far as the receiver may know; None: nobody's yet."""
+    return ServerMessage({"type": "patient", "patient": description})
 
 
 def presenter(description: Json) -> ServerMessage:

@@ -34,6 +34,7 @@ Permission = Literal[
     "message",  # write to all, send a file, send on a data channel of the room
     "fetch_files",  # fetch what others sent as a file: nobody can take a patient's name out of it
     "images",  # bring images into the room, take them away
+    "choose_patient",  # say whose consultation it is, by the worklist
     "patient",  # see whose images and data they are; others get de-identified views
 ]
 
@@ -61,6 +62,7 @@ _TABLE: Final[dict[Permission, str]] = {
     "guide":         "yes     yes   no     no      no",
     "fetch_files":   "yes     yes   yes    no      no",
     "images":        "yes     yes   yes    no      no",
+    "choose_patient": "yes    yes   no     no      no",
     "patient":       "yes     yes   yes    no      no",
 }
 # fmt: on
@@ -98,6 +100,7 @@ _DEEDS: Final[dict[Permission, str]] = {
     "guide": "say who draws, or which way round a picture is",
     "fetch_files": "fetch files, which may hold a patient's name",
     "images": "bring images into the room",
+    "choose_patient": "say who the patient is",
     "patient": "see who the patient is",
 }
 

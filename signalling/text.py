@@ -9,6 +9,11 @@ import re
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+def clean_text(value: str, limit: int) -> str:
+    """Make words of another system fit for people: what is forbidden becomes a space, `limit` characters at most."""
+    return " ".join(_FORBIDDEN.sub(" ", value[: 4 * limit]).split())[:limit].strip()
+
+
 def check_text(value: object, low: int, high: int) -> str:
     """Return `value` if it is a string of `low` to `high` plain characters; else raise ValueError.
 

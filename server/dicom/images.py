@@ -82,8 +82,17 @@ class Images:
 
     def notice(self, room: str, role: Role) -> notices.ServerMessage:
         """Say which studies a room has, to a role."""
-        patient = may(role, "patient")
-        return notices.studies(listing.summary(self.listed(room, role), patient=patient))
+        found = listing.summary(self.listed(room, role), patient=may(role, "patient"))
+        conductor = self._service.rooms.get(room)
+        if conductor is not None:
+            worst = conductor.bedside.matches(self.store.instances(room))
+            found = [study | {"match": worst[study["StudyInstanceUID"]]} for study in found]
+        return notices.studies(found)
+
+    def patient_changed(self, room: str) -> None:
+        """Look anew at whose the images are."""
+        if self.store.exists and self.store.instances(room):
+            self._changed(room)
 
     def tell(self, member: Member) -> None:
         """Tell a member who came which studies there are."""

@@ -11,9 +11,10 @@ ALLOWED: dict[Role, set[Permission]] = {
         *("publish", "publish_field", "watch", "mark", "clear_own", "clear_field", "record", "replay"),
         *("answer", "calibrate"),
         *("admit", "remove", "raise_hand", "message", "guide", "fetch_files", "images", "patient"),
+        "choose_patient",
     },
     "chair": {
-        "calibrate",
+        *("calibrate", "choose_patient"),
         *("publish", "watch", "mark", "clear_own", "clear_field", "record", "replay", "moderate"),
         *("admit", "remove", "raise_hand", "message", "guide", "fetch_files", "images", "patient"),
     },

@@ -18,6 +18,7 @@ from annotation.values import AnnotationError
 from signalling import notices
 from signalling.door import Waiting
 from signalling.messages import Ephemeral, MarkRequest, parse_message
+from signalling.patient import Identity, Patient
 from signalling.presenter import Presenter
 from signalling.presenter_messages import Viewport
 from signalling.room import AWAY_SECONDS, EXPERTS, Participant, ParticipantId, Producer, Recording, Room
@@ -37,12 +38,12 @@ REQUESTS = {
     *("hello", "publish", "mute", "unpublish", "answer", "rewatch", "pause", "ping", "barcode"),
     *("mark", "marks", "pointer", "stroke", "record", "leave", "ice_servers", "restart_ice"),
     *("view", "admit", "lock", "remove", "permit", "restrict", "hand", "orient", "freeze"),
-    *("present", "viewport"),
+    *("present", "viewport", "choose_patient"),
 }
 NOTICES = {
     *("welcome", "reply", "error", "closed", "pong", "offer", "participant", "participant_left", "producer"),
     *("producer_removed", "clock", "operation", "recording", "naming", "encodings", "delivery"),
-    *("waiting_room", "door", "speaker", "presenter"),
+    *("waiting_room", "door", "speaker", "presenter", "patient"),
 }
 
 
@@ -119,6 +120,7 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
                 marks=Document().after(0).to_json(),
                 recording=None,
                 presenter=Presenter(Room("demo")).last(),
+                patient=None,
                 turn={key: example[key] for key in ("ice_servers", "ice_lifetime")},
             )
         case "reply":
@@ -158,6 +160,9 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
             return notices.waiting_room(1, "w-1", "demo", 1, attended=True)
         case "door":
             return notices.door(False, [Waiting("w-1", "Dr. Li Wei", "expert", 1e9).to_json()])
+        case "patient":
+            identity = Identity("4711", "HIS", "Müller^Anna", "19700101")
+            return notices.patient(Patient(identity, "p-1", "F", "A-1", "Appendectomy").to_json("expert"))
         case "presenter":
             return notices.presenter({"participant": "pt-1", "asking": ["pt-2"]})
         case "speaker":

@@ -32,6 +32,9 @@ export const PERMISSIONS = [
   'message',
   'guide',
   'fetch_files',
+  'images',
+  'choose_patient',
+  'patient',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 export type Source = 'field' | 'camera' | 'microphone' | 'screen' | 'second';

@@ -1,0 +1,118 @@
+"""The room's patient over the wire: chosen from the worklist, told by role, and no mark on another's image."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtests.caller import Refused, calling
+from signalling.worklist import Entry
+from tests.helpers.dicom_files import sample
+from tests.helpers.served import Served, served
+
+#: The patient of pydicom's CT_small.dcm, and somebody else.
+CT = Entry("1CT1", "", "CompressedSamples^CT1", "", "O", "A-1", "CT of the chest", "202611291330")
+ELSE = Entry("4711", "HIS", "Müller^Anna", "19700101", "F", "A-2", "Appendectomy", "202611291400")
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as server:
+        yield server
+
+
+async def upload(running: Served) -> dict[str, Any]:
+    data = sample("CT_small.dcm").read_bytes()
+    answered = await running.ask("POST", "/dicom/upload", running.bearer("expert"), data)
+    file: dict[str, Any] = answered.json()["files"][0]
+    return file
+
+
+def add(sop: str, number: int = 1) -> dict[str, Any]:
+    return {
+        "kind": "add",
+        "mark": {
+            "mark": f"m-{number}",
+            "shape": "line",
+            "anchor": {"SOPInstanceUID": sop, "frame": 1},
+            "points": [[0.1, 0.2], [0.3, 0.4]],
+            "width": 0.004,
+            "text": "",
+        },
+    }
+
+
+async def test_the_patient_is_told_to_each_as_he_may_know(running: Served) -> None:
+    tokens = [running.token(role) for role in ("surgeon", "expert", "trainee")]
+    async with calling(running.url, *tokens) as (surgeon, expert, trainee):
+        assert surgeon.welcome["patient"] is None
+        (entry, _) = running.service.rooms["ward"].bedside.offer([ELSE, CT])
+        await surgeon.request("choose_patient", entry=entry)
+        told = await expert.notice("patient")
+        assert told["patient"]["name"] == "Müller^Anna"
+        assert told["patient"]["patient_id"] == "4711"
+        hidden = await trainee.notice("patient")
+        assert hidden["patient"] == {"name": "Patient A", "key": told["patient"]["key"]}
+        async with calling(running.url, running.token("observer")) as (late,):
+            assert late.welcome["patient"] == hidden["patient"]
+        await surgeon.request("choose_patient", entry=None)
+        assert (await expert.notice("patient"))["patient"] is None
+
+
+async def test_only_surgeon_and_chair_choose_and_only_from_the_list(running: Served) -> None:
+    async with calling(running.url, running.token("expert"), running.token("chair")) as (expert, chair):
+        (entry,) = running.service.rooms["ward"].bedside.offer([CT])
+        with pytest.raises(Refused) as refused:
+            await expert.request("choose_patient", entry=entry)
+        assert refused.value.code == "not_permitted"
+        with pytest.raises(Refused) as refused:
+            await chair.request("choose_patient", entry="w-typed-by-hand")
+        assert refused.value.code == "not_found"
+        await chair.request("choose_patient", entry=entry)
+
+
+async def test_a_mark_on_another_patients_image_is_refused(running: Served) -> None:
+    async with calling(running.url, running.token("surgeon"), running.token("expert")) as (surgeon, expert):
+        sop = (await upload(running))["SOPInstanceUID"]
+        # nobody is chosen: whose image it is is not known
+        await expert.request("mark", operation=add(sop, 1))
+        mine, other = running.service.rooms["ward"].bedside.offer([CT, ELSE])
+        await surgeon.request("choose_patient", entry=other)
+        with pytest.raises(Refused) as refused:
+            await expert.request("mark", operation=add(sop, 2))
+        assert refused.value.code == "wrong_patient"
+        assert "Müller" not in str(refused.value)
+        # nor is one moved that stands there
+        moved = {**add(sop, 1), "kind": "edit"}
+        with pytest.raises(Refused) as refused:
+            await expert.request("mark", operation=moved)
+        assert refused.value.code == "wrong_patient"
+        await surgeon.request("choose_patient", entry=mine)
+        await expert.request("mark", operation=add(sop, 2))
+
+
+async def test_images_of_another_patient_are_told_as_such_to_all(running: Served) -> None:
+    async with calling(running.url, running.token("surgeon"), running.token("trainee")) as (surgeon, trainee):
+        mine, other = running.service.rooms["ward"].bedside.offer([CT, ELSE])
+        await surgeon.request("choose_patient", entry=other)
+        await upload(running)
+        assert (await trainee.notice("studies"))["studies"][0]["match"] == "other"
+        assert (await surgeon.notice("studies"))["studies"][0]["match"] == "other"
+        await surgeon.request("choose_patient", entry=mine)
+        study = (await surgeon.notice("studies"))["studies"][0]
+        assert study["match"] == "same"
+        # the patient's key is that of his images
+        assert study["patient_key"] == running.service.rooms["ward"].bedside.describe("surgeon")["key"]  # type: ignore[index]
+
+
+async def test_a_mark_on_a_frame_that_an_image_has_not_is_refused(running: Served) -> None:
+    async with calling(running.url, running.token("expert")) as (expert,):
+        sop = (await upload(running))["SOPInstanceUID"]
+        operation = add(sop)
+        operation["mark"]["anchor"]["frame"] = 2
+        with pytest.raises(Refused) as refused:
+            await expert.request("mark", operation=operation)
+        assert refused.value.code == "not_found"
