@@ -1,7 +1,7 @@
 """Who is to be treated when: entries of a hospital's worklist, and those of FHIR R5 as plain JSON.
 
 A FHIR server is asked for appointments or encounters with the patients that they include (`_include`); what it answers
-is a Bundle. Only what an entry needs is read, within bounds; a resource that does not say enough is left out and counted.
+is a Bundle. Only what an entry needs is read, within bounds; a resource that says too little is left out and counted.
 """
 
 from __future__ import annotations
