@@ -75,7 +75,11 @@ class Bedside:
             other.send(notices.patient(self.describe(other.role)))
         # a recording is seen by those who may not see the patient
         key = None if self.patient is None else self.patient.key
-        event: dict[str, object] = {"kind": "patient_chosen", "participant": member.identifier, "patient": key}
+        event: dict[str, object] = {
+            "kind": "patient_chosen",
+            "participant": member.identifier,
+            "patient": key,
+        }
         conductor.write_down(event)
         conductor.service.images.patient_changed(conductor.room.name)
 
