@@ -45,11 +45,12 @@ _MOST_REFUSALS = 256
 
 
 class FileRefused(Exception):
-    """A file cannot be taken or given; `status` is HTTP's, the text is a sentence."""
+    """A file cannot be taken or given; `status` is HTTP's, `code` for programs, the text a sentence for people."""
 
-    def __init__(self, status: int, sentence: str) -> None:
+    def __init__(self, status: int, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
+        self.code = code
 
 
 @dataclass(slots=True)
@@ -106,7 +107,7 @@ class Incoming:
                 content.writelines(pieces)
         except OSError as error:
             log.error("a file could not be written: %s", error.strerror)
-            raise FileRefused(507, "The server's disk does not take the file.") from None
+            raise FileRefused(507, "disk_full", "The server's disk does not take the file.") from None
         for piece in pieces:
             digest.update(piece)
             self.offset += len(piece)
@@ -176,19 +177,24 @@ class FileStore:
         """Make room for a file. Raise FileRefused when it is too large, or there is too much already."""
         limit = self.config.size_mb << 20
         if limit == 0:
-            raise FileRefused(403, "This server takes no files.")
+            raise FileRefused(403, "files_off", "This server takes no files.")
         if new.size > limit:
-            raise FileRefused(413, f"A file has at most {self.config.size_mb} MiB here.")
+            raise FileRefused(413, "file_too_large", f"A file has at most {self.config.size_mb} MiB here.")
         begun = [item for item in self.incoming.values() if item.about.room == room]
         present = [item for item in self.kept.values() if item.room == room]
         if len(begun) + len(present) >= MOST_IN_ROOM:
-            raise FileRefused(507, f"This room has {MOST_IN_ROOM} files already. Delete some first.")
+            raise FileRefused(
+                507, "room_files_full", f"This room has {MOST_IN_ROOM} files already. Delete some first."
+            )
         if sum(item.about.link == link for item in begun) >= MOST_BEGUN:
-            raise FileRefused(429, f"You send {MOST_BEGUN} files already. Please wait until one is there.")
+            raise FileRefused(
+                429, "too_many_files", f"You send {MOST_BEGUN} files already. Please wait until one is there."
+            )
         taken = sum(item.about.size for item in begun) + sum(item.size for item in present)
         if taken + new.size > self.config.room_mb << 20:
             raise FileRefused(
                 507,
+                "room_files_full",
                 f"The files of this room have at most {self.config.room_mb} MiB together. Delete some first.",
             )
         about = StoredFile(f"f-{secrets.token_hex(16)}", room, link, by, new.name, new.size, new.type, now)
@@ -199,13 +205,13 @@ class FileStore:
                 item.lacking for item in self.incoming.values()
             )
             if free - new.size < self.config.minimum_free_mb << 20:
-                raise FileRefused(507, "The server's disk has too little space for this file.")
+                raise FileRefused(507, "disk_full", "The server's disk has too little space for this file.")
             folder.mkdir(mode=0o700)
             (folder / CONTENT).touch(mode=0o600)
             _write(folder, about)
         except OSError as error:
             log.error("a file could not be begun: %s", error.strerror)
-            raise FileRefused(507, "The server's disk does not take the file.") from None
+            raise FileRefused(507, "disk_full", "The server's disk does not take the file.") from None
         incoming = self.incoming[about.file] = Incoming(about, folder)
         return incoming
 
@@ -213,10 +219,13 @@ class FileStore:
         """Compare the hash, have the scanner look, and keep the file. Raise FileRefused."""
         about = incoming.about
         if incoming.lacking:
-            raise FileRefused(409, f"{incoming.lacking} bytes of this file have not come yet.")
+            raise FileRefused(
+                409, "file_incomplete", f"{incoming.lacking} bytes of this file have not come yet."
+            )
         if await asyncio.to_thread(incoming.sm3) != sm3:
             self._refuse(
-                about.file, FileRefused(422, "The file was damaged on its way. Please send it again.")
+                about.file,
+                FileRefused(422, "file_damaged", "The file was damaged on its way. Please send it again."),
             )
         about.scanned = await self._scan(incoming)
         about.sm3, about.since = sm3, now
@@ -227,7 +236,7 @@ class FileStore:
             incoming.folder.rename(kept)
         except OSError as error:
             log.error("a file could not be kept: %s", error.strerror)
-            raise FileRefused(507, "The server's disk does not take the file.") from None
+            raise FileRefused(507, "disk_full", "The server's disk does not take the file.") from None
         self.incoming.pop(about.file, None)
         self.kept[about.file] = about
         return about
@@ -246,14 +255,16 @@ class FileStore:
         except OSError as error:
             log.error("the virus scanner could not be started: %s", error.strerror)
             raise FileRefused(
-                503, "The virus scanner could not be started: the file is not passed on."
+                503, "scanner_failed", "The virus scanner could not be started: the file is not passed on."
             ) from None
         try:
             async with asyncio.timeout(self.config.scan_seconds):
                 code = await process.wait()
         except TimeoutError:
             log.error("the virus scanner took longer than %g s", self.config.scan_seconds)
-            raise FileRefused(503, "The virus scanner took too long: the file is not passed on.") from None
+            raise FileRefused(
+                503, "scanner_failed", "The virus scanner took too long: the file is not passed on."
+            ) from None
         finally:
             if process.returncode is None:
                 process.kill()
@@ -261,11 +272,12 @@ class FileStore:
         if code == 1:
             log.warning("the virus scanner refused a file")
             self._refuse(
-                incoming.about.file, FileRefused(422, "The virus scanner refused this file. It was deleted.")
+                incoming.about.file,
+                FileRefused(422, "file_infected", "The virus scanner refused this file. It was deleted."),
             )
         if code != 0:
             log.error("the virus scanner failed with exit code %d", code)
-            raise FileRefused(503, "The virus scanner failed: the file is not passed on.")
+            raise FileRefused(503, "scanner_failed", "The virus scanner failed: the file is not passed on.")
         return True
 
     def _refuse(self, file: str, refusal: FileRefused) -> NoReturn:
@@ -282,7 +294,7 @@ class FileStore:
         """Find a file that may be fetched. Raise FileRefused 404."""
         about = self.kept.get(file)
         if about is None or about.room != room:
-            raise FileRefused(404, "There is no such file any more, or not yet.")
+            raise FileRefused(404, "not_found", "There is no such file any more, or not yet.")
         return about
 
     def path(self, about: StoredFile) -> Path:

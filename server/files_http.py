@@ -166,7 +166,7 @@ class Files:
                     break
                 room -= len(data)
                 if room < 0:
-                    raise FileRefused(409, "This is more than the file was said to have.")
+                    raise FileRefused(409, "file_too_long", "This is more than the file was said to have.")
                 batch.append(data)
                 size += len(data)
                 if size >= BATCH:
@@ -285,9 +285,11 @@ class Files:
 
 
 def _raise(refusal: FileRefused) -> NoReturn:
+    # the code of an error is its reason phrase (`application.guard`)
+    reason = refusal.code.replace("_", " ")
     if refusal.status == 413:
-        raise web.HTTPRequestEntityTooLarge(0, 0, text=str(refusal)) from None
-    raise _REFUSALS[refusal.status](text=str(refusal)) from None
+        raise web.HTTPRequestEntityTooLarge(0, 0, text=str(refusal), reason=reason) from None
+    raise _REFUSALS[refusal.status](text=str(refusal), reason=reason) from None
 
 
 def _file(request: web.Request) -> str:

@@ -201,6 +201,7 @@ async def test_a_scanner_decides(tmp_path: Path, script: str | None, status: int
             assert len((await sender.ask("GET")).json()["files"]) == 1
             return
         assert words in answer.json()["message"]
+        assert answer.json()["code"] == ("file_infected" if status == 422 else "scanner_failed")
         assert (await sender.ask("GET")).json()["files"] == []
         assert not list((tmp_path / "files").glob("kept/*"))
         # what a scanner refused is gone; what it could not judge waits in quarantine
