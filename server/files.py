@@ -187,9 +187,7 @@ class FileStore:
                 507, "room_files_full", f"This room has {MOST_IN_ROOM} files already. Delete some first."
             )
         if sum(item.about.link == link for item in begun) >= MOST_BEGUN:
-            raise FileRefused(
-                429, "too_many_files", f"You send {MOST_BEGUN} files already. Please wait until one is there."
-            )
+            raise FileRefused(429, "too_many_files", f"You send {MOST_BEGUN} files already. Please wait.")
         taken = sum(item.about.size for item in begun) + sum(item.size for item in present)
         if taken + new.size > self.config.room_mb << 20:
             raise FileRefused(
@@ -254,17 +252,13 @@ class FileStore:
             )  # fmt: skip
         except OSError as error:
             log.error("the virus scanner could not be started: %s", error.strerror)
-            raise FileRefused(
-                503, "scanner_failed", "The virus scanner could not be started: the file is not passed on."
-            ) from None
+            raise _unscanned("could not be started") from None
         try:
             async with asyncio.timeout(self.config.scan_seconds):
                 code = await process.wait()
         except TimeoutError:
             log.error("the virus scanner took longer than %g s", self.config.scan_seconds)
-            raise FileRefused(
-                503, "scanner_failed", "The virus scanner took too long: the file is not passed on."
-            ) from None
+            raise _unscanned("took too long") from None
         finally:
             if process.returncode is None:
                 process.kill()
@@ -277,7 +271,7 @@ class FileStore:
             )
         if code != 0:
             log.error("the virus scanner failed with exit code %d", code)
-            raise FileRefused(503, "scanner_failed", "The virus scanner failed: the file is not passed on.")
+            raise _unscanned("failed")
         return True
 
     def _refuse(self, file: str, refusal: FileRefused) -> NoReturn:
@@ -329,6 +323,10 @@ class FileStore:
             busy = incoming.finishing is not None and not incoming.finishing.done()
             if not busy and incoming.touched + ABANDONED <= now:
                 self.remove(incoming.about.file)
+
+
+def _unscanned(what: str) -> FileRefused:
+    return FileRefused(503, "scanner_failed", f"The virus scanner {what}: the file is not passed on.")
 
 
 def _folders(parent: Path) -> list[Path]:
