@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .caller import Caller
 from .server_process import ServerUnderLoad, cpu_seconds, started
 
 PATH = "/api/files"
@@ -116,12 +117,12 @@ class FilesCaller:
         return dict(json.loads(data)) if data else {}
 
 
-def measure(server: ServerUnderLoad, megabytes: float) -> FilesResult:
-    """Send and fetch once. Blocking. Raise RuntimeError when the server refuses."""
+def measure(server: ServerUnderLoad, token: str, megabytes: float) -> FilesResult:
+    """Send and fetch once, as somebody who is in the room. Blocking. Raise RuntimeError when the server refuses."""
     size = int(megabytes * 1e6)
     # not zeros: nothing on the way may compress them
     piece = os.urandom(PIECE)
-    caller = FilesCaller(server.url, server.token("expert", "Dr. Files"))
+    caller = FilesCaller(server.url, token)
     try:
         before = cpu_seconds(server.pid) if server.pid else None
         begin = time.monotonic()
@@ -147,7 +148,9 @@ def measure(server: ServerUnderLoad, megabytes: float) -> FilesResult:
 async def run(megabytes: float) -> FilesResult:
     """Measure against a server of one's own."""
     async with started() as server:
-        return await asyncio.to_thread(measure, server, megabytes)
+        token = server.token("expert", "Dr. Files")
+        async with Caller(server.url, token):
+            return await asyncio.to_thread(measure, server, token, megabytes)
 
 
 def main(arguments: list[str]) -> int:

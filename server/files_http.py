@@ -12,6 +12,8 @@ from typing import NoReturn
 
 from aiohttp import web
 
+from annotation.notes import SharedFile
+from signalling.entities import Participant, State
 from signalling.files import (
     BODY_LIMIT,
     FileError,
@@ -201,7 +203,7 @@ class Files:
         incoming = self._mine(request)
         await _settled(incoming)
         if incoming.finishing is None:
-            incoming.finishing = asyncio.create_task(self._store.finish(incoming, sm3, self._service.now()))
+            incoming.finishing = asyncio.create_task(self._finish(incoming, sm3, self._present(claims)))
         finishing = incoming.finishing
         await asyncio.wait({finishing}, timeout=SCAN_WAIT)
         if not finishing.done():
@@ -215,6 +217,27 @@ class Files:
         except FileRefused as error:
             _raise(error)
         return web.json_response(self._describe(about, claims))
+
+    def _present(self, claims: Claims) -> Participant:
+        """Find who sends in the room: the log wants an author. Raise 409."""
+        conductor = self._service.rooms.get(claims.room)
+        here = [p for p in conductor.room.participants if p.link == claims.link] if conductor else []
+        if not here:
+            _raise(
+                FileRefused(
+                    409, "not_present", "Files are sent by those who are in the room. Please join first."
+                )
+            )
+        return min(here, key=lambda participant: participant.state is not State.CONNECTED)
+
+    async def _finish(self, incoming: Incoming, sm3: str, author: Participant) -> StoredFile:
+        """Have the file kept, then tell everybody in the room's log. Raise FileRefused."""
+        about = await self._store.finish(incoming, sm3, self._service.now())
+        conductor = self._service.rooms.get(about.room)
+        if conductor is not None:
+            note = SharedFile(about.file, about.name, about.size, about.sm3, about.type)
+            conductor.decide(note, author.participant, author.name, author.colour)
+        return about
 
     # -- fetching ------------------------------------------------------------------------------------------------
 

@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 from .text import check_text
 
-#: What file systems take, in bytes of UTF-8.
+#: What the room's log takes (PROTOCOL.md, section 4), and what file systems take, in bytes of UTF-8.
+NAME_CHARACTERS: Final = 200
 NAME_BYTES: Final = 255
-TYPE_CHARACTERS: Final = 127
+TYPE_CHARACTERS: Final = 100
 #: 1 TiB: beyond it a number is a mistake; what a server really takes is configured.
 SIZE_LIMIT: Final = 1 << 40
 #: An announcement or a hash: what is longer is not read.
@@ -51,7 +52,7 @@ def is_file_id(value: object) -> bool:
 def check_name(value: object) -> str:
     """Return a file's name as it may be shown and offered for saving. Raise FileError."""
     try:
-        name = check_text(value, 1, NAME_BYTES)
+        name = check_text(value, 1, NAME_CHARACTERS)
     except ValueError as error:
         raise FileError(f"The file's name {error}.") from None
     if "/" in name or "\\" in name:

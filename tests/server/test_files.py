@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from loadtests.caller import Caller, Refused
 from loadtests.files import measure
 from loadtests.server_process import ServerUnderLoad
 from server.config import FilesConfig
@@ -38,7 +39,11 @@ class Sender:
 
     def __init__(self, server: Served, role: Any = "expert", room: str = "ward") -> None:
         self.server = server
-        self.bearer = server.bearer(role, room)
+        self.token = server.token(role, room=room)
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
 
     async def ask(self, method: str, target: str = "", body: bytes = b"", **headers: str) -> Answered:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -51,6 +56,10 @@ class Sender:
         return await self.ask("PATCH", f"/{file}", data, Content_Type=PIECE_TYPE, Upload_Offset=str(offset))
 
     async def finish(self, file: str, digest: str) -> Answered:
+        async with Caller(self.server.url, self.token):
+            return await self.finish_from_outside(file, digest)
+
+    async def finish_from_outside(self, file: str, digest: str) -> Answered:
         return await self.ask("POST", f"/{file}", json.dumps({"sm3": digest}).encode())
 
     async def send(self, data: bytes, name: str = "report.pdf") -> Answered:
@@ -109,6 +118,34 @@ async def test_a_file_goes_from_one_to_another(running: Served, tmp_path: Path) 
     assert not content.exists()
 
 
+async def test_everybody_is_told_in_the_log_and_once(running: Served) -> None:
+    sender = Sender(running)
+    async with Caller(running.url, running.token("trainee")) as other:
+        file = (await sender.begin("Ä.pdf", 1)).json()["file"]
+        await sender.piece(file, 0, b"x")
+        outside = await sender.finish_from_outside(file, sm3(b"x"))
+        assert (outside.status, outside.json()["code"]) == (409, "not_present")
+        async with Caller(running.url, sender.token) as me:
+            answers = await asyncio.gather(*(sender.finish_from_outside(file, sm3(b"x")) for _ in range(3)))
+            assert [answer.status for answer in answers] == [200, 200, 200]
+            notice = await other.notice("operation")
+            assert notice["author"] == me.welcome["self"]
+            assert notice["operation"] == {
+                "kind": "file",
+                "file": {
+                    "file": file,
+                    "name": "Ä.pdf",
+                    "size": 1,
+                    "sm3": sm3(b"x"),
+                    "type": "application/pdf",
+                },
+            }
+            # nobody but the server writes that
+            with pytest.raises(Refused, match="kind"):
+                await other.request("mark", operation=notice["operation"])
+    assert running.service.rooms == {} or running.service.rooms["ward"].document.sequence == 1
+
+
 async def test_a_broken_connection_loses_nothing_that_came(running: Served) -> None:
     data = os.urandom(3_000_000)
     sender = Sender(running)
@@ -158,7 +195,7 @@ async def test_a_server_that_comes_back_goes_on(tmp_path: Path) -> None:
     # what stands behind the last whole piece is not believed
     async with served(tmp_path) as second:
         again = Sender(second)
-        again.bearer = sender.bearer
+        again.token = sender.token
         assert (await again.ask("GET", f"/{kept}")).body == b"kept"
         assert (await again.ask("HEAD", f"/{file}")).headers["upload-offset"] == "150000"
         await again.piece(file, 150_000, data[150_000:])
@@ -255,7 +292,7 @@ async def test_who_may(running: Served) -> None:
     file = (await Sender(running).send(b"x")).json()["file"]
     assert (await Sender(running, "trainee").ask("GET", f"/{file}")).status == 403
     stranger = Sender(running)
-    stranger.bearer = {"Authorization": f"Bearer {running.token('expert', 'Dr. Other')}"}
+    stranger.token = running.token("expert", "Dr. Other")
     assert (await stranger.ask("DELETE", f"/{file}")).status == 403
     assert (await Sender(running, "chair").ask("DELETE", f"/{file}")).status == 204
 
@@ -306,7 +343,9 @@ def test_what_cannot_be_read_is_not_believed(tmp_path: Path) -> None:
 
 async def test_the_load_test_sends_and_fetches(running: Served) -> None:
     server = ServerUnderLoad(running.url, running.service.secret, None)
-    result = await asyncio.to_thread(measure, server, 20.0)
+    token = running.token("expert")
+    async with Caller(running.url, token):
+        result = await asyncio.to_thread(measure, server, token, 20.0)
     assert result.same_hash
     assert result.megabytes == 20.0
     assert not running.service.files.kept
