@@ -31,7 +31,7 @@ from signalling.files import (
         "..a",
         " a",
         "a.tar.gz",
-        "x" * 255,
+        "x" * 200,
     ],
 )
 def test_names_of_people_are_taken_as_they_are(name: str) -> None:

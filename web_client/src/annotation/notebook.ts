@@ -26,7 +26,8 @@ export interface Instruction extends Signed {
 
 export type Saying = Signed & { text: string };
 export type Still = Signed & StillFacts;
-export type SharedFile = Signed & FileFacts;
+/** `name` is who sent it; the file's own stands in `shared`. */
+export type SharedFile = Signed & { shared: FileFacts };
 export type Board = Signed & { board: number; title: string };
 export type Calibration = Signed & { anchor: VideoAnchor; points: Point[]; millimetres: number };
 
@@ -113,7 +114,7 @@ export class Notebook {
 
   get files(): SharedFile[] {
     return this.entries('files').flatMap((logged) =>
-      logged.operation.kind === 'file' ? [{ ...signed(logged), ...logged.operation.file }] : [],
+      logged.operation.kind === 'file' ? [{ ...signed(logged), shared: logged.operation.file }] : [],
     );
   }
 

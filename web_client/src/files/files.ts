@@ -15,6 +15,7 @@ interface FilesEvents {
 
 export class Files extends Emitter<FilesEvents> {
   list: FileList = { files: [], size: 0, scanned: false };
+  wasRead = false;
   /** Why the list could not be read; empty: it could. */
   code = '';
   reason = '';
@@ -38,6 +39,7 @@ export class Files extends Emitter<FilesEvents> {
       this.#readAgain = false;
       try {
         this.list = await this.means.api.list();
+        this.wasRead = true;
         [this.code, this.reason] = ['', ''];
       } catch (error) {
         if (!(error instanceof FileRequestError)) throw error;

@@ -27,6 +27,7 @@ import { watchNetwork } from './network_watch';
 import type { Drawing } from './overlay_source';
 import { OwnMedia, type Capture } from './own_media.svelte';
 import { PenState } from './pen_state.svelte';
+import { Talk } from './talk.svelte';
 import type { StageTab } from './stage_tabs';
 
 export interface Toast {
@@ -82,6 +83,7 @@ export class Live {
   readonly overlay: LiveOverlay;
   readonly own: OwnMedia;
   readonly pen: PenState;
+  readonly talk: Talk;
   #permissions = $state.raw<ReadonlySet<Permission>>(new Set());
   #toastCount = 0;
   #cancelNetworkWatch: () => void = () => undefined;
@@ -100,6 +102,7 @@ export class Live {
     this.overlay = new LiveOverlay(this.session);
     this.pen = new PenState(this.session, (text) => this.toast('alarm', text));
     this.own = new OwnMedia(this.session, capture, (tone, text) => this.toast(tone, text));
+    this.talk = new Talk(this.session, token);
     this.#listen();
     this.#cancelNetworkWatch = watchNetwork(() => this.session.handleNetworkChange());
     this.session.start();
@@ -182,6 +185,7 @@ export class Live {
 
   leave(): void {
     this.session.leave();
+    this.talk.close();
     this.own.stop();
   }
 
