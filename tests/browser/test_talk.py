@@ -1,0 +1,80 @@
+"""Chat, files and the whiteboard between two pages of real Chromium, and what a later page and a trainee see of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.chromium import PATIENCE, browser, join, person, picture, until
+from tests.helpers.served import served
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+#: Markup that would be seen, or run, if anything took it for more than letters.
+MARKUP = "<img src=x onerror=\"document.title='run'\"><b>bold</b>\nhttps://example.org/ & <script>1</script>"
+
+
+async def test_two_pages_write_send_and_draw(tmp_path: Path) -> None:
+    async with served(tmp_path) as server, browser() as chromium:
+        surgeon = await person(chromium, server.link("surgeon", "Dr. Anna Keller"), (1920, 1080))
+        expert = await person(chromium, server.link("expert", "Dr. Li Wei"), (1180, 820))
+        for page in (surgeon, expert):
+            await join(page, media=False)
+
+        # a message with markup and a line break, by keys alone
+        await expert.keyboard.press("t")
+        text = expert.get_by_test_id("chat-text")
+        await expect(text).to_be_focused(timeout=PATIENCE)
+        await text.fill(MARKUP)
+        await text.press("Enter")
+        await expect(text).to_have_value("", timeout=PATIENCE)
+        await expect(surgeon.get_by_test_id("bubble-chat")).to_have_text("1", timeout=PATIENCE)
+        await expect(surgeon.get_by_test_id("chat-spoken")).to_contain_text(
+            "Dr. Li Wei writes", timeout=PATIENCE
+        )
+        await surgeon.get_by_test_id("chat-button").click()
+        said = surgeon.locator('[data-testid="chat-lines"] p')
+        assert await said.inner_text() == MARKUP
+        assert await surgeon.locator('[data-testid="chat-lines"] :is(img, b, script, a)').count() == 0
+        assert await surgeon.title() != "run"
+        await expect(surgeon.get_by_test_id("bubble-chat")).to_have_count(0)
+        await text.press("Escape")
+        await expect(expert.get_by_test_id("panel")).to_have_count(0)
+
+        # a file goes out and comes in
+        data = os.urandom(3_000_000)
+        (tmp_path / "CT Schädel.dcm").write_bytes(data)
+        await expert.get_by_test_id("files-button").click()
+        await expert.get_by_test_id("file-input").set_input_files(tmp_path / "CT Schädel.dcm")
+        await expect(expert.get_by_test_id("transfer")).to_have_attribute(
+            "data-state", "done", timeout=PATIENCE
+        )
+        await expect(surgeon.get_by_test_id("bubble-files")).to_have_text("1", timeout=PATIENCE)
+        await surgeon.get_by_test_id("panel-files").click()
+        async with surgeon.expect_download(timeout=PATIENCE) as coming:
+            await surgeon.get_by_test_id("file-save").click()
+        download = await coming.value
+        assert download.suggested_filename == "CT Schädel.dcm"
+        saved = Path(await download.path())
+        assert hashlib.sha256(saved.read_bytes()).digest() == hashlib.sha256(data).digest()
+        await picture(surgeon, "talk-files-1920")
+        await picture(expert, "talk-files-1180")
+        await surgeon.get_by_test_id("panel-chat").click()
+        await expect(surgeon.get_by_test_id("chat-lines")).to_contain_text("sent a file: CT Schädel.dcm")
+        await picture(surgeon, "talk-chat-1920")
+
+        # who comes later finds all of it; a trainee reads, and fetches no files
+        trainee = await person(chromium, server.link("trainee", "Maria Santos"), (1180, 820))
+        await join(trainee, media=True)
+        await trainee.keyboard.press("t")
+        await expect(trainee.get_by_test_id("chat-lines")).to_contain_text("CT Schädel.dcm", timeout=PATIENCE)
+        await expect(trainee.get_by_test_id("chat-text")).to_have_count(0)
+        await picture(trainee, "talk-chat-1180")
+        await trainee.get_by_test_id("panel-files").click()
+        await expect(trainee.get_by_test_id("files-reader")).to_be_visible()
+        await expect(trainee.get_by_test_id("file-save")).to_have_count(0)
+        await until(trainee, "k.participants.length === 3")
