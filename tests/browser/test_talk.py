@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import os
 from pathlib import Path
 
@@ -59,8 +59,8 @@ async def test_two_pages_write_send_and_draw(tmp_path: Path) -> None:
             await surgeon.get_by_test_id("file-save").click()
         download = await coming.value
         assert download.suggested_filename == "CT Schädel.dcm"
-        saved = Path(await download.path())
-        assert hashlib.sha256(saved.read_bytes()).digest() == hashlib.sha256(data).digest()
+        saved = await asyncio.to_thread((await download.path()).read_bytes)
+        assert saved == data
         await picture(surgeon, "talk-files-1920")
         await picture(expert, "talk-files-1180")
         await surgeon.get_by_test_id("panel-chat").click()

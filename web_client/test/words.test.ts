@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
 import { en } from '../src/words/en';
+import { dicom } from '../src/words/en/dicom';
+import { guidance } from '../src/words/en/guidance';
+import { hospital } from '../src/words/en/hospital';
+import { marks } from '../src/words/en/marks';
+import { talk } from '../src/words/en/talk';
 import { CATALOGUES, chooseLanguage, fill, isKey } from '../src/words/words';
 import { zh } from '../src/words/zh';
 
@@ -9,6 +14,12 @@ test('both catalogues have the same keys and the same places to fill in', () => 
   expect(Object.keys(zh).sort()).toEqual(Object.keys(en).sort());
   for (const key of Object.keys(en)) {
     if (isKey(key)) expect([key, places(zh[key])]).toEqual([key, places(en[key])]);
+  }
+});
+
+test('no area’s word is taken by another', () => {
+  for (const [key, words] of [dicom, guidance, hospital, marks, talk].flatMap((area) => Object.entries(area))) {
+    expect([key, isKey(key) ? en[key] : '']).toEqual([key, words]);
   }
 });
 

@@ -47,7 +47,7 @@ export const marks = {
   mark_stale: 'may have moved',
 
   // layers
-  layers: 'Layers',
+  mark_layers: 'Layers',
   layers_hidden: '{count} layers hidden',
   layers_hidden_one: '1 layer hidden',
   layers_show_all: 'Show all',

@@ -48,7 +48,7 @@ export const marks: Readonly<Record<keyof typeof en, string>> = {
   mark_stale: '可能已移位',
 
   // layers
-  layers: '图层',
+  mark_layers: '图层',
   layers_hidden: '已隐藏 {count} 个图层',
   layers_hidden_one: '已隐藏 1 个图层',
   layers_show_all: '全部显示',
