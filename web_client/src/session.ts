@@ -10,6 +10,7 @@ import { Replica } from './annotation/document';
 import { EphemeralLane } from './annotation/ephemeral';
 import { Tools, type OutgoingEphemeral } from './annotation/tools';
 import { Emitter } from './emitter';
+import { Catalogue } from './dicom/catalogue';
 import { Presenting, type PresentingAnnouncement } from './dicom/presenting';
 import { Manners, type MannersAnnouncement } from './manners';
 import { FrameClock } from './media/frame_clock';
@@ -74,6 +75,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly room = new Room();
   readonly manners: Manners;
   readonly presenting: Presenting;
+  readonly catalogue = new Catalogue();
   readonly replica = new Replica();
   readonly ephemeral = new EphemeralLane();
   readonly tools = new Tools('0');
@@ -314,6 +316,9 @@ export class Session extends Emitter<SessionEvents> {
       case 'stroke':
         this.ephemeral.handleMessage(notice, this.#timers.now());
         this.emit('marks', undefined);
+        break;
+      case 'studies':
+        this.catalogue.handleStudies(notice.studies);
         break;
       case 'presenter':
         this.presenting.handlePresenter(notice);

@@ -1,5 +1,6 @@
 /** The messages of `signalling/PROTOCOL.md`, version 1: what goes over the wire, field by field. */
 
+import type { StudyFacts } from '../dicom/catalogue';
 import type { ViewportState } from '../dicom/viewport';
 import type { Anchor, ClientOperation, LoggedOperation, MarksSnapshot, Point, StrokeShape } from './marks';
 
@@ -247,6 +248,7 @@ export type Notice =
   | ({ type: 'door' } & Door)
   | { type: 'speaker'; participant: ParticipantId | null }
   | { type: 'patient'; patient: Patient | null }
+  | { type: 'studies'; studies: StudyFacts[] }
   | PresenterNotice
   | ViewportNotice;
 
@@ -360,7 +362,7 @@ export type Request =
 const KNOWN = new Set<string>([
   'welcome', 'pong', 'reply', 'error', 'closed', 'offer', 'clock', 'barcode', 'pointer', 'stroke', 'operation',
   'participant', 'participant_left', 'producer', 'producer_removed', 'recording',
-  'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker', 'patient', 'presenter', 'viewport',
+  'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker', 'patient', 'presenter', 'viewport', 'studies',
 ]);
 
 /** Read one text frame. Null for what this version does not know: a newer server may say more. */

@@ -1,0 +1,127 @@
+/** Cuts through a volume: how large they are and where they lie, and the values in them, trilinear between the voxels. */
+import type { Frame } from './image';
+import type { Plane } from './orientation';
+import type { Samples } from './pixels';
+import type { Plane as Cut } from './viewport';
+import { cross, dot, lengthOf, minus, times, unit, type Vector, add } from './vectors';
+
+/** Where the voxels lie: of the first one's centre, and from each to the next in three directions, mm. */
+export interface Grid {
+  origin: Vector;
+  steps: readonly [Vector, Vector, Vector];
+  size: readonly [number, number, number];
+}
+
+/** A way to look: the screen's right and down, in the patient. */
+const AXES: Readonly<Record<Exclude<Cut, 'stack'>, readonly [Vector, Vector]>> = {
+  axial: [[1, 0, 0], [0, 1, 0]],
+  coronal: [[1, 0, 0], [0, 0, -1]],
+  sagittal: [[0, 1, 0], [0, 0, -1]],
+};
+
+export function gridOf(frames: readonly Frame[]): Grid | null {
+  const [first, last] = [frames[0]?.plane, frames.at(-1)?.plane];
+  if (!first || !last || frames.length < 2) return null;
+  const between = times(minus(last.origin, first.origin), 1 / (frames.length - 1));
+  return { origin: first.origin, steps: [first.column, first.row, between], size: [first.columns, first.rows, frames.length] };
+}
+
+/** All cuts of one direction: the plane of the first, from one to the next, and how many. */
+export interface Cuts {
+  plane: Plane;
+  step: Vector;
+  count: number;
+}
+
+/** Cover the whole volume by cuts in one direction, with square pixels of the volume's finest spacing. */
+export function cutsOf(grid: Grid, cut: Exclude<Cut, 'stack'>): Cuts {
+  const [right, down] = AXES[cut];
+  const normal = cross(right, down);
+  const pixel = Math.min(...grid.steps.slice(0, 2).map(lengthOf));
+  const reach = (axis: Vector): [number, number] => {
+    let [low, high] = [Infinity, -Infinity];
+    for (let corner = 0; corner < 8; corner++) {
+      const at = [0, 1, 2].reduce<Vector>(
+        (sum, n) => add(sum, times(grid.steps[n] as Vector, corner & (1 << n) ? (grid.size[n] as number) - 1 : 0)),
+        grid.origin,
+      );
+      const place = dot(axis, at);
+      [low, high] = [Math.min(low, place), Math.max(high, place)];
+    }
+    return [low, high];
+  };
+  const [x, y, z] = [reach(right), reach(down), reach(normal)];
+  // from cut to cut as far as the volume's own step in that direction
+  const along = Math.max(...grid.steps.map((step) => Math.abs(dot(unit(step), normal)) > 0.7 ? lengthOf(step) : 0)) || pixel;
+  const columns = Math.max(1, Math.floor((x[1] - x[0]) / pixel + 1e-6) + 1);
+  const rows = Math.max(1, Math.floor((y[1] - y[0]) / pixel + 1e-6) + 1);
+  return {
+    plane: {
+      origin: add(add(times(right, x[0]), times(down, y[0])), times(normal, z[0])),
+      column: times(right, pixel),
+      row: times(down, pixel),
+      columns,
+      rows,
+    },
+    step: times(normal, along),
+    count: Math.max(1, Math.floor((z[1] - z[0]) / along + 1e-6) + 1),
+  };
+}
+
+export function planeOfCut({ plane, step }: Cuts, slice: number): Plane {
+  return { ...plane, origin: add(plane.origin, times(step, slice)) };
+}
+
+/** The number of the cut that a point of the patient lies in. */
+export function sliceThrough({ plane, step, count }: Cuts, point: Vector): number {
+  const length = lengthOf(step);
+  const at = Math.round(dot(minus(point, plane.origin), step) / (length * length));
+  return Math.min(count - 1, Math.max(0, at));
+}
+
+/** A point of the patient by its fractions of a plane. */
+export function placeOf(plane: Plane, [x, y]: readonly [number, number]): Vector {
+  return add(plane.origin, add(times(plane.column, x * plane.columns - 0.5), times(plane.row, y * plane.rows - 0.5)));
+}
+
+/**
+ * Resample a plane. `slices` are the volume's frames (null: not there yet, taken as `outside`), values are stored ones.
+ */
+export function resample(grid: Grid, slices: readonly (Samples | null)[], plane: Plane, outside: number): Float32Array<ArrayBuffer> {
+  const [width, height, depth] = grid.size;
+  // rows of the inverse of the grid's steps: from millimetres to voxels, whatever the angles
+  const [a, b, c] = grid.steps;
+  const volume = dot(a, cross(b, c));
+  const inverse = [cross(b, c), cross(c, a), cross(a, b)].map((row) => times(row, 1 / volume)) as [Vector, Vector, Vector];
+  const toVoxel = (at: Vector): Vector => [dot(inverse[0], at), dot(inverse[1], at), dot(inverse[2], at)];
+  const start = toVoxel(minus(plane.origin, grid.origin));
+  const [across, down] = [toVoxel(plane.column), toVoxel(plane.row)];
+  const result = new Float32Array(plane.columns * plane.rows);
+  for (let row = 0, at = 0; row < plane.rows; row++) {
+    let [x, y, z] = [start[0] + row * down[0], start[1] + row * down[1], start[2] + row * down[2]];
+    for (let column = 0; column < plane.columns; column++, at++, x += across[0], y += across[1], z += across[2]) {
+      // rounding at the edges must not lose the outermost voxels
+      if (x < -1e-3 || y < -1e-3 || z < -1e-3 || x > width - 0.999 || y > height - 0.999 || z > depth - 0.999) {
+        result[at] = outside;
+        continue;
+      }
+      const [x0, y0, z0] = [Math.min(width - 1, Math.max(0, Math.floor(x))), Math.min(height - 1, Math.max(0, Math.floor(y))), Math.min(depth - 1, Math.max(0, Math.floor(z)))];
+      const [fx, fy, fz] = [Math.max(0, x - x0), Math.max(0, y - y0), Math.max(0, z - z0)];
+      const [x1, y1, z1] = [Math.min(width - 1, x0 + 1), Math.min(height - 1, y0 + 1), Math.min(depth - 1, z0 + 1)];
+      const near = slices[z0] ?? null;
+      const far = fz < 1e-4 ? near : (slices[z1] ?? null);
+      if (near === null || far === null) {
+        result[at] = outside;
+        continue;
+      }
+      const [i, j, k, l] = [y0 * width + x0, y0 * width + x1, y1 * width + x0, y1 * width + x1];
+      const front = mix(mix(near[i] as number, near[j] as number, fx), mix(near[k] as number, near[l] as number, fx), fy);
+      result[at] = near === far ? front : mix(front, mix(mix(far[i] as number, far[j] as number, fx), mix(far[k] as number, far[l] as number, fx), fy), fz);
+    }
+  }
+  return result;
+}
+
+function mix(one: number, other: number, share: number): number {
+  return one + (other - one) * share;
+}

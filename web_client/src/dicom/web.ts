@@ -1,0 +1,50 @@
+/** The room's images over DICOMweb (annotation/dicom/DICOMWEB.md): what there is, its metadata, its frames. */
+import type { Attributes } from './attributes';
+import type { Frame } from './image';
+
+/** What the server said instead of an image. */
+export class ImageError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'ImageError';
+  }
+}
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export class DicomWeb {
+  constructor(
+    private readonly token: string,
+    private readonly fetch: Fetch = (url, init) => globalThis.fetch(url, init),
+  ) {}
+
+  /** The metadata of a series, instance by instance. Raise ImageError. */
+  async metadata(study: string, series: string): Promise<Attributes[]> {
+    const answer = await this.#ask(`/dicom/studies/${study}/series/${series}/metadata`, 'application/dicom+json');
+    return (await answer.json()) as Attributes[];
+  }
+
+  /** A frame's decoded bytes. Raise ImageError, or AbortError. */
+  async frame({ of, frame }: Frame, signal: AbortSignal): Promise<ArrayBuffer> {
+    const path = `/dicom/studies/${of.study}/series/${of.series}/instances/${of.instance}/frames/${frame}`;
+    return (await this.#ask(path, 'application/octet-stream', signal)).arrayBuffer();
+  }
+
+  /** A value too large for the metadata, by the address that they name. */
+  async bulk(study: string, series: string, instance: string, uri: string): Promise<ArrayBuffer> {
+    const path = `/dicom/studies/${study}/series/${series}/instances/${instance}/${uri}`;
+    return (await this.#ask(path, 'application/octet-stream')).arrayBuffer();
+  }
+
+  async #ask(path: string, accept: string, signal?: AbortSignal): Promise<Response> {
+    const headers = { Authorization: `Bearer ${this.token}`, Accept: accept };
+    const answer = await this.fetch(path, signal === undefined ? { headers } : { headers, signal });
+    if (answer.ok) return answer;
+    const said = (await answer.json().catch(() => ({}))) as { code?: string; message?: string };
+    throw new ImageError(answer.status, said.code ?? '', said.message ?? '');
+  }
+}

@@ -1,0 +1,404 @@
+/** The image viewer's state as its components see it: what each pane shows, what is loaded, which hand the mouse is. */
+import { dicomSheet } from '../../annotation/sheet';
+import { FrameLoader, type FrameFailure } from '../../dicom/frames';
+import { waysOfFrame, type Frame } from '../../dicom/image';
+import { edgesOf, isMirrored, type Edges } from '../../dicom/orientation';
+import { hasWindow, ownWindow, type Pixels } from '../../dicom/pixels';
+import type { PresentingRole } from '../../dicom/presenting';
+import { Reformat, type CutName } from '../../dicom/reformat';
+import { orderOfUse, type Stack } from '../../dicom/stack';
+import { EMPTY, UPRIGHT, withLayout, withPane, type Layout, type PaneState, type Plane, type ViewportState } from '../../dicom/viewport';
+import type { SeriesFacts, SeriesState, StudyFacts } from '../../dicom/catalogue';
+import { placeOf, sliceThrough } from '../../dicom/volume';
+import type { ParticipantId } from '../../signalling/protocol';
+import type { Live } from '../live.svelte';
+
+/** What the left button or one finger does in a pane. */
+export type Hand = 'scroll' | 'window' | 'pan' | 'zoom' | 'draw';
+
+/** Frames that are fetched beforehand, at most. */
+const AHEAD = 400;
+const AHEAD_BYTES = 384 << 20;
+
+/** What stands in a pane at this moment. */
+export interface Shown {
+  state: PaneState;
+  series: SeriesState;
+  stack: Stack | null;
+  /** The frame, or the cut as a frame. */
+  frame: Frame | null;
+  /** Null: it is being loaded. */
+  pixels: Pixels | null;
+  failure: FrameFailure | null;
+  /** The place in the stack, or the cut's number, from 0; and how many there are. */
+  at: number;
+  count: number;
+  /** Of a cut: how many of the frames that it is made of are there. */
+  loaded: number;
+}
+
+export class Viewer {
+  state = $state.raw<ViewportState>(EMPTY);
+  role = $state<PresentingRole>('alone');
+  presenter = $state<ParticipantId | null>(null);
+  asking = $state.raw<readonly ParticipantId[]>([]);
+  asksMyself = $state(false);
+  studies = $state.raw<readonly StudyFacts[]>([]);
+  hand = $state<Hand>('scroll');
+  /** Counts what was loaded: whoever shows something reads it. */
+  news = $state(0);
+  readonly loader: FrameLoader;
+  readonly #reformats = new Map<Stack, Reformat>();
+  readonly #forwards = new Map<number, boolean>();
+  readonly #films = new Map<number, ReturnType<typeof setTimeout>>();
+  readonly #ends: (() => void)[];
+  #newsDue = false;
+
+  constructor(readonly live: Live) {
+    const { session } = live;
+    this.loader = new FrameLoader((frame, signal) => live.images.frame(frame, signal));
+    const presenting = session.presenting;
+    this.#ends = [
+      presenting.on('state', (state) => this.#take(state)),
+      presenting.on('changed', () => this.#readPresenting()),
+      session.catalogue.on('studies', (studies) => {
+        this.studies = studies;
+        this.#tell();
+      }),
+      session.catalogue.on('series', () => this.#handleLoaded()),
+      this.loader.on('frame', () => this.#handleLoaded()),
+      // a tool chosen by its key or in the dock is meant for here
+      session.tools.on('changed', () => {
+        if (session.tools.tool !== this.#tool) this.hand = 'draw';
+        this.#tool = session.tools.tool;
+      }),
+    ];
+    this.#tool = session.tools.tool;
+    this.studies = session.catalogue.studies;
+    this.#readPresenting();
+    this.#take(presenting.state);
+  }
+
+  #tool: string;
+
+  close(): void {
+    for (const end of this.#ends) end();
+    for (const timer of this.#films.values()) clearTimeout(timer);
+    this.loader.close();
+  }
+
+  get active(): PaneState | null {
+    return this.state.panes[this.state.active] ?? null;
+  }
+
+  // what stands in the panes
+
+  /** What a pane shows now. Reads `news`, so that it is read anew when something was loaded. */
+  shown(index: number): Shown | null {
+    void this.news;
+    const state = this.state.panes[index];
+    if (state === null || state === undefined) return null;
+    const { catalogue } = this.live.session;
+    const series = catalogue.series(this.live.images, state.study, state.series);
+    const empty: Shown = { state, series, stack: null, frame: null, pixels: null, failure: null, at: 0, count: 0, loaded: 0 };
+    if (series.kind !== 'ready') return empty;
+    const { stack } = series;
+    if (state.plane !== 'stack') return this.#shownCut(empty, stack, state.plane);
+    const at = placeIn(stack, state);
+    const frame = stack.frames[at] ?? null;
+    if (frame === null) return { ...empty, stack };
+    const loaded = this.loader.state(frame);
+    return {
+      ...empty,
+      stack,
+      frame,
+      pixels: loaded !== null && 'pixels' in loaded ? loaded.pixels : null,
+      failure: loaded !== null && 'failed' in loaded ? loaded.failed : null,
+      at,
+      count: stack.frames.length,
+    };
+  }
+
+  #shownCut(empty: Shown, stack: Stack, name: CutName): Shown {
+    const reformat = this.#reformatOf(stack);
+    const cuts = reformat.cuts(name);
+    if (cuts === null) return { ...empty, stack };
+    const at = Math.min(cuts.count - 1, empty.state.slice);
+    const slices = stack.frames.map((frame) => {
+      const state = this.loader.state(frame);
+      return state !== null && 'pixels' in state ? state.pixels.samples : null;
+    });
+    const loaded = slices.reduce((count, one) => count + (one === null ? 0 : 1), 0);
+    const pixels = loaded === 0 ? null : reformat.pixels(name, at, slices);
+    return { ...empty, stack, frame: reformat.frame(name, at), pixels, at, count: cuts.count, loaded };
+  }
+
+  #reformatOf(stack: Stack): Reformat {
+    const known = this.#reformats.get(stack) ?? new Reformat(stack);
+    this.#reformats.set(stack, known);
+    return known;
+  }
+
+  edges(shown: Shown): Edges | null {
+    return shown.frame === null ? null : edgesOf(waysOfFrame(shown.frame), shown.state.rotation, shown.state.flip);
+  }
+
+  mirrored(shown: Shown): boolean {
+    return isMirrored(this.edges(shown)) ?? shown.state.flip;
+  }
+
+  /** What marks of a pane hang on; null: it shows a cut, or nothing. */
+  anchor(shown: Shown | null): { SOPInstanceUID: string; frame: number } | null {
+    if (shown?.frame == null || shown.state.plane !== 'stack') return null;
+    return { SOPInstanceUID: shown.frame.of.instance, frame: shown.frame.frame };
+  }
+
+  sheet(shown: Shown | null): string {
+    const anchor = this.anchor(shown);
+    return anchor === null ? 'dicom/none' : dicomSheet(anchor.SOPInstanceUID, anchor.frame);
+  }
+
+  // what this page's own hand does
+
+  change(state: ViewportState): void {
+    this.live.session.presenting.change(state);
+    this.#take(this.live.session.presenting.state);
+  }
+
+  changePane(index: number, change: Partial<PaneState>): void {
+    this.change(withPane(this.state, index, change));
+  }
+
+  /** Change what keys act on. */
+  changeActive(change: Partial<PaneState>): void {
+    this.changePane(this.state.active, change);
+  }
+
+  activate(index: number): void {
+    // which pane one's own keys act on is no view of one's own
+    if (index === this.state.active) return;
+    if (this.role === 'following') this.state = { ...this.state, active: index };
+    else this.change({ ...this.state, active: index });
+  }
+
+  setLayout(layout: Layout): void {
+    this.change(withLayout(this.state, layout));
+  }
+
+  toggleLines(): void {
+    this.change({ ...this.state, lines: !this.state.lines });
+  }
+
+  /** Put a series into a pane, at its middle where it is long. */
+  async open(study: StudyFacts, series: SeriesFacts, index = this.state.active): Promise<void> {
+    const uid = series.SeriesInstanceUID;
+    const state = await this.#whenReady(study.StudyInstanceUID, uid);
+    if (state === null) return;
+    const first = state.instances[0];
+    const at = state.stack.volume ? Math.floor(state.stack.frames.length / 2) : 0;
+    const frame = state.stack.frames[at];
+    const named = frame?.of ?? first;
+    if (named === undefined) return;
+    const rate = named.frameTime === null ? 15 : Math.min(60, Math.max(1, 1000 / named.frameTime));
+    const pane: PaneState = {
+      ...UPRIGHT,
+      ...{ study: study.StudyInstanceUID, series: uid, instance: named.instance, frame: frame?.frame ?? 1, plane: 'stack', slice: at },
+      ...{ window: null, invert: false, playing: false, rate: Math.round(rate * 10) / 10 },
+    };
+    this.change({ ...this.state, active: index, panes: this.state.panes.map((other, place) => (place === index ? pane : other)) });
+  }
+
+  /** Close what stands in a pane. */
+  empty(index: number): void {
+    this.change({ ...this.state, panes: this.state.panes.map((pane, place) => (place === index ? null : pane)) });
+  }
+
+  scroll(index: number, by: number): void {
+    const shown = this.shown(index);
+    if (shown === null || shown.count === 0) return;
+    this.goTo(index, Math.min(shown.count - 1, Math.max(0, shown.at + by)));
+  }
+
+  goTo(index: number, at: number): void {
+    const shown = this.shown(index);
+    if (shown?.stack == null || at === shown.at) return;
+    this.#forwards.set(index, at > shown.at);
+    if (shown.state.plane !== 'stack') return this.changePane(index, { slice: at });
+    const frame = shown.stack.frames[at];
+    if (frame !== undefined) this.changePane(index, { slice: at, instance: frame.of.instance, frame: frame.frame });
+  }
+
+  /** Show the stored images, or a cut through their volume at the place that is looked at. */
+  setPlane(index: number, plane: Plane): void {
+    const shown = this.shown(index);
+    if (shown?.stack == null || shown.state.plane === plane) return;
+    const here = shown.frame?.plane == null ? null : placeOf(shown.frame.plane, shown.state.centre);
+    if (plane === 'stack') {
+      const at = here === null ? 0 : nearest(shown.stack, here);
+      const frame = shown.stack.frames[at];
+      if (frame !== undefined) this.changePane(index, { ...UPRIGHT, plane, slice: at, instance: frame.of.instance, frame: frame.frame });
+      return;
+    }
+    const cuts = this.#reformatOf(shown.stack).cuts(plane);
+    if (cuts === null || here === null) return;
+    this.changePane(index, { ...UPRIGHT, plane, slice: sliceThrough(cuts, here), playing: false });
+  }
+
+  /** The three cuts of a volume and the images themselves, beside each other. */
+  layOutCuts(): void {
+    const shown = this.shown(this.state.active);
+    if (shown?.stack?.volume !== true || shown.frame?.plane == null) return;
+    const here = placeOf(shown.frame.plane, [0.5, 0.5]);
+    const reformat = this.#reformatOf(shown.stack);
+    const at = nearest(shown.stack, here);
+    const frame = shown.stack.frames[at];
+    const base: PaneState = { ...shown.state, ...UPRIGHT, plane: 'stack', slice: at, playing: false };
+    if (frame !== undefined) Object.assign(base, { instance: frame.of.instance, frame: frame.frame });
+    const cut = (plane: CutName): PaneState => {
+      const cuts = reformat.cuts(plane);
+      return { ...base, plane, slice: cuts === null ? 0 : sliceThrough(cuts, here) };
+    };
+    this.change({ layout: '2x2', active: 0, lines: true, panes: [base, cut('axial'), cut('coronal'), cut('sagittal')] });
+  }
+
+  /** The window as figures, also where the file's own is meant. */
+  windowOf(shown: Shown | null): [number, number] | null {
+    if (shown?.pixels == null || !hasWindow(shown.pixels.frame)) return null;
+    return shown.state.window ?? ownWindow(shown.pixels);
+  }
+
+  toggleFilm(index: number): void {
+    const pane = this.state.panes[index];
+    if (pane != null) this.changePane(index, { playing: !pane.playing });
+  }
+
+  // following the state
+
+  #take(state: ViewportState): void {
+    this.state = state;
+    this.#wish();
+    this.#runFilms();
+  }
+
+  #readPresenting(): void {
+    const { presenting } = this.live.session;
+    this.role = presenting.role;
+    this.presenter = presenting.presenter;
+    this.asking = presenting.asking;
+    this.asksMyself = presenting.asksMyself;
+    this.#take(presenting.state);
+  }
+
+  #handleLoaded(): void {
+    this.#tell();
+    this.#wish();
+  }
+
+  /** Once a turn: many frames come together. */
+  #tell(): void {
+    if (this.#newsDue) return;
+    this.#newsDue = true;
+    queueMicrotask(() => {
+      this.#newsDue = false;
+      this.news += 1;
+    });
+  }
+
+  /** Say to the loader what each pane wants, and what it will. */
+  #wish(): void {
+    const { catalogue } = this.live.session;
+    for (let index = 0; index < 4; index++) {
+      const pane = this.state.panes[index] ?? null;
+      const series = pane === null ? null : catalogue.series(this.live.images, pane.study, pane.series);
+      if (pane === null || series?.kind !== 'ready') {
+        this.loader.want(String(index), []);
+        continue;
+      }
+      const { stack } = series;
+      const count = stack.frames.length;
+      const first = stack.frames[0]?.of;
+      const size = first === undefined ? 1 : first.columns * first.rows * first.samples * Math.max(1, first.bits >> 3);
+      const cut = pane.plane !== 'stack';
+      // a cut takes all of them
+      const most = cut ? count : Math.max(1, Math.min(AHEAD, Math.floor(AHEAD_BYTES / Math.max(1, size))));
+      const at = cut ? Math.floor(count / 2) : placeIn(stack, pane);
+      const order = orderOfUse(at, count, this.#forwards.get(index) ?? true, most);
+      this.loader.want(String(index), order.flatMap((place) => stack.frames[place] ?? []));
+    }
+  }
+
+  async #whenReady(study: string, series: string): Promise<Extract<SeriesState, { kind: 'ready' }> | null> {
+    const { catalogue } = this.live.session;
+    for (;;) {
+      const state = catalogue.series(this.live.images, study, series);
+      if (state.kind === 'ready') return state;
+      if (state.kind === 'failed') {
+        this.live.toast('alarm', state.message);
+        return null;
+      }
+      await new Promise<void>((done) => {
+        const end = catalogue.on('series', () => {
+          end();
+          done();
+        });
+      });
+    }
+  }
+
+  /** A film runs where it is led from: followers are sent each frame. */
+  #runFilms(): void {
+    for (let index = 0; index < 4; index++) {
+      const pane = this.state.panes[index] ?? null;
+      const runs = pane?.playing === true && this.role !== 'following';
+      if (!runs && this.#films.has(index)) {
+        clearTimeout(this.#films.get(index));
+        this.#films.delete(index);
+      }
+      if (runs && !this.#films.has(index)) this.#scheduleFrame(index, performance.now());
+    }
+  }
+
+  #scheduleFrame(index: number, last: number): void {
+    const pane = this.state.panes[index];
+    if (pane == null) return;
+    const due = last + 1000 / Math.max(0.5, pane.rate);
+    this.#films.set(
+      index,
+      setTimeout(() => {
+        this.#films.delete(index);
+        const now = performance.now();
+        const shown = this.shown(index);
+        // a film waits for its frames rather than leave one out, and does not hurry afterwards
+        if (shown !== null && (shown.pixels !== null || shown.failure !== null) && shown.count > 1) {
+          this.#forwards.set(index, true);
+          this.goTo(index, (shown.at + 1) % shown.count);
+        }
+        if (this.state.panes[index]?.playing === true && this.role !== 'following' && !this.#films.has(index)) {
+          this.#scheduleFrame(index, Math.max(due, now - 1000 / pane.rate));
+        }
+      }, Math.max(0, due - performance.now())),
+    );
+  }
+}
+
+/** Where in a stack the frame stands that a pane names. */
+function placeIn(stack: Stack, { instance, frame, slice }: PaneState): number {
+  const hinted = stack.frames[slice];
+  if (hinted?.of.instance === instance && hinted.frame === frame) return slice;
+  const at = stack.frames.findIndex((one) => one.of.instance === instance && one.frame === frame);
+  return at >= 0 ? at : Math.min(slice, Math.max(0, stack.frames.length - 1));
+}
+
+/** The frame nearest to a point of the patient. */
+function nearest(stack: Stack, place: readonly [number, number, number]): number {
+  let [best, distance] = [0, Infinity];
+  stack.frames.forEach((frame, at) => {
+    const plane = frame.plane;
+    if (plane === null) return;
+    const normal = [plane.column[1] * plane.row[2] - plane.column[2] * plane.row[1], plane.column[2] * plane.row[0] - plane.column[0] * plane.row[2], plane.column[0] * plane.row[1] - plane.column[1] * plane.row[0]];
+    const away = Math.abs(normal.reduce((sum, part, n) => sum + part * ((place[n] ?? 0) - (plane.origin[n] ?? 0)), 0));
+    if (away < distance) [best, distance] = [at, away];
+  });
+  return best;
+}
+
