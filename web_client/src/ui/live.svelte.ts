@@ -1,5 +1,6 @@
 /** The live page's state as the components see it: follows a Session, adds what only the page knows. */
 import type { PathState } from '../media/path_guard';
+import { DicomWeb } from '../dicom/web';
 import { layersChosen } from '../media/encodings';
 import { Publisher } from '../media/publisher';
 import { Receiver } from '../media/receiver';
@@ -80,6 +81,7 @@ export class Live {
   toasts = $state.raw<Toast[]>([]);
   soundBlocked = $state(false);
   readonly session: Session;
+  readonly images: DicomWeb;
   readonly overlay: LiveOverlay;
   readonly own: OwnMedia;
   readonly pen: PenState;
@@ -89,6 +91,7 @@ export class Live {
   #cancelNetworkWatch: () => void = () => undefined;
 
   constructor(token: string, capture: Capture) {
+    this.images = new DicomWeb(token);
     const connect = (): RTCPeerConnection =>
       new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: this.session.iceServers });
     const isField = (producer: ProducerId): boolean => this.session.room.producers.get(producer)?.source === 'field';

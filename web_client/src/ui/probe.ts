@@ -15,11 +15,15 @@
  *   marksDrawnOn(sheet)    what that picture's overlay drew last: {mark, rtp_timestamp, stale, outdated, measured}
  *   pointersOn(sheet)      whose laser pointers and hovering pens are over it: {name, ghost}
  *   calibrations           producers whose pictures are calibrated
+ *   images                 what each pane of the image viewer shows: {instance, frame, at, count, plane, matrix, window, loaded, drawnAt}
+ *   presenter              who leads the others through the images
+ *   studies                the room's images, as the server said
  *   roundTrip, receiving, publishing
  *   path                   'steady' | 'restarting' | 'rejoining': whether the media connections look for a new way
  */
 import type { Sheet } from '../annotation/sheet';
 import type { Live } from './live.svelte';
+import { shownImages } from './dicom/shown_images';
 import { drawn, type DrawnMark } from './overlay_source';
 
 export interface KonsilProbe {
@@ -65,6 +69,15 @@ export function liveProbe(live: Live): KonsilProbe {
     },
     get door() {
       return copy(session.room.door);
+    },
+    get images() {
+      return copy(Object.fromEntries(shownImages));
+    },
+    get presenter() {
+      return session.presenting.presenter;
+    },
+    get studies() {
+      return copy(session.catalogue.studies);
     },
     get speaker() {
       return session.room.speaker;

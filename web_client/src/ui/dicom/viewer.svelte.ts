@@ -1,9 +1,10 @@
 /** The image viewer's state as its components see it: what each pane shows, what is loaded, which hand the mouse is. */
-import { dicomSheet } from '../../annotation/sheet';
+import { dicomSheet, type Sheet } from '../../annotation/sheet';
 import { FrameLoader, type FrameFailure } from '../../dicom/frames';
 import { waysOfFrame, type Frame } from '../../dicom/image';
 import { edgesOf, isMirrored, type Edges } from '../../dicom/orientation';
 import { hasWindow, ownWindow, type Pixels } from '../../dicom/pixels';
+import type { MeasuringShape } from '../../dicom/measurements';
 import type { PresentingRole } from '../../dicom/presenting';
 import { Reformat, type CutName } from '../../dicom/reformat';
 import { orderOfUse, type Stack } from '../../dicom/stack';
@@ -69,17 +70,18 @@ export class Viewer {
       this.loader.on('frame', () => this.#handleLoaded()),
       // a tool chosen by its key or in the dock is meant for here
       session.tools.on('changed', () => {
-        if (session.tools.tool !== this.#tool) this.hand = 'draw';
-        this.#tool = session.tools.tool;
+        if (session.tools.tool !== this.tool) this.hand = 'draw';
+        this.tool = session.tools.tool;
       }),
     ];
-    this.#tool = session.tools.tool;
+    this.tool = session.tools.tool;
     this.studies = session.catalogue.studies;
     this.#readPresenting();
     this.#take(presenting.state);
   }
 
-  #tool: string;
+  /** The pen's tool, as it was last heard of. */
+  tool = $state('');
 
   close(): void {
     for (const end of this.#ends) end();
@@ -153,7 +155,7 @@ export class Viewer {
     return { SOPInstanceUID: shown.frame.of.instance, frame: shown.frame.frame };
   }
 
-  sheet(shown: Shown | null): string {
+  sheet(shown: Shown | null): Sheet {
     const anchor = this.anchor(shown);
     return anchor === null ? 'dicom/none' : dicomSheet(anchor.SOPInstanceUID, anchor.frame);
   }
@@ -190,10 +192,11 @@ export class Viewer {
   }
 
   /** Put a series into a pane, at its middle where it is long. */
-  async open(study: StudyFacts, series: SeriesFacts, index = this.state.active): Promise<void> {
+  async open(study: StudyFacts, series: SeriesFacts, index = this.state.active, unasked = false): Promise<void> {
     const uid = series.SeriesInstanceUID;
     const state = await this.#whenReady(study.StudyInstanceUID, uid);
-    if (state === null) return;
+    // meanwhile somebody may have begun to lead
+    if (state === null || (unasked && this.role === 'following')) return;
     const first = state.instances[0];
     const at = state.stack.volume ? Math.floor(state.stack.frames.length / 2) : 0;
     const frame = state.stack.frames[at];
@@ -259,6 +262,25 @@ export class Viewer {
       return { ...base, plane, slice: cuts === null ? 0 : sliceThrough(cuts, here) };
     };
     this.change({ layout: '2x2', active: 0, lines: true, panes: [base, cut('axial'), cut('coronal'), cut('sagittal')] });
+  }
+
+  /** Take a measuring tool into the hand. */
+  measure(shape: MeasuringShape): void {
+    this.live.session.tools.choose(shape);
+    this.hand = 'draw';
+  }
+
+  /** The bytes of a series' middle frame, for a small picture of it; null: there is none. */
+  async thumbnail(study: string, series: string, signal: AbortSignal): Promise<{ frame: Frame; bytes: ArrayBuffer } | null> {
+    const state = await this.#whenReady(study, series, false);
+    const frames = state?.stack.frames ?? [];
+    const frame = frames[Math.floor(frames.length / 2)];
+    if (frame === undefined || signal.aborted) return null;
+    try {
+      return { frame, bytes: await this.live.images.frame(frame, signal) };
+    } catch {
+      return null;
+    }
   }
 
   /** The window as figures, also where the file's own is meant. */
@@ -327,13 +349,13 @@ export class Viewer {
     }
   }
 
-  async #whenReady(study: string, series: string): Promise<Extract<SeriesState, { kind: 'ready' }> | null> {
+  async #whenReady(study: string, series: string, says = true): Promise<Extract<SeriesState, { kind: 'ready' }> | null> {
     const { catalogue } = this.live.session;
     for (;;) {
       const state = catalogue.series(this.live.images, study, series);
       if (state.kind === 'ready') return state;
       if (state.kind === 'failed') {
-        this.live.toast('alarm', state.message);
+        if (says) this.live.toast('alarm', state.message);
         return null;
       }
       await new Promise<void>((done) => {
