@@ -10,6 +10,8 @@ from pathlib import Path
 from aiohttp import web
 
 from . import files_http, line_test, recordings_http, stills_http, whep, whip
+from .dicom import curate as dicom_curate
+from .dicom import retrieve as dicom_retrieve
 from .dicom import upload as dicom_upload
 from .dicom import web as dicom_web
 from .metrics import Metrics
@@ -127,8 +129,8 @@ def build(service: Service) -> web.Application:
     stills_http.add_routes(application, service)
     line_test.add_routes(application, service)
     files_http.add_routes(application, service)
-    dicom_web.add_routes(application, service)
-    dicom_upload.add_routes(application, service)
+    for part in (dicom_web, dicom_retrieve, dicom_upload, dicom_curate):
+        part.add_routes(application, service)
     if (DIST / "assets").is_dir():
         application.router.add_static("/assets", DIST / "assets")
     return application

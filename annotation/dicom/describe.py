@@ -28,6 +28,8 @@ NATIVE: Final = (str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian))
 
 #: MPEG-2, H.264 and HEVC: one stream in one container, which browsers play (PS3.5, A.4.5 to A.4.9).
 VIDEO_PREFIX: Final = "1.2.840.10008.1.2.4.10"
+#: A DICOMDIR.
+MEDIA_DIRECTORY: Final = "1.2.840.10008.1.3.10"
 _IDENTITY: Final = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "SOPClassUID")
 
 #: SOP classes whose pictures may bear words of the machine: captures, ultrasound, screens, endoscopy.
@@ -45,6 +47,8 @@ _SCREENS: Final = frozenset(
 def describe(parsed: Parsed) -> Facts:
     """Draw the facts from a parsed file. Raise DicomError with the reason for which it cannot be taken."""
     dataset = parsed.dataset
+    if str(dataset.file_meta.get("MediaStorageSOPClassUID", "")) == MEDIA_DIRECTORY:
+        raise DicomError("directory", "This is a table of contents; its images are taken one by one.")
     identity = {keyword: text(dataset, keyword, 65) for keyword in _IDENTITY}
     for keyword, uid in identity.items():
         if not uid:

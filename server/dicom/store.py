@@ -270,6 +270,13 @@ class Store:
         await asyncio.to_thread(self._index.release, self._room(room), sops, released=released)
         self._note(room)
 
+    def refused_file(self, room: str, number: int) -> Path | None:
+        """Name the file of an entry of the list of what was not taken, if it was kept."""
+        for entry in self.refused(room):
+            if entry.number == number and entry.file:
+                return self.folder / "quarantine" / entry.file
+        return None
+
     async def forget_refused(self, room: str, number: int) -> bool:
         """Take an entry off the list of what was not taken, with its file; False if there is none."""
         for entry in self.refused(room):

@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from aiohttp import web
 
 from annotation.dicom import listing
-from annotation.dicom.errors import DicomError
 from annotation.dicom.listing import Listed
-from annotation.dicom.search import Query, parse_query
-from signalling.permissions import may
-from signalling.tokens import Claims
+from annotation.dicom.search import Query
 
-from ..bearer import bearer, demand
 from ..service import Service
 from . import answers
 from .answers import OCTETS
-from .images import withheld
+from .asking import BASE, INSTANCE, SERIES, STUDY, Asker, Asking
+from .files import read_at
 from .index import Record
-
-#: Where it all stands.
-BASE = "/dicom"
-_STUDY = BASE + "/studies/{study}"
-_SERIES = _STUDY + "/series/{series}"
-_INSTANCE = _SERIES + "/instances/{sop}"
 
 #: Most frames of one request, and bytes of decoded frames kept in memory.
 FRAMES_AT_ONCE = 256
 FRAMES_KEPT = 64 << 20
-
-WITHHELD = "Words may stand in this picture; the surgeon or the chair has not released it."
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks: the room, and whether he may see the patient."""
-
-    claims: Claims
-    patient: bool
 
 
 def add_routes(application: web.Application, service: Service) -> None:
@@ -53,41 +33,24 @@ def add_routes(application: web.Application, service: Service) -> None:
     get(BASE + "/studies", images.studies)
     get(BASE + "/series", images.series)
     get(BASE + "/instances", images.instances)
-    get(_STUDY + "/series", images.series)
-    get(_STUDY + "/instances", images.instances)
-    get(_SERIES + "/instances", images.instances)
-    for path in (_STUDY, _SERIES, _INSTANCE):
+    get(STUDY + "/series", images.series)
+    get(STUDY + "/instances", images.instances)
+    get(SERIES + "/instances", images.instances)
+    for path in (STUDY, SERIES, INSTANCE):
         get(path + "/metadata", images.metadata)
-    get(_INSTANCE + "/frames/{frames}", images.frames)
+    get(INSTANCE + "/frames/{frames}", images.frames)
 
 
-class DicomWeb:
+class DicomWeb(Asking):
     """Answers with what the token's room has."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
+        super().__init__(service)
         self._packed: OrderedDict[tuple[object, ...], tuple[str, bytes]] = OrderedDict()
-        self._decoded: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
+        self._decoded: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._decoded_bytes = 0
 
-    def _asker(self, request: web.Request) -> Asker:
-        claims = bearer(request, self._service)
-        demand(claims, "watch")
-        return Asker(claims, may(claims.role, "patient"))
-
     # -- QIDO-RS -------------------------------------------------------------------------------------------------
-
-    def _found(self, request: web.Request, asker: Asker) -> tuple[Query, list[Listed]]:
-        pairs = [(name, value) for name, value in request.query.items() if name != "accept"]
-        named = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "sop": "SOPInstanceUID"}
-        try:
-            query = parse_query(pairs + [(named[key], value) for key, value in request.match_info.items()])
-        except DicomError as error:
-            raise web.HTTPBadRequest(text=str(error)) from None
-        every = self._service.images.listed(asker.claims.room, asker.claims.role)
-        return query, [
-            item for item in every if query.matches((item.study, item.series, item.sop), item.facts)
-        ]
 
     def _grouped(self, items: Sequence[Listed], key: Callable[[Listed], str]) -> list[list[Listed]]:
         groups: dict[str, list[Listed]] = {}
@@ -135,7 +98,13 @@ class DicomWeb:
         _, items = self._found(request, asker)
         if not items:
             raise web.HTTPNotFound(text="The room has no such images.")
-        key = (room, *request.match_info.values(), asker.patient, store.versions.get(room, 0))
+        key = (
+            room,
+            *request.match_info.values(),
+            request.query_string,
+            asker.patient,
+            store.versions.get(room, 0),
+        )
         if key not in self._packed:
             found = await store.metadata(room, [item.sop for item in items], deidentified=not asker.patient)
             text = "[" + ",".join(found[item.sop] for item in items if item.sop in found) + "]"
@@ -145,46 +114,44 @@ class DicomWeb:
         text, packed = self._packed[key]
         return answers.json_answer(request, text, packed)
 
-    def _record(self, request: web.Request, asker: Asker) -> Record:
-        record = self._service.images.store.find(asker.claims.room, request.match_info["sop"])
-        matches = request.match_info
-        if record is None or (record.study, record.series) != (matches["study"], matches["series"]):
-            raise web.HTTPNotFound(text="The room has no such image.")
-        return record
-
-    def _pictured(self, request: web.Request, asker: Asker) -> Record:
-        """Find an instance whose pixels may be shown to who asks."""
-        record = self._record(request, asker)
-        if not record.facts.NumberOfFrames:
-            raise web.HTTPNotFound(text="This object has no pictures.")
-        if withheld(record, asker.claims.role):
-            raise web.HTTPForbidden(text=WITHHELD)
-        return record
-
     async def frames(self, request: web.Request) -> web.StreamResponse:
         """Give frames, decoded to little-endian samples."""
         asker = self._asker(request)
         record = self._pictured(request, asker)
         numbers = self._numbers(request.match_info["frames"], record)
-        room = asker.claims.room
         kinds = answers.accepted(request)
         single = len(numbers) == 1 and bool(kinds) and kinds[0][0] == OCTETS
-        tag = (
-            f'"{record.digest[:24]}-{"-".join(map(str, numbers[:8]))}-{len(numbers)}{"s" if single else ""}"'
-        )
-        part = f"{OCTETS}; transfer-syntax=1.2.840.10008.1.2.1"
+        stored = any(parameters.get("transfer-syntax") == "*" for _, parameters in kinds[:1])
+        marked = hashlib.sha256(repr((numbers, single, stored)).encode()).hexdigest()[:12]
+        tag = f'"{record.digest[:24]}-{marked}"'
+        syntax = record.facts.TransferSyntaxUID if stored else "1.2.840.10008.1.2.1"
+        part = f"{OCTETS}; transfer-syntax={syntax}"
         if answers.not_modified(request, tag):
             return web.Response(status=304, headers={**answers.CACHED, "ETag": tag})
+
+        async def body_of(number: int) -> bytes:
+            if stored:
+                return (await self._ask(record, asker, "stored", frame=number))[1]
+            return await self._frame(asker, record, number)
+
+        first = await body_of(numbers[0])
+        if single:
+            return answers.bytes_answer(request, first, part, tag)
+        # the same boundary each time, so that a range of one answer fits to the rest of another
+        mark = f"konsil-{record.digest[:24]}"
         if len(numbers) == 1:
-            body = await self._frame(room, record, numbers[0])
-            if single:
-                return answers.bytes_answer(request, body, part, tag)
-            # the same boundary each time, so that a range of an answer fits to the rest of another
-            mark = f"konsil-{record.digest[:24]}"
-            return answers.bytes_answer(
-                request, answers.parts(mark, [(part, body)]), answers.related(mark, OCTETS), tag
-            )
-        return await self._stream(request, room, record, numbers, part, tag)
+            whole = answers.parts(mark, [(part, first)])
+            return answers.bytes_answer(request, whole, answers.related(mark, OCTETS), tag)
+        response = web.StreamResponse(
+            headers={**answers.CACHED, "ETag": tag, "Content-Type": answers.related(mark, OCTETS)}
+        )
+        await response.prepare(request)
+        await response.write(answers.part_head(mark, part, len(first)) + first)
+        for number in numbers[1:]:
+            body = await body_of(number)
+            await response.write(answers.part_head(mark, part, len(body)) + body)
+        await response.write(f"\r\n--{mark}--\r\n".encode())
+        return response
 
     def _numbers(self, text: str, record: Record) -> list[int]:
         pieces = text.split(",")
@@ -197,41 +164,20 @@ class DicomWeb:
             raise web.HTTPNotFound(text="The image has no such frame.")
         return numbers
 
-    async def _stream(
-        self, request: web.Request, room: str, record: Record, numbers: Sequence[int], part: str, tag: str
-    ) -> web.StreamResponse:
-        mark = answers.boundary()
-        headers = {**answers.CACHED, "ETag": tag, "Content-Type": answers.related(mark, OCTETS)}
-        bodies = [await self._frame(room, record, numbers[0])]
-        response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
-        for number in numbers:
-            body = bodies.pop() if bodies else await self._frame(room, record, number)
-            await response.write(answers.part_head(mark, part, len(body)) + body)
-        await response.write(f"\r\n--{mark}--\r\n".encode())
-        return response
-
-    async def _frame(self, room: str, record: Record, number: int) -> bytes:
+    async def _frame(self, asker: Asker, record: Record, number: int) -> bytes:
         """Give a frame's samples: from the file where they lie ready, else decoded by a worker and kept a while."""
-        facts, path = record.facts, self._service.images.store.path(room, record.sop)
+        facts = record.facts
         if facts.pixel_offset:
-            size = facts.frame_bytes
-            return await asyncio.to_thread(_slice, path, facts.pixel_offset + (number - 1) * size, size)
-        key = (room, record.sop, number)
+            size, path = facts.frame_bytes, self._store.path(asker.room, record.sop)
+            return await asyncio.to_thread(read_at, path, facts.pixel_offset + (number - 1) * size, size)
+        key = (record.digest, number)
         if key in self._decoded:
             self._decoded.move_to_end(key)
             return self._decoded[key]
-        try:
-            _, body = await self._service.images.decoder.ask("frame", path, frame=number)
-        except DicomError as error:
-            raise web.HTTPUnprocessableEntity(text=str(error)) from None
-        self._decoded[key] = body
-        self._decoded_bytes += len(body)
+        _, body = await self._ask(record, asker, "frame", frame=number)
+        if key not in self._decoded:
+            self._decoded[key] = body
+            self._decoded_bytes += len(body)
         while self._decoded_bytes > FRAMES_KEPT:
             self._decoded_bytes -= len(self._decoded.popitem(last=False)[1])
         return body
-
-
-def _slice(path: os.PathLike[str], offset: int, size: int) -> bytes:
-    with open(path, "rb") as file:
-        return os.pread(file.fileno(), size, offset)

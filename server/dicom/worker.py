@@ -15,8 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from annotation.dicom import ingest, pixels
+from annotation.dicom import ingest, pixels, reading, rendering, serving, waveform
 from annotation.dicom.errors import DicomError
+from annotation.dicom.rendering import Window
 from annotation.dicom.room_uids import RoomUids
 
 #: Longest question; paths and a few numbers.
@@ -39,6 +40,22 @@ def answer(question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
             return body, b""
         case "frame":
             return {}, pixels.as_served(pixels.decode(path, question["frame"]))
+        case "rendered":
+            window = Window(*question["window"]) if question["window"] else None
+            arguments = (window, question["format"], question["side"])
+            return {}, rendering.render(path, question["frame"], *arguments)
+        case "stored":
+            return {}, serving.stored_frame(path, question["frame"])
+        case "whole":
+            uids = RoomUids(bytes.fromhex(question["key"]))
+            return {}, serving.whole(path, uids, question["time"], patient=question["patient"])
+        case "bulk":
+            return {}, serving.bulk(path, question["tag"])
+        case "fragments":
+            return {"fragments": serving.fragments(path)}, b""
+        case "waveform":
+            with path.open("rb") as source:
+                return {}, json.dumps(waveform.waveform(reading.parse(source).dataset)).encode()
         case other:
             raise DicomError("bad_request", f"Nobody knows how to {other}.")
 

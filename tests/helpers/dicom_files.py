@@ -31,9 +31,9 @@ def made(**attributes: Any) -> Dataset:
     values: dict[str, Any] = {
         "SOPClassUID": CTImageStorage,
         "SOPInstanceUID": generate_uid(),
-        "StudyInstanceUID": "1.2.826.0.1.3680043.8.498.1",
-        "SeriesInstanceUID": "1.2.826.0.1.3680043.8.498.2",
-        "FrameOfReferenceUID": "1.2.826.0.1.3680043.8.498.3",
+        "StudyInstanceUID": "1.3.6.1.4.1.4711.1",
+        "SeriesInstanceUID": "1.3.6.1.4.1.4711.2",
+        "FrameOfReferenceUID": "1.3.6.1.4.1.4711.3",
         "Modality": "CT",
         "PatientName": "Geheim^Gerda",
         "PatientID": "PID-4711",

@@ -12,11 +12,13 @@ ALLOWED: dict[Role, set[Permission]] = {
         *("answer", "calibrate"),
         *("admit", "remove", "raise_hand", "message", "guide", "fetch_files", "images", "patient"),
         "choose_patient",
+        "curate_images",
     },
     "chair": {
         *("calibrate", "choose_patient"),
         *("publish", "watch", "mark", "clear_own", "clear_field", "record", "replay", "moderate"),
         *("admit", "remove", "raise_hand", "message", "guide", "fetch_files", "images", "patient"),
+        "curate_images",
     },
     "expert": {
         *("publish", "watch", "mark", "clear_own", "replay", "raise_hand", "message", "images", "patient"),
