@@ -5,7 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 
-SUBCOMMANDS = ("compare", "consultation", "decisions", "files", "line", "plane", "room", "shards", "viewport")
+SUBCOMMANDS = (
+    "compare",
+    "consultation",
+    "decisions",
+    "files",
+    "line",
+    "overlay",
+    "plane",
+    "room",
+    "shards",
+    "viewport",
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -86,3 +86,21 @@ test('an unfinished stroke is dropped after three seconds, and with its author',
   lane.handleLeft('pt-a');
   expect(lane.strokes(4000)).toEqual([]);
 });
+
+test('a pen that hovers leaves no trail, and a laser pointer after it begins its own', () => {
+  const lane = new EphemeralLane();
+  const ghost = (n: number, point: Point): ReceivedEphemeral => ({ ...pointer(n, point), type: 'pointer', anchor, point, ghost: true });
+  lane.handleMessage(ghost(1, [0.1, 0.1]), 0);
+  lane.handleMessage(ghost(2, [0.2, 0.2]), 10);
+  expect(lane.pointers(20).map(({ ghost: hovers, trail }) => [hovers, trail.length])).toEqual([[true, 1]]);
+  lane.handleMessage(pointer(3, [0.3, 0.3]), 20);
+  lane.handleMessage(pointer(4, [0.4, 0.4]), 30);
+  expect(lane.pointers(30).map(({ ghost: hovers, trail }) => [hovers, trail.length])).toEqual([[false, 2]]);
+});
+
+test('a pointer on another picture begins its trail anew', () => {
+  const lane = new EphemeralLane();
+  lane.handleMessage(pointer(1, [0.1, 0.1]), 0);
+  lane.handleMessage({ ...pointer(2, [0.2, 0.2]), type: 'pointer', anchor: { board: 1 }, point: [0.2, 0.2] }, 10);
+  expect(lane.pointers(10)[0]?.trail.length).toBe(1);
+});

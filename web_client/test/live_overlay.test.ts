@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Layers } from '../src/annotation/layers';
 import type { Session } from '../src/session';
 import { LiveOverlay } from '../src/ui/live_overlay';
 
@@ -33,5 +34,33 @@ describe('marks of a picture that was interrupted', () => {
   });
   it('are as they were while there was no interruption', () => {
     expect(outdated(null, mark('a', 0))).toEqual([false]);
+  });
+});
+
+describe('layers', () => {
+  const room = { participants: new Map(), producers: new Map() };
+  const nothing = { strokes: () => [], pointers: () => [] };
+  const tools = { inProgress: null, waiting: [] };
+
+  function seen(hide: (layers: Layers) => void, ...visible: object[]): { marks: string[]; hidden: number } {
+    const layers = new Layers();
+    hide(layers);
+    const pens = { selection: { shown: <Mark>(mark: Mark): Mark => mark }, layers, tools };
+    const live = new LiveOverlay({ replica: { visible }, ephemeral: nothing, pens, self: null, room } as unknown as Session);
+    return { marks: live.marks(FIELD, 0).map((one) => one.mark.mark), hidden: live.hiddenLayers(FIELD) };
+  }
+  const of = (name: string, author: string): object => ({ ...mark(name, 1), author });
+
+  it('that are hidden are not drawn, and counted where their marks would be', () => {
+    const marks = [of('a', 'pt-1'), of('b', 'pt-2'), of('c', 'pt-2')];
+    expect(seen((layers) => layers.setShown('pt-2', false), ...marks)).toEqual({ marks: ['a'], hidden: 1 });
+    expect(seen((layers) => layers.toggleSolo('pt-3'), ...marks)).toEqual({ marks: [], hidden: 2 });
+    expect(seen((layers) => layers.setShown('pt-3', false), ...marks)).toEqual({ marks: ['a', 'b', 'c'], hidden: 0 });
+  });
+
+  it('of another picture are not counted on this one', () => {
+    const still = { ...(mark('s', 1) as { mark: object }).mark, anchor: { producer: FIELD, rtp_timestamp: 1, still: true } };
+    const elsewhere = { ...mark('s', 1), mark: still, author: 'pt-2' };
+    expect(seen((layers) => layers.setShown('pt-2', false), of('a', 'pt-1'), elsewhere)).toEqual({ marks: ['a'], hidden: 0 });
   });
 });

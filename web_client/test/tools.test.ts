@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { Tools, UNNAMED, type OutgoingEphemeral } from '../src/annotation/tools';
 import type { Mark, Point } from '../src/signalling/protocol';
 
@@ -144,3 +144,102 @@ test('a mark on a frame that never gets a name is taken back, and so it is said'
   expect(tools.inProgress).not.toBeNull();
   expect(lost).toBe(1);
 });
+
+describe('shapes of several points', () => {
+  test('a line is one drag, or two touches', () => {
+    tools.choose('line');
+    draw([0.1, 0.1], [0.3, 0.3]);
+    touch([0.5, 0.5]);
+    expect(tools.inProgress?.points).toEqual([[0.5, 0.5], [0.5, 0.5]]);
+    tools.handleMove([[0.6, 0.6]], anchor, 0, true);
+    expect(tools.inProgress?.points).toEqual([[0.5, 0.5], [0.6, 0.6]]);
+    touch([0.7, 0.7]);
+    expect(marks.map(({ points }) => points)).toEqual([[[0.1, 0.1], [0.3, 0.3]], [[0.5, 0.5], [0.7, 0.7]]]);
+  });
+
+  test('a polygon ends on its first corner, twice on its last, or by hand, and never with two', () => {
+    tools.choose('polygon');
+    for (const at of [[0.1, 0.1], [0.3, 0.1], [0.3, 0.3], [0.105, 0.105]] as Point[]) touch(at);
+    for (const at of [[0.1, 0.1], [0.3, 0.1], [0.3, 0.3], [0.3, 0.3]] as Point[]) touch(at);
+    for (const at of [[0.5, 0.5], [0.7, 0.5]] as Point[]) touch(at);
+    tools.handleEnd();
+    expect(marks.length).toBe(2);
+    touch([0.7, 0.7]);
+    tools.handleEnd();
+    expect(marks.map(({ points }) => points.length)).toEqual([3, 3, 3]);
+    expect(marks[2]?.points).toEqual([[0.5, 0.5], [0.7, 0.5], [0.7, 0.7]]);
+  });
+
+  test('an angle has three points, Cobb’s four', () => {
+    tools.choose('angle');
+    for (const at of [[0.1, 0.1], [0.2, 0.2], [0.3, 0.1]] as Point[]) touch(at);
+    tools.choose('cobb');
+    for (const at of [[0.1, 0.1], [0.2, 0.2], [0.3, 0.1], [0.4, 0.2]] as Point[]) touch(at);
+    expect(marks.map(({ shape, points }) => [shape, points.length])).toEqual([['angle', 3], ['cobb', 4]]);
+  });
+
+  test('a pin stands where the finger was lifted, and a cancelled one nowhere', () => {
+    tools.choose('pin');
+    tools.handleDown([0.1, 0.1], anchor, 0);
+    tools.handleMove([[0.2, 0.2]], anchor, 10, false);
+    tools.handleUp();
+    tools.handleDown([0.5, 0.5], anchor, 20);
+    tools.handleCancel();
+    tools.handleUp();
+    expect(marks.map(({ shape, points }) => [shape, points])).toEqual([['pin', [[0.2, 0.2]]]]);
+    expect(said).toEqual([]);
+  });
+
+  test('are seen by the others in progress: the last point follows the pen', () => {
+    tools.choose('polygon');
+    touch([0.1, 0.1]);
+    tools.handleMove([[0.2, 0.2]], anchor, 100, true);
+    tools.handleMove([[0.3, 0.2]], anchor, 200, true);
+    const strokes = said.flatMap((message) => (message.type === 'stroke' ? [message] : []));
+    expect(strokes.map(({ shape, from, points }) => [shape, from, points])).toEqual([
+      ['polygon', 0, [[0.1, 0.1], [0.2, 0.2]]],
+      ['polygon', 0, [[0.1, 0.1], [0.3, 0.2]]],
+    ]);
+  });
+});
+
+test('a known length asks how long it is, and is no mark', () => {
+  const wanted: Point[][] = [];
+  tools.on('calibrate_wanted', ({ points }) => wanted.push(points));
+  tools.choose('calibrate');
+  draw([0.1, 0.1], [0.2, 0.1], [0.3, 0.1]);
+  expect([wanted, marks, said]).toEqual([[[[0.1, 0.1], [0.3, 0.1]]], [], []]);
+});
+
+test('the pressure of a pen goes with its points; a mouse has none', () => {
+  tools.handleDown([0.1, 0.1], anchor, 0, 0.25);
+  tools.handleMove([[0.2, 0.1], [0.3, 0.1]], anchor, 10, false, [0.5, 1.2]);
+  tools.handleUp();
+  draw([0.1, 0.2], [0.2, 0.2]);
+  expect(marks.map(({ points, pressures }) => [points.length, pressures])).toEqual([[3, [0.25, 0.5, 1]], [2, undefined]]);
+});
+
+test('what is to follow the tissue asks for it on a live picture only', () => {
+  tools.setFollow(true);
+  tools.setWidth(0.003);
+  draw([0.1, 0.1], [0.2, 0.2]);
+  tools.handleDown([0.1, 0.1], { board: 3 }, 0);
+  tools.handleUp();
+  tools.handleDown([0.1, 0.1], { ...anchor, still: true }, 0);
+  tools.handleUp();
+  expect(marks.map(({ follow, width }) => [follow, width])).toEqual([[true, 0.003], [undefined, 0.003], [undefined, 0.003]]);
+});
+
+test('a pen that hovers is told, seldom, and says when it leaves', () => {
+  for (let at = 0; at < 400; at += 10) tools.handleMove([[at / 1000, 0.5]], anchor, at, true);
+  tools.handleLeave();
+  const pointers = said.flatMap((message) => (message.type === 'pointer' ? [message] : []));
+  expect(pointers.length).toBe(6);
+  expect(pointers[0]).toEqual({ type: 'pointer', anchor, point: [0, 0.5], ghost: true });
+  expect(pointers.at(-1)).toEqual({ type: 'pointer', anchor: null, point: null });
+});
+
+function touch(at: Point): void {
+  tools.handleDown(at, anchor, 0);
+  tools.handleUp();
+}

@@ -43,7 +43,7 @@ export const LINE_WIDTH = 0.006;
 /** White round dark round colour: of a line this wide, the widths of all three. */
 export function strata(width: number): { halo: number; core: number; colour: number } {
   const core = width * 1.15 + Math.max(1.6, width * 0.25);
-  return { halo: core + Math.max(1.6, width * 0.4), core, colour: Math.max(1, width * 0.85) };
+  return { halo: core + Math.max(2.2, width * 0.5), core, colour: Math.max(1, width * 0.85) };
 }
 
 /** Marks of a picture that does not move: their colour would claim to know where the tissue is. */

@@ -80,7 +80,7 @@ export class OverlayPainter {
       colour: one.colour,
       name: state === '' ? one.name : `${one.name} · ${state}`,
       // a mark that lost its tissue says so by itself, not only to the mouse
-      named: named || one.state === 'lost',
+      named: (named && !scene.selected.has(one.mark.mark)) || one.state === 'lost',
       measured: scene.measure?.(one.mark) ?? undefined,
       matrix: movedBy(one, matrix),
       unit: heightOf(matrix),
