@@ -27,7 +27,8 @@ class Hand:
     async def over(cls, page: Page, producer: int) -> Hand:
         box = await page.get_by_test_id(f"overlay-{producer}").first.bounding_box()
         assert box is not None
-        return cls(page, await page.context.new_cdp_session(page), dict(box), producer)
+        place = {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
+        return cls(page, await page.context.new_cdp_session(page), place, producer)
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         return self.box["x"] + x * self.box["width"], self.box["y"] + y * self.box["height"]
