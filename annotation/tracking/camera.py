@@ -27,7 +27,7 @@ LEAST: Final = 12
 class Step:
     """What happened between two pictures. `matrix` is in px of the picture as given; None: cut, or blind.
 
-    `distance`: how far the picture's corners and middle moved at most, in picture heights.
+    `distance`: how far the picture moved on average, in picture heights.
     """
 
     matrix: Matrix | None
@@ -43,13 +43,13 @@ class Camera:
         self._histogram: NDArray[np.float32] | None = None
         self._last = identity()
 
-    def receive(self, picture: Image) -> Step:
-        """Take the next picture; tell what happened since the one before."""
+    def receive(self, picture: Image, plain: Image) -> Step:
+        """Take the next picture, levelled and as it came; tell what happened since the one before."""
         height, width = picture.shape
         factor = min(1.0, WIDTH / width)
         size = (round(width * factor), round(height * factor))
         small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-        histogram = cv2.calcHist([small], [0], None, [32], [0, 256]).reshape(-1)
+        histogram = cv2.calcHist([plain], [0], None, [32], [0, 256]).reshape(-1)
         histogram /= max(1.0, float(histogram.sum()))
         before, earlier = self._before, self._histogram
         self._before, self._histogram = small, histogram
@@ -67,10 +67,8 @@ class Camera:
             self._last = identity()
             return Step(None, 0.0, agreed)
         self._last = matrix
-        corners = np.array(
-            [[0, 0], [size[0], 0], [0, size[1]], [size[0], size[1]], [size[0] / 2, size[1] / 2]]
-        )
-        moved = np.linalg.norm(apply(matrix, corners) - corners, axis=1).max() / size[1]
+        grid = np.array([[x * size[0] / 6, y * size[1] / 6] for x in range(7) for y in range(7)])
+        moved = np.linalg.norm(apply(matrix, grid) - grid, axis=1).mean() / size[1]
         return Step(_centred(matrix, factor), float(moved), agreed)
 
 

@@ -17,7 +17,19 @@ ROUND_TRIP: Final = 0.7
 #: A similarity is made of so many points at least: with fewer, chance makes one.
 LEAST_POINTS: Final = 6
 
+#: Around each px so much of the picture is its surroundings, px: larger than vessels, smaller than light and shade.
+_SURROUNDINGS: Final = 41
+
 _CRITERIA: Final = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.03)
+
+
+def levelled(image: Image) -> Image:
+    """Take light and shade out of a picture: what is left of each px is how it differs from its surroundings.
+
+    Lucas-Kanade takes a change of brightness for a movement; lamps and glare change it all the time.
+    """
+    shade = cv2.boxFilter(image, -1, (_SURROUNDINGS, _SURROUNDINGS))
+    return np.asarray(cv2.addWeighted(image, 1.5, shade, -1.5, 128), np.uint8)
 
 
 def features(image: Image, count: int, distance: float) -> Points:

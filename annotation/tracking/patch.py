@@ -183,7 +183,9 @@ class Patch:
 
     def _block(self, image: Image) -> NDArray[np.float32]:
         rows, columns = self._cells
-        return image.reshape(rows, CELL, columns, CELL).astype(np.float32)
+        # a camera's noise is no likeness and no difference
+        smooth = np.asarray(cv2.blur(image, (3, 3)), np.float32)
+        return smooth.reshape(rows, CELL, columns, CELL)
 
     def _compare(self, picture: Image, cut: Image, place: Matrix) -> tuple[float, float]:
         """Give the likeness of the cells within the picture (correlation, so that light may change), and their share."""

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from .camera import Camera, Step
-from .flow import Image, follow, shared
+from .flow import Image, follow, levelled, shared
 from .judgement import ENOUGH, FOUND_AGREED, FOUND_SCORE, FOUND_VISIBLE, Judgement, State
 from .patch import Look, Patch, Pyramid, box_round
 from .similarity import Matrix, apply, compose, identity, scale_of, scaled
@@ -19,9 +19,9 @@ from .similarity import Matrix, apply, compose, identity, scale_of, scaled
 #: than 5 % of the picture beside where it is drawn, all the time.
 FAST: Final = 0.25
 #: The same for a single mark's tissue: a heart moves fast and comes back, twice a beat.
-OWN_FAST: Final = 0.5
+OWN_FAST: Final = 0.3
 #: Seconds over which a speed is taken, and for which the camera must be calm before anything is looked for again.
-SPEED_SECONDS: Final = 0.12
+SPEED_SECONDS: Final = 0.15
 CALM_SECONDS: Final = 0.2
 #: How far a mark that does not follow may be carried by the camera, in picture heights, and how near it must come back.
 MOVED: Final = 0.03
@@ -132,11 +132,12 @@ class Tracker:
             self._kept.clear()
             before = None
         self._advance(rtp_timestamp)
-        step = self._camera.receive(picture)
+        level = levelled(picture)
+        step = self._camera.receive(level, picture)
         swept = step.matrix is None or _speed(self._distances, self._time, step.distance) > FAST
         if swept:
             self._calm_since = self._time
-        now = _Kept(rtp_timestamp, self._time, Pyramid(picture), step, swept)
+        now = _Kept(rtp_timestamp, self._time, Pyramid(level), step, swept)
         self._kept.append(now)
         while len(self._kept) > KEPT or self._kept[0].time < self._time - KEPT_SECONDS:
             self._kept.popleft()

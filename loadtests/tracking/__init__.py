@@ -1,0 +1,1 @@
+"""How well marks follow tissue: known movements, an echo cine and a coronary angiogram."""
