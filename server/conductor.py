@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from annotation.anchors import DicomAnchor
 from annotation.document import Document
 from annotation.ephemeral import EphemeralMessage, Pointer
+from annotation.notes import Note, Tracked
 from annotation.operations import Add, Operation
 from media.delivery import Delivered
 from media.ids import ProducerId, TransportId
@@ -352,6 +353,8 @@ class Conductor:
         """Put an operation into the log in anybody's name: the tracker and the keeper of stills have no socket."""
         now = self.service.now()
         entry = self.document.apply(operation, author, name, colour, now, over_others=over_others)
+        if not isinstance(operation, Note | Tracked):
+            self.watcher.marked()
         notice = notices.operation(entry.to_json(), entry.text)
         self._tell_all(notice)
         if self.recorder is not None:

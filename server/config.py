@@ -106,6 +106,17 @@ class RoomsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackingConfig:
+    """Whether the server watches the fields that bear marks."""
+
+    enabled: bool = _key(
+        True,
+        "Decode a field while there are marks on it, in a process of its own: marks follow the tissue where asked, "
+        "and all turn grey when the camera moves away.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingsConfig:
     """Where the archive stands."""
 
@@ -178,6 +189,7 @@ class Config:
     media: MediaConfig = field(default_factory=MediaConfig)
     turn: TurnConfig = field(default_factory=TurnConfig)
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
     recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     dicom: DicomConfig = field(default_factory=DicomConfig)
@@ -199,6 +211,7 @@ SECTIONS: dict[str, Any] = {
     "media": MediaConfig,
     "turn": TurnConfig,
     "rooms": RoomsConfig,
+    "tracking": TrackingConfig,
     "recordings": RecordingsConfig,
     "files": FilesConfig,
     "dicom": DicomConfig,

@@ -27,11 +27,20 @@ class Announcer:
     def __init__(self) -> None:
         self._told: dict[str, tuple[Track, float]] = {}
         self._last = float("-inf")
+        self._anew = False
+
+    def forget(self) -> None:
+        """Note that what was told did not stand: all is to be told anew."""
+        self._anew = True
 
     def news(self, tracks: Sequence[Track], now: float) -> list[Track]:
         """Give the tracks that are to be told now, maybe none."""
         here = {track.mark for track in tracks}
         self._told = {mark: told for mark, told in self._told.items() if mark in here}
+        if self._anew:
+            self._anew, self._last = False, now
+            self._told = {track.mark: (track, now) for track in tracks}
+            return list(tracks)
         urgent = [track for track in tracks if self._falls(track)]
         # half a picture early is not too early: else every fourth picture becomes every third or fifth
         if not urgent and now - self._last < INTERVAL - 0.01:

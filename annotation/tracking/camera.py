@@ -56,9 +56,9 @@ class Camera:
         if before is None or earlier is None or before.shape != small.shape:
             self._last = identity()
             return Step(identity() if before is None else None, 0.0, 0.0)
-        points = features(before, 120, 7)
+        points = features(before, 70, 8)
         # what moved goes on moving: the guess finds larger steps
-        found, sure = follow(before, small, points, apply(self._last, points), window=15, levels=3)
+        found, sure = follow(before, small, points, apply(self._last, points), window=13, levels=3)
         matrix, agreeing = shared(points[sure], found[sure], 1.0)
         agreed = int(agreeing.sum()) / max(LEAST, len(points))
         likeness = float(np.sqrt(histogram * earlier).sum())

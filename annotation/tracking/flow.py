@@ -1,4 +1,4 @@
-"""Points followed from one picture to the next: pyramidal Lucas-Kanade, there and back, and the similarity most share."""
+"""Points followed from picture to picture: pyramidal Lucas-Kanade, there and back, and the similarity most share."""
 
 from __future__ import annotations
 
@@ -21,6 +21,20 @@ LEAST_POINTS: Final = 6
 _SURROUNDINGS: Final = 41
 
 _CRITERIA: Final = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.03)
+
+
+def reduced(image: Image, width: int) -> Image:
+    """Give a picture at most so wide."""
+    height = image.shape[0]
+    if image.shape[1] <= width:
+        return np.ascontiguousarray(image)
+    size = (width, max(2, round(height * width / image.shape[1])))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def work_alone() -> None:
+    """Have OpenCV use one thread only: the other cores are somebody else's."""
+    cv2.setNumThreads(1)
 
 
 def levelled(image: Image) -> Image:

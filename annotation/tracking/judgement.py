@@ -1,9 +1,10 @@
 """Whether a mark may be believed: good, lost or stale.
 
-A mark is **good** as long as its tissue is seen where the mark is drawn. It is **lost** when the tissue is not seen there for a
-moment (covered, out of the picture, changed): one picture may be spoilt, two in a row may not. It is **stale** when nobody can
-know: the camera was cut or moved fast, or the pictures were not looked at in time. Whichever it is, the mark stays where it
-was last right, and it is good again only when its own original tissue was found again, surely, and twice in a row.
+A mark is **good** as long as its tissue is seen where the mark is drawn. It is **lost** when the tissue is not seen
+there for a moment (covered, out of the picture, changed): one picture may be spoilt, two in a row may not. It is
+**stale** when nobody can know: the camera was cut or moved fast, or the pictures were not looked at in time.
+Whichever it is, the mark stays where it was last right, and it is good again only when its own original tissue was
+found again, surely, and twice in a row.
 """
 
 from __future__ import annotations

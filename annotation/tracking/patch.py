@@ -1,8 +1,9 @@
 """The tissue that a mark was drawn on, kept as it was then: every later finding is held against it.
 
-What is followed from picture to picture drifts, a little each time, and nobody notices. So the place that came out is cut
-from the new picture, turned and scaled back, and compared with the original: where it sits a little beside, the difference is
-found (directly, so it cannot add up) and taken out; where it looks like something else, the tissue is not there.
+What is followed from picture to picture drifts, a little each time, and nobody notices. So the place that came out
+is cut from the new picture, turned and scaled back, and compared with the original: where it sits a little beside,
+the difference is found (directly, so it cannot add up) and taken out; where it looks like something else, the
+tissue is not there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SIDE: Final = 80
 #: Cells that are compared one by one, so that an instrument over some does not spoil the others, px.
 CELL: Final = 16
 #: Points in the tissue.
-POINTS: Final = 80
+POINTS: Final = 60
 #: A cell whose brightness varies less than this (of 255) has nothing to compare.
 _FLAT: Final = 1.5
 #: Beyond this a cell's variation says no more about its weight.
@@ -188,7 +189,7 @@ class Patch:
         return smooth.reshape(rows, CELL, columns, CELL)
 
     def _compare(self, picture: Image, cut: Image, place: Matrix) -> tuple[float, float]:
-        """Give the likeness of the cells within the picture (correlation, so that light may change), and their share."""
+        """Give the likeness of the cells within the picture (correlation: light may change), and their share."""
         rows, columns = self._cells
         inside = self._inside(picture, apply(place, self._corners)).reshape(rows, columns, 4).all(axis=2)
         whole = float(self._weights.sum())

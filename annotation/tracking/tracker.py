@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -15,8 +16,8 @@ from .judgement import ENOUGH, FOUND_AGREED, FOUND_SCORE, FOUND_VISIBLE, Judgeme
 from .patch import Look, Patch, Pyramid, box_round
 from .similarity import Matrix, apply, compose, identity, scale_of, scaled
 
-#: Picture heights a second. At 10 tracks a second and 70 ms from the camera's picture to the page, what is faster is more
-#: than 5 % of the picture beside where it is drawn, all the time.
+#: Picture heights a second. At 10 tracks a second and 70 ms from the camera's picture to the page, what is faster
+#: is more than 5 % of the picture beside where it is drawn, all the time.
 FAST: Final = 0.25
 #: The same for a single mark's tissue: a heart moves fast and comes back, twice a beat.
 OWN_FAST: Final = 0.3
@@ -34,13 +35,15 @@ KEPT: Final = 80
 #: How far a picture may lie from a mark's own, seconds, where that one was left out; how long the mark's is waited for.
 NEAR: Final = 0.05
 WAITED: Final = 2.0
+#: Points that are followed from picture to picture, of all marks together: 8 ms of a core.
+POINTS_A_PICTURE: Final = 320
 #: How many pictures go by between two searches of the whole picture for one mark.
 SEARCH_EVERY: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A mark to be watched. `points` are fractions of the picture; without `follow` it is only held against the camera."""
+    """A mark to be watched. `points` are fractions of the picture; without `follow` only the camera is watched."""
 
     mark: str
     rtp_timestamp: int
@@ -57,6 +60,8 @@ class Track:
     matrix: Matrix
     confidence: float
     follow: bool
+    #: whether the picture that it was drawn on was seen at all
+    seen: bool = True
 
 
 @dataclass(slots=True)
@@ -146,6 +151,14 @@ class Tracker:
         self._anchor()
         return self.tracks()
 
+    def awaits(self, rtp_timestamp: int) -> bool:
+        """Tell whether a picture may be one that a mark was drawn on, so that it must not be left out."""
+        near = round(2 * NEAR * self._clock_rate)
+        return any(
+            (rtp_timestamp - wanted.rtp_timestamp + near) % (1 << 32) < 1 << 31
+            for wanted, _ in self._pending.values()
+        )
+
     def blind(self) -> None:
         """Note that pictures went by unseen, or come too late: nothing is known of any mark."""
         for held in self._held.values():
@@ -162,6 +175,7 @@ class Tracker:
                 _in_heights(held.matrix, height),
                 held.confidence,
                 held.wanted.follow,
+                held.patch is not None,
             )
             for mark, held in self._held.items()
         ]
@@ -187,7 +201,7 @@ class Tracker:
                 held = _Held(wanted, patch)
                 if wanted.follow and not patch.followable:
                     held.judgement, held.confidence = Judgement("lost"), 0.0
-                for before, now in zip(kept, kept[1:], strict=False):
+                for before, now in pairwise(kept):
                     self._step([held], before, now)
             elif self._time > until or self._passed(wanted.rtp_timestamp):
                 held = _Held(wanted, None, judgement=Judgement("stale"), confidence=0.0)
@@ -233,6 +247,9 @@ class Tracker:
             return
         # all points in one go: the pyramids are made once
         points = [held.patch.points_in(held.place) for held in marks if held.patch is not None]
+        # the more marks, the fewer points of each
+        every = -(-sum(len(some) for some in points) // POINTS_A_PICTURE)
+        points = [some[::every] for some in points]
         ends = np.cumsum([len(some) for some in points])[:-1]
         together = np.concatenate(points)
         found, sure = follow(before.pyramid.image, now.pyramid.image, together, apply(carried, together))
@@ -316,7 +333,9 @@ def _speed(ways: deque[tuple[float, float]], time: float, distance: float) -> fl
     while len(ways) > 2 and ways[1][0] <= time - SPEED_SECONDS:
         ways.popleft()
     seconds = time - ways[0][0]
-    return sum(way for _, way in list(ways)[1:]) / seconds if seconds > SPEED_SECONDS / 2 else 0.0
+    # the first is what led to the beginning of the time
+    way = sum([way for _, way in ways]) - ways[0][1]
+    return float(way) / seconds if seconds > SPEED_SECONDS / 2 else 0.0
 
 
 def _confidence(look: Look, share: float) -> float:

@@ -33,7 +33,9 @@ class Truth:
 class Row:
     """One mark over all pictures of a scene."""
 
-    errors: list[float] = field(default_factory=list)  # px, of pictures in which the mark is good and the truth known
+    errors: list[float] = field(
+        default_factory=list
+    )  # px, of pictures in which the mark is good and the truth known
     times: list[float] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
     all_errors: list[float] = field(default_factory=list)  # NaN where the truth is not known
@@ -72,7 +74,7 @@ class Measured:
 
     def summary(self) -> dict[str, object]:
         """Give the figures."""
-        errors = np.concatenate([row.errors for row in self.rows.values()] or [np.zeros(0)])
+        errors = np.array([error for row in self.rows.values() for error in row.errors])
         states = [state for row in self.rows.values() for state in row.states]
         p50, p95, most = np.percentile(errors, [50, 95, 100]) if len(errors) else (None, None, None)
         seen = [after for row in self.rows.values() for after in row.seen_after]
@@ -115,7 +117,8 @@ def measure(
 ) -> Measured:
     """Run a tracker over pictures. `marks` by name, as fractions of the first picture.
 
-    With `announced` what is judged is what everybody was told, at most ten times a second, and not what the tracker knows.
+    With `announced` what is judged is what everybody was told, at most ten times a second, and not what the tracker
+    knows.
     """
     tracker, announcer = Tracker(), Announcer()
     rows = {mark: Row() for mark in marks}

@@ -1,8 +1,8 @@
 """Scenes with exact truth: the retina photograph under a camera that moves, breathes, is cut; tissue that gives way; an
 instrument that covers it.
 
-Each scene yields pictures of 960 × 540 at 30 a second, and says for each where every point of the first picture is (or that
-nobody can know, since it is covered, out of the picture, or another place is shown).
+Each scene yields pictures of 960 × 540 at 30 a second, and says for each where every point of the first picture is
+(or that nobody can know, since it is covered, out of the picture, or another place is shown).
 """
 
 from __future__ import annotations
@@ -81,15 +81,16 @@ class Pose:
         return np.hstack([turn, shift[:, None]])
 
 
-def _see(tissue: Image, pose: Pose, noise: np.random.Generator) -> Image:
+def see(tissue: Image, pose: Pose, noise: np.random.Generator) -> Image:
+    """Give what a camera sees of the tissue, with its noise."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     seen = cv2.warpAffine(
         tissue, pose.matrix(), (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
-    return _grain(np.asarray(seen, np.uint8), noise)
+    return grain(np.asarray(seen, np.uint8), noise)
 
 
-def _grain(picture: Image, noise: np.random.Generator) -> Image:
+def grain(picture: Image, noise: np.random.Generator) -> Image:
     """Add a camera's noise: without it a tracker is better than it will be."""
     return np.clip(picture + noise.normal(0, 2.0, picture.shape), 0, 255).astype(np.uint8)
 
@@ -110,7 +111,7 @@ def _moving(poses: Callable[[float], Pose], seconds: float) -> Callable[[], Iter
         tissue, noise, first = photograph(), np.random.default_rng(5), poses(0.0)
         for number in range(round(seconds * RATE)):
             pose = poses(number / RATE)
-            yield Shot(_see(tissue, pose, noise), _where(first, pose))
+            yield Shot(see(tissue, pose, noise), _where(first, pose))
 
     return shots
 
@@ -131,7 +132,10 @@ def _zoom(t: float) -> Pose:
 def _breathing(t: float) -> Pose:
     breath, beat = math.sin(2 * math.pi * 0.3 * t), math.sin(2 * math.pi * 1.2 * t)
     return Pose(
-        x=60 * math.sin(0.3 * t) + 6 * breath, y=10 * breath + 2 * beat, zoom=1 + 0.02 * breath, turn=0.03 * breath
+        x=60 * math.sin(0.3 * t) + 6 * breath,
+        y=10 * breath + 2 * beat,
+        zoom=1 + 0.02 * breath,
+        turn=0.03 * breath,
     )
 
 
@@ -153,8 +157,10 @@ def _cut_shots() -> Iterator[Shot]:
     tissue, noise, first = photograph(), np.random.default_rng(6), Pose(-120, -80)
     for number in range(round(6 * RATE)):
         here = number < 2 * RATE or number >= 4 * RATE
-        pose = Pose(first.x + 20 * math.sin(0.5 * number / RATE), first.y) if here else Pose(250, 250, 1.3, 1.2)
-        yield Shot(_see(tissue, pose, noise), _where(first, pose) if here else None)
+        pose = (
+            Pose(first.x + 20 * math.sin(0.5 * number / RATE), first.y) if here else Pose(250, 250, 1.3, 1.2)
+        )
+        yield Shot(see(tissue, pose, noise), _where(first, pose) if here else None)
 
 
 def _light_shots() -> Iterator[Shot]:
@@ -164,7 +170,7 @@ def _light_shots() -> Iterator[Shot]:
     for number in range(round(6 * RATE)):
         t = number / RATE
         pose = _breathing(t)
-        seen = _see(tissue, pose, noise).astype(np.float32) * (0.75 + 0.25 * math.cos(1.5 * t))
+        seen = see(tissue, pose, noise).astype(np.float32) * (0.75 + 0.25 * math.cos(1.5 * t))
         glare = 120 * np.exp(-((xs - 200 - 90 * t) ** 2 + (ys - 300) ** 2) / 900)
         yield Shot(np.clip(seen + glare, 0, 255).astype(np.uint8), _where(first, pose))
 
@@ -196,7 +202,7 @@ def _soft_shots() -> Iterator[Shot]:
                 guess += points - pressed(guess)
             return guess
 
-        yield Shot(_grain(np.asarray(seen, np.uint8), noise), where)
+        yield Shot(grain(np.asarray(seen, np.uint8), noise), where)
 
 
 def _instrument_shots() -> Iterator[Shot]:
@@ -206,7 +212,7 @@ def _instrument_shots() -> Iterator[Shot]:
     for number in range(round(7 * RATE)):
         t = number / RATE
         pose = _breathing(t)
-        seen = _see(tissue, pose, noise)
+        seen = see(tissue, pose, noise)
         reach = min(1.0, max(0.0, (t - 1) / 1.0)) - min(1.0, max(0.0, (t - 4) / 1.0))
         tip = WIDTH - reach * (WIDTH - 380)
         rod = (xs >= tip) & (np.abs(ys - 270 - 0.12 * (xs - tip)) < 55)
@@ -224,7 +230,7 @@ def _smoke_shots() -> Iterator[Shot]:
         t = number / RATE
         pose = _breathing(t)
         thick = min(1.0, max(0.0, (t - 2) / 0.6)) - min(1.0, max(0.0, (t - 4) / 0.6))
-        seen = _see(tissue, pose, noise) * (1 - 0.97 * thick) + 190 * 0.97 * thick
+        seen = see(tissue, pose, noise) * (1 - 0.97 * thick) + 190 * 0.97 * thick
         yield Shot(np.clip(seen, 0, 255).astype(np.uint8), _where(first, pose))
 
 

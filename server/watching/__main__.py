@@ -6,10 +6,8 @@ import json
 import resource
 import sys
 
-from media.plane import Codec
-
+from . import wire, worker
 from .decoding import still
-from .pictures import Stream
 from .stills import StillError
 
 #: A stream that claims to be 16,384 pixels wide may not take the whole machine.
@@ -21,14 +19,18 @@ def main(arguments: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     if arguments == ["still"]:
         return _still()
-    print("usage: python -m server.watching still", file=sys.stderr)
+    if arguments == ["follow"]:
+        return worker.main(sys.stdin.buffer, sys.stdout.buffer)
+    print("usage: python -m server.watching still|follow", file=sys.stderr)
     return 2
 
 
 def _still() -> int:
     request = json.loads(sys.stdin.buffer.readline())
     try:
-        png, width, height = still(read_stream(request), sys.stdin.buffer.read(), request["rtp_timestamp"])
+        png, width, height = still(
+            wire.read_stream(request), sys.stdin.buffer.read(), request["rtp_timestamp"]
+        )
     except StillError as error:
         _answer({"error": str(error)})
         return 0
@@ -36,16 +38,6 @@ def _still() -> int:
     sys.stdout.buffer.write(png)
     sys.stdout.buffer.flush()
     return 0
-
-
-def read_stream(body: dict[str, object]) -> Stream:
-    """Read what `Stream` the server wrote."""
-    return Stream(
-        Codec[str(body["codec"])],
-        int(str(body["payload_type"])),
-        str(body["fmtp"]),
-        int(str(body["clock_rate"])),
-    )
 
 
 def _answer(body: dict[str, object]) -> None:

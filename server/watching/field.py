@@ -1,13 +1,19 @@
-"""One field as the server sees it: a customer of the tap that keeps the newest packets, and asks for key frames."""
+"""One field as the server sees it: a customer of the tap that keeps the newest packets, and has marks followed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
+from annotation.anchors import VideoAnchor
+from annotation.notes import Track, Tracked
+from annotation.shapes import Mark
 from media.ids import ProducerId
 
-from ..tap import INTERVAL
+from . import wire
 from .backlog import Backlog
+from .follower import Follower
 from .pictures import Stream
 
 if TYPE_CHECKING:
@@ -17,36 +23,172 @@ if TYPE_CHECKING:
 #: two requests that were not answered.
 KEY_FRAME_EVERY: Final = 10.0
 ASK_AGAIN: Final = 2.0
+#: Seconds between two looks at the tap, while nobody follows and while somebody does.
+INTERVAL: Final = 0.1
+FOLLOWED_INTERVAL: Final = 0.02
+#: A worker that has not looked at what arrived so long ago, seconds, is not believed any more.
+SILENT: Final = 0.25
+LINGER: Final = 10.0
+#: Marks of a field that are watched, the newest.
+MARKS_LIMIT: Final = 200
+#: The movement of what did not move.
+UNMOVED: Final = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 class Field:
-    """Keeps what a still needs. `now` is Unix seconds."""
+    """Keeps what a still needs, and runs a worker while there are marks. `now` is Unix seconds."""
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(
+        self,
+        producer: Producer,
+        *,
+        tracks: bool,
+        decide: Callable[[Tracked], None],
+        known: Callable[[str], Track | None],
+        ended: Callable[[Follower], None],
+    ) -> None:
+        """`decide` puts tracks into the log, `known` finds a mark's newest there, `ended` closes a worker."""
         track = producer.track
-        self.producers = frozenset({ProducerId(producer.producer)})
+        self.producer = ProducerId(producer.producer)
+        self.producers = frozenset({self.producer})
         self.stream = Stream(track.codec, track.payload_type, track.fmtp, track.clock_rate)
         self.backlog = Backlog(track.codec)
         self._producer = producer
+        self._tracks = tracks
+        self._decide = decide
+        self._known = known
+        self._ended = ended
         self._asked = float("-inf")
+        self._marks: list[Mark] = []
+        #: Seconds that a worker is kept after the last mark went: the next is often drawn at once.
+        self.linger = LINGER
+        self._unneeded_since = float("-inf")
+        self.follower: Follower | None = None
+        self._fed = 0  # when the newest packet arrived that the worker was given, ns
+        self._looked = 0  # when the newest one that it looked at did
+        self._believed = False
+        self._newest: int | None = None  # the RTP timestamp that it looked at last
 
     @property
     def tap_interval(self) -> float:
         """How many seconds packets may lie in the tap."""
-        return INTERVAL
+        return FOLLOWED_INTERVAL if self.follower is not None else INTERVAL
+
+    # -- packets -------------------------------------------------------------------------------------------------
 
     def receive_tap(self, data: bytes, now: float) -> None:
         """Take packets of this field."""
         self.backlog.receive(data)
+        if self.follower is None:
+            return
+        # what a worker that does not read cannot take is late too
+        self._fed = int.from_bytes(data[8:16], "big")
+        self.follower.send(wire.message(wire.PACKETS, data), dispensable=True)
 
     def receive_gap(self, packets: int, now: float) -> None:
         """Learn that packets are missing: their numbers tell where."""
 
     def pump(self, now: float) -> None:
-        """Ask for a key frame where one is due."""
+        """Ask for a key frame where one is due; look whether the worker is in time, and whether it is needed."""
         newest = self.backlog.newest_key_frame
         overdue = newest is None or self.backlog.oversized or now - newest / 1e9 > KEY_FRAME_EVERY
-        if overdue and now - self._asked > ASK_AGAIN and not self._producer.muted:
+        if overdue:
+            self._want_key_frame(now)
+        if self.follower is not None and self._believed and self._late():
+            self._disbelieve()
+        if not self._marks and now - self._unneeded_since > self.linger:
+            self.close()
+
+    def _want_key_frame(self, now: float) -> None:
+        if now - self._asked > ASK_AGAIN and not self._producer.muted:
             self._asked = now
             for encoding in range(len(self._producer.encodings)):
                 self._producer.want_key_frame(encoding)
+
+    # -- marks ---------------------------------------------------------------------------------------------------
+
+    def watch(self, marks: list[Mark], now: float) -> None:
+        """Watch these marks from now on, and no others."""
+        marks = marks[-MARKS_LIMIT:]
+        if self._marks and not marks:
+            self._unneeded_since = now
+        changed, self._marks = marks != self._marks, marks
+        if not self._tracks:
+            return
+        if self.follower is None:
+            if marks:
+                self.follower = Follower(self.stream, self._begin, self._receive, self._disbelieve)
+        elif changed:
+            self.follower.send(self._wanted())
+
+    def close(self) -> None:
+        """End the worker, if there is one."""
+        follower, self.follower = self.follower, None
+        if follower is not None:
+            self._believed = False
+            self._ended(follower)
+
+    def _wanted(self) -> bytes:
+        return wire.message_of(
+            wire.MARKS,
+            [
+                {
+                    "mark": mark.mark,
+                    "rtp_timestamp": mark.anchor.rtp_timestamp,
+                    # an arrow points with its head: what lies under its tail is nobody's concern
+                    "points": mark.points[-1:] if mark.shape == "arrow" else mark.points,
+                    "follow": mark.follow,
+                }
+                for mark in self._marks
+                if isinstance(mark.anchor, VideoAnchor)
+            ],
+        )
+
+    def _begin(self) -> list[bytes]:
+        self._fed = self._looked = 0
+        records = self.backlog.records()
+        return [self._wanted(), wire.message(wire.PACKETS, records)]
+
+    # -- the worker ----------------------------------------------------------------------------------------------
+
+    def _receive(self, kind: bytes, body: dict[str, Any]) -> None:
+        if kind == wire.KEY_FRAME:
+            self._want_key_frame(time.time())
+            return
+        self._looked, self._newest = int(body["arrival"]), int(body["rtp_timestamp"])
+        if kind == wire.TRACKS:
+            self._tell([_track(one, self._known(str(one["mark"]))) for one in body["tracks"]])
+        if not body["late"]:
+            self._believed = True
+
+    def _late(self) -> bool:
+        return self._fed > 0 and (self._fed - self._looked) / 1e9 > SILENT
+
+    def _disbelieve(self) -> None:
+        """Tell everybody that nothing is known of any mark: the worker died, or cannot follow."""
+        self._believed = False
+        known = [self._known(mark.mark) or Track(mark.mark, "good", UNMOVED, 1.0) for mark in self._marks]
+        self._tell(
+            [Track(track.mark, "stale", track.matrix, 0.0) for track in known if track.state == "good"]
+        )
+        if self.follower is not None:
+            self.follower.send(wire.message_of(wire.FORGET, {}))
+
+    def _tell(self, tracks: list[Track]) -> None:
+        here = {mark.mark for mark in self._marks}
+        # the same once more is a sign of life of what is good, and no news of anything else
+        news = tuple(
+            track
+            for track in tracks
+            if track.mark in here and (track.state == "good" or track != self._known(track.mark))
+        )
+        if news and self._newest is not None:
+            self._decide(Tracked(news, VideoAnchor(int(self.producer), self._newest)))
+
+
+def _track(body: dict[str, Any], before: Track | None) -> Track:
+    matrix = tuple(float(value) for value in body["matrix"])
+    if not body["seen"] and before is not None:
+        # a worker that never saw the mark's own picture knows less than the one before it
+        matrix = before.matrix
+    return Track(str(body["mark"]), body["state"], matrix, float(body["confidence"]))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from . import wire
 from .pictures import Stream
 
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -40,7 +41,7 @@ async def take(stream: Stream, records: bytes, rtp_timestamp: int) -> Still:
         cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
-    request = {**describe(stream), "rtp_timestamp": rtp_timestamp}
+    request = {**wire.describe(stream), "rtp_timestamp": rtp_timestamp}
     try:
         async with asyncio.timeout(PATIENCE):
             answer, _ = await process.communicate(json.dumps(request).encode() + b"\n" + records)
@@ -57,8 +58,3 @@ async def take(stream: Stream, records: bytes, rtp_timestamp: int) -> Still:
     if "error" in body:
         raise StillError(str(body["error"]))
     return Still(png, int(body["width"]), int(body["height"]))
-
-
-def describe(stream: Stream) -> dict[str, object]:
-    """Write a stream for a worker."""
-    return {**asdict(stream), "codec": stream.codec.name}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from annotation.anchors import VideoAnchor
+from annotation.notes import Tracked
+from annotation.shapes import Mark
 from media.ids import ProducerId
 
 from . import stills
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
 
 #: Stills that are decoded at once, a room: each takes a core for a second.
 STILLS_AT_ONCE: Final = 2
+#: Whose operations tracks are.
+AUTHOR: Final = "tracker"
+NAME: Final = "Tracker"
+COLOUR: Final = "#9aa3ad"
 
 
 class Watcher:
@@ -25,11 +32,17 @@ class Watcher:
         self._conductor = conductor
         self._fields: dict[ProducerId, Field] = {}
         self._turns = asyncio.Semaphore(STILLS_AT_ONCE)
+        self._tracks = conductor.service.config.tracking.enabled
+        self._marked = False
 
     @property
     def kept(self) -> int:
         """Bytes of compressed frames that are held in memory."""
         return sum(field.backlog.size for field in self._fields.values())
+
+    def field(self, producer: ProducerId) -> Field:
+        """Give a field that is watched. Raise KeyError."""
+        return self._fields[producer]
 
     def look(self) -> None:
         """Look who and what is there, and watch what is to be watched from now on."""
@@ -39,18 +52,48 @@ class Watcher:
             for participant in conductor.room.participants
             if participant.participant in conductor.members
         )
+        marks = self._live_marks()
         wanted = {
             ProducerId(entry.producer)
             for entry in conductor.room.producers
-            if drawn_on and entry.kind == "video" and entry.source == "field"
+            if drawn_on and entry.kind == "video" and (entry.source == "field" or entry.producer in marks)
         }
         for producer in self._fields.keys() - wanted:
             self._end(producer)
         for producer in wanted - self._fields.keys():
             if (known := conductor.router.producers.get(producer)) is not None:
-                field = self._fields[producer] = Field(known)
+                field = self._fields[producer] = Field(
+                    known,
+                    tracks=self._tracks,
+                    decide=self._decide,
+                    known=conductor.document.track,
+                    ended=lambda follower: conductor.service.keep(follower.close()),
+                )
                 conductor.service.tap.join(field)
                 conductor.router.set_tap(producer, enabled=True, claim="watching")
+        for producer, field in self._fields.items():
+            field.watch(marks.get(producer, []), conductor.service.now())
+
+    def marked(self) -> None:
+        """Note that marks came, changed or went."""
+        if not self._marked:
+            # once a turn of the loop, whatever a stroke of the pen or of a key does
+            self._marked = True
+            asyncio.get_running_loop().call_soon(self._look_at_marks)
+
+    def _look_at_marks(self) -> None:
+        self._marked = False
+        self.look()
+
+    def _live_marks(self) -> dict[int, list[Mark]]:
+        marks: dict[int, list[Mark]] = {}
+        for mark in self._conductor.document.visible():
+            if isinstance(mark.anchor, VideoAnchor) and not mark.anchor.still:
+                marks.setdefault(mark.anchor.producer, []).append(mark)
+        return marks
+
+    def _decide(self, tracks: Tracked) -> None:
+        self._conductor.decide(tracks, AUTHOR, NAME, COLOUR)
 
     async def still(self, producer: ProducerId, rtp_timestamp: int) -> Still:
         """Give exactly the frame of this RTP timestamp, at its full size. Raise StillError."""
@@ -72,6 +115,7 @@ class Watcher:
 
     def _end(self, producer: ProducerId) -> None:
         field = self._fields.pop(producer)
+        field.close()
         self._conductor.service.tap.leave(field)
         if producer in self._conductor.router.producers:
             self._conductor.router.set_tap(producer, enabled=False, claim="watching")
