@@ -282,7 +282,7 @@ class Tracker:
     def _moved(held: _Held, now: _Kept) -> float:
         assert held.patch is not None
         way = apply(held.place, held.patch.outline) - held.patch.outline
-        return float(np.linalg.norm(way, axis=1).max()) / now.pyramid.image.shape[0]
+        return float(np.linalg.norm(way, axis=1).max() / now.pyramid.image.shape[0])
 
     # -- marks that are looked for -------------------------------------------------------------------------------
 
