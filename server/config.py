@@ -161,6 +161,34 @@ class DicomConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PacsConfig:
+    """The hospital's archive and worklist (docs/hospital.md); what is empty is not used."""
+
+    name: str = _key("The PACS", "What people call the archive.")
+    dicomweb: str = _key("", "Its DICOMweb address, such as https://pacs.example.org/dicom-web.")
+    user: str = _key("", "User for DICOMweb, with password_file.")
+    password_file: str = _key("", "File with the user's password.")
+    token_file: str = _key("", "File with a bearer token for DICOMweb, instead of user and password.")
+    dimse: str = _key(
+        "", "Its application entity, TITLE@host:port: searches go there, the rest if there is no DICOMweb."
+    )
+    aet: str = _key("KONSIL", "Our own application entity title.")
+    dimse_tls: bool = _key(False, "Whether DIMSE, the worklist's too, goes over TLS.")
+    ca_file: str = _key(
+        "", "PEM file with the certificates that vouch for all of these; empty: the system's."
+    )
+    worklist: str = _key("", "The modality worklist's application entity, TITLE@host:port.")
+    station: str = _key("", "Our station's title in the worklist: only its entries are shown; empty: all.")
+    fhir: str = _key("", "A FHIR R5 server's address, which gives the patients if there is no worklist.")
+    fhir_token_file: str = _key("", "File with a bearer token for the FHIR server.")
+    seconds: float = _key(20.0, "Seconds that one answer of these may take.", 1, 300)
+    study_mb: int = _key(4096, "Largest study in MiB that is fetched.", 1, 1_000_000)
+    outbox: str = _key("var/outbox", "Folder of what goes to the archive, until it is there.")
+    retry_seconds: float = _key(60.0, "Seconds after which is tried again what could not be sent.", 1, 86_400)
+    institution: str = _key("", "The hospital's name, as it is to stand in what goes to the archive.")
+
+
+@dataclass(frozen=True, slots=True)
 class StillsConfig:
     """Frames that people froze, kept as images. The oldest goes first."""
 
@@ -193,6 +221,7 @@ class Config:
     recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     dicom: DicomConfig = field(default_factory=DicomConfig)
+    pacs: PacsConfig = field(default_factory=PacsConfig)
     stills: StillsConfig = field(default_factory=StillsConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
 
@@ -215,6 +244,7 @@ SECTIONS: dict[str, Any] = {
     "recordings": RecordingsConfig,
     "files": FilesConfig,
     "dicom": DicomConfig,
+    "pacs": PacsConfig,
     "stills": StillsConfig,
     "secrets": SecretsConfig,
 }

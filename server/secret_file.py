@@ -35,6 +35,21 @@ def load_secret(path: Path) -> bytes:
     return secret
 
 
+def load_shared_secret(path: Path, key: str) -> bytes:
+    """Read a secret that another system gave us, without the white space around it; `key` is the configuration's.
+
+    Raises FileNotFoundError, PermissionError or ValueError, each with a sentence.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{key}: there is no file {path}.")
+    if path.stat().st_mode & 0o077:
+        raise PermissionError(f"{path} can be read by others: chmod 600 it.")
+    secret = path.read_bytes().strip()
+    if not secret:
+        raise ValueError(f"{path} is empty.")
+    return secret
+
+
 #: Characters below which a shared secret is a mistake.
 TURN_SECRET_MINIMUM = 16
 
@@ -44,11 +59,7 @@ def load_turn_secret(path: Path) -> bytes:
 
     Raises FileNotFoundError, PermissionError or ValueError, each with a sentence.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"[turn] secret_file: there is no file {path}.")
-    if path.stat().st_mode & 0o077:
-        raise PermissionError(f"{path} can be read by others: chmod 600 it.")
-    secret = path.read_bytes().strip()
+    secret = load_shared_secret(path, "[turn] secret_file")
     if len(secret) < TURN_SECRET_MINIMUM:
         raise ValueError(f"{path} must hold at least {TURN_SECRET_MINIMUM} characters.")
     return secret

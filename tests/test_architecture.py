@@ -30,6 +30,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pylibsrtp": ("media/", "loadtests/"),
     "av": ("recorder/export/", "server/publisher/", "server/demo/", "server/watching/"),
     "cv2": ("server/demo/", "annotation/tracking/", "loadtests/tracking/"),
+    "pynetdicom": ("server/dicom/",),
     "highdicom": ("annotation/dicom/",),
     "PIL": ("annotation/dicom/",),
     "pydicom": ("annotation/dicom/", "server/demo/images.py", "loadtests/tracking/"),

@@ -1,0 +1,113 @@
+"""Errands to a PACS over DIMSE, each in a process of its own, ended when it takes too long or is not wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import sys
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .pacs_error import AWAY, BROKEN, LARGE, REFUSED, SLOW, PacsError
+
+ROOT = Path(__file__).parent.parent.parent
+#: Longest line of an answer.
+LINE_LIMIT = 1 << 20
+#: A peer's answer may take so many times the seconds of one wait: connecting, agreeing, answering.
+WAITS = 4
+
+_ADDRESS = re.compile(r"([A-Za-z0-9 _.-]{1,16})@(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An application entity: its title, host and port, and how we call ourselves."""
+
+    title: str
+    host: str
+    port: int
+    aet: str
+    name: str
+    seconds: float = 20.0
+    tls: bool = False
+    ca: str = ""
+
+    @classmethod
+    def parse(
+        cls, text: str, aet: str, name: str, seconds: float, *, tls: bool = False, ca: str = ""
+    ) -> Peer:
+        """Read TITLE@host:port. Raise ValueError with a sentence."""
+        found = _ADDRESS.fullmatch(text)
+        if found is None or not 1 <= int(found[3]) <= 65535:
+            raise ValueError(
+                "A DIMSE address is written TITLE@host:port, the title with 16 characters at most."
+            )
+        return cls(found[1].strip(), found[2].strip("[]"), int(found[3]), aet, name, seconds, tls, ca)
+
+    async def errand(self, do: str, **fields: Any) -> AsyncGenerator[dict[str, Any], None]:
+        """Run an errand and yield what happens. Raise PacsError. Whoever stops asking ends it."""
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "server.dicom.dimse_program"),
+            cwd=ROOT,
+            env=environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=LINE_LIMIT,
+        )
+        asked = {
+            "do": do,
+            "host": self.host,
+            "port": self.port,
+            "called": self.title,
+            "aet": self.aet,
+            "seconds": self.seconds,
+            "tls": self.tls,
+            "ca": self.ca,
+        }
+        try:
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(asked | fields).encode() + b"\n")
+            process.stdin.close()
+            async for line in self._lines(process):
+                if "error" in line:
+                    raise self._refusal(line["error"], fields)
+                if line.get("done"):
+                    return
+                yield line
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _lines(self, process: asyncio.subprocess.Process) -> AsyncGenerator[dict[str, Any], None]:
+        assert process.stdout is not None
+        # the interpreter and the libraries take a moment, too
+        patience = WAITS * self.seconds + 10
+        while True:
+            try:
+                async with asyncio.timeout(patience):
+                    text = await process.stdout.readline()
+            except TimeoutError:
+                raise PacsError("pacs_slow", SLOW.format(self.name, patience)) from None
+            except ValueError:
+                raise PacsError("pacs_broken", BROKEN.format(self.name)) from None
+            if not text:
+                raise PacsError("pacs_broken", BROKEN.format(self.name))
+            yield json.loads(text)
+
+    def _refusal(self, code: str, fields: dict[str, Any]) -> PacsError:
+        sentences = {
+            "pacs_away": AWAY.format(self.name),
+            "pacs_slow": SLOW.format(self.name, self.seconds),
+            "pacs_refused": REFUSED.format(self.name),
+            "pacs_broken": BROKEN.format(self.name),
+            "too_large": LARGE.format(int(fields.get("bytes", 0)) >> 20),
+        }
+        return PacsError(code, sentences.get(code, BROKEN.format(self.name)))

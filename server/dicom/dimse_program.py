@@ -1,0 +1,197 @@
+"""Speaks DIMSE (PS3.7) to a PACS, in a process of its own: a peer that stalls or lies costs this process and
+nothing else.
+
+It is given one errand as JSON on standard input and answers with a line of JSON for each thing that happens; the last
+one bears `done` or `error`. It logs nothing: what libraries say quotes patients. To cancel it, end it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import ssl
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pynetdicom import AE, StoragePresentationContexts, build_context, build_role, evt
+from pynetdicom.sop_class import (
+    ModalityWorklistInformationFind,
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
+    Verification,
+)
+
+from annotation.dicom import query
+from annotation.dicom.reading import quietly
+from annotation.dicom.storing import StoredFile, transfer_syntaxes_offered
+
+#: Memory for one data set that comes in, and for its copy.
+MEMORY = 4 << 30
+#: C-STORE and C-GET statuses that mean that it was taken, if with a remark (PS3.4 annexes B and C).
+TAKEN = frozenset({0x0000, 0xB000, 0xB006, 0xB007})
+PENDING = frozenset({0xFF00, 0xFF01})
+
+
+class Refusal(Exception):
+    """Ends the errand with a code."""
+
+
+def say(**line: Any) -> None:
+    """Say a line."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def connect(errand: dict[str, Any], contexts: list[Any], **more: Any) -> Any:
+    """Open an association. Raise Refusal."""
+    ae = AE(ae_title=errand["aet"])
+    seconds = errand["seconds"]
+    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = seconds
+    for context in contexts:
+        ae.add_requested_context(context.abstract_syntax, context.transfer_syntax)
+    if errand.get("tls"):
+        trusted = ssl.create_default_context(cafile=errand.get("ca") or None)
+        more["tls_args"] = (trusted, errand["host"])
+    opened: list[Any] = []
+    handlers = [*more.pop("evt_handlers", []), (evt.EVT_CONN_OPEN, opened.append)]
+    association = ae.associate(
+        errand["host"], errand["port"], ae_title=errand["called"], evt_handlers=handlers, **more
+    )
+    if association.is_established:
+        return association
+    raise Refusal("pacs_refused" if opened else "pacs_away")
+
+
+def find(errand: dict[str, Any]) -> None:
+    """Look for studies, or ask a worklist."""
+    if errand["do"] == "worklist":
+        model, asked = ModalityWorklistInformationFind, query.worklist_identifier(*errand["asked"])
+    else:
+        model = StudyRootQueryRetrieveInformationModelFind
+        asked = query.study_identifier(query.StudyQuery(**errand["asked"]))
+    association = connect(errand, [build_context(model)])
+    found = 0
+    try:
+        for status, answer in association.send_c_find(asked, model):
+            if not status:
+                raise Refusal("pacs_slow")
+            if status.Status in PENDING and answer is not None:
+                if errand["do"] == "worklist":
+                    entry = query.worklist_of(answer)
+                    line = None if entry is None else {"entry": entry}
+                else:
+                    study = query.study_of(answer)
+                    line = None if study is None else {"study": asdict(study)}
+                if line is not None:
+                    found += 1
+                    say(**line)
+                if found >= query.ANSWERS_LIMIT:
+                    say(more=True)
+                    association.abort()
+                    return
+            elif status.Status != 0:
+                raise Refusal("pacs_refused")
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def get(errand: dict[str, Any]) -> None:
+    """Fetch a study into a folder, a file an instance."""
+    folder, limit = Path(errand["folder"]), errand["bytes"]
+    state = {"bytes": 0, "files": 0}
+
+    def store(event: Any) -> int:
+        data = event.encoded_dataset()
+        state["bytes"] += len(data)
+        if state["bytes"] > limit:
+            say(error="too_large")
+            os._exit(0)
+        state["files"] += 1
+        path = folder / f"{state['files']}.dcm"
+        path.write_bytes(data)
+        say(file=str(path), bytes=len(data))
+        return 0x0000
+
+    # 128 contexts at most: the most met kinds of objects, and the query's own
+    kinds = [context.abstract_syntax for context in StoragePresentationContexts][:126]
+    contexts = [build_context(kind, transfer_syntaxes_offered()) for kind in kinds]
+    roles = [build_role(kind, scp_role=True) for kind in kinds]
+    model = StudyRootQueryRetrieveInformationModelGet
+    association = connect(
+        errand, [*contexts, build_context(model)], ext_neg=roles, evt_handlers=[(evt.EVT_C_STORE, store)]
+    )
+    failed = 0
+    try:
+        for status, _ in association.send_c_get(query.retrieve_identifier(errand["study"]), model):
+            if not status:
+                raise Refusal("pacs_slow")
+            failed = int(status.get("NumberOfFailedSuboperations", 0) or 0)
+            if status.Status not in PENDING and status.Status not in TAKEN:
+                raise Refusal("pacs_refused")
+    finally:
+        if association.is_established:
+            association.release()
+    say(failed=failed)
+
+
+def store(errand: dict[str, Any]) -> None:
+    """Send files, and say of each what became of it."""
+    files = [StoredFile.read(Path(path)) for path in errand["files"]]
+    wanted = {(file.sop_class, file.transfer_syntax) for file in files}
+    association = connect(errand, [build_context(kind, syntax) for kind, syntax in sorted(wanted)])
+    try:
+        for number, file in enumerate(files):
+            try:
+                status = association.send_c_store(file.path)
+            except (ValueError, RuntimeError):
+                say(sent=number, status=0x0122)  # SOP class not supported: it was not agreed upon
+                continue
+            if not status:
+                raise Refusal("pacs_slow")
+            say(sent=number, status=int(status.Status))
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def echo(errand: dict[str, Any]) -> None:
+    """Ask whether it is there (C-ECHO)."""
+    association = connect(errand, [build_context(Verification)])
+    status = association.send_c_echo()
+    if association.is_established:
+        association.release()
+    if not status or status.Status != 0:
+        raise Refusal("pacs_refused")
+
+
+ERRANDS = {"echo": echo, "find": find, "worklist": find, "get": get, "store": store}
+
+
+def main() -> None:
+    """Do the errand."""
+    logging.disable(logging.CRITICAL)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    errand: dict[str, Any] = json.loads(sys.stdin.readline())
+    try:
+        quietly(ERRANDS[errand["do"]], errand)
+        say(done=True)
+    except Refusal as refusal:
+        say(error=str(refusal))
+    except (OSError, MemoryError):
+        say(error="pacs_away")
+    except Exception:
+        # whatever a peer's bytes did to the libraries
+        say(error="pacs_broken")
+    sys.stdout.flush()
+    # the library's threads wait for peers; nobody waits for them
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""The hospital's systems as one: its archive by DICOMweb or DIMSE, as it is configured; its worklist, or FHIR."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from annotation.dicom.query import FoundStudy, StudyQuery
+from signalling.worklist import Entry
+
+from ..config import PacsConfig
+from ..secret_file import load_shared_secret
+from .dimse import Peer
+from .fhir import Fhir
+from .pacs_error import PacsError
+from .pacs_web import WebPacs
+
+#: What C-STORE's status says, in words (PS3.4 B.2.3).
+_STATUS: Final = {
+    0xA7: "it is out of resources",
+    0xA9: "the object does not match its class",
+    0xC: "it does not understand it",
+}
+
+
+class Pacs:
+    """Asks the hospital. Raise OSError or ValueError, with a sentence, at a wrong configuration."""
+
+    def __init__(self, config: PacsConfig) -> None:
+        self.name = config.name
+        self._config = config
+        self._web: WebPacs | None = None
+        self._peer: Peer | None = None
+        self._worklist: Peer | None = None
+        self._fhir: Fhir | None = None
+        if config.dicomweb:
+            password = _secret(config.password_file, "password_file")
+            token = _secret(config.token_file, "token_file")
+            self._web = WebPacs(
+                config.dicomweb, config.name, config.seconds, config.user, password, token, config.ca_file
+            )
+        if config.dimse:
+            self._peer = self._at(config.dimse, config.name)
+        if config.worklist:
+            self._worklist = self._at(config.worklist, "The worklist")
+        if config.fhir:
+            token = _secret(config.fhir_token_file, "fhir_token_file")
+            self._fhir = Fhir(
+                WebPacs(config.fhir, "The FHIR server", config.seconds, token=token, ca=config.ca_file)
+            )
+
+    def _at(self, address: str, name: str) -> Peer:
+        config = self._config
+        return Peer.parse(address, config.aet, name, config.seconds, tls=config.dimse_tls, ca=config.ca_file)
+
+    @property
+    def archive(self) -> bool:
+        """Whether there is an archive."""
+        return self._web is not None or self._peer is not None
+
+    @property
+    def worklist_source(self) -> str:
+        """Where the patients come from: worklist, fhir, or nowhere (empty)."""
+        return "worklist" if self._worklist is not None else "fhir" if self._fhir is not None else ""
+
+    async def echo(self) -> None:
+        """Ask whether the archive is there. Raise PacsError."""
+        if self._peer is not None:
+            async with contextlib.aclosing(self._peer.errand("echo")) as lines:
+                async for _ in lines:
+                    pass
+        elif self._web is not None:
+            await self._web.json("/studies", {"limit": "1"})
+        else:
+            raise _missing("No archive is configured.")
+
+    async def search(self, query: StudyQuery) -> tuple[list[FoundStudy], bool]:
+        """Look for studies; the second says that there are more. Raise PacsError.
+
+        By DIMSE where there is any: a QIDO-RS search bears the patient's attributes in its address.
+        """
+        if self._peer is None:
+            if self._web is None:
+                raise _missing("No archive is configured.")
+            return await self._web.search(query)
+        asked = {
+            "patient_id": query.patient_id,
+            "name": query.name,
+            "accession": query.accession,
+            "date": query.date,
+            "modality": query.modality,
+        }
+        found, more = [], False
+        async with contextlib.aclosing(self._peer.errand("find", asked=asked)) as lines:
+            async for line in lines:
+                more = more or "more" in line
+                if "study" in line:
+                    study = FoundStudy(**line["study"])
+                    found.append(replace(study, modalities=tuple(study.modalities)))
+        return found, more
+
+    async def retrieve(
+        self, study: str, folder: Path, spool: Callable[[], Path], limit: int
+    ) -> AsyncGenerator[Path, None]:
+        """Fetch a study, yielding each file when it is whole; whoever stops asking ends it. Raise PacsError."""
+        if self._web is not None:
+            async with contextlib.aclosing(self._web.retrieve(study, spool, limit)) as files:
+                async for path in files:
+                    yield path
+            return
+        if self._peer is None:
+            raise _missing("No archive is configured.")
+        failed = 0
+        errand = self._peer.errand("get", study=study, folder=str(folder), bytes=limit)
+        async with contextlib.aclosing(errand) as lines:
+            async for line in lines:
+                failed = line.get("failed", failed)
+                if "file" in line:
+                    yield Path(line["file"])
+        if failed:
+            raise PacsError("pacs_broken", f"{self.name} could not send {failed} of the study's objects.")
+
+    async def send(self, path: Path) -> tuple[bool, str]:
+        """Send an object; returns whether it was taken, and why not. Raise PacsError when nobody can know."""
+        if self._web is not None:
+            return await self._web.store(path)
+        if self._peer is None:
+            raise _missing("No archive is configured.")
+        verdict = (False, "it did not say what became of it")
+        async with contextlib.aclosing(self._peer.errand("store", files=[str(path)])) as lines:
+            async for line in lines:
+                verdict = _verdict(int(line["status"]))
+        return verdict
+
+    async def worklist(self, date: str) -> list[Entry]:
+        """Ask who is to be treated on a day (YYYYMMDD). Raise PacsError."""
+        if self._fhir is not None and self._worklist is None:
+            return await self._fhir.worklist(date)
+        if self._worklist is None:
+            raise _missing("Neither a worklist nor a FHIR server is configured.")
+        entries = []
+        asked = [date, self._config.station, ""]
+        async with contextlib.aclosing(self._worklist.errand("worklist", asked=asked)) as lines:
+            async for line in lines:
+                if "entry" in line:
+                    entries.append(Entry(**line["entry"]))
+        return sorted(entries, key=lambda entry: (entry.starts, entry.name))
+
+
+def _missing(sentence: str) -> PacsError:
+    return PacsError("not_configured", sentence)
+
+
+def _verdict(status: int) -> tuple[bool, str]:
+    if status in (0x0000, 0xB000, 0xB006, 0xB007):
+        return True, ""
+    words = _STATUS.get(status >> 8) or _STATUS.get(status >> 12) or "it does not take such objects"
+    return False, f"{words} ({status:04X})"
+
+
+def _secret(file: str, key: str) -> str:
+    return load_shared_secret(Path(file), f"[pacs] {key}").decode() if file else ""
