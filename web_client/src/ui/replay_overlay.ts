@@ -5,7 +5,8 @@ import { sheetOf, type Sheet } from '../annotation/sheet';
 import type { VisibleMark } from '../annotation/sum';
 import type { Description } from '../replay/description';
 import type { Timeline } from '../replay/timeline';
-import type { ParticipantId } from '../signalling/protocol';
+import { isBoard } from '../signalling/marks';
+import type { Anchor, ParticipantId } from '../signalling/protocol';
 import type { OverlayMark, OverlaySource } from './overlay_source';
 
 const TRAIL_S = 0.35;
@@ -45,6 +46,11 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
       .marksAt(this.#position)
       .filter((mark) => this.#isOn(mark, sheet) && !this.hidden.has(mark.author))
       .map(({ mark, author, name, colour }) => ({ mark, author, name, colour, draft: false }));
+  }
+
+  /** What the marks on the whiteboard hang on at a position. */
+  boardAnchorsAt(position: number): Anchor[] {
+    return this.timeline.marksAt(position).flatMap(({ mark }) => (isBoard(mark.anchor) ? [mark.anchor] : []));
   }
 
   pointers(sheet: Sheet): PaintedPointer[] {

@@ -23,6 +23,8 @@ export interface TransferRow {
 export class Talk {
   /** Which tab of the panel is open; null: the panel is closed. */
   tab = $state<PanelTab | null>(null);
+  /** The page of the whiteboard that one looks at. */
+  page = $state(1);
   lines = $state.raw<readonly TalkLine[]>([]);
   unread = $state(0);
   newFiles = $state(0);

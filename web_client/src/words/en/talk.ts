@@ -69,6 +69,7 @@ export const talk = {
   board_paper: 'White or dark page',
   board_white: 'White page',
   board_dark: 'Dark page',
+  board_no_measure: 'Lengths are measured on pictures, not on the whiteboard.',
   board_empty: 'An empty page: draw on it with the tools below.',
   board_empty_reader: 'Nothing has been drawn on this page yet.',
   board_previous: 'Page before',

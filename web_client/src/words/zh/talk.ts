@@ -71,6 +71,7 @@ export const talk: Readonly<Record<keyof typeof english, string>> = {
   board_paper: '白色或深色页面',
   board_white: '白色页面',
   board_dark: '深色页面',
+  board_no_measure: '长度只能在图像上测量，不能在白板上。',
   board_empty: '空白页：用下方工具绘制。',
   board_empty_reader: '此页还没有内容。',
   board_previous: '上一页',
