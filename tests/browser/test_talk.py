@@ -67,6 +67,40 @@ async def test_two_pages_write_send_and_draw(tmp_path: Path) -> None:
         await expect(surgeon.get_by_test_id("chat-lines")).to_contain_text("sent a file: CT Schädel.dcm")
         await picture(surgeon, "talk-chat-1920")
 
+        # a page of the whiteboard that one opens and names is there for the other, who looks at it when he likes
+        await expert.get_by_test_id("panel-close").click()
+        await expert.keyboard.press("b")
+        await expert.get_by_test_id("board-add").click()
+        await expert.get_by_test_id("board-page-2").wait_for()
+        await expert.get_by_test_id("board-rename").click()
+        await expert.get_by_test_id("board-title").fill("Plan")
+        await expert.get_by_test_id("board-title-apply").click()
+        await surgeon.get_by_test_id("panel-close").click()
+        await surgeon.get_by_test_id("stage-board").click()
+        await expect(surgeon.get_by_test_id("board-page-2")).to_have_text("Plan", timeout=PATIENCE)
+        assert await surgeon.get_by_test_id("board-paper").get_attribute("data-page") == "1"
+        for page, tool in ((expert, "Digit1"), (surgeon, "Digit2")):
+            await page.get_by_test_id("board-page-2").click()
+            await page.keyboard.press(tool)
+            box = await page.locator('[data-testid="board-paper"] canvas').last.bounding_box()
+            assert box is not None
+            x, y, width, height = box["x"], box["y"], box["width"], box["height"]
+            at = 0.25 if page is expert else 0.55
+            await page.mouse.move(x + width * at, y + height * 0.3)
+            await page.mouse.down()
+            await page.mouse.move(x + width * (at + 0.2), y + height * 0.7, steps=8)
+            await page.mouse.up()
+            for each in (surgeon, expert):
+                marks = 1 if page is expert else 2
+                await until(
+                    each, f"k.marks.filter(m => m.anchor.board === 2 && m.sequence).length === {marks}"
+                )
+        await until(expert, "k.marksDrawnOn('board/2').length === 2")
+        await picture(expert, "talk-board-1180")
+        await surgeon.get_by_test_id("board-white").click()
+        await until(surgeon, "k.marksDrawnOn('board/2').length === 2")
+        await picture(surgeon, "talk-board-1920")
+
         # who comes later finds all of it; a trainee reads, and fetches no files
         trainee = await person(chromium, server.link("trainee", "Maria Santos"), (1180, 820))
         await join(trainee, media=True)
