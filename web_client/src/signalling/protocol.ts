@@ -34,6 +34,7 @@ export const PERMISSIONS = [
   'guide',
   'fetch_files',
   'images',
+  'curate_images',
   'choose_patient',
   'patient',
 ] as const;

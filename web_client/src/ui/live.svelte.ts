@@ -1,6 +1,7 @@
 /** The live page's state as the components see it: follows a Session, adds what only the page knows. */
 import type { PathState } from '../media/path_guard';
 import { DicomWeb } from '../dicom/web';
+import { sendByRequest, Uploads } from '../dicom/upload';
 import { layersChosen } from '../media/encodings';
 import { Publisher } from '../media/publisher';
 import { Receiver } from '../media/receiver';
@@ -82,6 +83,7 @@ export class Live {
   soundBlocked = $state(false);
   readonly session: Session;
   readonly images: DicomWeb;
+  readonly uploads: Uploads;
   readonly overlay: LiveOverlay;
   readonly own: OwnMedia;
   readonly pen: PenState;
@@ -92,6 +94,7 @@ export class Live {
 
   constructor(token: string, capture: Capture) {
     this.images = new DicomWeb(token);
+    this.uploads = new Uploads(sendByRequest(token));
     const connect = (): RTCPeerConnection =>
       new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: this.session.iceServers });
     const isField = (producer: ProducerId): boolean => this.session.room.producers.get(producer)?.source === 'field';
