@@ -80,6 +80,7 @@ class Files:
         """Announce a file; answers under which name its pieces are taken."""
         claims = bearer(request, self._service)
         demand(claims, "message")
+        self._present(claims)
         try:
             new = parse_new(await _body(request))
             incoming = self._store.begin(
@@ -219,14 +220,12 @@ class Files:
         return web.json_response(self._describe(about, claims))
 
     def _present(self, claims: Claims) -> Participant:
-        """Find who sends in the room: the log wants an author. Raise 409."""
+        """Find who asks in the room: the link alone, of one at the door or shown out, opens no file. Raise 403."""
         conductor = self._service.rooms.get(claims.room)
         here = [p for p in conductor.room.participants if p.link == claims.link] if conductor else []
         if not here:
             _raise(
-                FileRefused(
-                    409, "not_present", "Files are sent by those who are in the room. Please join first."
-                )
+                FileRefused(403, "not_present", "Files are for those who are in the room. Please join first.")
             )
         return min(here, key=lambda participant: participant.state is not State.CONNECTED)
 
@@ -245,6 +244,7 @@ class Files:
         """List the room's files, the oldest first."""
         claims = bearer(request, self._service)
         demand(claims, "fetch_files")
+        self._present(claims)
         files = [self._describe(about, claims) for about in self._store.of_room(claims.room)]
         limits = {"size": self._store.config.size_mb << 20, "scanned": bool(self._store.config.scan_command)}
         return web.json_response({"files": files, **limits}, headers={"Cache-Control": "no-store"})
@@ -253,6 +253,7 @@ class Files:
         """Give a file, or a range of it, for saving and for nothing else."""
         claims = bearer(request, self._service)
         demand(claims, "fetch_files")
+        self._present(claims)
         try:
             about = self._store.find(_file(request), claims.room)
         except FileRefused as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,11 +36,19 @@ def sm3(data: bytes) -> str:
 
 
 class Sender:
-    """One link that sends."""
+    """One person with a link, who is in the room as long as the context lasts."""
 
-    def __init__(self, server: Served, role: Any = "expert", room: str = "ward") -> None:
+    def __init__(self, server: Served, role: Any = "expert", room: str = "ward", token: str = "") -> None:
         self.server = server
-        self.token = server.token(role, room=room)
+        self.token = token or server.token(role, room=room)
+
+    async def __aenter__(self) -> Sender:
+        self.caller = Caller(self.server.url, self.token)
+        await self.caller.join()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.caller.close()
 
     @property
     def bearer(self) -> dict[str, str]:
@@ -56,10 +65,6 @@ class Sender:
         return await self.ask("PATCH", f"/{file}", data, Content_Type=PIECE_TYPE, Upload_Offset=str(offset))
 
     async def finish(self, file: str, digest: str) -> Answered:
-        async with Caller(self.server.url, self.token):
-            return await self.finish_from_outside(file, digest)
-
-    async def finish_from_outside(self, file: str, digest: str) -> Answered:
         return await self.ask("POST", f"/{file}", json.dumps({"sm3": digest}).encode())
 
     async def send(self, data: bytes, name: str = "report.pdf") -> Answered:
@@ -68,9 +73,24 @@ class Sender:
         return await self.finish(file, sm3(data))
 
 
-async def test_a_file_goes_from_one_to_another(running: Served, tmp_path: Path) -> None:
+Enter = Callable[..., Awaitable[Sender]]
+
+
+@pytest.fixture
+async def enter() -> AsyncIterator[Enter]:
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def come_in(
+            server: Served, role: Any = "expert", room: str = "ward", token: str = ""
+        ) -> Sender:
+            return await stack.enter_async_context(Sender(server, role, room, token))
+
+        yield come_in
+
+
+async def test_a_file_goes_from_one_to_another(running: Served, tmp_path: Path, enter: Enter) -> None:
     data = os.urandom(300_000)
-    sender, other = Sender(running), Sender(running, "surgeon")
+    sender, other = await enter(running), await enter(running, "surgeon")
     begun = await sender.begin("Befund „A“.pdf", len(data))
     assert (begun.status, begun.json()["offset"]) == (201, 0)
     file = begun.json()["file"]
@@ -111,22 +131,25 @@ async def test_a_file_goes_from_one_to_another(running: Served, tmp_path: Path) 
     content = tmp_path / "files" / "kept" / file / "content"
     assert stat.S_IMODE(content.stat().st_mode) == 0o600
 
-    assert (await Sender(running, room="icu").ask("GET", f"/{file}")).status == 404
-    assert (await Sender(running, room="icu").ask("DELETE", f"/{file}")).status == 404
+    assert (await (await enter(running, room="icu")).ask("GET", f"/{file}")).status == 404
+    assert (await (await enter(running, room="icu")).ask("DELETE", f"/{file}")).status == 404
     assert (await sender.ask("DELETE", f"/{file}")).status == 204
     assert (await other.ask("GET", f"/{file}")).status == 404
     assert not content.exists()
 
 
-async def test_everybody_is_told_in_the_log_and_once(running: Served) -> None:
-    sender = Sender(running)
+async def test_everybody_is_told_in_the_log_and_once(running: Served, enter: Enter) -> None:
+    sender = await enter(running)
     async with Caller(running.url, running.token("trainee")) as other:
         file = (await sender.begin("Ä.pdf", 1)).json()["file"]
         await sender.piece(file, 0, b"x")
-        outside = await sender.finish_from_outside(file, sm3(b"x"))
-        assert (outside.status, outside.json()["code"]) == (409, "not_present")
+        # with the link alone nothing goes out: the log wants an author who is there
+        await sender.caller.request("leave")
+        outside = await sender.finish(file, sm3(b"x"))
+        assert (outside.status, outside.json()["code"]) == (403, "not_present")
+        assert (await sender.begin()).status == 403
         async with Caller(running.url, sender.token) as me:
-            answers = await asyncio.gather(*(sender.finish_from_outside(file, sm3(b"x")) for _ in range(3)))
+            answers = await asyncio.gather(*(sender.finish(file, sm3(b"x")) for _ in range(3)))
             assert [answer.status for answer in answers] == [200, 200, 200]
             notice = await other.notice("operation")
             assert notice["author"] == me.welcome["self"]
@@ -146,9 +169,9 @@ async def test_everybody_is_told_in_the_log_and_once(running: Served) -> None:
     assert running.service.rooms == {} or running.service.rooms["ward"].document.sequence == 1
 
 
-async def test_a_broken_connection_loses_nothing_that_came(running: Served) -> None:
+async def test_a_broken_connection_loses_nothing_that_came(running: Served, enter: Enter) -> None:
     data = os.urandom(3_000_000)
-    sender = Sender(running)
+    sender = await enter(running)
     file = (await sender.begin(size=len(data))).json()["file"]
     where = urlsplit(running.url)
     _, writer = await asyncio.open_connection(where.hostname, where.port)
@@ -168,8 +191,8 @@ async def test_a_broken_connection_loses_nothing_that_came(running: Served) -> N
     assert (await sender.finish(file, sm3(data))).status == 200
 
 
-async def test_who_comes_back_takes_over_a_connection_that_hangs(running: Served) -> None:
-    sender = Sender(running)
+async def test_who_comes_back_takes_over_a_connection_that_hangs(running: Served, enter: Enter) -> None:
+    sender = await enter(running)
     file = (await sender.begin(size=10)).json()["file"]
     where = urlsplit(running.url)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
@@ -185,25 +208,24 @@ async def test_who_comes_back_takes_over_a_connection_that_hangs(running: Served
     assert (await sender.finish(file, sm3(b"0123456789"))).status == 200
 
 
-async def test_a_server_that_comes_back_goes_on(tmp_path: Path) -> None:
+async def test_a_server_that_comes_back_goes_on(tmp_path: Path, enter: Enter) -> None:
     data = os.urandom(200_000)
     async with served(tmp_path) as first:
-        sender = Sender(first)
+        sender = await enter(first)
         kept = (await sender.send(b"kept")).json()["file"]
         file = (await sender.begin(size=len(data))).json()["file"]
         await sender.piece(file, 0, data[:150_000])
     # what stands behind the last whole piece is not believed
     async with served(tmp_path) as second:
-        again = Sender(second)
-        again.token = sender.token
+        again = await enter(second, token=sender.token)
         assert (await again.ask("GET", f"/{kept}")).body == b"kept"
         assert (await again.ask("HEAD", f"/{file}")).headers["upload-offset"] == "150000"
         await again.piece(file, 150_000, data[150_000:])
         assert (await again.finish(file, sm3(data))).status == 200
 
 
-async def test_what_arrived_damaged_is_not_passed_on(running: Served) -> None:
-    sender = Sender(running)
+async def test_what_arrived_damaged_is_not_passed_on(running: Served, enter: Enter) -> None:
+    sender = await enter(running)
     file = (await sender.begin(size=4)).json()["file"]
     await sender.piece(file, 0, b"abcd")
     for _ in range(2):
@@ -224,13 +246,15 @@ async def test_what_arrived_damaged_is_not_passed_on(running: Served) -> None:
         (None, 503, "The virus scanner could not be started"),
     ],
 )
-async def test_a_scanner_decides(tmp_path: Path, script: str | None, status: int, words: str) -> None:
+async def test_a_scanner_decides(
+    tmp_path: Path, script: str | None, status: int, words: str, enter: Enter
+) -> None:
     command = (
         ("/bin/sh", "-c", f'cat "$0" > "{tmp_path}/seen"; {script}') if script else ("/no/such/scanner",)
     )
     limits = FilesConfig(minimum_free_mb=1, scan_command=command, scan_seconds=1.0)
     async with served(tmp_path, files=limits) as running:
-        sender = Sender(running)
+        sender = await enter(running)
         answer = await sender.send(b"X5O!P%")
         assert answer.status == status
         if status == 200:
@@ -246,15 +270,15 @@ async def test_a_scanner_decides(tmp_path: Path, script: str | None, status: int
         assert script is None or (tmp_path / "seen").read_bytes() == b"X5O!P%"
 
 
-async def test_limits(tmp_path: Path) -> None:
+async def test_limits(tmp_path: Path, enter: Enter) -> None:
     async with served(tmp_path, files=FilesConfig(size_mb=2, room_mb=3, minimum_free_mb=1)) as running:
-        sender = Sender(running)
+        sender = await enter(running)
         assert (await sender.begin(size=(2 << 20) + 1)).status == 413
         assert (await sender.begin(size=2 << 20)).status == 201
         full = await sender.begin(size=2 << 20)
         assert full.status == 507
         assert "at most 3 MiB" in full.json()["message"]
-        assert (await Sender(running, room="icu").begin(size=2 << 20)).status == 201
+        assert (await (await enter(running, room="icu")).begin(size=2 << 20)).status == 201
         file = (await sender.begin(size=4)).json()["file"]
         assert (await sender.piece(file, 0, b"12345")).status == 413
         chunked = b"5\r\n12345\r\n0\r\n\r\n"
@@ -275,37 +299,47 @@ async def test_limits(tmp_path: Path) -> None:
             assert (await sender.begin(size=0)).status == 201
         assert (await sender.begin(size=0)).status == 429
     async with served(tmp_path / "b", files=FilesConfig(minimum_free_mb=1_000_000)) as running:
-        assert (await Sender(running).begin()).status == 507
+        assert (await (await enter(running)).begin()).status == 507
     async with served(tmp_path / "c", files=FilesConfig(size_mb=0)) as running:
-        assert (await Sender(running).begin()).status == 403
+        assert (await (await enter(running)).begin()).status == 403
 
 
-async def test_who_may(running: Served) -> None:
+async def test_who_may(running: Served, enter: Enter) -> None:
     for method, target in (("GET", ""), ("POST", ""), ("GET", "/f-" + "0" * 32), ("PATCH", "/f-" + "0" * 32)):
         assert (await running.ask(method, PATH + target)).status == 401
     for role in ("trainee", "observer"):
-        learner = Sender(running, role)
+        learner = await enter(running, role)
         assert (await learner.begin()).status == 403
         refused = await learner.ask("GET")
         assert refused.status == 403
         assert "may not fetch files" in refused.json()["message"]
-    file = (await Sender(running).send(b"x")).json()["file"]
-    assert (await Sender(running, "trainee").ask("GET", f"/{file}")).status == 403
-    stranger = Sender(running)
-    stranger.token = running.token("expert", "Dr. Other")
+    file = (await (await enter(running)).send(b"x")).json()["file"]
+    assert (await (await enter(running, "trainee")).ask("GET", f"/{file}")).status == 403
+    stranger = await enter(running, token=running.token("expert", "Dr. Other"))
     assert (await stranger.ask("DELETE", f"/{file}")).status == 403
-    assert (await Sender(running, "chair").ask("DELETE", f"/{file}")).status == 204
+    assert (await (await enter(running, "chair")).ask("DELETE", f"/{file}")).status == 204
+
+
+async def test_who_waits_or_was_shown_out_is_given_nothing(running: Served, enter: Enter) -> None:
+    chair, guest = await enter(running, "chair"), await enter(running)
+    file = (await chair.send(b"x")).json()["file"]
+    assert (await guest.ask("GET", f"/{file}")).status == 200
+    await chair.caller.request("remove", participant=guest.caller.identifier, reason="")
+    for method, target in (("GET", f"/{file}"), ("HEAD", f"/{file}"), ("GET", "")):
+        assert (await guest.ask(method, target)).status == 403
+    waiting = Sender(running, token=running.token("expert", "Dr. Waits"))
+    assert (await waiting.ask("GET", f"/{file}")).json()["code"] == "not_present"
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a\r\nX: y", "report\u202efdp.exe", "a\0b"])
-async def test_bad_names_are_refused_in_a_sentence(running: Served, name: str) -> None:
-    refused = await Sender(running).begin(name)
+async def test_bad_names_are_refused_in_a_sentence(running: Served, name: str, enter: Enter) -> None:
+    refused = await (await enter(running)).begin(name)
     assert refused.status == 400
     assert refused.json()["message"].startswith("The file's name must ")
 
 
-async def test_bad_pieces(running: Served) -> None:
-    sender = Sender(running)
+async def test_bad_pieces(running: Served, enter: Enter) -> None:
+    sender = await enter(running)
     file = (await sender.begin(size=4)).json()["file"]
     assert (await sender.ask("PATCH", f"/{file}", b"1234", Upload_Offset="0")).status == 415
     assert (await sender.ask("PATCH", f"/{file}", b"1234", Content_Type=PIECE_TYPE)).status == 400
@@ -315,8 +349,8 @@ async def test_bad_pieces(running: Served) -> None:
     assert (await sender.piece("f-" + "0" * 32, 0, b"1")).status == 404
 
 
-async def test_files_are_deleted_after_a_while(running: Served) -> None:
-    sender = Sender(running)
+async def test_files_are_deleted_after_a_while(running: Served, enter: Enter) -> None:
+    sender = await enter(running)
     kept = (await sender.send(b"x")).json()["file"]
     begun = (await sender.begin()).json()["file"]
     store, now = running.service.files, running.service.now()

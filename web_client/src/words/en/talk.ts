@@ -57,7 +57,7 @@ export const talk = {
   files_error_file_damaged: 'the file was damaged on its way; please try again',
   files_error_file_infected: 'the virus scanner refused this file, and it was deleted',
   files_error_scanner_failed: 'the virus scanner did not work, so the file is not passed on; try again later',
-  files_error_not_present: 'files are sent by those who are in the room; please join first',
+  files_error_not_present: 'files are for those who are in the room; please join first',
   files_error_not_found: 'the file is not there any more',
   files_error_forbidden: 'your role may not do this',
   board_page: 'Page {number}',

@@ -59,7 +59,7 @@ export const talk: Readonly<Record<keyof typeof english, string>> = {
   files_error_file_damaged: '文件在途中损坏，请重试',
   files_error_file_infected: '病毒扫描拒绝了此文件，文件已删除',
   files_error_scanner_failed: '病毒扫描未能工作，文件未转发；请稍后重试',
-  files_error_not_present: '只有在房间内的人才能发送文件，请先加入',
+  files_error_not_present: '文件只供房间内的人使用，请先加入',
   files_error_not_found: '文件已不存在',
   files_error_forbidden: '您的角色无此权限',
   board_page: '第 {number} 页',
