@@ -33,8 +33,8 @@ from .service import Service
 PATH = "/api/files"
 PIECE_TYPE = "application/offset+octet-stream"
 
-#: Bytes that go to the disk at once: the hash of so many takes some milliseconds of a thread.
-BATCH = 4 << 20
+#: Bytes that go to the disk at once: with more, each piece ends with a longer wait for its last ones.
+BATCH = 1 << 20
 #: Seconds that a sender may be silent within a piece.
 SILENCE = 60.0
 #: Pieces that are received at once, for all.
