@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import files_http, line_test, recordings_http, stills_http, whep, whip
+from . import files_http, hospital_http, line_test, recordings_http, stills_http, whep, whip
 from .dicom import curate as dicom_curate
 from .dicom import retrieve as dicom_retrieve
 from .dicom import upload as dicom_upload
@@ -131,6 +131,7 @@ def build(service: Service) -> web.Application:
     files_http.add_routes(application, service)
     for part in (dicom_web, dicom_retrieve, dicom_upload, dicom_curate):
         part.add_routes(application, service)
+    hospital_http.add_routes(application, service)
     if (DIST / "assets").is_dir():
         application.router.add_static("/assets", DIST / "assets")
     return application

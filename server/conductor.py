@@ -49,6 +49,7 @@ from signalling.tokens import Claims
 from . import recording
 from .bedside import Bedside
 from .connections import Watching
+from .dicom.recall import Recall
 from .etiquette import Speaking
 from .member import Member
 from .naming import Naming
@@ -92,6 +93,7 @@ class Conductor:
         self.watcher = Watcher(self)
         self.presenting = Presenting(self)
         self.bedside = Bedside(self)
+        self.recall = Recall(self)
         self.ephemeral_dropped = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flush_due = False
@@ -139,6 +141,8 @@ class Conductor:
         self.reception.tell(member)
         member.send(notices.speaker(self.speaking.speaker))
         self.service.images.tell(member)
+        self.recall.look()
+        self.service.hospital.tell(member)
         if isinstance(member.watching, Watching):
             member.watching.resend()
             member.watching.want(self._wanted_by(member))

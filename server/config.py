@@ -185,6 +185,9 @@ class PacsConfig:
     study_mb: int = _key(4096, "Largest study in MiB that is fetched.", 1, 1_000_000)
     outbox: str = _key("var/outbox", "Folder of what goes to the archive, until it is there.")
     retry_seconds: float = _key(60.0, "Seconds after which is tried again what could not be sent.", 1, 86_400)
+    send_at_end: bool = _key(
+        False, "Whether what was drawn goes to the archive by itself when the last one has left the room."
+    )
     institution: str = _key("", "The hospital's name, as it is to stand in what goes to the archive.")
 
 

@@ -30,6 +30,7 @@ from .config import Config, MediaConfig, TurnConfig
 from .dicom.images import Images
 from .files import FileStore
 from .front_door import FrontDoor, listen, media_ports
+from .hospital import Hospital
 from .member import Member
 from .metrics import Snapshot, quantile
 from .reception import Guest
@@ -65,6 +66,7 @@ class Service:
         self.archive = Archive(Library(Path(config.recordings.folder)))
         self.files = FileStore(config.files)
         self.images = Images(self)
+        self.hospital = Hospital(self)
         self.stills = StillStore(config.stills)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
@@ -104,6 +106,7 @@ class Service:
         await self.archive.start()
         await self.files.start(self.now)
         await self.images.start()
+        self.hospital.start()
         plane = self.plane
         host, port, _ = plane.address
         log.info("media on UDP %s:%d, in %d threads", host, port, plane.shards)
@@ -168,6 +171,7 @@ class Service:
         await self.tap.close()
         await self.archive.close()
         await self.files.close()
+        await self.hospital.close()
         await self.images.close()
         await self.endpoint.close()
 
@@ -201,6 +205,7 @@ class Service:
             del self.rooms[conductor.room.name]
             self._ephemeral_dropped += conductor.ephemeral_dropped
             self._probes += conductor.router.probes
+            self.hospital.room_ended(conductor)
             if not self.stopping:
                 self.keep(conductor.stop_recorder("", "room_ended"))
 

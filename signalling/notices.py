@@ -207,6 +207,11 @@ def patient(description: Json | None) -> ServerMessage:
     return ServerMessage({"type": "patient", "patient": description})
 
 
+def hospital(description: Json) -> ServerMessage:
+    """Say how what is fetched from the hospital or goes to it stands."""
+    return ServerMessage({"type": "hospital", **description})
+
+
 def presenter(description: Json) -> ServerMessage:
     """Say who presents, and who asks to."""
     return ServerMessage({"type": "presenter", **description})

@@ -110,6 +110,7 @@ class Images:
         conductor: Conductor | None = self._service.rooms.get(room)
         if conductor is None:
             return
+        conductor.recall.look()
         by_role: dict[Role, notices.ServerMessage] = {}
         for member in conductor.members.values():
             if member.role not in by_role:

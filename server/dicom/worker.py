@@ -12,16 +12,19 @@ import os
 import resource
 import struct
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from annotation.dicom import ingest, pixels, reading, rendering, serving, waveform
+from annotation.dicom import ingest, pixels, read_back, reading, rendering, serving, waveform
 from annotation.dicom.errors import DicomError
 from annotation.dicom.rendering import Window
 from annotation.dicom.room_uids import RoomUids
 
-#: Longest question; paths and a few numbers.
-QUESTION_LIMIT = 1 << 16
+#: Points of marks out of one object: a room has no place for more.
+READ_POINTS_LIMIT = 100_000
+#: Longest question: paths, a few numbers, the sizes of a room's images.
+QUESTION_LIMIT = 1 << 22
 
 
 def answer(question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -56,8 +59,27 @@ def answer(question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         case "waveform":
             with path.open("rb") as source:
                 return {}, json.dumps(waveform.waveform(reading.parse(source).dataset)).encode()
+        case "read_back":
+            return marks_of(path, question["sizes"]), b""
         case other:
             raise DicomError("bad_request", f"Nobody knows how to {other}.")
+
+
+def marks_of(path: Path, sizes: dict[str, list[int]]) -> dict[str, Any]:
+    """Read the marks of a presentation state or a report; `sizes` are the columns and rows of the room's images."""
+    with path.open("rb") as source:
+        dataset = reading.parse(source).dataset
+    known = {uid: (size[0], size[1]) for uid, size in sizes.items()}
+    try:
+        found = reading.quietly(read_back.read_back, dataset, known.get)
+    except read_back.ReadBackError as error:
+        raise DicomError("unsupported", str(error)) from None
+    points, kept = 0, []
+    for mark in found.marks:
+        points += len(mark.points)
+        if points <= READ_POINTS_LIMIT:
+            kept.append(asdict(mark))
+    return {"marks": kept, "skipped": found.skipped + len(found.marks) - len(kept)}
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from server.config import (
     FilesConfig,
     HttpConfig,
     MediaConfig,
+    PacsConfig,
     RecordingsConfig,
     RoomsConfig,
     SecretsConfig,
@@ -129,6 +130,7 @@ async def served(
     rooms: RoomsConfig | None = None,
     turn: TurnConfig | None = None,
     files: FilesConfig | None = None,
+    pacs: PacsConfig | None = None,
     host: str = "127.0.0.1",
     tcp_port: int = 0,
     minimum_free_mb: int = 1,
@@ -143,6 +145,7 @@ async def served(
         recordings=RecordingsConfig(folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb),
         dicom=DicomConfig(folder=str(folder / "dicom")),
         files=replace(files or FilesConfig(minimum_free_mb=1), folder=str(folder / "files")),
+        pacs=pacs or PacsConfig(outbox=str(folder / "outbox")),
         stills=StillsConfig(folder=str(folder / "stills")),
         secrets=SecretsConfig(file=str(folder / "secret")),
     )

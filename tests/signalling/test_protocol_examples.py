@@ -43,7 +43,7 @@ REQUESTS = {
 NOTICES = {
     *("welcome", "reply", "error", "closed", "pong", "offer", "participant", "participant_left", "producer"),
     *("producer_removed", "clock", "operation", "recording", "naming", "encodings", "delivery"),
-    *("waiting_room", "door", "speaker", "presenter", "patient"),
+    *("waiting_room", "door", "speaker", "presenter", "patient", "hospital"),
 }
 
 
@@ -160,6 +160,8 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
             return notices.waiting_room(1, "w-1", "demo", 1, attended=True)
         case "door":
             return notices.door(False, [Waiting("w-1", "Dr. Li Wei", "expert", 1e9).to_json()])
+        case "hospital":
+            return notices.hospital({key: value for key, value in example.items() if key != "type"})
         case "patient":
             identity = Identity("4711", "HIS", "Müller^Anna", "19700101")
             return notices.patient(Patient(identity, "p-1", "F", "A-1", "Appendectomy").to_json("expert"))

@@ -1,0 +1,225 @@
+"""What of a room goes to the hospital: gathered here, written by a process of its own, put into the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotation.anchors import DicomAnchor, VideoAnchor
+from annotation.dicom.bundle import KINDS
+from annotation.dicom.measuring import MEASURING
+from annotation.notes import Still
+from annotation.operations import Add, Entry
+from signalling.patient import DRAWN_ON
+
+from .outbox import Outbox, OutboxJob, Outgoing
+from .pacs_error import PacsError
+
+if TYPE_CHECKING:
+    from ..conductor import Conductor
+    from ..service import Service
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parent.parent.parent
+#: Seconds for which writing all of a room's objects may take: a capture of 4K takes one.
+WRITING = 600.0
+#: Of this software, as it stands in what it writes.
+VERSION = "0.1.0"
+#: What is asked for where nothing else is.
+USUAL = ("presentation", "report", "key_objects", "capture_marked")
+
+
+class Export:
+    """Gathers, has written, hands over."""
+
+    def __init__(self, service: Service, outbox: Outbox) -> None:
+        self._service, self._outbox = service, outbox
+
+    # -- what there is -------------------------------------------------------------------------------------------
+
+    def entries(self, conductor: Conductor) -> list[Entry]:
+        """List the marks that can go: on the patient's images and on stills; not those that came from the archive."""
+        store, room = self._service.images.store, conductor.room.name
+        found = []
+        for entry in conductor.document.visible_entries():
+            if not isinstance(entry.operation, Add) or entry.author.startswith("pacs-"):
+                continue
+            anchor = entry.operation.mark.anchor
+            if isinstance(anchor, DicomAnchor):
+                record = store.find(room, anchor.sop_instance_uid) if store.exists else None
+                if record is not None and conductor.bedside.match(record) in DRAWN_ON:
+                    found.append(entry)
+            elif isinstance(anchor, VideoAnchor) and anchor.still:
+                found.append(entry)
+        return found
+
+    def stills(self, conductor: Conductor) -> list[Still]:
+        """List the frozen frames that all have seen."""
+        notes = [entry.operation for entry in conductor.document.notes("stills")]
+        return [note for note in notes if isinstance(note, Still) and note.for_all]
+
+    def preview(self, conductor: Conductor) -> dict[str, Any]:
+        """Say what would go, by kind, and what stands against it."""
+        entries, stills = self.entries(conductor), self.stills(conductor)
+        marks = [entry.operation.mark for entry in entries if isinstance(entry.operation, Add)]
+        anchors = [mark.anchor for mark in marks if isinstance(mark.anchor, DicomAnchor)]
+        frames = {(anchor.sop_instance_uid, anchor.frame) for anchor in anchors}
+        images = {anchor.sop_instance_uid for anchor in anchors}
+        measuring = sum(m.shape in MEASURING and isinstance(m.anchor, DicomAnchor) for m in marks)
+        with_patient = conductor.bedside.patient is not None
+        drawn_on = {
+            (m.anchor.producer, m.anchor.rtp_timestamp) for m in marks if isinstance(m.anchor, VideoAnchor)
+        }
+        marked_stills = (
+            len([s for s in stills if (s.producer, s.rtp_timestamp) in drawn_on]) if with_patient else 0
+        )
+        counts = {
+            "presentation": (len(images), len(anchors)),
+            "report": (len(images) if measuring else 0, measuring),
+            "key_objects": (len(images), 0),
+            "capture_marked": (len(frames) + marked_stills, len(anchors)),
+            "capture_plain": (len(frames) + (len(stills) if with_patient else 0), 0),
+        }
+        return {
+            "patient": conductor.bedside.describe("surgeon"),
+            "objects": [
+                {"kind": kind, "images": counts[kind][0], "marks": counts[kind][1], "usual": kind in USUAL}
+                for kind in KINDS
+            ],
+            "stills": len(stills),
+            "stills_go": with_patient,
+        }
+
+    # -- sending -------------------------------------------------------------------------------------------------
+
+    def send(self, conductor: Conductor, want: Sequence[str], by: str) -> OutboxJob:
+        """Begin to write and send what is wanted. Raise PacsError, OSError."""
+        if not self._service.hospital.pacs.archive:
+            raise PacsError("not_configured", "No archive is configured.")
+        entries = self.entries(conductor)
+        if not entries and not self.stills(conductor):
+            raise PacsError("nothing", "Nothing is drawn on an image or a still that could be sent.")
+        asked = self._job(conductor, entries, want, by)
+        job = self._outbox.begin(conductor.room.name, by)
+        self._service.keep(self._write(job, asked))
+        return job
+
+    async def at_end(self, conductor: Conductor) -> None:
+        """Send the usual when a room has ended, if there is anything."""
+        try:
+            self.send(conductor, USUAL, "Konsil")
+        except (PacsError, OSError) as error:
+            log.info("nothing went to the archive at a room's end: %s", type(error).__name__)
+
+    def _job(
+        self, conductor: Conductor, entries: Sequence[Entry], want: Sequence[str], by: str
+    ) -> dict[str, Any]:
+        store, room, config = self._service.images.store, conductor.room.name, self._service.config.pacs
+        images = {
+            anchor.sop_instance_uid: str(store.path(room, anchor.sop_instance_uid).absolute())
+            for entry in entries
+            if isinstance(entry.operation, Add)
+            and isinstance(anchor := entry.operation.mark.anchor, DicomAnchor)
+        }
+        return {
+            "marks": [entry.to_json() for entry in entries],
+            "images": images,
+            "stills": [
+                {"producer": s.producer, "rtp_timestamp": s.rtp_timestamp} for s in self.stills(conductor)
+            ],
+            "subject": self._subject(conductor),
+            "want": [kind for kind in KINDS if kind in want],
+            "now": self._service.wall_clock(),
+            "software": VERSION,
+            "creator": by,
+            "institution": config.institution,
+        }
+
+    def _subject(self, conductor: Conductor) -> dict[str, str] | None:
+        patient, entry = conductor.bedside.patient, conductor.bedside.entry
+        if patient is None or entry is None:
+            return None
+        # the study that was planned, else one of the consultation's own
+        return {
+            "study": entry.study or f"2.25.{uuid.uuid4().int}",
+            "patient_id": patient.identity.patient_id,
+            "patient_name": patient.identity.name,
+            "birth_date": patient.identity.birth_date,
+            "sex": patient.sex,
+            "issuer": patient.identity.issuer,
+            "accession": patient.accession,
+            "study_description": patient.study_description or "Consultation",
+        }
+
+    async def _write(self, job: OutboxJob, asked: dict[str, Any]) -> None:
+        folder = self._outbox.path(job).absolute()
+        try:
+            await asyncio.to_thread(self._bring_stills, job.room, folder, asked)
+            async with asyncio.timeout(WRITING):
+                await self._run(job, folder, asked)
+        except TimeoutError:
+            job.problem = "Writing it took too long and was given up."
+        except OSError:
+            job.problem = "The server's disk refuses."
+        if job.state == "writing":
+            await asyncio.to_thread(_take_away, asked["stills"])
+            self._outbox.ready(job)
+
+    def _bring_stills(self, room: str, folder: Path, asked: dict[str, Any]) -> None:
+        kept = []
+        for still in asked["stills"]:
+            name = f"{still['producer']}-{still['rtp_timestamp']}"
+            found = self._service.stills.find(room, name)
+            png = None if found is None else self._service.stills.read(room, found)
+            if png is not None:
+                path = folder / f"{name}.png"
+                path.write_bytes(png)
+                kept.append({**still, "path": str(path)})
+        asked["stills"] = kept
+
+    async def _run(self, job: OutboxJob, folder: Path, asked: dict[str, Any]) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "server.dicom.writing_program"),
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps({**asked, "folder": str(folder)}).encode())
+            process.stdin.close()
+            finished = False
+            async for text in process.stdout:
+                line = json.loads(text)
+                if "file" in line:
+                    one = Outgoing(line["file"], line["kind"], line["images"], line["marks"], line["bytes"])
+                    job.objects.append(one)
+                    self._outbox.keep(job)
+                elif "done" in line:
+                    finished = True
+                else:
+                    # one that cannot be written does not hold up the others
+                    job.problem = line.get("problem") or line["error"]
+            if not finished and not job.problem:
+                job.problem = "Writing it broke off."
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def _take_away(stills: list[dict[str, Any]]) -> None:
+    for still in stills:
+        Path(still["path"]).unlink(missing_ok=True)

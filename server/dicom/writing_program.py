@@ -1,0 +1,86 @@
+"""Writes what goes to the hospital, in a process of its own: images are decoded and drawn on
+here, and not beside the rooms.
+
+One job as JSON on standard input; a line of JSON for each object, the last one with `done` or `error`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+from annotation.dicom.bundle import StillFile, write_all
+from annotation.dicom.capture import Subject
+from annotation.dicom.errors import DicomError
+from annotation.dicom.outgoing import OutgoingError, Stamp, drawn_marks
+from annotation.operations import parse_entry
+
+MEMORY = 4 << 30
+
+
+def new_uid() -> str:
+    """Make a UID of a random UUID (PS3.5 B.2)."""
+    return f"2.25.{uuid.uuid4().int}"
+
+
+def write(job: dict[str, Any]) -> None:
+    """Do the job."""
+    folder = Path(job["folder"])
+    marks = drawn_marks(parse_entry(entry) for entry in job["marks"])
+    images = {anchor: Path(path) for anchor, path in job["images"].items()}
+    stills = [
+        StillFile(still["producer"], still["rtp_timestamp"], Path(still["path"])) for still in job["stills"]
+    ]
+    subject = None if job["subject"] is None else Subject(**job["subject"])
+    stamp = Stamp(job["now"], new_uid, job["software"], job["creator"], job["institution"])
+    for number, written in enumerate(write_all(marks, images, stills, subject, job["want"], stamp)):
+        if isinstance(written, OutgoingError):
+            _say(problem=str(written))
+            continue
+        path = folder / f"{number}.dcm"
+        written.dataset.save_as(path, enforce_file_format=True)
+        _say(
+            file=path.name,
+            kind=written.kind,
+            images=written.images,
+            marks=written.marks,
+            bytes=path.stat().st_size,
+        )
+
+
+def _say(**line: Any) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Take the job, do it, say so."""
+    logging.disable(logging.CRITICAL)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.umask(0o077)
+    os.nice(5)
+    job: dict[str, Any] = json.loads(sys.stdin.read())
+    try:
+        write(job)
+    except (DicomError, OutgoingError) as error:
+        _say(error=str(error))
+    except MemoryError:
+        _say(error="Writing it takes more memory than there is for it.")
+    except OSError:
+        _say(error="The server's disk refuses.")
+    except Exception:
+        # whatever an image's attributes did to the libraries
+        _say(error="An image's attributes could not be carried over.")
+    else:
+        _say(done=True)
+
+
+if __name__ == "__main__":
+    main()

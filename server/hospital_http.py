@@ -1,0 +1,188 @@
+"""The hospital over HTTP: worklist, search, fetching, sending. What is of a patient stands in bodies, never in URLs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from annotation.anchors import DicomAnchor, VideoAnchor
+from annotation.dicom.bundle import KINDS
+from annotation.dicom.outgoing import DrawnMark, drawn_marks
+from annotation.dicom.query import QueryError, StudyQuery
+from annotation.dicom.web_annotation import web_annotations
+from signalling.permissions import Permission
+from signalling.tokens import Claims
+
+from .bearer import bearer, demand
+from .conductor import Conductor
+from .dicom.pacs_error import PacsError
+from .service import Service
+
+BASE = "/api/hospital"
+#: Bytes of a question.
+QUESTION_LIMIT = 16 << 10
+
+_STATUS = {"not_found": 404, "not_configured": 404, "nothing": 409, "too_large": 429, "bad_request": 400}
+
+
+def add_routes(application: web.Application, service: Service) -> None:
+    """Add the paths."""
+    http = HospitalHttp(service)
+    application.router.add_get(BASE, http.describe)
+    application.router.add_post(BASE + "/worklist", http.worklist)
+    application.router.add_post(BASE + "/search", http.search)
+    application.router.add_post(BASE + "/fetch", http.fetch)
+    application.router.add_post(BASE + "/preview", http.preview)
+    application.router.add_post(BASE + "/send", http.send)
+    application.router.add_post(BASE + "/jobs/{job}", http.job)
+    application.router.add_get(BASE + "/annotations", http.annotations)
+
+
+class HospitalHttp:
+    """Answers for the token's room."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def _claims(self, request: web.Request, permission: Permission = "images") -> Claims:
+        claims = bearer(request, self._service)
+        demand(claims, permission)
+        return claims
+
+    def _room(self, claims: Claims) -> Conductor:
+        conductor = self._service.rooms.get(claims.room)
+        if conductor is None:
+            raise _refused(PacsError("not_found", "Nobody is in this room."))
+        return conductor
+
+    async def describe(self, request: web.Request) -> web.Response:
+        """Say what of a hospital is there, and how the room's jobs stand."""
+        return web.json_response(self._service.hospital.describe(self._claims(request).room))
+
+    async def worklist(self, request: web.Request) -> web.Response:
+        """Say who is to be treated on a day."""
+        claims = self._claims(request, "choose_patient")
+        date = _text(await _body(request), "date", 8)
+        if date and not (date.isdecimal() and len(date) == 8):
+            raise _refused(PacsError("bad_request", "The date is written YYYYMMDD."))
+        conductor = self._room(claims)
+        try:
+            entries = await self._service.hospital.pacs.worklist(date)
+        except PacsError as error:
+            raise _refused(error) from None
+        named = zip(conductor.bedside.offer(entries), entries, strict=True)
+        return web.json_response({"entries": [entry.to_json(name) for name, entry in named]})
+
+    async def search(self, request: web.Request) -> web.Response:
+        """Look for studies in the archive."""
+        claims = self._claims(request)
+        body = await _body(request)
+        fields = {
+            key: _text(body, key, 64) for key in ("patient_id", "name", "accession", "date", "modality")
+        }
+        try:
+            return web.json_response(await self._service.hospital.search(claims.room, StudyQuery(**fields)))
+        except QueryError as error:
+            raise _refused(PacsError("bad_request", str(error))) from None
+        except PacsError as error:
+            raise _refused(error) from None
+
+    async def fetch(self, request: web.Request) -> web.Response:
+        """Begin to fetch a study."""
+        claims = self._claims(request)
+        name = _text(await _body(request), "study", 64)
+        try:
+            fetch = self._service.hospital.fetch(claims.room, name, claims.name)
+        except PacsError as error:
+            raise _refused(error) from None
+        return web.json_response({"job": fetch.job}, status=202)
+
+    async def preview(self, request: web.Request) -> web.Response:
+        """Say what would go to the archive."""
+        conductor = self._room(self._claims(request))
+        return web.json_response(self._service.hospital.export.preview(conductor))
+
+    async def send(self, request: web.Request) -> web.Response:
+        """Begin to send."""
+        claims = self._claims(request)
+        want = (await _body(request)).get("want")
+        if not isinstance(want, list) or not want or not all(kind in KINDS for kind in want):
+            raise _refused(PacsError("bad_request", f"The field want lists some of {', '.join(KINDS)}."))
+        try:
+            job = self._service.hospital.export.send(self._room(claims), want, claims.name)
+        except PacsError as error:
+            raise _refused(error) from None
+        return web.json_response({"job": job.job}, status=202)
+
+    async def job(self, request: web.Request) -> web.Response:
+        """Cancel, retry or dismiss a job."""
+        claims = self._claims(request)
+        action = _text(await _body(request), "action", 16)
+        if action not in ("cancel", "retry", "dismiss"):
+            raise _refused(PacsError("bad_request", "The field action is cancel, retry or dismiss."))
+        try:
+            self._service.hospital.act(claims.room, request.match_info["job"], action)
+        except PacsError as error:
+            raise _refused(error) from None
+        return web.Response(status=204)
+
+    async def annotations(self, request: web.Request) -> web.Response:
+        """Give the room's marks as W3C Web Annotations."""
+        claims = self._claims(request)
+        conductor = self._room(claims)
+        store, base = self._service.images.store, self._service.config.public_url
+
+        def locate(drawn: DrawnMark) -> tuple[str, int, int] | None:
+            anchor = drawn.mark.anchor
+            if isinstance(anchor, DicomAnchor):
+                record = store.find(claims.room, anchor.sop_instance_uid) if store.exists else None
+                if record is None:
+                    return None
+                path = f"/dicom/studies/{record.study}/series/{record.series}/instances/{record.sop}"
+                return f"{base}{path}/frames/{anchor.frame}", record.facts.Columns, record.facts.Rows
+            if isinstance(anchor, VideoAnchor) and anchor.still:
+                name = f"{anchor.producer}-{anchor.rtp_timestamp}"
+                still = self._service.stills.find(claims.room, name)
+                if still is not None:
+                    return f"{base}/api/stills/{claims.room}/{name}.png", still.width, still.height
+            return None
+
+        marks = drawn_marks(conductor.document.visible_entries())
+        identifier = f"{base}{BASE}/annotations"
+        return web.json_response(
+            web_annotations(marks, locate, identifier), content_type="application/ld+json"
+        )
+
+
+def _refused(error: PacsError) -> web.HTTPException:
+    """Make the answer for what could not be done: 502 where it is the hospital's system."""
+    status = _STATUS.get(error.code, 502)
+    kind = {
+        400: web.HTTPBadRequest,
+        404: web.HTTPNotFound,
+        409: web.HTTPConflict,
+        429: web.HTTPTooManyRequests,
+    }
+    return kind.get(status, web.HTTPBadGateway)(reason=error.code, text=str(error))
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    raw = await request.content.read(QUESTION_LIMIT)
+    try:
+        body = json.loads(raw or b"{}")
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise _refused(PacsError("bad_request", "The body is a JSON object."))
+    return body
+
+
+def _text(body: dict[str, Any], field: str, limit: int) -> str:
+    value = body.get(field, "")
+    if not isinstance(value, str) or len(value) > limit:
+        raise _refused(
+            PacsError("bad_request", f"The field {field} is a text of at most {limit} characters.")
+        )
+    return value.strip()

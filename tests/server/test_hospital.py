@@ -1,0 +1,235 @@
+"""A room and its hospital: found, fetched, drawn on, sent, and back again; an archive that is away loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from annotation.anchors import DicomAnchor
+from loadtests.caller import Caller, calling
+from server.config import PacsConfig
+from tests.helpers.dicom_files import sample
+from tests.helpers.drawing import EVERY_SHAPE, image, mark
+from tests.helpers.orthanc import Orthanc
+from tests.helpers.served import Served, served
+
+ALL = ["presentation", "report", "key_objects", "capture_marked", "capture_plain"]
+#: Seconds that a job may take beside everything else that a machine does.
+PATIENCE = 60
+
+
+@pytest.fixture
+async def running(tmp_path: Path, pacs: Orthanc) -> AsyncIterator[Served]:
+    async with served(tmp_path, pacs=pacs.config(tmp_path, retry_seconds=1.0)) as server:
+        yield server
+
+
+async def post(
+    running: Served, path: str, body: dict[str, Any], role: Any = "surgeon", room: str = "ward"
+) -> Any:
+    headers = {**running.bearer(role, room), "Content-Type": "application/json"}
+    answered = await running.ask("POST", f"/api/hospital/{path}", headers, json.dumps(body).encode())
+    assert answered.status < 300, answered.body
+    return json.loads(answered.body) if answered.body else None
+
+
+async def over(caller: Caller, job: str, *states: str) -> dict[str, Any]:
+    """Wait until a job is in one of these states."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            told = await caller.notice("hospital")
+            for one in told["jobs"]:
+                if one["job"] == job and one["state"] in states:
+                    found: dict[str, Any] = one
+                    return found
+
+
+async def fetched(
+    running: Served, caller: Caller, query: dict[str, str], room: str = "ward"
+) -> dict[str, Any]:
+    """Look for a study, fetch it and wait for the room's images."""
+    found = await post(running, "search", query, room=room)
+    job = await post(running, "fetch", {"study": found["studies"][0]["study"]}, room=room)
+    done = await over(caller, job["job"], "done", "failed")
+    assert done["state"] == "done", done
+    return done
+
+
+def sop_in(running: Served, room: str, modality: str = "CT") -> str:
+    records = running.service.images.store.instances(room)
+    return next(record.sop for record in records if record.facts.Modality == modality)
+
+
+async def test_from_the_archive_into_a_room_and_back_and_into_another_room(
+    running: Served, pacs: Orthanc
+) -> None:
+    pacs.put(sample("CT_small.dcm").read_bytes())
+    source = image("CT_small.dcm")
+    pacs.schedule(
+        patient_id="1CT1", name="CompressedSamples^CT1", accession="A-9", starts="20261129", procedure="CT"
+    )
+    async with calling(running.url, running.token("surgeon")) as (surgeon,):
+        # whose consultation it is comes from the worklist
+        listed = await post(running, "worklist", {"date": "20261129"})
+        (entry,) = listed["entries"]
+        assert "study" not in entry
+        await surgeon.request("choose_patient", entry=entry["entry"])
+        assert (await surgeon.notice("patient"))["patient"]["patient_id"] == "1CT1"
+        # found and fetched
+        found = await post(running, "search", {"patient_id": "1CT1"})
+        assert found["studies"][0]["match"] == "same"
+        assert str(source.StudyInstanceUID) not in json.dumps(found)
+        await fetched(running, surgeon, {"patient_id": "1CT1"})
+        studies = (await surgeon.notice("studies"))["studies"]
+        assert (studies[0]["match"], studies[0]["instances"]) == ("same", 1)
+        # drawn on and sent
+        sop = sop_in(running, "ward")
+        for shape in EVERY_SHAPE:
+            await surgeon.request("mark", operation={"kind": "add", "mark": mark(shape, sop).to_json()})
+        preview = await post(running, "preview", {})
+        assert {one["kind"]: (one["images"], one["marks"]) for one in preview["objects"]} == {
+            "presentation": (1, 15),
+            "report": (1, 7),
+            "key_objects": (1, 0),
+            "capture_marked": (1, 15),
+            "capture_plain": (1, 0),
+        }
+        job = await post(running, "send", {"want": ALL})
+        done = await over(surgeon, job["job"], "done", "refused", "failed")
+        assert {one["kind"]: one["state"] for one in done["objects"]} == dict.fromkeys(ALL, "sent"), done
+    kept = pacs.objects()
+    assert sorted(one["Modality"] for one in kept) == ["CT", "KO", "OT", "OT", "PR", "SR"]
+    assert {one["StudyInstanceUID"] for one in kept} == {source.StudyInstanceUID}
+    # into another room, where nothing is drawn yet
+    async with calling(running.url, running.token("chair", room="board")) as (chair,):
+        await fetched(running, chair, {"patient_id": "1CT1"}, room="board")
+        there = await marks_of(chair, len(EVERY_SHAPE))
+        other = sop_in(running, "board")
+        assert other != sop
+        for shape, points in EVERY_SHAPE.items():
+            (same,) = [one for one in there if one["operation"]["mark"]["shape"] == shape]
+            drawn = same["operation"]["mark"]
+            assert drawn["anchor"] == DicomAnchor(other, 1).to_json()
+            worst = max(
+                math.hypot((x - a) * 128, (y - b) * 128)
+                for (x, y), (a, b) in zip(drawn["points"], points, strict=True)
+            )
+            assert worst < 0.5
+            assert same["name"] == "Dr. Test (PACS)"
+            assert same["author"].startswith("pacs-")
+        # nobody here drew them, so nobody here edits them
+        with pytest.raises(Exception, match="not") as refused:
+            await chair.request("mark", operation={"kind": "edit", "mark": there[0]["operation"]["mark"]})
+        assert refused.type.__name__ == "Refused"
+
+
+async def marks_of(caller: Caller, count: int) -> list[dict[str, Any]]:
+    """Wait for so many marks to be added by whomever."""
+    found: list[dict[str, Any]] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(found) < count:
+            found.append(await caller.notice("operation"))
+    return found
+
+
+async def test_an_archive_that_is_away_loses_nothing_and_gets_all_later(
+    tmp_path: Path, pacs: Orthanc
+) -> None:
+    config = pacs.config(tmp_path, retry_seconds=600.0)
+    away = PacsConfig(dicomweb="http://127.0.0.1:9/dicom-web", outbox=config.outbox, seconds=2.0)
+    async with (
+        served(tmp_path, pacs=away) as server,
+        calling(server.url, server.token("surgeon")) as (surgeon,),
+    ):
+        data = sample("MR_small.dcm").read_bytes()
+        await server.ask("POST", "/dicom/upload", server.bearer("surgeon"), data)
+        sop = sop_in(server, "ward", "MR")
+        await surgeon.request("mark", operation={"kind": "add", "mark": mark("arrow", sop).to_json()})
+        job = await post(server, "send", {"want": ["presentation"]})
+        waiting = await over(surgeon, job["job"], "waiting")
+        while not waiting["message"]:
+            waiting = await over(surgeon, job["job"], "waiting")
+        assert (waiting["message"], waiting["done"], waiting["total"]) == (
+            "The PACS cannot be reached.",
+            0,
+            1,
+        )
+    # another server, and the archive is there again
+    async with (
+        served(tmp_path, pacs=config) as server,
+        calling(server.url, server.token("surgeon")) as (surgeon,),
+    ):
+        done = await over(surgeon, job["job"], "done")
+        assert [one["state"] for one in done["objects"]] == ["sent"]
+        assert [one["Modality"] for one in pacs.objects()] == ["PR"]
+        await post(server, f"jobs/{job['job']}", {"action": "dismiss"})
+    assert os.listdir(config.outbox) == []
+
+
+async def test_another_patients_study_is_fetched_but_not_drawn_on_nor_sent(
+    running: Served, pacs: Orthanc
+) -> None:
+    pacs.put(sample("CT_small.dcm").read_bytes())
+    pacs.schedule(patient_id="4711", name="Müller^Anna", starts="20261129")
+    async with calling(running.url, running.token("surgeon")) as (surgeon,):
+        (entry,) = (await post(running, "worklist", {"date": ""}))["entries"]
+        await surgeon.request("choose_patient", entry=entry["entry"])
+        found = await post(running, "search", {"name": "compressed"})
+        assert found["studies"][0]["match"] == "other"
+        await fetched(running, surgeon, {"name": "compressed"})
+        assert (await surgeon.notice("studies"))["studies"][0]["match"] == "other"
+        preview = await post(running, "preview", {})
+        assert all(one["images"] == 0 for one in preview["objects"])
+
+
+async def test_who_may_not_is_told_so_and_nothing_stands_in_an_address(running: Served) -> None:
+    for role, path, body in (
+        ("trainee", "search", {"patient_id": "1"}),
+        ("observer", "send", {"want": ["report"]}),
+        ("expert", "worklist", {"date": ""}),
+    ):
+        headers = running.bearer(role)  # type: ignore[arg-type]
+        answered = await running.ask("POST", f"/api/hospital/{path}", headers, json.dumps(body).encode())
+        assert answered.status == 403
+    query = await running.ask("GET", "/api/hospital/search?patient_id=1", running.bearer("surgeon"))
+    assert query.status == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("search", b"{}"),
+        ("search", b"["),
+        ("search", b'{"name":7}'),
+        ("search", b'{"date":"yesterday"}'),
+        ("send", b'{"want":["everything"]}'),
+        ("jobs/none", b'{"action":"explode"}'),
+        ("worklist", b'{"date":"29.11.2026"}'),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_in_a_sentence(running: Served, path: str, body: bytes) -> None:
+    answered = await running.ask("POST", f"/api/hospital/{path}", running.bearer("surgeon"), body)
+    assert answered.status == 400
+    assert answered.json()["code"] == "bad_request"
+    assert answered.json()["message"].endswith(".")
+
+
+async def test_marks_are_given_as_web_annotations(running: Served) -> None:
+    async with calling(running.url, running.token("expert")) as (expert,):
+        await running.ask(
+            "POST", "/dicom/upload", running.bearer("expert"), sample("CT_small.dcm").read_bytes()
+        )
+        sop = sop_in(running, "ward")
+        await expert.request("mark", operation={"kind": "add", "mark": mark("ellipse", sop).to_json()})
+        answered = await running.ask("GET", "/api/hospital/annotations", running.bearer("expert"))
+    (item,) = answered.json()["items"]
+    assert item["target"]["source"].endswith(f"/instances/{sop}/frames/1")
+    assert "<ellipse" in item["target"]["selector"]["value"]
+    assert b"CompressedSamples" not in answered.body
