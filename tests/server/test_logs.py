@@ -22,7 +22,7 @@ async def test_a_session_leaves_no_names_no_tokens_and_no_addresses(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     room = "Zimmer-Geheim"
-    secrets: set[str] = {room, "Wang Xiaoming", "Dr. Quelle", "Wand am Magen"}
+    secrets: set[str] = {room, "Wang Xiaoming", "Dr. Quelle", "Wand am Magen", "Befund Meier", "Herr Meier"}
     async with served(tmp_path) as server:
         tokens = [
             server.token("surgeon", "Wang Xiaoming", room),
@@ -45,6 +45,10 @@ async def test_a_session_leaves_no_names_no_tokens_and_no_addresses(
                     "text": "Wand am Magen",
                 }
                 await expert.request("mark", operation={"kind": "add", "mark": text})
+                await expert.request("mark", operation={"kind": "say", "text": "Herr Meier blutet"})
+                bearer = {"Authorization": f"Bearer {tokens[1]}"}
+                for name in (b"Befund Meier.pdf", b"../Befund Meier"):
+                    await server.ask("POST", "/api/files", bearer, b'{"name":"%s","size":1}' % name)
                 for wrong in ("publish", "nothing", "mark"):
                     with contextlib.suppress(Refused):
                         await expert.request(
