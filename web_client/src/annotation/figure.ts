@@ -138,6 +138,36 @@ export function boundsOf(figure: Figure): Rectangle {
   return bounds;
 }
 
+export function overlap(one: Rectangle, other: Rectangle): boolean {
+  return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
+}
+
+/** Areas that overlap so much that one of both is hardly more become one; the others stay as they are. */
+export function gathered(areas: readonly Rectangle[]): Rectangle[] {
+  const done: Rectangle[] = [];
+  for (const area of areas) {
+    const index = done.findIndex((other) => overlap(area, other) && sizeOf(around(area, other)) <= 1.2 * Math.max(sizeOf(area), sizeOf(other)));
+    const other = done[index];
+    if (other === undefined) done.push(area);
+    else done[index] = around(area, other);
+  }
+  return done;
+}
+
+/** The area that holds both. */
+export function around(one: Rectangle, other: Rectangle): Rectangle {
+  return {
+    left: Math.min(one.left, other.left),
+    top: Math.min(one.top, other.top),
+    right: Math.max(one.right, other.right),
+    bottom: Math.max(one.bottom, other.bottom),
+  };
+}
+
+function sizeOf({ left, top, right, bottom }: Rectangle): number {
+  return (right - left) * (bottom - top);
+}
+
 /** Where a mark's name or measure is written: above its highest point. */
 export function topOf(figure: Figure): Point {
   const points = [...figure.lines.flatMap((line) => line.points), ...figure.areas.flat()];

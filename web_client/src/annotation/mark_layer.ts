@@ -1,8 +1,8 @@
 /**
  * Marks that are painted already: of five hundred on a 4K field, a change repaints those that it touches, and a frame
- * without a change repaints nothing. The canvas itself is the memory; what moves by itself lies on another one.
+ * without a change repaints nothing. The canvases themselves are the memory; what moves by itself lies on others.
  */
-import type { Rectangle } from './figure';
+import { gathered, overlap, type Rectangle } from './figure';
 import type { Size } from './geometry';
 import { sameMatrix, type Matrix } from './matrix';
 import { paintedBounds, paintMark, plateReach, type Ground, type PaintedMark } from './paint';
@@ -20,6 +20,15 @@ interface Held {
   bounds: Rectangle;
 }
 
+/** Paints what overlaps this area; outside of it nothing is changed. */
+export type Repaint = (context: CanvasRenderingContext2D, area: Rectangle) => void;
+
+/** The canvases that are painted on. */
+export interface Sheets {
+  /** Clear these areas and have them painted anew. */
+  repaint(areas: readonly Rectangle[], paint: Repaint): void;
+}
+
 /** With more to be repainted than this share of the canvas, all of it is. */
 const WHOLE_FROM = 0.6;
 
@@ -30,10 +39,10 @@ export class MarkLayer {
   /** How many marks the last update painted: for tests and measurements. */
   repainted = 0;
 
-  /** Bring the canvas to this state. The size is that of the canvas, which is empty after a change of it. */
-  update(context: CanvasRenderingContext2D, size: Size, marks: readonly LayerMark[]): void {
+  /** Bring the canvases to this state. `emptied`: nothing is on them any more. */
+  update(sheets: Sheets, size: Size, emptied: boolean, marks: readonly LayerMark[]): void {
     this.repainted = 0;
-    const resized = size.width !== this.#size.width || size.height !== this.#size.height;
+    const resized = emptied || size.width !== this.#size.width || size.height !== this.#size.height;
     this.#size = size;
     const held = new Map<string, Held>();
     const changed: Rectangle[] = [];
@@ -50,31 +59,25 @@ export class MarkLayer {
     }
     for (const [name, { bounds }] of this.#held) if (!held.has(name)) changed.push(bounds);
     const order = [...held.keys()];
-    const reordered = !isPrefix(this.#order.filter((name) => held.has(name)), order);
+    const reordered = !isSame(this.#order.filter((name) => held.has(name)), order.filter((name) => this.#held.has(name)));
     this.#held = held;
     this.#order = order;
-    if (resized || reordered) return this.#repaint(context, [whole(size)]);
-    if (changed.length > 0) this.#repaint(context, changed);
+    if (resized || reordered) return this.#repaint(sheets, [whole(size)]);
+    if (changed.length > 0) this.#repaint(sheets, changed);
   }
 
-  #repaint(context: CanvasRenderingContext2D, changed: readonly Rectangle[]): void {
-    let areas = joined(changed.flatMap((area) => within(area, this.#size)));
+  #repaint(sheets: Sheets, changed: readonly Rectangle[]): void {
+    let areas = gathered(changed.flatMap((area) => within(area, this.#size)));
     if (areas.length === 0) return;
     const sum = areas.reduce((total, { left, top, right, bottom }) => total + (right - left) * (bottom - top), 0);
     if (sum > WHOLE_FROM * this.#size.width * this.#size.height) areas = [whole(this.#size)];
-    context.save();
-    context.beginPath();
-    for (const { left, top, right, bottom } of areas) {
-      context.clearRect(left, top, right - left, bottom - top);
-      context.rect(left, top, right - left, bottom - top);
-    }
-    context.clip();
-    for (const { painted, bounds } of this.#held.values()) {
-      if (!areas.some((area) => overlap(area, bounds))) continue;
-      this.repainted += 1;
-      paintMark(context, groundOf(painted, this.#size), painted, painted.stale);
-    }
-    context.restore();
+    const touched = [...this.#held.values()].filter(({ bounds }) => areas.some((area) => overlap(area, bounds)));
+    this.repainted = touched.length;
+    sheets.repaint(areas, (context, area) => {
+      for (const { painted, bounds } of touched) {
+        if (overlap(area, bounds)) paintMark(context, groundOf(painted, this.#size), painted, painted.stale);
+      }
+    });
   }
 }
 
@@ -91,7 +94,7 @@ function boundsOf(painted: LayerMark, size: Size): Rectangle {
   return { left: bounds.left - width, top: bounds.top - height, right: bounds.right + width, bottom: bounds.bottom + height };
 }
 
-function looksSame(one: LayerMark, other: LayerMark): boolean {
+export function looksSame(one: LayerMark, other: LayerMark): boolean {
   return (
     one.mark === other.mark &&
     one.stale === other.stale &&
@@ -104,8 +107,8 @@ function looksSame(one: LayerMark, other: LayerMark): boolean {
   );
 }
 
-/** Whether those that were painted before still lie in the same order, and what is new above them. */
-function isPrefix(before: readonly string[], now: readonly string[]): boolean {
+/** Whether those that were painted before lie in the same order: what comes between them is a change of its own place. */
+function isSame(before: readonly string[], now: readonly string[]): boolean {
   return before.every((name, index) => now[index] === name);
 }
 
@@ -122,34 +125,4 @@ function within({ left, top, right, bottom }: Rectangle, { width, height }: Size
     bottom: Math.min(height, Math.ceil(bottom)),
   };
   return area.right > area.left && area.bottom > area.top ? [area] : [];
-}
-
-function overlap(one: Rectangle, other: Rectangle): boolean {
-  return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
-}
-
-/** Overlapping areas become one. */
-export function joined(areas: readonly Rectangle[]): Rectangle[] {
-  const done: Rectangle[] = [];
-  for (const area of areas) {
-    let grown = area;
-    for (let i = 0; i < done.length; ) {
-      const other = done[i];
-      if (other === undefined || !overlap(grown, other)) {
-        i += 1;
-        continue;
-      }
-      grown = {
-        left: Math.min(grown.left, other.left),
-        top: Math.min(grown.top, other.top),
-        right: Math.max(grown.right, other.right),
-        bottom: Math.max(grown.bottom, other.bottom),
-      };
-      done.splice(i, 1);
-      // grown: it may reach others now that it did not before
-      i = 0;
-    }
-    done.push(grown);
-  }
-  return done;
 }

@@ -1,20 +1,23 @@
 /**
- * Paints one overlay on two canvases: below what stands (kept, `MarkLayer`), above what moves: strokes in progress,
- * what is in the hand, pointers, the crosshair. A frame clears of the upper one only what it painted there last.
+ * Paints one overlay: below what stands (kept, `MarkLayer`), above it what moves: strokes in progress, what is in the
+ * hand, pointers, the crosshair. `canvases.ts` says on what.
  */
-import { distanceTo, type Rectangle } from '../annotation/figure';
+import { around, distanceTo, type Rectangle } from '../annotation/figure';
 import type { Box, Size } from '../annotation/geometry';
 import { apply, aspectOf, compose, heightOf, movementInFractions, scaled, type Matrix } from '../annotation/matrix';
-import { MarkLayer, type LayerMark } from '../annotation/mark_layer';
+import { looksSame, MarkLayer, type LayerMark } from '../annotation/mark_layer';
 import { figureOfPainted, paintedBounds, paintMark, plateReach, type Ground } from '../annotation/paint';
 import { paintCrosshair, paintFrame, paintHandles, paintPointer, pointerBounds, type PaintedPointer } from '../annotation/paint_signs';
 import { hasHandles } from '../annotation/shapes';
 import { isVideo } from '../signalling/marks';
 import type { Mark, Point } from '../signalling/protocol';
+import { CanvasPatches, CanvasTiles, type Moving } from './canvases';
 import type { DrawnMark, OverlayMark } from './overlay_source';
 
 /** The mouse names a mark from this far, px. */
 const REACH = 12;
+/** So many marks that follow their tissue have a patch each; of more the patches would cost more than they save. */
+const PATCHED = 64;
 
 export interface Scene {
   box: Box;
@@ -38,34 +41,41 @@ export interface Scene {
 
 export class OverlayPainter {
   readonly #layer = new MarkLayer();
-  #dirty: Rectangle | null = null;
+  readonly #tiles: CanvasTiles;
+  readonly #patches: CanvasPatches;
   /** Where what is selected lies, CSS px in the box; null: nothing is. */
   selectionBounds: Rectangle | null = null;
+
+  /** `below` and `above` are elements of the box's size, one over the other. */
+  constructor(below: HTMLElement, above: HTMLElement) {
+    this.#tiles = new CanvasTiles(below);
+    this.#patches = new CanvasPatches(above);
+  }
 
   /** Marks painted anew at the last call: for measurements. */
   get repainted(): number {
     return this.#layer.repainted;
   }
 
-  paint(below: HTMLCanvasElement, above: HTMLCanvasElement, scene: Scene): DrawnMark[] {
+  /** What stands, on one canvas: for tests. */
+  standing(): HTMLCanvasElement {
+    return this.#tiles.joined();
+  }
+
+  paint(scene: Scene): DrawnMark[] {
     const { box, pixelRatio } = scene;
     const size = { width: Math.round(box.width * pixelRatio), height: Math.round(box.height * pixelRatio) };
-    const [standing, moving] = [below.getContext('2d'), above.getContext('2d')];
-    if (standing === null || moving === null) return [];
-    // of an equal size nothing is assigned: that would empty it
-    if (below.width !== size.width) below.width = size.width;
-    if (below.height !== size.height) below.height = size.height;
-    if (above.width !== size.width) above.width = size.width;
-    if (above.height !== size.height) above.height = size.height;
+    const emptied = this.#tiles.resize(size, pixelRatio);
     const matrix = scaled(scene.matrix, pixelRatio);
     const named = this.#nearest(scene, matrix, size);
     const all = scene.marks.map((mark) => this.#prepare(mark, scene, matrix, mark === named));
+    const followed = scene.marks.filter(({ transform }) => transform !== undefined).length <= PATCHED;
     const isMoving = (index: number): boolean => {
       const mark = scene.marks[index];
-      return mark === undefined || mark.draft || scene.held(mark.mark.mark);
+      return mark === undefined || mark.draft || scene.held(mark.mark.mark) || (followed && mark.transform !== undefined);
     };
-    this.#layer.update(standing, size, all.filter((_, index) => !isMoving(index)));
-    this.#paintMoving(moving, size, matrix, scene, all.filter((_, index) => isMoving(index)), all);
+    this.#layer.update(this.#tiles, size, emptied, all.filter((_, index) => !isMoving(index)));
+    this.#patches.paint(this.#moving(size, matrix, scene, all.filter((_, index) => isMoving(index)), all), size, pixelRatio);
     return scene.marks.flatMap((one, index) => {
       if (one.draft) return [];
       const { mark, anchor } = one.mark;
@@ -88,47 +98,49 @@ export class OverlayPainter {
     };
   }
 
-  #paintMoving(context: CanvasRenderingContext2D, size: Size, matrix: Matrix, scene: Scene, moving: LayerMark[], all: LayerMark[]): void {
-    if (this.#dirty !== null) {
-      const { left, top, right, bottom } = this.#dirty;
-      context.clearRect(Math.floor(left) - 1, Math.floor(top) - 1, right - left + 3, bottom - top + 3);
-    }
-    this.#dirty = null;
+  #moving(size: Size, matrix: Matrix, scene: Scene, moving: LayerMark[], all: LayerMark[]): Moving[] {
     const ground: Ground = { matrix, size };
-    for (const painted of moving) {
+    const things: Moving[] = moving.map((painted) => {
       const under: Ground = { matrix: painted.matrix, unit: painted.unit, size };
-      paintMark(context, under, painted, painted.stale);
       const reach = painted.named || painted.measured !== undefined ? plateReach(size, painted.measured ?? painted.name) : { width: 0, height: 0 };
-      this.#soil(grown(paintedBounds(painted.mark, under), reach.width, reach.height));
-    }
-    this.#paintSelected(context, size, scene, all);
+      return {
+        bounds: grown(paintedBounds(painted.mark, under), reach.width, reach.height),
+        paint: (context) => paintMark(context, under, painted, painted.stale),
+        mark: painted,
+        isSame: ({ mark: before }) => before !== undefined && looksSame(before, painted),
+      };
+    });
+    things.push(...this.#selected(size, scene, all));
     for (const pointer of scene.pointers) {
-      paintPointer(context, ground, pointer);
-      this.#soil(pointerBounds(ground, pointer));
+      things.push({ bounds: pointerBounds(ground, pointer), paint: (context) => paintPointer(context, ground, pointer) });
     }
-    if (scene.crosshair !== null) {
-      paintCrosshair(context, ground, scene.crosshair);
-      const [x, y] = apply(matrix, scene.crosshair);
+    const { crosshair } = scene;
+    if (crosshair !== null) {
+      const [x, y] = apply(matrix, crosshair);
       const arm = Math.max(14, size.height * 0.028) + 4;
-      this.#soil({ left: x - arm, top: y - arm, right: x + arm, bottom: y + arm });
+      things.push({ bounds: { left: x - arm, top: y - arm, right: x + arm, bottom: y + arm }, paint: (context) => paintCrosshair(context, ground, crosshair) });
     }
+    return things;
   }
 
-  #paintSelected(context: CanvasRenderingContext2D, size: Size, scene: Scene, all: readonly LayerMark[]): void {
+  #selected(size: Size, scene: Scene, all: readonly LayerMark[]): Moving[] {
     const selected = all.filter(({ mark }) => scene.selected.has(mark.mark));
     let sum: Rectangle | null = null;
-    for (const { mark, matrix, unit } of selected) {
+    const things = selected.map(({ mark, matrix, unit }): Moving => {
       const ground: Ground = { matrix, unit, size };
       const bounds = grown(paintedBounds(mark, ground), 4, 4);
-      paintFrame(context, bounds);
-      if (selected.length === 1 && hasHandles(mark)) paintHandles(context, ground, mark.points, true);
+      sum = sum === null ? bounds : around(sum, bounds);
       const handles = Math.max(8, size.height * 0.01);
-      this.#soil(grown(bounds, handles, handles));
-      sum = sum === null ? bounds : union(sum, bounds);
-    }
-    const ratio = scene.pixelRatio;
-    this.selectionBounds =
-      sum === null ? null : { left: sum.left / ratio, top: sum.top / ratio, right: sum.right / ratio, bottom: sum.bottom / ratio };
+      return {
+        bounds: grown(bounds, handles, handles),
+        paint: (context) => {
+          paintFrame(context, bounds);
+          if (selected.length === 1 && hasHandles(mark)) paintHandles(context, ground, mark.points, true);
+        },
+      };
+    });
+    this.selectionBounds = sum === null ? null : shrunk(sum, scene.pixelRatio);
+    return things;
   }
 
   #nearest(scene: Scene, matrix: Matrix, size: Size): OverlayMark | null {
@@ -143,10 +155,6 @@ export class OverlayPainter {
     }
     return best;
   }
-
-  #soil(area: Rectangle): void {
-    this.#dirty = this.#dirty === null ? area : union(this.#dirty, area);
-  }
 }
 
 /** The way from fractions of the picture to pixels, with the movement of the tissue under the mark. */
@@ -158,11 +166,6 @@ function grown({ left, top, right, bottom }: Rectangle, x: number, y: number): R
   return { left: left - x, top: top - y, right: right + x, bottom: bottom + y };
 }
 
-function union(one: Rectangle, other: Rectangle): Rectangle {
-  return {
-    left: Math.min(one.left, other.left),
-    top: Math.min(one.top, other.top),
-    right: Math.max(one.right, other.right),
-    bottom: Math.max(one.bottom, other.bottom),
-  };
+function shrunk({ left, top, right, bottom }: Rectangle, ratio: number): Rectangle {
+  return { left: left / ratio, top: top / ratio, right: right / ratio, bottom: bottom / ratio };
 }
