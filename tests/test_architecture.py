@@ -33,6 +33,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pynetdicom": ("server/dicom/",),
     "highdicom": ("annotation/dicom/",),
     "PIL": ("annotation/dicom/",),
+    "gdcm": ("annotation/dicom/",),
     "pydicom": ("annotation/dicom/", "server/demo/images.py", "loadtests/tracking/"),
     "numpy": (
         "annotation/dicom/",

@@ -14,6 +14,8 @@ from .reading import FAILURES, quietly
 
 #: Values up to this many bytes stand in the metadata themselves: palettes of 65,536 colours do.
 INLINE_LIMIT: Final = 1 << 18
+#: Values within sequences have no address of their own: curves stand in the metadata.
+CURVES_LIMIT: Final = 64 << 20
 
 #: What is served in its own right.
 _BULK: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
@@ -31,7 +33,8 @@ def _to_json(dataset: Dataset, facts: Facts) -> dict[str, Any]:
             continue
         try:
             element = dataset[tag]
-            body[f"{tag:08X}"] = element.to_json_dict(bulk(tag), INLINE_LIMIT)
+            limit = CURVES_LIMIT if element.VR == "SQ" else INLINE_LIMIT
+            body[f"{tag:08X}"] = element.to_json_dict(bulk(tag), limit)
         except FAILURES:
             # a value that its own VR does not allow stands for nothing
             continue
