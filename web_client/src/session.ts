@@ -11,6 +11,7 @@ import { EphemeralLane } from './annotation/ephemeral';
 import { Tools, type OutgoingEphemeral } from './annotation/tools';
 import { Emitter } from './emitter';
 import { Catalogue } from './dicom/catalogue';
+import { Guidance } from './guidance';
 import { Presenting, type PresentingAnnouncement } from './dicom/presenting';
 import { Manners, type MannersAnnouncement } from './manners';
 import { FrameClock } from './media/frame_clock';
@@ -80,6 +81,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly ephemeral = new EphemeralLane();
   readonly tools = new Tools('0');
   readonly pens: Pens;
+  readonly guidance: Guidance;
   readonly clock = new ServerClock();
   readonly receiver: Receiver;
   readonly publisher: Publisher;
@@ -113,6 +115,8 @@ export class Session extends Emitter<SessionEvents> {
     const { open, token, timers } = options;
     this.connection = new Connection({ open, token, timers, marksAfter: () => this.replica.sequence });
     this.pens = new Pens(this.tools, this.replica, timers);
+    const visit = randomPart();
+    this.guidance = new Guidance(this.room, this.replica, (operation) => this.operate(operation), () => `${(this.room.self ?? '').slice(-8)}-${visit}`);
     this.#listenToConnection();
     this.#listenToMedia();
     this.#listenToMarks();

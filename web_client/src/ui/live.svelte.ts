@@ -24,6 +24,7 @@ import { Session, type Announcement } from '../session';
 import { pageTimers } from '../timers';
 import { sayCode, t } from '../words/language.svelte';
 import { fieldDrawing } from './field_drawing';
+import { GuidanceState } from './guidance_state.svelte';
 import { LiveOverlay } from './live_overlay';
 import { watchNetwork } from './network_watch';
 import type { Drawing } from './overlay_source';
@@ -88,6 +89,7 @@ export class Live {
   readonly own: OwnMedia;
   readonly pen: PenState;
   readonly talk: Talk;
+  readonly guidance: GuidanceState;
   #permissions = $state.raw<ReadonlySet<Permission>>(new Set());
   #toastCount = 0;
   #cancelNetworkWatch: () => void = () => undefined;
@@ -107,6 +109,7 @@ export class Live {
     });
     this.overlay = new LiveOverlay(this.session);
     this.pen = new PenState(this.session, (text) => this.toast('alarm', text));
+    this.guidance = new GuidanceState(this.session);
     this.own = new OwnMedia(this.session, capture, (tone, text) => this.toast(tone, text));
     this.talk = new Talk(this.session, token);
     this.#listen();

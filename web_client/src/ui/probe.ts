@@ -12,6 +12,7 @@
  *   ownFrames              the newest frames of one's own field: {captured, name: {rtpTimestamp, exact} or null}
  *   marks                  visible marks: {mark, anchor, author, sequence, shape, points, text, width, number, pressures};
  *                          sequence null: not yet confirmed
+ *   instructions           what was asked of the surgeon: {instruction, text, mark, author, state, sent, seenAfter, closedAfter, …}
  *   marksDrawnOn(sheet)    what that picture's overlay drew last: {mark, rtp_timestamp, stale, outdated, measured}
  *   pointersOn(sheet)      whose laser pointers and hovering pens are over it: {name, ghost}
  *   calibrations           producers whose pictures are calibrated
@@ -131,6 +132,9 @@ export function liveProbe(live: Live): KonsilProbe {
     },
     get calibrations() {
       return [...session.replica.calibrations.keys()];
+    },
+    get instructions() {
+      return copy(session.guidance.instructions);
     },
     get roundTrip() {
       return session.clock.roundTrip;

@@ -1,0 +1,85 @@
+/** What the components show of instructions: follows the room's log, and keeps the time. */
+import { isOpen, lingering, openFirst, type InstructionView } from '../guidance';
+import type { Reaction } from '../signalling/marks';
+import type { Session } from '../session';
+
+/** A mark that an open instruction means, and the number on both. */
+export interface Ring {
+  mark: string;
+  number: number;
+  colour: string;
+  /** Pointed at on its card, or the one that is to be answered next. */
+  strong: boolean;
+}
+
+const ANSWERS: Readonly<Record<string, Reaction>> = { y: 'seen', d: 'done', n: 'no' };
+
+export class GuidanceState {
+  all = $state.raw<InstructionView[]>([]);
+  mayAnswer = $state(false);
+  composing = $state(false);
+  /** The history is looked at. */
+  looking = $state(false);
+  /** The instruction whose card is pointed at. */
+  pointedAt = $state<string | null>(null);
+  /** By the server's clock, ticking while something is open. */
+  now = $state(0);
+  newestMark = $state<string | null>(null);
+
+  constructor(private readonly session: Session) {
+    const read = (): void => {
+      this.all = session.guidance.instructions;
+      this.newestMark = session.guidance.newestMark;
+      this.mayAnswer = session.guidance.mayAnswer;
+      this.tick();
+    };
+    session.on('marks', read);
+    session.on('room', read);
+  }
+
+  get open(): InstructionView[] {
+    return openFirst(this.all);
+  }
+
+  /** What stands over the picture: what is open, then what was closed just now. */
+  get cards(): InstructionView[] {
+    return [...this.open, ...lingering(this.all, this.now)];
+  }
+
+  get rings(): Ring[] {
+    const open = this.open;
+    const strong = this.pointedAt ?? open[0]?.instruction ?? null;
+    return open.flatMap(({ instruction, mark, colour }, index) =>
+      mark === null ? [] : [{ mark, number: index + 1, colour, strong: instruction === strong }],
+    );
+  }
+
+  numberOf(instruction: string): number {
+    return this.open.findIndex((other) => other.instruction === instruction) + 1;
+  }
+
+  /** What an instruction means: what is selected, else one's own newest mark. */
+  get meant(): string | null {
+    const [selected] = this.session.pens.selection.selected;
+    return selected ?? this.newestMark;
+  }
+
+  tick(): void {
+    const now = this.session.serverNow();
+    if (now !== null) this.now = now;
+  }
+
+  /** Whether something changes with time. */
+  get ticking(): boolean {
+    return this.all.some(isOpen) || lingering(this.all, this.now).length > 0;
+  }
+
+  handleKey(key: string): boolean {
+    if (key === 'i' && this.session.room.may('mark')) {
+      this.composing = !this.composing;
+      return true;
+    }
+    const answer = ANSWERS[key];
+    return answer !== undefined && this.session.guidance.answerFirst(answer);
+  }
+}
