@@ -92,3 +92,28 @@ async def seen(page: Page, name: str = "main") -> list[dict[str, Any]]:
     """Return what was noted: `now`, `rtpTimestamp`, `captureTime`, `height`, `number` (null: not read)."""
     found: list[dict[str, Any]] = await page.evaluate("name => window.seen[name]", name)
     return found
+
+
+#: Reads the number off a canvas or an image; null: there is none.
+READ_PICTURE = """picture => {
+    const [width, height] = [picture.naturalWidth ?? picture.width, picture.naturalHeight ?? picture.height];
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext('2d').drawImage(picture, 0, 0);
+    const cell = height / 40;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, Math.ceil(20 * cell), Math.ceil(2 * cell));
+    const stride = 4 * Math.ceil(20 * cell);
+    const mean = k => {
+        let [sum, count] = [0, 0];
+        for (let v = Math.floor(0.75 * cell); v < Math.ceil(1.25 * cell); v++)
+            for (let u = Math.floor((k + 0.75) * cell); u < Math.ceil((k + 1.25) * cell); u++) {
+                sum += data[v * stride + u * 4 + 1];
+                count += 1;
+            }
+        return sum / count;
+    };
+    const [light, dark] = [mean(0), mean(1)];
+    if (!(light - dark >= 64)) return null;
+    let number = 0;
+    for (let k = 2; k < 18; k++) number = 2 * number + (mean(k) > (light + dark) / 2 ? 1 : 0);
+    return number;
+}"""

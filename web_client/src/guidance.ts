@@ -72,6 +72,16 @@ export function lingering(views: readonly InstructionView[], now: number): Instr
   return views.filter(({ sent, closedAfter }) => closedAfter !== null && now - sent - closedAfter < LINGER_MS);
 }
 
+/**
+ * Which one a key answers: seen the oldest that was not; done and no the oldest that was seen, since that is what is being
+ * attended to, and only else the oldest of all.
+ */
+export function keyedBy(answer: Reaction, open: readonly InstructionView[]): InstructionView | null {
+  const unseen = open.find(({ state }) => state === 'sent') ?? null;
+  if (answer === 'seen') return unseen;
+  return open.find(({ state }) => state === 'seen') ?? unseen;
+}
+
 export function isOverdue({ state, sent }: InstructionView, now: number): boolean {
   return state === 'sent' && now - sent >= OVERDUE_MS;
 }
@@ -123,10 +133,10 @@ export class Guidance {
     return this.operate({ kind: 'answer', instruction, answer });
   }
 
-  /** Answer the one that stands first; false: there is none. */
+  /** Answer the one that the key means; false: there is none. */
   answerFirst(answer: Reaction): boolean {
-    const first = this.open.find(({ state }) => answer !== 'seen' || state === 'sent');
-    if (first === undefined || !this.mayAnswer) return false;
+    const first = keyedBy(answer, this.open);
+    if (first === null || !this.mayAnswer) return false;
     void this.answer(first.instruction, answer);
     return true;
   }

@@ -38,6 +38,7 @@ import {
   type Welcome,
 } from './signalling/protocol';
 import { Room } from './signalling/room';
+import { Stills } from './stills';
 import type { Timers } from './timers';
 
 export type Announcement =
@@ -69,7 +70,7 @@ const RENEW_RETRY_MS = 30_000;
 const REWATCH_MS = 3000;
 
 /** What may be asked twice, since it says how a thing shall be and not that it shall change. */
-const REPEATABLE: ReadonlySet<string> = new Set<Request['type']>(['mute', 'pause', 'hand', 'lock', 'permit', 'restrict', 'orient']);
+const REPEATABLE: ReadonlySet<string> = new Set<Request['type']>(['mute', 'pause', 'hand', 'lock', 'permit', 'restrict', 'orient', 'freeze']);
 
 export class Session extends Emitter<SessionEvents> {
   readonly connection: Connection;
@@ -82,6 +83,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly tools = new Tools('0');
   readonly pens: Pens;
   readonly guidance: Guidance;
+  readonly stills: Stills;
   readonly clock = new ServerClock();
   readonly receiver: Receiver;
   readonly publisher: Publisher;
@@ -115,6 +117,9 @@ export class Session extends Emitter<SessionEvents> {
     const { open, token, timers } = options;
     this.connection = new Connection({ open, token, timers, marksAfter: () => this.replica.sequence });
     this.pens = new Pens(this.tools, this.replica, timers);
+    this.stills = new Stills(this.replica, () => this.room.self, async (producer, rtp_timestamp, for_all) =>
+      (await this.#ask({ type: 'freeze', producer, rtp_timestamp, for_all, label: '' }))?.still ?? null,
+    );
     const visit = randomPart();
     this.guidance = new Guidance(this.room, this.replica, (operation) => this.operate(operation), () => `${(this.room.self ?? '').slice(-8)}-${visit}`);
     this.#listenToConnection();
@@ -260,6 +265,7 @@ export class Session extends Emitter<SessionEvents> {
     this.clock.handleWelcome(welcome.time, this.#timers.now());
     if (!resumed) {
       this.replica.reset();
+      this.stills.reset();
       this.receiver.reset();
       // the part after `pt-`, and a random one: the same person may have the page open twice in a day
       this.tools.setPrefix(`${welcome.self.replace(/[^A-Za-z0-9]/g, '').slice(-8)}-${randomPart()}`);

@@ -89,6 +89,22 @@ describe('who answers', () => {
     expect(guidance.mayAnswer).toBe(true);
   });
 
+  it('means by done what was seen, though something new has come', () => {
+    room.handleWelcome(welcome({ self: SURGEON, permissions: ['answer'] }));
+    instruct('i-1', 0);
+    answer('i-1', 'seen', 1);
+    instruct('i-2', 2);
+    guidance.answerFirst('done');
+    guidance.answerFirst('seen');
+    answer('i-1', 'done', 3);
+    guidance.answerFirst('no');
+    expect(asked.map((operation) => operation.kind === 'answer' && [operation.instruction, operation.answer])).toEqual([
+      ['i-1', 'done'],
+      ['i-2', 'seen'],
+      ['i-2', 'no'],
+    ]);
+  });
+
   it('answers the first by a key: seen the first that was not, done the one that stands first', () => {
     expect(guidance.answerFirst('seen')).toBe(false);
     instruct('i-1', 0);

@@ -2,7 +2,7 @@
 
 import type { StudyFacts } from '../dicom/catalogue';
 import type { ViewportState } from '../dicom/viewport';
-import type { Anchor, ClientOperation, LoggedOperation, MarksSnapshot, Point, StrokeShape } from './marks';
+import type { Anchor, ClientOperation, LoggedOperation, MarksSnapshot, Point, StillFacts, StrokeShape } from './marks';
 
 export type {
   Anchor, BoardAnchor, ClientOperation, DicomAnchor, LoggedOperation, Mark, MarksSnapshot, Operation, Point, Shape, StrokeShape,
@@ -306,6 +306,8 @@ export interface Reply {
   operations?: LoggedOperation[];
   ice_servers?: RTCIceServer[];
   ice_lifetime?: number;
+  /** Of a freeze: what is kept. */
+  still?: StillFacts;
 }
 
 export interface ErrorMessage {
@@ -354,6 +356,7 @@ export type Request =
   | { type: 'remove'; participant: ParticipantId; reason: string }
   | { type: 'permit'; participant: ParticipantId; sources: Source[] | null }
   | { type: 'permit'; participant: ParticipantId; draws: boolean | null }
+  | { type: 'freeze'; producer: ProducerId; rtp_timestamp: number; for_all: boolean; label: string }
   | { type: 'orient'; producer: ProducerId; orientation: Orientation | null }
   | { type: 'restrict'; producer: ProducerId; roles: Role[] | null; participants: ParticipantId[] | null }
   | { type: 'hand'; raised: boolean; participant?: ParticipantId }

@@ -2,6 +2,7 @@
 import { readStrip, stripRegion } from '../media/barcode';
 import type { FrameClock } from '../media/frame_clock';
 import type { SenderFrames } from '../media/sender_frames';
+import { notePresented } from './glass';
 
 /** Four times a second is enough for a figure that people read. */
 const READ_EVERY_MS = 250;
@@ -20,6 +21,7 @@ export function watchFrames(video: HTMLVideoElement, watch: FrameWatch): () => v
 
   const handleFrame = (now: number, metadata: VideoFrameCallbackMetadata): void => {
     handle = video.requestVideoFrameCallback(handleFrame);
+    notePresented(video, metadata.mediaTime);
     const { width, height, expectedDisplayTime, captureTime } = metadata;
     const rtpTimestamp = watch.own === null ? (metadata.rtpTimestamp ?? null) : null;
     const serverNow = watch.own === null ? watch.serverNow() : null;

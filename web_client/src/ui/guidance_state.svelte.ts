@@ -6,7 +6,8 @@ import type { Session } from '../session';
 /** A mark that an open instruction means, and the number on both. */
 export interface Ring {
   mark: string;
-  number: number;
+  /** One, or several that mean the same mark. */
+  numbers: string;
   colour: string;
   /** Pointed at on its card, or the one that is to be answered next. */
   strong: boolean;
@@ -49,13 +50,19 @@ export class GuidanceState {
   get rings(): Ring[] {
     const open = this.open;
     const strong = this.pointedAt ?? open[0]?.instruction ?? null;
-    return open.flatMap(({ instruction, mark, colour }, index) =>
-      mark === null ? [] : [{ mark, number: index + 1, colour, strong: instruction === strong }],
-    );
+    const rings = new Map<string, Ring>();
+    for (const { instruction, mark, colour } of open) {
+      if (mark === null) continue;
+      const before = rings.get(mark);
+      const numbers = [...(before === undefined ? [] : [before.numbers]), this.numberOf(instruction)].join('·');
+      rings.set(mark, { mark, numbers, colour, strong: before?.strong === true || instruction === strong });
+    }
+    return [...rings.values()];
   }
 
+  /** It never changes: what the surgeon says aloud means the same later. */
   numberOf(instruction: string): number {
-    return this.open.findIndex((other) => other.instruction === instruction) + 1;
+    return this.all.findIndex((other) => other.instruction === instruction) + 1;
   }
 
   /** What an instruction means: what is selected, else one's own newest mark. */

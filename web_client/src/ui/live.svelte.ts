@@ -31,6 +31,7 @@ import type { Drawing } from './overlay_source';
 import { OwnMedia, type Capture } from './own_media.svelte';
 import { PenState } from './pen_state.svelte';
 import { Talk } from './talk.svelte';
+import { StillsState } from './stills_state.svelte';
 import type { StageTab } from './stage_tabs';
 
 export interface Toast {
@@ -90,6 +91,7 @@ export class Live {
   readonly pen: PenState;
   readonly talk: Talk;
   readonly guidance: GuidanceState;
+  readonly stills: StillsState;
   #permissions = $state.raw<ReadonlySet<Permission>>(new Set());
   #toastCount = 0;
   #cancelNetworkWatch: () => void = () => undefined;
@@ -110,6 +112,7 @@ export class Live {
     this.overlay = new LiveOverlay(this.session);
     this.pen = new PenState(this.session, (text) => this.toast('alarm', text));
     this.guidance = new GuidanceState(this.session);
+    this.stills = new StillsState(this.session, token, (tone, text) => this.toast(tone, text));
     this.own = new OwnMedia(this.session, capture, (tone, text) => this.toast(tone, text));
     this.talk = new Talk(this.session, token);
     this.#listen();

@@ -13,6 +13,7 @@
  *   marks                  visible marks: {mark, anchor, author, sequence, shape, points, text, width, number, pressures};
  *                          sequence null: not yet confirmed
  *   instructions           what was asked of the surgeon: {instruction, text, mark, author, state, sent, seenAfter, closedAfter, …}
+ *   stills                 frozen frames: {all, open, fromServer}; open: the key of the one beside the live picture
  *   marksDrawnOn(sheet)    what that picture's overlay drew last: {mark, rtp_timestamp, stale, outdated, measured}
  *   pointersOn(sheet)      whose laser pointers and hovering pens are over it: {name, ghost}
  *   calibrations           producers whose pictures are calibrated
@@ -132,6 +133,9 @@ export function liveProbe(live: Live): KonsilProbe {
     },
     get calibrations() {
       return [...session.replica.calibrations.keys()];
+    },
+    get stills() {
+      return { all: copy(session.stills.all), open: live.stills.open, fromServer: [...live.stills.pictures].filter(([, { address }]) => address !== null).map(([key]) => key) };
     },
     get instructions() {
       return copy(session.guidance.instructions);
