@@ -1,5 +1,7 @@
-"""Guidance in Chromium: marks on the very frame for everybody, an instruction and its answer, a frame that is frozen, the pen
-taken. The camera bears a barcode: each picture says itself which captured frame it is."""
+"""Guidance in Chromium: marks on the very frame for everybody, an instruction and its answer, a frozen frame, the pen.
+
+The camera bears a barcode: each picture says itself which captured frame it is.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,8 @@ from tests.helpers.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+#: RTP ticks from one captured frame to the next: 20 a second.
+PERIOD = 4500
 MAIN = "[data-testid=main-picture] video"
 #: Notes which frame was on the glass when the pen went down.
 _NOTE_PEN = """producer => {
@@ -76,22 +80,25 @@ async def draw(page: Page, overlay: str) -> None:
     await page.mouse.up()
 
 
-async def number_at(page: Page, timestamp: int) -> int:
-    """Wait until a page has shown and read the frame of a timestamp, or as good as: its neighbours."""
+async def number_at(page: Page, timestamp: int) -> tuple[int, bool]:
+    """Say which captured frame a timestamp names by what a page's pictures bear; False: by those around it."""
     async with asyncio.timeout(PATIENCE / 1000):
         while True:
             known = await numbers(page)
             if timestamp in known:
-                return known[timestamp]
-            if known and all((t - timestamp) % (1 << 32) < 1 << 31 for t in known):
-                raise AssertionError("This page came later than the frame.")
-            # a page that had no time to show it has shown the ones around it: the camera counts evenly
+                return known[timestamp], True
+            # a busy page leaves frames out: the ones around say which it was, since the camera counts evenly
             before = [t for t in known if 0 < (timestamp - t) % (1 << 32) < 90_000]
             after = [t for t in known if 0 < (t - timestamp) % (1 << 32) < 90_000]
             if before and after:
-                near = max(before, key=lambda t: -((timestamp - t) % (1 << 32)))
-                return (known[near] + round((timestamp - near) % (1 << 32) / 4500)) % LOOP
+                near = min(before, key=lambda t: (timestamp - t) % (1 << 32))
+                return (known[near] + round((timestamp - near) % (1 << 32) / PERIOD)) % LOOP, False
             await asyncio.sleep(0.1)
+
+
+def apart(one: int, other: int) -> int:
+    """Count the frames between two numbers of the camera's loop."""
+    return min((one - other) % LOOP, (other - one) % LOOP)
 
 
 async def test_from_a_mark_to_a_frozen_frame(theatre: Theatre) -> None:
@@ -109,13 +116,13 @@ async def test_from_a_mark_to_a_frozen_frame(theatre: Theatre) -> None:
     }
     pens = await expert.evaluate("window.pens")
     for mark, under in zip(drawn, pens, strict=True):
-        here, there = (
-            await number_at(expert, mark["rtp_timestamp"]),
-            await number_at(other, mark["rtp_timestamp"]),
-        )
-        assert here == there
+        (here, shown_here), (there, shown_there) = [
+            await number_at(page, mark["rtp_timestamp"]) for page in (expert, other)
+        ]
+        # the very frame where both had time to show it; else within one, since its place is reckoned
+        assert apart(here, there) <= (0 if shown_here and shown_there else 1)
         if under["number"] is not None:
-            assert (here - under["number"]) % LOOP in (0, 1, LOOP - 1)
+            assert apart(here, under["number"]) <= 1
 
     # an instruction with that mark, seen and done by one key each
     await expert.keyboard.press("i")
@@ -144,15 +151,16 @@ async def test_from_a_mark_to_a_frozen_frame(theatre: Theatre) -> None:
 
 async def freezing(theatre: Theatre) -> None:
     expert, other, field = theatre.expert, theatre.other, theatre.field
-    held: list[Route] = []
-    await expert.route("**/api/stills/**", lambda route: held.append(route))
+    held: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
+    await expert.route("**/api/stills/**", held.set_result)
     await expert.keyboard.press("g")
     key: str = await until(expert, "k.stills.open")
     timestamp = int(key.partition("-")[2])
 
     # from one's own glass at once; the live picture stays beside it, and stays the larger one
     glass = await expert.get_by_test_id("still-glass").evaluate(READ_PICTURE)
-    assert glass == await number_at(expert, timestamp)
+    number, shown = await number_at(expert, timestamp)
+    assert apart(glass, number) <= (0 if shown else 1)
     live, still = await main_size(expert), await size(expert, "still")
     assert live > still
     assert await expert.get_by_test_id("mode-still").get_attribute("data-mode") == "still"
@@ -160,11 +168,9 @@ async def freezing(theatre: Theatre) -> None:
     await expert.get_by_test_id(f"age-{field}").wait_for()
 
     # what the server kept is the same frame
-    async with asyncio.timeout(PATIENCE / 1000):
-        while not held:
-            await asyncio.sleep(0.05)
+    route = await asyncio.wait_for(held, PATIENCE / 1000)
     await expert.unroute("**/api/stills/**")
-    await held[0].continue_()
+    await route.continue_()
     await until(expert, f"k.stills.fromServer.includes('{key}')")
     assert await expert.get_by_test_id("still-image").evaluate(READ_PICTURE) == glass
     assert await probe(other, "k.stills.all.length") == 0
