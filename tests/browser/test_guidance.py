@@ -152,7 +152,11 @@ async def test_from_a_mark_to_a_frozen_frame(theatre: Theatre) -> None:
 async def freezing(theatre: Theatre) -> None:
     expert, other, field = theatre.expert, theatre.other, theatre.field
     held: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
-    await expert.route("**/api/stills/**", held.set_result)
+
+    def hold(route: Route) -> None:
+        held.set_result(route)
+
+    await expert.route("**/api/stills/**", hold, times=1)
     await expert.keyboard.press("g")
     key: str = await until(expert, "k.stills.open")
     timestamp = int(key.partition("-")[2])
@@ -169,7 +173,6 @@ async def freezing(theatre: Theatre) -> None:
 
     # what the server kept is the same frame
     route = await asyncio.wait_for(held, PATIENCE / 1000)
-    await expert.unroute("**/api/stills/**")
     await route.continue_()
     await until(expert, f"k.stills.fromServer.includes('{key}')")
     assert await expert.get_by_test_id("still-image").evaluate(READ_PICTURE) == glass

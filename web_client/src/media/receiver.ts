@@ -57,6 +57,21 @@ export class Receiver extends Emitter<ReceiverEvents> {
     this.#connection?.setConfiguration({ ...this.#connection.getConfiguration(), iceServers });
   }
 
+  /** How many packets of each sound have come. */
+  async soundPackets(): Promise<ReadonlyMap<ProducerId, number>> {
+    const counts = new Map<ProducerId, number>();
+    const producers = new Map([...this.#tracks].map(([producer, track]) => [track.id, producer]));
+    try {
+      (await this.#connection?.getStats())?.forEach((entry: { type: string; kind?: string; trackIdentifier?: string; packetsReceived?: number }) => {
+        const producer = producers.get(entry.trackIdentifier ?? '');
+        if (entry.type === 'inbound-rtp' && entry.kind === 'audio' && producer !== undefined) counts.set(producer, entry.packetsReceived ?? 0);
+      });
+    } catch {
+      // closed meanwhile
+    }
+    return counts;
+  }
+
   get tracks(): ReadonlyMap<ProducerId, MediaStreamTrack> {
     return this.#tracks;
   }

@@ -1,5 +1,6 @@
 /** What the overlays of the live room draw: the mark log, strokes in progress, pointers, one's own pen. */
 import type { LivePointer, LiveStroke } from '../annotation/ephemeral';
+import { Declutter } from '../annotation/declutter';
 import type { PaintedPointer } from '../annotation/paint_signs';
 import { isOfLivePicture, sheetOf, type Sheet } from '../annotation/sheet';
 import { rtpDifference } from '../media/rtp';
@@ -15,9 +16,27 @@ export class LiveOverlay implements OverlaySource {
   /** The mark of a stroke, the same object as long as no point comes: its outline is kept by it. */
   readonly #strokeMarks = new WeakMap<LiveStroke, Mark>();
 
+  readonly declutter = new Declutter();
+
   constructor(private readonly session: Session) {}
 
   marks(sheet: Sheet, now: number): OverlayMark[] {
+    const all = this.#all(sheet, now);
+    return this.declutter.active ? this.declutter.keep(all, this.#meant()) : all;
+  }
+
+  /** How many finished marks lie on a picture, and how many of them are shown. */
+  counts(sheet: Sheet): { all: number; shown: number } {
+    const all = this.#all(sheet, performance.now()).filter(({ draft }) => !draft);
+    return { all: all.length, shown: this.declutter.keep(all, this.#meant()).length };
+  }
+
+  /** The marks that open instructions mean. */
+  #meant(): Set<string> {
+    return new Set(this.session.guidance.open.flatMap(({ mark }) => mark ?? []));
+  }
+
+  #all(sheet: Sheet, now: number): OverlayMark[] {
     const { replica, pens, room, self } = this.session;
     const marks: OverlayMark[] = [];
     const since = typeof sheet === 'number' ? (room.producers.get(sheet)?.since ?? null) : null;
@@ -74,7 +93,7 @@ export class LiveOverlay implements OverlaySource {
 
   onChanged(listener: () => void): () => void {
     // of the room: whether a picture was interrupted
-    const ends = [this.session.on('marks', listener), this.session.on('room', listener)];
+    const ends = [this.session.on('marks', listener), this.session.on('room', listener), this.declutter.on('changed', listener)];
     return () => ends.forEach((end) => end());
   }
 
