@@ -54,6 +54,11 @@ export class Manners extends Emitter<MannersEvents> {
     return done;
   }
 
+  /** Say whose consultation it is, by an entry of the worklist; null: nobody's. */
+  choosePatient(entry: string | null): Promise<boolean> {
+    return this.ask({ type: 'choose_patient', entry });
+  }
+
   lowerHandOf(participant: ParticipantId): Promise<boolean> {
     if (participant === this.room.self) return this.raiseHand(false);
     return this.ask({ type: 'hand', raised: false, participant });

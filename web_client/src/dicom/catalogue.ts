@@ -1,5 +1,6 @@
 /** Which images the room has (`studies` notice, annotation/dicom/DICOMWEB.md), and what is known of each series looked at. */
 import { Emitter } from '../emitter';
+import type { Match } from '../hospital';
 import { readInstance, type Instance } from './image';
 import { stackOf, type Stack } from './stack';
 import type { DicomWeb } from './web';
@@ -25,6 +26,8 @@ export interface StudyFacts {
   date: string;
   modality: string;
   patient_key: string;
+  /** Whose it is, held against the room's patient. */
+  match?: Match;
   instances: number;
   series: SeriesFacts[];
 }

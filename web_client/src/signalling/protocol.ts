@@ -1,6 +1,7 @@
 /** The messages of `signalling/PROTOCOL.md`, version 1: what goes over the wire, field by field. */
 
 import type { StudyFacts } from '../dicom/catalogue';
+import type { HospitalView } from '../hospital';
 import type { ViewportState } from '../dicom/viewport';
 import type { Anchor, ClientOperation, LoggedOperation, MarksSnapshot, Point, StillFacts, StrokeShape } from './marks';
 
@@ -249,6 +250,7 @@ export type Notice =
   | ({ type: 'door' } & Door)
   | { type: 'speaker'; participant: ParticipantId | null }
   | { type: 'patient'; patient: Patient | null }
+  | ({ type: 'hospital' } & HospitalView)
   | { type: 'studies'; studies: StudyFacts[] }
   | PresenterNotice
   | ViewportNotice;
@@ -360,13 +362,14 @@ export type Request =
   | { type: 'orient'; producer: ProducerId; orientation: Orientation | null }
   | { type: 'restrict'; producer: ProducerId; roles: Role[] | null; participants: ParticipantId[] | null }
   | { type: 'hand'; raised: boolean; participant?: ParticipantId }
+  | { type: 'choose_patient'; entry: string | null }
   | { type: 'present'; action: 'start' | 'stop' | 'ask' }
   | { type: 'present'; action: 'give'; to: ParticipantId };
 
 const KNOWN = new Set<string>([
   'welcome', 'pong', 'reply', 'error', 'closed', 'offer', 'clock', 'barcode', 'pointer', 'stroke', 'operation',
   'participant', 'participant_left', 'producer', 'producer_removed', 'recording',
-  'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker', 'patient', 'presenter', 'viewport', 'studies',
+  'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker', 'patient', 'hospital', 'presenter', 'viewport', 'studies',
 ]);
 
 /** Read one text frame. Null for what this version does not know: a newer server may say more. */

@@ -1,4 +1,5 @@
 /** Who is in the room, what they send, how its door stands, who has the floor: the server's word, in order of joining. */
+import type { HospitalView } from '../hospital';
 import { Emitter } from '../emitter';
 import { belongs } from './audience';
 import {
@@ -45,6 +46,8 @@ export class Room extends Emitter<RoomEvents> {
   speaker: ParticipantId | null = null;
   /** Of whom the room's images are; null: nobody was chosen. */
   patient: Patient | null = null;
+  /** What of a hospital is there, as far as one may know; null: nothing. */
+  hospital: HospitalView | null = null;
   #permissions = new Set<Permission>();
   /** Since the last welcome: the first word of how the door stands is no news. */
   #knowsDoor = false;
@@ -93,6 +96,7 @@ export class Room extends Emitter<RoomEvents> {
     this.name = welcome.room;
     this.recording = welcome.recording;
     this.patient = welcome.patient ?? null;
+    this.hospital = null;
     this.#permissions = new Set(welcome.permissions);
     this.#knowsDoor = false;
     this.participants.clear();
@@ -138,6 +142,9 @@ export class Room extends Emitter<RoomEvents> {
         break;
       case 'patient':
         this.patient = notice.patient;
+        break;
+      case 'hospital':
+        this.hospital = notice;
         break;
       default:
         return;

@@ -1,5 +1,6 @@
 /** The live page's state as the components see it: follows a Session, adds what only the page knows. */
 import type { PathState } from '../media/path_guard';
+import type { HospitalView } from '../hospital';
 import { DicomWeb } from '../dicom/web';
 import { sendByRequest, Uploads } from '../dicom/upload';
 import { layersChosen } from '../media/encodings';
@@ -66,6 +67,7 @@ export class Live {
   door = $state.raw<Door>({ locked: false, waiting: [] });
   speaker = $state.raw<ParticipantId | null>(null);
   patient = $state.raw<Patient | null>(null);
+  hospital = $state.raw<HospitalView | null>(null);
   /** One's role draws, and surgeon or chair took the pen. */
   penTaken = $state(false);
   /** Who has a hand up, in the order in which they have the floor. */
@@ -96,7 +98,10 @@ export class Live {
   #toastCount = 0;
   #cancelNetworkWatch: () => void = () => undefined;
 
-  constructor(token: string, capture: Capture) {
+  constructor(
+    readonly token: string,
+    capture: Capture,
+  ) {
     this.images = new DicomWeb(token);
     this.uploads = new Uploads(sendByRequest(token));
     const connect = (): RTCPeerConnection =>
@@ -252,6 +257,7 @@ export class Live {
     this.#permissions = new Set(PERMISSIONS.filter((permission) => room.may(permission)));
     this.penTaken = room.penTaken;
     this.patient = room.patient;
+    this.hospital = room.hospital;
     if (!this.entered && this.self !== null) {
       this.entered = true;
       this.own.begin(this.self.name);

@@ -1,0 +1,37 @@
+/** How the hospital's dates and names are said to people. */
+import { language, sayCode, t } from '../../words/language.svelte';
+import { HospitalError } from '../../hospital';
+
+/** DICOM's DA, with or without a time behind it. */
+export function sayDate(date: string): string {
+  const digits = date.replace(/\D/g, '');
+  if (digits.length < 8) return date;
+  const [year, month, day] = [digits.slice(0, 4), digits.slice(4, 6), digits.slice(6, 8)].map(Number);
+  const moment = new Date(Date.UTC(year ?? 0, (month ?? 1) - 1, day ?? 1));
+  return new Intl.DateTimeFormat(language.current, { dateStyle: 'medium', timeZone: 'UTC' }).format(moment);
+}
+
+/** The hours and minutes behind a date; empty: none are said. */
+export function sayTime(starts: string): string {
+  return starts.length >= 12 ? `${starts.slice(8, 10)}:${starts.slice(10, 12)}` : '';
+}
+
+/** DICOM's PN: family^given^middle. */
+export function sayName(name: string): string {
+  const [alphabetic = ''] = name.split('=');
+  const [family = '', given = '', middle = ''] = alphabetic.split('^');
+  const rest = [given, middle].filter((part) => part !== '').join(' ');
+  return rest === '' ? family : `${family}, ${rest}`;
+}
+
+/** What went wrong, in the reader's language where there is a word for it. */
+export function sayError(error: unknown): string {
+  if (!(error instanceof HospitalError)) return t('error_pacs_broken');
+  return sayCode('error', error.code, error.message);
+}
+
+/** Today as an input of type date has it. */
+export function today(): string {
+  const now = new Date();
+  return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
+}
