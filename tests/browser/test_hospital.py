@@ -1,4 +1,4 @@
-"""The hospital's dialog in a real Chromium, with Orthanc behind it: patient, images, marks that go, another's images."""
+"""The hospital's dialog in a real Chromium, Orthanc behind it: patient, images, marks that go, another's images."""
 
 from __future__ import annotations
 
