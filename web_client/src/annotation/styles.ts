@@ -15,13 +15,13 @@ const DASHES: readonly Dash[] = ['solid', 'dashed', 'dotted', 'dash_dot', 'dash_
 /** By colour: chosen so that of equal dashes the colours stay 30 apart (CIE Lab) to every kind of eye. */
 const DASH_OF: readonly number[] = [0, 1, 2, 3, 4, 0, 1, 3, 2, 4, 1, 2, 4, 3, 0, 2];
 
-/** In line widths: on, off, on, off… With round ends a dot has no length, and each gap is one width narrower. */
+/** In line widths: on, off, on, off… Round ends make each part one width longer, and each gap as much narrower. */
 const PATTERNS: Readonly<Record<Dash, readonly number[]>> = {
   solid: [],
   dashed: [4, 3],
-  dotted: [0.01, 2.4],
-  dash_dot: [5, 2.6, 0.01, 2.6],
-  dash_dot_dot: [5, 2.4, 0.01, 2.4, 0.01, 2.4],
+  dotted: [0.6, 2.3],
+  dash_dot: [5, 2.4, 0.4, 2.4],
+  dash_dot_dot: [5, 2.3, 0.4, 2.3, 0.4, 2.3],
 };
 
 /** The dash of a participant's colour; who has none of the sixteen draws solid lines. */
