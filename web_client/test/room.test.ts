@@ -86,3 +86,28 @@ test('the speaker is who the server says, and a repetition changes nothing', () 
   room.handleNotice({ type: 'speaker', participant: null });
   expect([room.speaker, changes]).toEqual([null, 2]);
 });
+
+test('the patient is whom the server says, from the welcome and from news', () => {
+  const patient = { name: 'Müller^Anna', patient_id: '4711', birth_date: '19700101', key: 'k-1' };
+  expect(room.patient).toBe(null);
+  room.handleNotice({ type: 'patient', patient });
+  expect(room.patient).toEqual(patient);
+  room.handleNotice({ type: 'patient', patient: null });
+  expect(room.patient).toBe(null);
+  room.handleWelcome(welcome({ patient }));
+  expect(room.patient).toEqual(patient);
+});
+
+test('the pen is the role’s until surgeon or chair give or take it', () => {
+  const told: boolean[] = [];
+  room.on('pen', (mine) => told.push(mine));
+  const me = (draws: boolean) => room.handleNotice({ type: 'participant', participant: person({ draws }) });
+  me(true);
+  expect([room.may('mark'), room.penTaken]).toEqual([true, false]);
+  me(false);
+  expect([room.may('mark'), room.may('clear_own'), room.penTaken]).toEqual([false, true, true]);
+  // a trainee who was given the pen may also wipe his own marks away
+  room.handleWelcome(welcome({ permissions: ['watch'], participants: [person({ role: 'trainee', draws: true })] }));
+  expect([room.may('mark'), room.may('clear_own'), room.may('clear_field'), room.penTaken]).toEqual([true, true, false, false]);
+  expect(told.at(-1)).toBe(true);
+});
