@@ -18,6 +18,7 @@ from pydicom.dataset import Dataset
 from ..shapes import FORMS, POINTS_LIMIT, Point, Shape
 from ..values import AnnotationError, as_text
 from .cielab import hex_from_lab, lab_from_words
+from .reading import FAILURES
 from .report_reading import Coordinates, coordinates_of
 
 GRAYSCALE_STATE: Final = "1.2.840.10008.5.1.4.1.1.11.1"
@@ -33,11 +34,6 @@ UNKNOWN_COLOUR: Final = "#f0f0f0"
 UNKNOWN_NAME: Final = "PACS"
 
 _TRACKING: Final = re.compile(r"([a-z_]+) ([A-Za-z0-9-]{1,64})")
-_BROKEN: Final = (
-    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, NotImplementedError),
-    *(OSError, RecursionError, AssertionError),
-)
-
 #: Columns and rows of an image, by the hospital's SOPInstanceUID; None: the room has no such image.
 Sizes = Callable[[str], tuple[int, int] | None]
 
@@ -77,7 +73,7 @@ def read_back(dataset: Dataset, sizes: Sizes) -> ReadBack:
     """Read an object's marks. Raise ReadBackError if it is none that has any."""
     try:
         sop_class = str(dataset.get("SOPClassUID", ""))
-    except _BROKEN:
+    except FAILURES:
         sop_class = ""
     if not is_readable(sop_class):
         raise ReadBackError("This is neither a presentation state nor a report.")
@@ -87,7 +83,7 @@ def read_back(dataset: Dataset, sizes: Sizes) -> ReadBack:
             _read_report(dataset, found)
         else:
             _read_state(dataset, found)
-    except _BROKEN:
+    except FAILURES:
         found.skipped += 1
     return ReadBack(tuple(found.marks), found.skipped)
 
@@ -146,7 +142,7 @@ def _read_state(dataset: Dataset, found: _Found) -> None:
             images = list(_references(annotation)) or list(_all_references(dataset))
             name, colour = layers.get(str(annotation.get("GraphicLayer", "")), ("", ""))
             parts = [*_graphics(annotation, found), *_texts(annotation, found)]
-        except _BROKEN:
+        except FAILURES:
             found.skipped += 1
             continue
         for image, frame in images[:64]:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final, ParamSpec, TypeVar, cast
 
 from pydicom import config
 from pydicom.dataset import Dataset, FileDataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -45,7 +46,7 @@ config.settings.reading_validation_mode = config.IGNORE
 FAILURES: Final = (
     *(ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError, ArithmeticError),
     *(EOFError, OSError, struct.error, RecursionError, MemoryError, UnicodeError, zlib.error, AssertionError),
-    *(LookupError, RuntimeError),
+    *(LookupError, RuntimeError, BytesLengthException, InvalidDicomError),
 )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ from signalling.message_frame import MessageError
 from signalling.messages import Ephemeral, MarkRequest, parse_message
 from signalling.tokens import TokenError, verify
 
-from . import seeds
+from . import hospital_targets, seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +265,15 @@ TARGETS: dict[str, Target] = {
     "dcep": Target(is_sound_open, (), (b"\3\0\1\0\0\0\0\0\0\1\0\1xy", b"\3" + bytes(11)), 48),
     "signalling": Target(_signalling, (MessageError,), seeds.MESSAGES, 400),
     "files": Target(_files, (FileError,), seeds.FILES, 200),
+    "hospital_marks": Target(
+        hospital_targets.read_marks, hospital_targets.REFUSALS, hospital_targets.MARKS, 1600
+    ),
+    "hospital_parts": Target(
+        hospital_targets.read_parts, hospital_targets.REFUSALS, hospital_targets.PARTS, 120
+    ),
+    "hospital_answers": Target(
+        hospital_targets.read_answers, hospital_targets.REFUSALS, hospital_targets.ANSWERS, 500
+    ),
     "token": Target(
         _token, (TokenError,), (b"eyJhbGciOiJIUzI1NiJ9.e30.AAAA", b"eyJhbGciOiJub25lIn0.e30."), 120
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import math
 import os
@@ -11,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from annotation.anchors import DicomAnchor
+from annotation.notes import Still
 from loadtests.caller import Caller, calling
 from server.config import PacsConfig
+from server.stills import KeptStill
 from tests.helpers.dicom_files import sample
 from tests.helpers.drawing import EVERY_SHAPE, image, mark
 from tests.helpers.orthanc import Orthanc
 from tests.helpers.served import Served, served
+from tests.helpers.udp_peers import until
 
 ALL = ["presentation", "report", "key_objects", "capture_marked", "capture_plain"]
 #: Seconds that a job may take beside everything else that a machine does.
@@ -233,3 +238,95 @@ async def test_marks_are_given_as_web_annotations(running: Served) -> None:
     assert item["target"]["source"].endswith(f"/instances/{sop}/frames/1")
     assert "<ellipse" in item["target"]["selector"]["value"]
     assert b"CompressedSamples" not in answered.body
+
+
+async def test_stills_of_the_field_go_under_the_rooms_patient(running: Served, pacs: Orthanc) -> None:
+    pacs.schedule(
+        patient_id="4711", name="Müller^Anna", accession="A-7", starts="20261129", birth_date="19700101"
+    )
+    async with calling(running.url, running.token("surgeon")) as (surgeon,):
+        conductor = running.service.rooms["ward"]
+        png = io.BytesIO()
+        Image.new("RGB", (64, 36), (10, 200, 30)).save(png, "PNG")
+        kept = KeptStill(7, 90_000, 64, 36, "", for_all=True, links=())
+        running.service.stills.keep("ward", kept, png.getvalue())
+        conductor.decide(
+            Still(7, 90_000, 64, 36, "0" * 64, "Dr. Test", True, ""), "stills", "Konsil", "#ffffff"
+        )
+        # without a patient they stay
+        assert (await post(running, "preview", {}))["stills_go"] is False
+        (entry,) = (await post(running, "worklist", {"date": ""}))["entries"]
+        await surgeon.request("choose_patient", entry=entry["entry"])
+        job = await post(running, "send", {"want": ["capture_plain"]})
+        await over(surgeon, job["job"], "done")
+    (sent,) = pacs.objects()
+    assert (sent["PatientID"], sent["PatientName"], sent["AccessionNumber"]) == ("4711", "Müller^Anna", "A-7")
+    assert (sent["Rows"], sent["Columns"], sent["Modality"]) == ("36", "64", "OT")
+
+
+async def test_what_was_drawn_goes_by_itself_when_the_last_one_has_left(
+    tmp_path: Path, pacs: Orthanc
+) -> None:
+    config = pacs.config(tmp_path, retry_seconds=1.0, send_at_end=True)
+    async with served(tmp_path, pacs=config) as server:
+        async with calling(server.url, server.token("surgeon")) as (surgeon,):
+            await server.ask(
+                "POST", "/dicom/upload", server.bearer("surgeon"), sample("MR_small.dcm").read_bytes()
+            )
+            sop = sop_in(server, "ward", "MR")
+            await surgeon.request("mark", operation={"kind": "add", "mark": mark("length", sop).to_json()})
+        await until(lambda: any(job.state == "done" for job in server.service.hospital.outbox.jobs.values()))
+    assert sorted(one["Modality"] for one in pacs.objects()) == ["KO", "OT", "PR", "SR"]
+
+
+async def test_a_fetch_is_cancelled_and_what_has_come_is_kept(tmp_path: Path) -> None:
+    """The archive here sends one instance and then nothing more, for ever."""
+    first, reached = sample("CT_small.dcm").read_bytes(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1]
+        if b"?" in head:
+            body = json.dumps([{"0020000D": {"vr": "UI", "Value": ["1.2.3"]}}]).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            writer.close()
+            return
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: multipart/related; boundary=b\r\nContent-Length: 9999999\r\n\r\n"
+        )
+        writer.write(b"--b\r\n\r\n" + first + b"\r\n--b\r\n\r\nhalf")
+        await writer.drain()
+        await reached.wait()
+        writer.close()
+
+    archive = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = archive.sockets[0].getsockname()[1]
+    config = PacsConfig(dicomweb=f"http://127.0.0.1:{port}/dicom-web", outbox=str(tmp_path / "outbox"))
+    async with (
+        served(tmp_path, pacs=config) as server,
+        calling(server.url, server.token("surgeon")) as (surgeon,),
+    ):
+        found = await post(server, "search", {"patient_id": "1"})
+        job = await post(server, "fetch", {"study": found["studies"][0]["study"]})
+        await until(lambda: len(server.service.images.store.instances("ward")) == 1)
+        await post(server, f"jobs/{job['job']}", {"action": "cancel"})
+        assert (await over(surgeon, job["job"], "cancelled"))["done"] == 1
+        assert len(server.service.images.store.instances("ward")) == 1
+    reached.set()
+    archive.close()
+    assert os.listdir(tmp_path / "dicom" / "incoming") == []
+
+
+async def test_nothing_of_a_patient_and_no_uid_stands_in_the_log(
+    running: Served, pacs: Orthanc, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    pacs.put(sample("CT_small.dcm").read_bytes())
+    async with calling(running.url, running.token("surgeon")) as (surgeon,):
+        await fetched(running, surgeon, {"name": "CompressedSamples"})
+        sop = sop_in(running, "ward")
+        await surgeon.request("mark", operation={"kind": "add", "mark": mark("line", sop).to_json()})
+        job = await post(running, "send", {"want": ["presentation"]})
+        await over(surgeon, job["job"], "done")
+    written = caplog.text
+    for secret in ("CompressedSamples", "1CT1", str(image("CT_small.dcm").StudyInstanceUID), sop):
+        assert secret not in written
