@@ -24,7 +24,14 @@ BASE = "/api/hospital"
 #: Bytes of a question.
 QUESTION_LIMIT = 16 << 10
 
-_STATUS = {"not_found": 404, "not_configured": 404, "nothing": 409, "too_large": 429, "bad_request": 400}
+_STATUS = {
+    "not_present": 403,
+    "not_found": 404,
+    "not_configured": 404,
+    "nothing": 409,
+    "too_large": 429,
+    "bad_request": 400,
+}
 
 
 def add_routes(application: web.Application, service: Service) -> None:
@@ -47,15 +54,18 @@ class HospitalHttp:
         self._service = service
 
     def _claims(self, request: web.Request, permission: Permission = "images") -> Claims:
+        """Find who asks: a link alone, of one at the door or shown out, opens no hospital. Raise 401, 403."""
         claims = bearer(request, self._service)
         demand(claims, permission)
+        conductor = self._service.rooms.get(claims.room)
+        if conductor is None or all(one.link != claims.link for one in conductor.room.participants):
+            raise _refused(
+                PacsError("not_present", "The hospital is for those who are in the room. Please join first.")
+            )
         return claims
 
     def _room(self, claims: Claims) -> Conductor:
-        conductor = self._service.rooms.get(claims.room)
-        if conductor is None:
-            raise _refused(PacsError("not_found", "Nobody is in this room."))
-        return conductor
+        return self._service.rooms[claims.room]
 
     async def describe(self, request: web.Request) -> web.Response:
         """Say what of a hospital is there, and how the room's jobs stand."""
@@ -67,12 +77,12 @@ class HospitalHttp:
         date = _text(await _body(request), "date", 8)
         if date and not (date.isdecimal() and len(date) == 8):
             raise _refused(PacsError("bad_request", "The date is written YYYYMMDD."))
-        conductor = self._room(claims)
+        bedside = self._room(claims).bedside
         try:
             entries = await self._service.hospital.pacs.worklist(date)
         except PacsError as error:
             raise _refused(error) from None
-        named = zip(conductor.bedside.offer(entries), entries, strict=True)
+        named = zip(bedside.offer(entries), entries, strict=True)
         return web.json_response({"entries": [entry.to_json(name) for name, entry in named]})
 
     async def search(self, request: web.Request) -> web.Response:
@@ -161,6 +171,7 @@ def _refused(error: PacsError) -> web.HTTPException:
     status = _STATUS.get(error.code, 502)
     kind = {
         400: web.HTTPBadRequest,
+        403: web.HTTPForbidden,
         404: web.HTTPNotFound,
         409: web.HTTPConflict,
         429: web.HTTPTooManyRequests,
