@@ -102,7 +102,10 @@ def _next(bundle: Json, base: str) -> str:
     for link in _list(bundle, "link"):
         if link.get("relation") == "next":
             url = _text(link.get("url"), 2_000)
-            here, there = urlsplit(base), urlsplit(url)
+            try:
+                here, there = urlsplit(base), urlsplit(url)
+            except ValueError:
+                return ""
             if (here.scheme, here.netloc) == (there.scheme, there.netloc):
                 return url
     return ""

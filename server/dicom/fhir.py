@@ -43,5 +43,8 @@ class Fhir:
             there = urlsplit(page.next)
             base = urlsplit(self._web.url).path.rstrip("/")
             path = there.path.removeprefix(base)
-            asked = dict(parse_qsl(there.query, max_num_fields=50))
+            try:
+                asked = dict(parse_qsl(there.query, max_num_fields=50))
+            except ValueError:
+                raise PacsError("pacs_broken", BROKEN.format(self._web.name)) from None
         return entries

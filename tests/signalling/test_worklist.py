@@ -88,6 +88,7 @@ def test_a_next_page_elsewhere_is_not_followed() -> None:
 
     assert parse_bundle(links(BASE + "?page=2"), BASE).next == BASE + "?page=2"
     assert parse_bundle(links("https://evil.example.org/?page=2"), BASE).next == ""
+    assert parse_bundle(links("https://[fhir.example.org/r5"), BASE).next == ""
     assert parse_bundle(links("http://fhir.example.org/r5?page=2"), BASE).next == ""
 
 
