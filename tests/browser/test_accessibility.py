@@ -9,6 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.accessibility import grave_findings
 from tests.browser.chromium import PATIENCE, browser, join, person, until
+from tests.helpers.dicom_files import sample
 from tests.helpers.served import Served, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -44,6 +45,8 @@ async def test_no_page_has_a_grave_finding(tmp_path: Path) -> None:
         await until(chair, "Object.values(k.frames).some(f => f.frames > 5)")
         await found.look(chair, "room")
         await in_the_room(found, chair)
+        await at_the_tools(found, surgeon)
+        await with_images(found, surgeon)
         await surgeon.get_by_test_id("record").click()
         await until(chair, "k.recording?.state === 'recording'")
         await found.look(surgeon, "room, recorded")
@@ -101,6 +104,44 @@ async def in_the_room(found: Findings, page: Page) -> None:
     await found.look(page, "board, naming")
     await page.keyboard.press("Escape")
     assert await focused(page) == "board-rename"
+
+
+async def at_the_tools(found: Findings, page: Page) -> None:
+    """Open what the tools and the pen's layers hold."""
+    await page.keyboard.press("Escape")
+    await page.get_by_test_id("stage-field").click()
+    for name in ("tool-arrow", "tool-length"):
+        await page.get_by_test_id(name).first.click()
+        await page.get_by_role("menu").wait_for()
+        await found.look(page, f"tools at {name}")
+        await page.get_by_role("menu").get_by_role("menuitemradio").first.focus()
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("menu")).to_have_count(0)
+        assert await focused(page) == name
+    await page.keyboard.press("1")
+    await page.keyboard.press("l")
+    await page.get_by_test_id("layers-panel").wait_for()
+    await found.look(page, "layers")
+    await page.get_by_test_id("layers-close").click()
+
+
+async def with_images(found: Findings, page: Page) -> None:
+    """Bring images in, a good one and a bad one, and look at the viewer in both languages."""
+    await page.get_by_test_id("stage-images").click()
+    await page.get_by_test_id("upload-files").set_input_files(
+        [sample("CT_small.dcm"), sample("MR_truncated.dcm")]
+    )
+    await until(page, "k.studies.length === 1")
+    await page.get_by_test_id("upload-reasons").click()
+    await page.get_by_test_id("upload-list").wait_for()
+    await found.look(page, "what was not taken")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_test_id("upload-list")).to_have_count(0)
+    await page.get_by_test_id("series-1").wait_for()
+    await found.look(page, "viewer")
+    await page.get_by_test_id("language").click()
+    await found.look(page, "viewer in Chinese")
+    await page.get_by_test_id("stage-field").click()
 
 
 async def draw_on_the_board(page: Page) -> None:

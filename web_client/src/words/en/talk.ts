@@ -60,6 +60,8 @@ export const talk = {
   files_error_not_present: 'files are for those who are in the room; please join first',
   files_error_not_found: 'the file is not there any more',
   files_error_forbidden: 'your role may not do this',
+  clear_board: 'Clear board',
+  clear_images: 'Clear images',
   board_page: 'Page {number}',
   board_pages: 'Pages of the whiteboard',
   board_add: 'New page',

@@ -62,6 +62,8 @@ export const talk: Readonly<Record<keyof typeof english, string>> = {
   files_error_not_present: '文件只供房间内的人使用，请先加入',
   files_error_not_found: '文件已不存在',
   files_error_forbidden: '您的角色无此权限',
+  clear_board: '清除白板',
+  clear_images: '清除图像标记',
   board_page: '第 {number} 页',
   board_pages: '白板页面',
   board_add: '新页面',
