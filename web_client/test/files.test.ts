@@ -42,14 +42,15 @@ class FakeDisk implements FilesApi {
     return this.#of(file).data.length;
   }
 
-  async send(file: string, offset: number, piece: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<number> {
+  async send(file: string, offset: number, piece: Blob, signal: AbortSignal): Promise<number> {
     await this.#did('send');
     if (signal.aborted) throw new DOMException('called off', 'AbortError');
     const it = this.#of(file);
     if (offset !== it.data.length) throw new FileRequestError(409, 'conflict', `This file goes on at byte ${it.data.length}.`);
-    const data = new Uint8Array(offset + piece.length);
+    const bytes = new Uint8Array(await piece.arrayBuffer());
+    const data = new Uint8Array(offset + bytes.length);
     data.set(it.data);
-    data.set(piece, offset);
+    data.set(bytes, offset);
     it.data = data;
     this.after('send');
     return it.data.length;
@@ -247,7 +248,10 @@ test('a scanner that fails ends the waiting, and nothing is sent twice for it', 
 });
 
 test('a file that cannot be read any more says so', async () => {
-  files.send([{ ...source(), slice: () => ({ arrayBuffer: () => Promise.reject(new Error('gone')) }) }]);
+  const gone = new Blob(['x']);
+  gone.slice = () => gone;
+  gone.arrayBuffer = () => Promise.reject(new DOMException('gone', 'NotReadableError'));
+  files.send([{ ...source(), slice: () => gone }]);
   await until(() => state() === 'failed');
   expect(files.transfers[0]?.code).toBe('unreadable');
 });
@@ -318,7 +322,7 @@ test('over HTTP: the token is in a header, a broken line is no answer, and an er
   expect(await api.begin('a.pdf', 1, '')).toBe('f-1');
   expect(asked[0]).toMatchObject(['/api/files', { method: 'POST', headers: { Authorization: 'Bearer eyJ' } }]);
   answer = async () => new Response(null, { status: 204, headers: { 'Upload-Offset': '5' } });
-  expect(await api.send('f-1', 0, new Uint8Array(5), signal)).toBe(5);
+  expect(await api.send('f-1', 0, new Blob(['12345']), signal)).toBe(5);
   answer = () => Promise.reject(new TypeError('Failed to fetch'));
   await expect(api.offset('f-1', signal)).rejects.toMatchObject({ status: 0, passing: true });
   answer = async () => Response.json({ code: 'file_infected', message: 'Refused.' }, { status: 422 });

@@ -46,7 +46,7 @@ export interface FilesApi {
   /** How many bytes of a file have come. */
   offset(file: string, signal: AbortSignal): Promise<number>;
   /** Send a piece; gives where the next one begins. */
-  send(file: string, offset: number, piece: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<number>;
+  send(file: string, offset: number, piece: Blob, signal: AbortSignal): Promise<number>;
   /** End a file by its hash; null: it is still being looked at, ask again. */
   finish(file: string, sm3: string, signal: AbortSignal): Promise<RoomFile | null>;
   /** Fetch the bytes from `from` to before `to`. */
@@ -75,7 +75,8 @@ export class HttpFilesApi implements FilesApi {
     return offsetOf(await this.#request('HEAD', `/${file}`, { signal }));
   }
 
-  async send(file: string, offset: number, piece: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<number> {
+  async send(file: string, offset: number, piece: Blob, signal: AbortSignal): Promise<number> {
+    // a Blob and no bytes: these would be copied by the page itself, which stands still meanwhile
     const headers = { 'Content-Type': 'application/offset+octet-stream', 'Upload-Offset': String(offset) };
     return offsetOf(await this.#request('PATCH', `/${file}`, { body: piece, headers, signal }));
   }

@@ -1,4 +1,4 @@
-/** A hash that is fed in order and told at the end. */
+/** A hash that is fed in order and told at the end; what it is fed belongs to it. */
 export interface Hashing {
   update(piece: Uint8Array<ArrayBuffer>): void;
   digest(): Promise<string>;
@@ -9,7 +9,7 @@ export interface Hashing {
 export function hashInWorker(): Hashing {
   const worker = new Worker(new URL('./sm3_worker.ts', import.meta.url), { type: 'module' });
   return {
-    update: (piece) => worker.postMessage({ piece }),
+    update: (piece) => worker.postMessage({ piece }, [piece.buffer]),
     digest: () =>
       new Promise((resolve, reject) => {
         worker.addEventListener('message', ({ data }: MessageEvent<string>) => resolve(data), { once: true });

@@ -157,7 +157,7 @@ export interface Readable {
   name: string;
   size: number;
   type: string;
-  slice(from: number, to: number): { arrayBuffer(): Promise<ArrayBuffer> };
+  slice(from: number, to: number): Blob;
 }
 
 export class Sending extends Transfer {
@@ -166,6 +166,7 @@ export class Sending extends Transfer {
   sent: RoomFile | null = null;
   #file: string | null = null;
   #hashed = 0;
+  #reading: Promise<void> = Promise.resolve();
   #hashing: Hashing | null = null;
   #sm3: string | null = null;
 
@@ -185,15 +186,17 @@ export class Sending extends Transfer {
   }
 
   protected async carry(): Promise<void> {
-    const { signal } = this;
-    const data = await this.#read(this.done, Math.min(this.size, this.done + this.piece));
-    if (signal.aborted) return;
-    this.#hash(data);
+    const { signal, done } = this;
+    const piece = this.source.slice(done, Math.min(this.size, done + this.piece));
     const began = this.means.timers.now();
+    const sending = this.means.api.send(this.#file!, done, piece, signal);
     try {
-      const next = await this.means.api.send(this.#file!, this.done, data, signal);
+      // both must be over, whatever becomes of either: each byte is hashed once and in its order
+      const [hashed, sent] = await Promise.allSettled([this.#hash(piece, done), sending]);
       if (signal.aborted) return;
-      this.done = next;
+      if (hashed.status === 'rejected') throw hashed.reason;
+      if (sent.status === 'rejected') throw sent.reason;
+      this.done = sent.value;
     } catch (error) {
       // it goes on elsewhere: an answer was lost
       if (!(error instanceof FileRequestError) || error.status !== 409) throw error;
@@ -221,22 +224,26 @@ export class Sending extends Transfer {
     if (!LOST.has(code)) return;
     this.#hashing?.close();
     [this.#file, this.#sm3, this.#hashing, this.#hashed, this.done] = [null, null, null, 0, 0];
+    this.#reading = Promise.resolve();
   }
 
-  async #read(from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
+  /** Each byte once and in order, however often it is sent, and whatever was paused meanwhile. */
+  #hash(piece: Blob, from: number): Promise<void> {
+    const known = Math.max(0, this.#hashed - from);
+    if (known < piece.size) {
+      this.#hashed = from + piece.size;
+      this.#reading = this.#reading.then(() => this.#feed(piece.slice(known)));
+    }
+    return this.#reading;
+  }
+
+  async #feed(piece: Blob): Promise<void> {
     try {
-      return new Uint8Array(await this.source.slice(from, to).arrayBuffer());
+      this.#opened().update(new Uint8Array(await piece.arrayBuffer()));
     } catch {
+      // of what comes after a gap nothing can be said
       throw new FileRequestError(400, 'unreadable', 'The file cannot be read any more.');
     }
-  }
-
-  /** Each byte once and in order, however often it is sent. */
-  #hash(data: Uint8Array<ArrayBuffer>): void {
-    const known = this.#hashed - this.done;
-    if (known >= data.length) return;
-    this.#opened().update(known > 0 ? data.slice(known) : data);
-    this.#hashed = this.done + data.length;
   }
 
   #opened(): Hashing {
