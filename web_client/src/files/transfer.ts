@@ -275,8 +275,8 @@ export class Fetching extends Transfer {
     const data = await this.means.api.fetch(this.of.file, this.done, Math.min(this.size, this.done + this.piece), signal);
     if (signal.aborted) return;
     this.parts.push(new Blob([data]));
-    this.#hashing!.update(data);
     this.done += data.length;
+    this.#hashing!.update(data);
     this.measured(this.means.timers.now() - began);
     this.progressed();
   }
