@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from tests.browser.accessibility import grave_findings
 from tests.browser.barcodes import LOOP, READ_PICTURE, seen, watch, write_camera
 from tests.browser.chromium import PATIENCE, browser, join, person, picture, probe, until
 from tests.helpers.served import served
@@ -126,9 +127,12 @@ async def test_from_a_mark_to_a_frozen_frame(theatre: Theatre) -> None:
 
     # an instruction with that mark, seen and done by one key each
     await expert.keyboard.press("i")
+    await expert.get_by_test_id("instruction-composer").wait_for()
+    assert await grave_findings(expert) == []
     await expert.get_by_test_id("phrase_clip").click()
     await surgeon.get_by_text("Clip here").wait_for()
     await surgeon.locator("[data-testid^=ring-]").wait_for()
+    assert await grave_findings(surgeon) == []
     await picture(surgeon, "instruction-surgeon")
     for key, state in (("y", "seen"), ("d", "done")):
         await surgeon.keyboard.press(key)
@@ -191,10 +195,22 @@ async def freezing(theatre: Theatre) -> None:
     # never on the live picture
     assert await probe(other, f"k.marksDrawnOn({field}).some(m => m.mark === '{mark['mark']}')") is False
     assert await probe(expert, f"k.marksDrawnOn({field}).length") == before
+    assert await grave_findings(expert) == []
     await picture(expert, "still-expert")
     await picture(theatre.surgeon, "still-surgeon")
     await expert.get_by_test_id("still-close").click()
     await until(expert, "k.stills.open === null")
+    # it is found again
+    await theatre.surgeon.get_by_test_id("stills").click()
+    await theatre.surgeon.get_by_test_id(f"still-{key}").click()
+    await until(theatre.surgeon, f"k.stills.open === '{key}'")
+    # and nothing of the bar below stands outside of the window
+    assert await theatre.surgeon.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    box = await theatre.surgeon.get_by_test_id("full-screen").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 1180
+    await picture(theatre.surgeon, "still-surgeon-open")
+    await theatre.surgeon.get_by_test_id("still-close").click()
 
 
 async def size(page: Page, name: str) -> float:

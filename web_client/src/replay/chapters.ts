@@ -19,13 +19,16 @@ export interface Chapter {
 }
 
 /** Who spoke changes by the second, and messages are not for people. */
-const UNLISTED: ReadonlySet<string> = new Set(['speaker', 'message', 'viewport']);
+const UNLISTED: ReadonlySet<string> = new Set(['speaker', 'message', 'viewport', 'frozen']);
 
 /** `say` puts roles, sources and shapes into the language of the page. */
 export function chaptersOf(description: Description, say: (key: Key) => string): Chapter[] {
   const people = new Map(description.participants.map((person) => [person.participant, person]));
   const cameras = new Map(description.cameras.map((camera) => [camera.producer, camera]));
   const chapters: Chapter[] = [];
+
+  /** The words of each instruction. */
+  const asked = new Map<string, string>();
 
   for (const { at, name, colour, operation } of description.operations) {
     if (operation.kind === 'add') {
@@ -35,6 +38,15 @@ export function chaptersOf(description: Description, say: (key: Key) => string):
           ? { key: 'chapter_text', values: { name, text } }
           : { key: 'chapter_mark', values: { name, shape: say(`tool_${shape}`) } };
       chapters.push({ at, kind: 'mark', colour, words, plain: '' });
+    } else if (operation.kind === 'instruct') {
+      const text = operation.text === '' ? say('instruction_spoken') : operation.text;
+      asked.set(operation.instruction, text);
+      chapters.push({ at, kind: 'mark', colour, words: { key: 'chapter_instruct', values: { name, text } }, plain: '' });
+    } else if (operation.kind === 'answer') {
+      const text = asked.get(operation.instruction) ?? '';
+      chapters.push({ at, kind: 'room', colour, words: { key: `chapter_answer_${operation.answer}`, values: { name, text } }, plain: '' });
+    } else if (operation.kind === 'still') {
+      chapters.push({ at, kind: 'room', colour, words: { key: 'chapter_still', values: { name } }, plain: '' });
     } else if (operation.kind === 'clear_own' || operation.kind === 'clear_field') {
       chapters.push({ at, kind: 'clear', colour, words: { key: `chapter_${operation.kind}`, values: { name } }, plain: '' });
     }
