@@ -30,6 +30,7 @@ from .outgoing import (
     written_quietly,
 )
 from .painting import paint
+from .spacing import spacing_of
 
 Rgb = NDArray[np.uint8]
 
@@ -110,6 +111,10 @@ def _described(written: Dataset, source: Dataset, stamp: Stamp, marked: bool, de
         written.ImageType = ["DERIVED", "SECONDARY"]
     if "StudyDescription" in source:
         written.StudyDescription = source.StudyDescription
+    spacing = spacing_of(source)
+    if not 0.999 < spacing.y / spacing.x < 1.001:
+        # type 1C (PS3.3 C.7.6.3): pixels that are no squares are said to be none
+        written.PixelAspectRatio = [max(1, round(spacing.y * 10_000)), max(1, round(spacing.x * 10_000))]
     if stamp.institution:
         written.InstitutionName = words(stamp.institution, 64)
     if "SOPInstanceUID" in source:

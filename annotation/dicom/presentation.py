@@ -33,6 +33,7 @@ from .outgoing import (
     written_quietly,
 )
 from .outlines import Graphic, Words, outline
+from .spacing import spacing_of
 
 #: Says what a mark measures on an image, such as "34.2 mm"; empty: nothing.
 Labeller = Callable[[DrawnMark, Dataset], str]
@@ -138,9 +139,9 @@ def _as_the_library_wants_it(image: Dataset) -> Dataset:
         copy.SamplesPerPixel = 3  # a palette's image is one in colour
     else:
         copy.SamplesPerPixel = 1
-    if int(image.get("NumberOfFrames", 1) or 1) > 1:
-        copy.SharedFunctionalGroupsSequence = [Dataset()]
-        copy.PerFrameFunctionalGroupsSequence = []
+    # what holds for a frame alone is not looked up: `_luts` carries over what holds for all
+    copy.SharedFunctionalGroupsSequence = [Dataset()]
+    copy.PerFrameFunctionalGroupsSequence = []
     return copy
 
 
@@ -158,26 +159,27 @@ def _luts(image: Dataset) -> dict[str, Any]:
         )
     centre, width = image.get("WindowCenter"), image.get("WindowWidth")
     if centre not in (None, "") and width not in (None, ""):
-        centres = [float(value) for value in (centre if isinstance(centre, list) else [centre])]
-        widths = [float(value) for value in (width if isinstance(width, list) else [width])]
-        if len(centres) == len(widths):
-            found["voi_lut_transformations"] = [
-                pr.SoftcopyVOILUTTransformation(window_center=centres, window_width=widths)
-            ]
+        # an image may name several windows, a state one (PS3.3 C.11.8): the first is what a viewer begins with
+        found["voi_lut_transformations"] = [
+            pr.SoftcopyVOILUTTransformation(window_center=_first(centre), window_width=_first(width))
+        ]
     return found
+
+
+def _first(value: Any) -> float:
+    several = hasattr(value, "__iter__") and not isinstance(value, str)
+    return float(next(iter(value)) if several else value)
 
 
 def _aspect(written: Dataset, image: Dataset) -> None:
     """Say how high a pixel is to its width (PS3.3 C.10.4): the library takes all pixels for squares."""
     area = written.DisplayedAreaSelectionSequence[0]
-    spacing = image.get("PixelSpacing")
-    if isinstance(spacing, list | tuple) or (spacing is not None and len(spacing) == 2):
+    spacing = spacing_of(image)
+    if "PixelSpacing" in image and spacing.basis != "none":
         del area.PresentationPixelAspectRatio
-        area.PresentationPixelSpacing = [str(value) for value in spacing]
-        return
-    ratio = image.get("PixelAspectRatio")
-    if ratio is not None and len(ratio) == 2:
-        area.PresentationPixelAspectRatio = [int(value) for value in ratio]
+        area.PresentationPixelSpacing = [str(value) for value in image.PixelSpacing]
+    elif spacing.y != 1.0:
+        area.PresentationPixelAspectRatio = [int(value) for value in image.PixelAspectRatio]
 
 
 def _layers(marks: Iterable[DrawnMark]) -> dict[str, Any]:

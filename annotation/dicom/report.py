@@ -45,7 +45,8 @@ _ANGLE: Final = Code("1483009", "SCT", "Angle")
 _COBB: Final = Code("285285000", "SCT", "Cobb angle")
 _AREA: Final = Code("42798000", "SCT", "Area")
 _ATTENUATION: Final = Code("112031", "DCM", "Attenuation Coefficient")
-#: What a value is where it is no attenuation; there is no standard code for a plain grey value.
+_SIGNAL: Final = Code("110852", "DCM", "MR signal intensity")
+#: What a value is where it is neither; there is no standard code for a plain grey value.
 _PIXEL_VALUE: Final = Code("pixel-value", "99KONSIL", "Pixel value")
 _MEAN: Final = Code("373098007", "SCT", "Mean")
 _DEVIATION: Final = Code("386136009", "SCT", "Standard Deviation")
@@ -155,8 +156,9 @@ def _values(drawn: DrawnMark, measured: Measured, image: Dataset) -> list[_Value
         found.append(_Value(_COBB if drawn.mark.shape == "cobb" else _ANGLE, measured.angle, _DEGREE))
     if measured.area is not None:
         found.append(_Value(_AREA, measured.area, area))
-    hounsfield = measured.unit == "HU"
-    name, unit = (_ATTENUATION, _HOUNSFIELD) if hounsfield else (_PIXEL_VALUE, _NO_UNIT)
+    name, unit = (_SIGNAL if image.get("Modality") == "MR" else _PIXEL_VALUE), _NO_UNIT
+    if measured.unit == "HU":
+        name, unit = _ATTENUATION, _HOUNSFIELD
     values = measured.values
     if values.mean is not None:
         found.append(_Value(name, values.mean, unit, _MEAN if values.pixels > 1 else None))

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
 from annotation.anchors import DicomAnchor, VideoAnchor
+from annotation.dicom.bundle import KINDS, Written, write_all
 from annotation.dicom.capture import Subject, secondary_capture
 from annotation.dicom.key_objects import key_object_selection
 from annotation.dicom.measuring import MEASURING, label, measure, measured_image
@@ -225,6 +227,13 @@ def test_a_capture_has_the_picture_and_the_marks_in_it(tmp_path: Path) -> None:
         assert complaints("dciodvfy", written, tmp_path) == []
 
 
+def test_a_capture_of_oblong_pixels_says_so() -> None:
+    source = image("CT_small.dcm")
+    source.PixelSpacing = ["0.7", "0.5"]
+    written = secondary_capture(np.zeros((8, 8, 3), np.uint8), source, a_stamp())
+    assert list(written.PixelAspectRatio) == [7000, 5000]
+
+
 def test_a_still_of_the_field_bears_the_rooms_patient(tmp_path: Path) -> None:
     subject = Subject("2.25.77", "4711", "Müller^Anna", "19700101", "F", "HIS", "A1")
     written = secondary_capture(np.zeros((90, 160, 3), np.uint8), subject, a_stamp())
@@ -270,3 +279,21 @@ def test_an_image_whose_attributes_are_nonsense_is_refused_in_a_sentence_too() -
     with pytest.raises(OutgoingError) as refused:
         presentation_states(drawn, {"a": source}, a_stamp())
     assert str(refused.value) == "The image's attributes do not make a valid presentation state."
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("eCT_Supplemental.dcm", "liver_1frame.dcm", "RG1_UNCI.dcm", "examples_overlay.dcm"),
+        *("MR_small_jp2klossless.dcm", "examples_palette.dcm", "examples_ybr_color.dcm"),
+    ],
+)
+def test_whatever_the_image_is_all_objects_are_written_and_valid(name: str, tmp_path: Path) -> None:
+    """Enhanced multi-frame, one frame of a segmentation, spacing of nought, several windows, compressed, in colour."""
+    path = get_testdata_file(name)
+    assert isinstance(path, str)
+    written = list(write_all(every_mark("a"), {"a": Path(path)}, [], None, KINDS, a_stamp()))
+    assert [one.kind for one in written if isinstance(one, Written)] == list(KINDS), written
+    for one in written:
+        assert isinstance(one, Written)
+        assert complaints("dciodvfy", one.dataset, tmp_path) == []
