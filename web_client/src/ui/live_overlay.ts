@@ -1,18 +1,21 @@
 /** What the overlays of the live room draw: the mark log, strokes in progress, pointers, one's own pen. */
 import type { LivePointer, LiveStroke } from '../annotation/ephemeral';
 import { Declutter } from '../annotation/declutter';
+import { Movement } from '../annotation/movement';
 import type { PaintedPointer } from '../annotation/paint_signs';
 import { isOfLivePicture, sheetOf, type Sheet } from '../annotation/sheet';
 import { rtpDifference } from '../media/rtp';
 import type { Mark } from '../signalling/protocol';
 import type { Session } from '../session';
-import type { Movement, OverlayMark, OverlaySource } from './overlay_source';
+import { pageTimers } from '../timers';
+import type { OverlayMark, OverlaySource } from './overlay_source';
 
 const TRAIL_MS = 350;
 
 export class LiveOverlay implements OverlaySource {
-  /** Where marks have gone with the tissue; null: nothing is followed. */
-  movement: Movement | null = null;
+  readonly #movement = new Movement();
+  readonly #listeners = new Set<() => void>();
+  #cancelDoubt: (() => void) | null = null;
   /** The mark of a stroke, the same object as long as no point comes: its outline is kept by it. */
   readonly #strokeMarks = new WeakMap<LiveStroke, Mark>();
 
@@ -45,9 +48,10 @@ export class LiveOverlay implements OverlaySource {
       const mark = pens.selection.shown(logged);
       const outdated = since !== null && isOfLivePicture(mark.anchor) && rtpDifference(mark.anchor.rtp_timestamp, since) < 0;
       // what is in one's own hand lies where one holds it
-      const followed = mark === logged && isOfLivePicture(mark.anchor) ? (this.movement?.of(mark) ?? null) : null;
+      const followed = mark === logged && isOfLivePicture(mark.anchor) ? this.#movement.of(mark, replica.trackOf(mark.mark), now) : null;
       marks.push({ mark, author, name, colour, draft: sequence === null, outdated, transform: followed?.transform, state: followed?.state });
     }
+    this.#expectDoubt(now);
     for (const stroke of this.session.ephemeral.strokes(now)) {
       const author = room.participants.get(stroke.author);
       if (sheetOf(stroke.anchor) !== sheet || author === undefined || stroke.author === self?.participant) continue;
@@ -94,7 +98,19 @@ export class LiveOverlay implements OverlaySource {
   onChanged(listener: () => void): () => void {
     // of the room: whether a picture was interrupted
     const ends = [this.session.on('marks', listener), this.session.on('room', listener), this.declutter.on('changed', listener)];
-    return () => ends.forEach((end) => end());
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+      ends.forEach((end) => end());
+    };
+  }
+
+  /** Paint when the next mark is no longer to be believed: nothing may come that would have it painted. */
+  #expectDoubt(now: number): void {
+    this.#cancelDoubt?.();
+    this.#cancelDoubt = null;
+    const wait = this.#listeners.size > 0 ? this.#movement.nextDoubt(now) : null;
+    if (wait !== null) this.#cancelDoubt = pageTimers.after(wait, () => this.#listeners.forEach((listener) => listener()));
   }
 
   #markOf(stroke: LiveStroke): Mark {

@@ -16,6 +16,8 @@ import type { DrawnMark, OverlayMark } from './overlay_source';
 
 /** The mouse names a mark from this far, px. */
 const REACH = 12;
+/** So many marks still have room for words of their own. */
+const SAID = 12;
 /** So many marks that follow their tissue have a patch each; of more the patches would cost more than they save. */
 const PATCHED = 64;
 
@@ -79,7 +81,7 @@ export class OverlayPainter {
     return scene.marks.flatMap((one, index) => {
       if (one.draft) return [];
       const { mark, anchor } = one.mark;
-      return [{ mark, rtp_timestamp: isVideo(anchor) ? anchor.rtp_timestamp : 0, stale: all[index]?.stale === true, outdated: one.outdated === true, measured: all[index]?.measured ?? null }];
+      return [{ mark, rtp_timestamp: isVideo(anchor) ? anchor.rtp_timestamp : 0, stale: all[index]?.stale === true, outdated: one.outdated === true, measured: all[index]?.measured ?? null, state: one.state ?? null, transform: one.transform ?? null }];
     });
   }
 
@@ -89,8 +91,8 @@ export class OverlayPainter {
       mark: one.mark,
       colour: one.colour,
       name: state === '' ? one.name : `${one.name} · ${state}`,
-      // a mark that lost its tissue says so by itself, not only to the mouse
-      named: (named && !scene.selected.has(one.mark.mark)) || one.state === 'lost',
+      // a mark that lost its tissue says so by itself, not only to the mouse; many that are stale at once are seen to be
+      named: (named && !scene.selected.has(one.mark.mark)) || one.state === 'lost' || (one.state === 'stale' && scene.marks.length <= SAID),
       measured: scene.measure?.(one.mark) ?? undefined,
       matrix: movedBy(one, matrix),
       unit: heightOf(matrix),

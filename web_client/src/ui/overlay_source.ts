@@ -5,7 +5,7 @@ import type { PaintedPointer } from '../annotation/paint_signs';
 import type { Sheet } from '../annotation/sheet';
 import type { Tools } from '../annotation/tools';
 import type { Pens } from '../pens';
-import type { Anchor, Mark, ParticipantId } from '../signalling/protocol';
+import type { Anchor, ParticipantId } from '../signalling/protocol';
 
 /** How the pen works on one sheet. */
 export interface Drawing {
@@ -39,11 +39,6 @@ export interface OverlayMark extends Omit<PaintedMark, 'named'> {
   state?: MarkState | undefined;
 }
 
-/** Where marks have gone with the tissue, by what is followed on the server. */
-export interface Movement {
-  of: (mark: Mark) => { transform: Matrix; state: MarkState } | null;
-}
-
 export interface OverlaySource {
   marks(sheet: Sheet, now: number): OverlayMark[];
   pointers(sheet: Sheet, now: number): PaintedPointer[];
@@ -61,6 +56,9 @@ export interface DrawnMark {
   outdated: boolean;
   /** Its measure, in words. */
   measured: string | null;
+  /** Whether its tissue is there, and where it went, in units of the picture's height; null: nobody said. */
+  state: MarkState | null;
+  transform: Matrix | null;
 }
 
 /** What each overlay drew last, by sheet: `window.konsil.marksDrawnOn` reads it. */

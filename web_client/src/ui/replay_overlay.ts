@@ -1,7 +1,7 @@
 /** What the overlay of a replay draws: the marks and pointers of the moment shown, of the experts switched on. */
 import { Emitter } from '../emitter';
 import type { PaintedPointer } from '../annotation/paint_signs';
-import { sheetOf, type Sheet } from '../annotation/sheet';
+import { isOfLivePicture, sheetOf, type Sheet } from '../annotation/sheet';
 import type { VisibleMark } from '../annotation/sum';
 import type { Description } from '../replay/description';
 import type { Timeline } from '../replay/timeline';
@@ -45,7 +45,11 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
     return this.timeline
       .marksAt(this.#position)
       .filter((mark) => this.#isOn(mark, sheet) && !this.hidden.has(mark.author))
-      .map(({ mark, author, name, colour }) => ({ mark, author, name, colour, draft: false }));
+      .map(({ mark, author, name, colour }) => {
+        // as it was told at that moment: a recording has no silence of a network
+        const track = isOfLivePicture(mark.anchor) ? this.timeline.trackAt(mark.mark, this.#position) : null;
+        return { mark, author, name, colour, draft: false, transform: track?.matrix, state: track?.state };
+      });
   }
 
   /** What the marks on the whiteboard hang on at a position. */

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { IDENTITY } from '../src/annotation/matrix';
+import { BEGIN_MS, Movement, SILENCE_MS } from '../src/annotation/movement';
+import type { Mark, Track } from '../src/signalling/marks';
+
+function mark(follow: boolean): Mark {
+  const anchor = { producer: 7, rtp_timestamp: 1 };
+  return { mark: 'm-1', shape: 'arrow', anchor, points: [[0.1, 0.1], [0.2, 0.2]], width: 0.004, text: '', follow } as Mark;
+}
+
+function track(state: Track['state'], x = 0.1): Track {
+  return { mark: 'm-1', state, matrix: [1, 0, 0, 1, x, 0], confidence: 0.9 };
+}
+
+describe('a mark that follows', () => {
+  it('goes where its newest track says, in the state that it says', () => {
+    const movement = new Movement();
+    expect(movement.of(mark(true), track('good'), 0)).toEqual({ transform: [1, 0, 0, 1, 0.1, 0], state: 'good' });
+    expect(movement.of(mark(true), track('lost'), 10)?.state).toBe('lost');
+    expect(movement.of(mark(true), track('stale'), 20)?.state).toBe('stale');
+  });
+
+  it('is no longer believed when nothing is heard of it, and stays where it was last right', () => {
+    const movement = new Movement();
+    const last = track('good', 0.2);
+    movement.of(mark(true), last, 1000);
+    expect(movement.of(mark(true), last, 1000 + SILENCE_MS)?.state).toBe('good');
+    expect(movement.of(mark(true), last, 1001 + SILENCE_MS)).toEqual({ transform: [1, 0, 0, 1, 0.2, 0], state: 'stale' });
+  });
+
+  it('is believed again with the next word, even the same once more', () => {
+    const movement = new Movement();
+    movement.of(mark(true), track('good'), 0);
+    expect(movement.of(mark(true), track('good'), 5000)?.state).toBe('good');
+  });
+
+  it('may wait a while for its first track, and no longer', () => {
+    const movement = new Movement();
+    expect(movement.of(mark(true), null, 0)).toEqual({ transform: IDENTITY, state: 'good' });
+    expect(movement.of(mark(true), null, BEGIN_MS)?.state).toBe('good');
+    expect(movement.of(mark(true), null, BEGIN_MS + 1)?.state).toBe('stale');
+  });
+
+  it('says when it will be doubted, so that it is painted then', () => {
+    const movement = new Movement();
+    expect(movement.nextDoubt(0)).toBeNull();
+    const last = track('good');
+    movement.of(mark(true), last, 0);
+    const wait = movement.nextDoubt(100);
+    expect(wait).toBe(SILENCE_MS - 99);
+    expect(movement.of(mark(true), last, 100 + (wait ?? 0))?.state).toBe('stale');
+    movement.of(mark(true), track('lost'), 700);
+    expect(movement.nextDoubt(700)).toBeNull();
+  });
+});
+
+describe('a mark that does not follow', () => {
+  it('is where it was drawn while nobody says otherwise, however long', () => {
+    const movement = new Movement();
+    expect(movement.of(mark(false), null, 0)).toBeNull();
+    expect(movement.of(mark(false), null, 1e6)).toBeNull();
+    const again = track('good', 0);
+    expect(movement.of(mark(false), again, 1e6)?.state).toBe('good');
+    expect(movement.of(mark(false), again, 2e6)?.state).toBe('good');
+  });
+
+  it('is stale when the camera moved', () => {
+    expect(new Movement().of(mark(false), track('stale', 0), 0)?.state).toBe('stale');
+  });
+});
