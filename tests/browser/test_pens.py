@@ -152,6 +152,10 @@ async def _by_mouse(hand: Hand, surgeon: Page) -> None:
 async def _by_keyboard(hand: Hand, surgeon: Page) -> None:
     expert = hand.page
     said = expert.get_by_test_id("pen-said")
+    # the tools themselves: a group opens, and its entries are gone through by cursor keys
+    await expert.get_by_test_id("tool-line").focus()
+    await hand.press("Enter", "ArrowUp", "Enter")
+    assert await expert.get_by_test_id("tool-arrow").get_attribute("aria-pressed") == "true"
     await hand.press("2", "ArrowRight")
     assert "Crosshair" in (await said.text_content() or "")
     await hand.press("ArrowDown", "Enter", "Shift+ArrowRight", "Shift+ArrowRight", "Enter")
