@@ -147,7 +147,7 @@ async def with_images(found: Findings, page: Page) -> None:
 async def draw_on_the_board(page: Page) -> None:
     """Draw a line with the mouse."""
     await page.keyboard.press("Escape")
-    box = await page.locator('[data-testid="board-paper"] canvas').last.bounding_box()
+    box = await page.locator('[data-testid^="overlay-board"]').last.bounding_box()
     assert box is not None
     await page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
     await page.mouse.down()
