@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 #: Studies that a room remembers of its searches, and studies that are fetched at once of all rooms.
 FOUND_LIMIT = 1_000
 FETCHES_LIMIT = 8
+#: Seconds for which one study may take: an archive that sends a byte now and then is given up.
+FETCHING = 3600.0
 
 
 @dataclass(slots=True)
@@ -196,7 +198,7 @@ class Hospital:
         try:
             await asyncio.to_thread(folder.mkdir, mode=0o700)
             files = self.pacs.retrieve(study, folder, store.spool, config.study_mb << 20)
-            async with contextlib.aclosing(files):
+            async with asyncio.timeout(FETCHING), contextlib.aclosing(files):
                 async for path in files:
                     verdict = await store.add(path, fetch.room, source="pacs")
                     fetch.done += 1
@@ -207,6 +209,8 @@ class Hospital:
                 fetch.state, fetch.message = "failed", f"{self.pacs.name} sent nothing of this study."
         except PacsError as error:
             fetch.state, fetch.message = "failed", str(error)
+        except TimeoutError:
+            fetch.state, fetch.message = "failed", "It took longer than an hour and was given up."
         except OSError:
             fetch.state, fetch.message = "failed", "The server's disk refuses."
         except asyncio.CancelledError:
