@@ -60,6 +60,12 @@ class Tail:
             "operations": [entry.to_json() for entry in self.entries],
         }
 
+    @property
+    def text(self) -> str:
+        """Encode `to_json`, of what each entry was encoded to when it was told."""
+        operations = ",".join([entry.text for entry in self.entries])
+        return f'{{"after":{self.after},"sequence":{self.sequence},"operations":[{operations}]}}'
+
 
 def parse_tail(value: object) -> Tail:
     """Parse what `Tail.to_json` wrote. Raise AnnotationError bad_message."""

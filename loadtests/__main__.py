@@ -11,6 +11,7 @@ SUBCOMMANDS = (
     "decisions",
     "files",
     "line",
+    "marks",
     "overlay",
     "plane",
     "room",

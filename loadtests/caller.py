@@ -67,7 +67,7 @@ class Caller:
             subprotocols=[Subprotocol("konsil.1")],
             ssl=context,
             compression=None,
-            max_size=8 << 20,
+            max_size=16 << 20,
             proxy=None,
         )
         self._reader = asyncio.create_task(self._read(self._socket))

@@ -34,7 +34,7 @@ from media.sdp import (
 from media.transport.transport import IceRole, Transport
 
 from .caller import Caller
-from .marks import Drawing, draw
+from .drawing import Drawing, draw
 from .peers.connect import connected
 from .probe_endpoint import ProbePump, ProbeSocket
 from .server_process import Scrape, ServerUnderLoad, quantile_ms, started

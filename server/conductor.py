@@ -131,7 +131,7 @@ class Conductor:
                 permissions=permissions(member.role),
                 participants=[participant.to_json() for participant in self.room.participants],
                 producers=[producer.to_json() for producer in self.room.producers],
-                marks=self.document.after(after).to_json(),
+                marks=self.document.after(after).text,
                 recording=self.room.recording.to_json() if self.room.recording else None,
                 turn=member.turn(),
                 presenter=self.presenting.presenter.last(),

@@ -195,7 +195,7 @@ class Member:
             case messages.MarkRequest():
                 return notices.reply(message.id, sequence=marking.carry_out(self, message))
             case messages.MarksRequest():
-                return notices.reply(message.id, **conductor.document.after(message.after).to_json())
+                return notices.marks(message.id, conductor.document.after(message.after).text)
             case messages.Publish():
                 return self._publish(message)
             case messages.Answer():

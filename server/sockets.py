@@ -34,9 +34,9 @@ HELLO_TIMEOUT = 10.0
 #: Frames above this are refused by closing; up to it the sender gets a sentence (PROTOCOL.md, limits).
 FRAME_LIMIT = 1 << 20
 
-#: Characters waiting for one client. Two welcomes with a full log of marks fit; whoever is further behind is cut
+#: Characters waiting for one client. Two welcomes with a full log fit (7 MB each); whoever is further behind is cut
 #: off, reconnects and asks for what is missing.
-BACKLOG_LIMIT = 8 << 20
+BACKLOG_LIMIT = 16 << 20
 
 #: WebSocket close code after `closed` (PROTOCOL.md, section 1).
 CLOSE_CODE = 4000

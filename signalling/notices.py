@@ -19,19 +19,28 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 
 class ServerMessage:
-    """One JSON object for clients: `body` as plain values (not to be changed), `text` as sent."""
+    """One JSON object for clients: `body` as plain values (not to be changed), `text` as sent.
 
-    __slots__ = ("_text", "body")
+    `text` may be given where it is known already; `encoded` are further fields that are.
+    """
 
-    def __init__(self, body: dict[str, Any], text: str | None = None) -> None:
+    __slots__ = ("_encoded", "_text", "body")
+
+    def __init__(
+        self, body: dict[str, Any], text: str | None = None, *, encoded: Mapping[str, str] | None = None
+    ) -> None:
         self.body = body
         self._text = text
+        self._encoded = encoded
 
     @property
     def text(self) -> str:
         """Encode at the first use. A NaN in it is our fault and raises ValueError."""
         if self._text is None:
-            self._text = _ENCODER.encode(self.body)
+            text = _ENCODER.encode(self.body)
+            for name, value in (self._encoded or {}).items():
+                text = f'{text[:-1]},"{name}":{value}}}'
+            self._text = text
         return self._text
 
     def __repr__(self) -> str:
@@ -49,6 +58,11 @@ def milliseconds(now: float) -> float:
 def reply(request: int, **fields: Any) -> ServerMessage:
     """Answer a request; `fields` are what its section of PROTOCOL.md names (sdp, producers, sequence, …)."""
     return ServerMessage({"type": "reply", "id": request, **fields})
+
+
+def marks(request: int, tail: str) -> ServerMessage:
+    """Answer a `marks` request: `tail` is `annotation`'s Tail, encoded."""
+    return ServerMessage({"type": "reply", "id": request}, f'{{"type":"reply","id":{request},{tail[1:]}')
 
 
 def error(request: int | None, code: str, sentence: str) -> ServerMessage:
@@ -79,7 +93,7 @@ def welcome(
     permissions: Sequence[str],
     participants: Sequence[Json],
     producers: Sequence[Json],
-    marks: Json,
+    marks: str,
     recording: Json | None,
     turn: Json,
     presenter: Json,
@@ -87,7 +101,7 @@ def welcome(
 ) -> ServerMessage:
     """Admit: everything that the client needs to show the room.
 
-    `marks` is `annotation`'s Tail as JSON; `turn` holds ice_servers and ice_lifetime; `presenter` says who
+    `marks` is `annotation`'s Tail, encoded; `turn` holds ice_servers and ice_lifetime; `presenter` says who
     presents what, `patient` whose consultation it is as far as the role may know.
     """
     return ServerMessage(
@@ -102,12 +116,12 @@ def welcome(
             "permissions": list(permissions),
             "participants": list(participants),
             "producers": list(producers),
-            "marks": marks,
             "recording": recording,
             "presenter": presenter,
             "patient": patient,
             **turn,
-        }
+        },
+        encoded={"marks": marks},
     )
 
 

@@ -117,7 +117,7 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
                 permissions=["watch"],
                 participants=[participant().to_json()],
                 producers=[producer().to_json()],
-                marks=Document().after(0).to_json(),
+                marks=Document().after(0).text,
                 recording=None,
                 presenter=Presenter(Room("demo")).last(),
                 patient=None,
