@@ -110,6 +110,63 @@ MESSAGES = tuple(
         {"type": "pointer", "anchor": None, "point": None, "sent": 1.0, "n": 1},
     )
 )
+_FRAME = {"producer": 7, "rtp_timestamp": 3}
+_MARK = {"mark": "m", "anchor": {"board": 1}, "width": 0.004, "text": "x"}
+_ON_IMAGE = {**_MARK, "anchor": {"SOPInstanceUID": "1.2.840", "frame": 1}}
+OPERATIONS = tuple(
+    json.dumps(operation).encode()
+    for operation in (
+        {"kind": "add", "mark": {**_MARK, "shape": "freehand", "points": [[0.1, 0.2]], "pressures": [0.5]}},
+        {
+            "kind": "add",
+            "mark": {**_MARK, "shape": "pin", "points": [[1, 0]], "anchor": {**_FRAME, "still": True}},
+        },
+        {"kind": "add", "mark": {**_ON_IMAGE, "shape": "angle", "points": [[0, 0], [1, 1], [1e-07, 0.25]]}},
+        {
+            "kind": "edit",
+            "mark": {**_MARK, "shape": "arrow", "points": [[0, 0], [1, 1]], "anchor": _FRAME, "follow": True},
+        },
+        {"kind": "delete", "marks": ["m", "n"]},
+        {"kind": "undo"},
+        {"kind": "clear_field", "of": "dicom"},
+        {"kind": "instruct", "instruction": "i", "text": "Clip", "mark": None, "spoken": True},
+        {"kind": "say", "text": "a\nb"},
+        {"kind": "calibrate", "anchor": _FRAME, "points": [[0, 0], [1, 0]], "millimetres": 10.0},
+        {"kind": "page", "board": 3, "title": "Plan"},
+    )
+)
+_SIGNED = {"time": 1.0, "author": "a", "name": "A", "colour": "#fff"}
+TAILS = tuple(
+    json.dumps(
+        {
+            "after": 0,
+            "sequence": 3,
+            "operations": [{**_SIGNED, "sequence": n, "operation": o} for n, o in row],
+        }
+    ).encode()
+    for row in (
+        [
+            (1, json.loads(OPERATIONS[0])),
+            (2, {"kind": "undo", "target": 1}),
+            (3, {"kind": "redo", "target": 1}),
+        ],
+        [
+            (1, {"kind": "add", "mark": {**_MARK, "shape": "text", "points": [[0, 0]]}}),
+            (2, {"kind": "edit", "mark": {**_MARK, "shape": "text", "points": [[0, 1]]}}),
+            (3, {"kind": "delete", "marks": ["m"]}),
+        ],
+        [
+            (
+                3,
+                {
+                    "kind": "track",
+                    "tracks": [{"mark": "m", "state": "good", "matrix": [1, 0, 0, 1, 0, 0], "confidence": 1}],
+                    "anchor": _FRAME,
+                },
+            )
+        ],
+    )
+)
 
 _TRANSPORT_LINES = (
     "a=ice-ufrag:abcd\r\na=ice-pwd:aaaaaaaaaaaaaaaaaaaaaa\r\n"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hmac
+import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from annotation.document import Document, Replica, parse_tail
 from annotation.ephemeral import parse_ephemeral
-from annotation.operations import parse_operation
+from annotation.operations import parse_entry, parse_operation
 from annotation.values import AnnotationError
 from media.codecs import BY_CODEC, CodecError, h264, h265, opus, red, vp8, vp9
 from media.feedback_group import FeedbackGroup
@@ -197,6 +199,25 @@ def _signalling(data: bytes) -> None:
         return
 
 
+def _operations(data: bytes) -> None:
+    """What a client asks for: it is read as it was written, and the server and a page make the same of it."""
+    operation = parse_operation(json.loads(data))
+    assert parse_operation(json.loads(json.dumps(operation.to_json()))) == operation
+    document, replica = Document(), Replica()
+    entry = document.apply(operation, "pt-1", "Dr. Li Wei", "#4cc2ff", 1.0)
+    assert replica.receive(parse_entry(json.loads(entry.text)))
+    assert replica.digest() == document.digest()
+
+
+def _entries(data: bytes) -> None:
+    """What a server or a journal says: it is read as it was written, and a page takes it or sees a gap."""
+    tail = parse_tail(json.loads(data))
+    assert parse_tail(json.loads(tail.text)) == tail
+    replica = Replica()
+    replica.load(tail)
+    replica.digest()
+
+
 _SECRET = b"k" * 32
 _HEAD = base64.urlsafe_b64encode(b'{"alg":"HS256"}').rstrip(b"=")
 
@@ -230,6 +251,8 @@ def _files(data: bytes) -> None:
 
 
 TARGETS: dict[str, Target] = {
+    "operations": Target(_operations, (AnnotationError, ValueError, RecursionError), seeds.OPERATIONS, 400),
+    "entries": Target(_entries, (AnnotationError, ValueError, RecursionError), seeds.TAILS, 800),
     "stun": Target(_stun, (StunError,), seeds.stun(), 160),
     "rtp": Target(_rtp, (RtpError,), (seeds.RTP, seeds.RTP_LONG), 160),
     "rtcp": Target(_rtcp, (RtcpError,), (seeds.COMPOUND, seeds.REPORTS, seeds.EMPTY_REPORT), 240),
