@@ -17,17 +17,12 @@ from annotation.operations import (
     Undo,
     parse_operation,
 )
-from media.ids import ProducerId
 from signalling import messages
 from signalling.permissions import Permission, may
 from signalling.room import RoomError
 
 if TYPE_CHECKING:
-    from .conductor import Conductor
     from .member import Member
-
-#: No camera's clock goes so wrong between two sender reports.
-AHEAD_SECONDS: Final = 60.0
 
 #: The permission that each operation needs. What is missing here is the server's own to write.
 PERMISSIONS: Final[dict[type[Operation], Permission]] = {
@@ -73,21 +68,8 @@ def check_anchor(member: Member, anchor: Anchor) -> None:
         me = conductor.room.participant(member.identifier)
         if me is not None and not picture.may_be_watched(me):
             raise RoomError("not_permitted", "You may not watch this picture.")
-        _check_frame(conductor, anchor)
     elif isinstance(anchor, DicomAnchor):
         conductor.check_image(member, anchor)
-
-
-def _check_frame(conductor: Conductor, anchor: VideoAnchor) -> None:
-    """Refuse a frame of the future: it was never on anybody's glass. Raise RoomError."""
-    entry = conductor.router.producers.get(ProducerId(anchor.producer))
-    if entry is None or entry.instant is None:
-        return  # no sender report yet: nobody knows
-    # RTP timestamps wrap: the nearer way round counts
-    ticks = (anchor.rtp_timestamp - entry.instant.rtp_timestamp + 2**31) % 2**32 - 2**31
-    captured = entry.instant.time / 1e9 + ticks / entry.track.clock_rate
-    if captured > conductor.service.now() + AHEAD_SECONDS:
-        raise RoomError("not_found", "This frame was never sent.")
 
 
 def _check_still(member: Member, anchor: VideoAnchor) -> None:
