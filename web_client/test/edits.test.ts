@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import { Replica } from '../src/annotation/document';
+import type { Track } from '../src/signalling/marks';
+import { add, logged, mark } from './fakes/marks';
+
+const wide = mark('m-1', { width: 0.02 });
+
+function follower(): Replica {
+  const replica = new Replica();
+  replica.handleOperation(add(1, 'pt-a', 'm-1'));
+  return replica;
+}
+
+test('an edit takes the place of its mark, and comes off again', () => {
+  const replica = follower();
+  replica.handleOperation(add(2, 'pt-b'));
+  replica.handleOperation(logged(3, 'pt-a', { kind: 'edit', mark: wide }));
+  expect(replica.visible.map((one) => [one.sequence, one.mark.width])).toEqual([[1, 0.02], [2, 0.006]]);
+  replica.handleOperation(logged(4, 'pt-a', { kind: 'undo', target: 3 }));
+  expect(replica.find('m-1')?.mark.width).toBe(0.006);
+  replica.handleOperation(logged(5, 'pt-s', { kind: 'delete', marks: ['m-1'] }));
+  expect(replica.find('m-1')).toBeNull();
+});
+
+test("one's own edits are shown at once, and an early answer does not bring a later one off", () => {
+  const replica = follower();
+  replica.addPending(wide, 'pt-a', 'A', '#fff', 'edit');
+  const wider = mark('m-1', { width: 0.03 });
+  replica.addPending(wider, 'pt-a', 'A', '#fff', 'edit');
+  replica.handleOperation(logged(2, 'pt-a', { kind: 'edit', mark: wide }));
+  expect(replica.visible.map((one) => [one.sequence, one.mark.width])).toEqual([[null, 0.03]]);
+  replica.handleOperation(logged(3, 'pt-a', { kind: 'edit', mark: wider }));
+  expect(replica.visible.map((one) => [one.sequence, one.mark.width])).toEqual([[1, 0.03]]);
+  expect(replica.pending).toEqual([]);
+});
+
+test('after a break an add that was edited since is asked for as both', () => {
+  const replica = new Replica();
+  replica.addPending(mark('m-1'), 'pt-a', 'A', '#fff');
+  replica.addPending(wide, 'pt-a', 'A', '#fff', 'edit');
+  replica.addPending(mark('m-2'), 'pt-a', 'A', '#fff');
+  expect(replica.resumePending().map(({ kind, mark: { mark: name, width } }) => [kind, name, width])).toEqual([
+    ['add', 'm-1', 0.02],
+    ['edit', 'm-1', 0.02],
+    ['add', 'm-2', 0.006],
+  ]);
+});
+
+test('an edit of what is not known asks for all', () => {
+  const replica = follower();
+  const gaps: number[] = [];
+  replica.on('gap', ({ after }) => gaps.push(after));
+  replica.handleOperation(logged(2, 'pt-a', { kind: 'edit', mark: mark('m-9') }));
+  replica.handleSnapshot({ after: 7, sequence: 9, operations: [] });
+  expect(gaps).toEqual([0, 1]);
+  expect(replica.sequence).toBe(1);
+});
+
+test('a track holds until its mark changes', () => {
+  const replica = follower();
+  const track: Track = { mark: 'm-1', state: 'good', matrix: [1, 0, 0, 1, 0.1, 0], confidence: 0.9 };
+  const anchor = { producer: 7, rtp_timestamp: 1 };
+  replica.handleOperation(logged(2, 'tracker', { kind: 'track', tracks: [track], anchor }));
+  expect(replica.trackOf('m-1')).toEqual(track);
+  replica.handleOperation(logged(3, 'pt-a', { kind: 'edit', mark: wide }));
+  expect(replica.trackOf('m-1')).toBeNull();
+});
+
+test('a clear keeps to its surface', () => {
+  const replica = follower();
+  replica.handleOperation(logged(2, 'pt-a', { kind: 'add', mark: mark('m-2', { anchor: { board: 1 } }) }));
+  replica.handleOperation(logged(3, 'pt-s', { kind: 'clear_field' }));
+  expect(replica.visible.map((one) => one.mark.mark)).toEqual(['m-2']);
+  replica.handleOperation(logged(4, 'pt-a', { kind: 'clear_own', of: 'board' }));
+  expect(replica.visible).toEqual([]);
+});
+
+test('notes stand beside the marks', () => {
+  const replica = follower();
+  const anchor = { producer: 7, rtp_timestamp: 1 };
+  replica.handleOperation(logged(2, 'pt-a', { kind: 'say', text: 'hello' }));
+  replica.handleOperation(logged(3, 'pt-s', { kind: 'calibrate', anchor, points: [[0, 0], [1, 0]], millimetres: 30 }));
+  replica.handleOperation(logged(4, 'pt-a', { kind: 'page', board: 2, title: 'Plan' }));
+  expect(replica.chat).toMatchObject([{ text: 'hello', author: 'pt-a', sequence: 2 }]);
+  expect(replica.calibrations.get(7)).toMatchObject({ millimetres: 30 });
+  expect(replica.boards).toMatchObject([{ board: 2, title: 'Plan' }]);
+  replica.handleOperation(logged(5, 'pt-s', { kind: 'calibrate', anchor, points: [], millimetres: null }));
+  expect(replica.calibrations.size).toBe(0);
+  expect(replica.visible).toHaveLength(1);
+});
