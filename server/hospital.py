@@ -102,10 +102,9 @@ class Hospital:
 
     def describe(self, room: str) -> dict[str, Any]:
         """Say what is there, and how a room's jobs stand."""
-        fetches = [fetch for fetch in self._fetches.values() if fetch.room == room]
-        jobs = [fetch.to_json() for fetch in reversed(fetches)] + [
-            job.to_json() for job in self.outbox.of(room)
-        ]
+        fetches = [fetch.to_json() for fetch in self._fetches.values() if fetch.room == room]
+        jobs = [*fetches, *(job.to_json() for job in self.outbox.of(room))]
+        jobs.sort(key=lambda job: -float(job["time"]))
         return {
             "archive": self.pacs.archive,
             "name": self.pacs.name,

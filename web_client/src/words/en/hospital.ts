@@ -50,7 +50,7 @@ export const hospital = {
   send_none: 'none',
   send_stills_stay: 'Stills of the field stay here until a patient is chosen.',
   send_go: 'Send to {name}',
-  jobs: 'Under way',
+  jobs: 'Fetched and sent',
   job_fetch: 'Fetching {description}',
   job_send: 'Sending to {name}',
   job_by: 'by {name}',

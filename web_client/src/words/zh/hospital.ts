@@ -51,7 +51,7 @@ export const hospital: Readonly<Record<keyof typeof en, string>> = {
   send_none: '无',
   send_stills_stay: '选择患者之前，术野定格画面保留在此处。',
   send_go: '送往 {name}',
-  jobs: '进行中',
+  jobs: '调取与送出',
   job_fetch: '正在调取 {description}',
   job_send: '正在送往 {name}',
   job_by: '由 {name} 发起',
