@@ -16,6 +16,7 @@ SUBCOMMANDS = (
     "plane",
     "room",
     "shards",
+    "tracking",
     "viewport",
 )
 
