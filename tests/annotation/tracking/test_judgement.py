@@ -32,14 +32,12 @@ def test_only_its_own_tissue_found_twice_in_a_row_makes_a_mark_good_again(state:
 
 def test_one_spoilt_picture_is_forgiven_and_two_are_not() -> None:
     judgement = Judgement()
-    judgement.seen(0.1, 1.0)
-    judgement.seen(0.9, 1.0 + DOUBT / 2)
-    judgement.seen(0.1, 2.0)
-    assert judgement.state == "good"
-    judgement.seen(0.1, 2.0 + 2 * DOUBT)
-    assert judgement.state == "lost"
+    states = []
+    for confidence, at in ((0.1, 1.0), (0.9, 1.0 + DOUBT / 2), (0.1, 2.0), (0.1, 2.0 + 2 * DOUBT)):
+        judgement.seen(confidence, at)
+        states.append(judgement.state)
     judgement.swept()
-    assert judgement.state == "stale"
+    assert [*states, judgement.state] == ["good", "good", "good", "lost", "stale"]
 
 
 def track(state: State = "good", x: float = 0.0, *, follow: bool = True) -> Track:
