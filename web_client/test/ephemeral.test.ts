@@ -104,3 +104,16 @@ test('a pointer on another picture begins its trail anew', () => {
   lane.handleMessage({ ...pointer(2, [0.2, 0.2]), type: 'pointer', anchor: { board: 1 }, point: [0.2, 0.2] }, 10);
   expect(lane.pointers(10)[0]?.trail.length).toBe(1);
 });
+
+test('a stroke that was given up goes soon, one whose mark comes has been replaced by then', () => {
+  const lane = new EphemeralLane();
+  lane.handleMessage(stroke(1, 0, [[0.1, 0.1]]), 0);
+  lane.handleMessage(pointer(2, null), 100);
+  expect(lane.strokes(500).length).toBe(1);
+  expect(lane.strokes(501)).toEqual([]);
+  // one that goes on after all is no stroke that was given up
+  lane.handleMessage(stroke(3, 0, [[0.1, 0.1]], 'm-2'), 600);
+  lane.handleMessage(pointer(4, null), 610);
+  lane.handleMessage(stroke(5, 0, [[0.1, 0.1], [0.2, 0.2]], 'm-2'), 620);
+  expect(lane.strokes(2000).length).toBe(1);
+});

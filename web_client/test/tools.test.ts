@@ -243,3 +243,12 @@ function touch(at: Point): void {
   tools.handleDown(at, anchor, 0);
   tools.handleUp();
 }
+
+test('what was given up is taken from the others’ glass', () => {
+  tools.handleDown([0.1, 0.1], anchor, 0);
+  tools.handleMove([[0.2, 0.2]], anchor, 40, false);
+  tools.handleCancel();
+  tools.handleCancel();
+  expect(said.map(({ type }) => type)).toEqual(['stroke', 'pointer']);
+  expect(said.at(-1)).toEqual({ type: 'pointer', anchor: null, point: null });
+});

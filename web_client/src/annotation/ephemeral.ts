@@ -7,6 +7,8 @@ import { sheetOf } from './sheet';
 
 export const POINTER_SILENCE_MS = 1000;
 export const STROKE_SILENCE_MS = 3000;
+/** Who points or hovers has ended the stroke: if its mark does not come within this, it was given up. */
+export const GIVEN_UP_MS = 400;
 const FORGET_MS = 1000;
 const FINISHED_LIMIT = 64;
 /** A pointer leaves a trail: the eye finds a moving tail sooner than a dot. */
@@ -30,6 +32,8 @@ export interface LiveStroke {
   points: Point[];
   width: number;
   heardAt: number;
+  /** When its author was seen to do something else; null: it goes on. */
+  leftAt: number | null;
 }
 
 export class EphemeralLane {
@@ -46,6 +50,7 @@ export class EphemeralLane {
     if (newest !== undefined && n <= newest.n && now - newest.at < FORGET_MS) return;
     this.#newest.set(author, { n, at: now });
     if (message.type === 'pointer') {
+      for (const stroke of this.#strokes.values()) if (stroke.author === author) stroke.leftAt ??= now;
       if (message.anchor === null || message.point === null) this.#pointers.delete(author);
       else this.#movePointer(author, message.anchor, message.point, message.ghost === true, now);
     } else {
@@ -55,7 +60,7 @@ export class EphemeralLane {
       const points = known?.author === author ? known.points : [];
       // never across a gap: what does not join on waits for the durable mark
       const joined = from > points.length ? points : [...points.slice(0, from), ...message.points];
-      if (joined.length > 0) this.#strokes.set(mark, { author, mark, shape, anchor, points: joined, width, heardAt: now });
+      if (joined.length > 0) this.#strokes.set(mark, { author, mark, shape, anchor, points: joined, width, heardAt: now, leftAt: null });
     }
   }
 
@@ -83,7 +88,8 @@ export class EphemeralLane {
 
   strokes(now: number): LiveStroke[] {
     for (const [mark, stroke] of this.#strokes) {
-      if (now - stroke.heardAt > STROKE_SILENCE_MS) this.#strokes.delete(mark);
+      const isGivenUp = stroke.leftAt !== null && now - stroke.leftAt > GIVEN_UP_MS;
+      if (isGivenUp || now - stroke.heardAt > STROKE_SILENCE_MS) this.#strokes.delete(mark);
     }
     return [...this.#strokes.values()];
   }

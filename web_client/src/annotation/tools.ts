@@ -70,6 +70,8 @@ export class Tools extends Emitter<ToolEvents> {
   #lastSent = -Infinity;
   #pointing: { anchor: Anchor; point: Point } | null = null;
   #ghostShown = false;
+  /** The others see what is being drawn. */
+  #strokeShown = false;
   #textAt: { anchor: Anchor; point: Point } | null = null;
   #count = 0;
 
@@ -212,9 +214,12 @@ export class Tools extends Emitter<ToolEvents> {
 
   /** The pointer left the picture, or the system took it: nothing is drawn. */
   handleCancel(): void {
+    const isSeen = this.#mark !== null && this.#strokeShown;
     this.#mark = null;
     this.#textAt = null;
     this.#pressed = false;
+    // the others are not left with what was given up
+    if (isSeen) this.#ghostShown = true;
     this.handleLeave();
     this.emit('changed', undefined);
   }
@@ -247,6 +252,7 @@ export class Tools extends Emitter<ToolEvents> {
     if (pressure !== null && shape === 'freehand') this.#mark.pressures = [pressureOf(pressure)];
     this.#fixed = 1;
     this.#sentPoints = 0;
+    this.#strokeShown = false;
   }
 
   #made(shape: Shape, points: Point[], anchor: Anchor, text: string): Mark {
@@ -319,6 +325,7 @@ export class Tools extends Emitter<ToolEvents> {
     if (shape === 'text' || shape === 'pin' || shape === 'probe' || this.#tool === 'calibrate') return;
     this.#lastSent = now;
     this.#ghostShown = false;
+    this.#strokeShown = true;
     const from = Math.max(0, Math.min(this.#sentPoints, mark.points.length) - OVERLAP);
     this.emit('ephemeral', { type: 'stroke', mark: mark.mark, shape, anchor, from, points: mark.points.slice(from), width });
     this.#sentPoints = shape === 'freehand' ? mark.points.length : this.#fixed;
