@@ -145,7 +145,8 @@ class FileStore:
 
     async def close(self) -> None:
         """Stop; what is still arriving can go on when the next server is there."""
-        running = [self._sweeping, *(item.finishing for item in self.incoming.values())]
+        incoming = self.incoming.values()
+        running = [self._sweeping, *(item.finishing for item in incoming), *(item.piece for item in incoming)]
         tasks = [task for task in running if task is not None]
         for task in tasks:
             task.cancel()

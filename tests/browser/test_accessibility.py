@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.accessibility import grave_findings
-from tests.browser.chromium import PATIENCE, browser, join, person, until
+from tests.browser.chromium import PATIENCE, browser, join, person, picture, until
 from tests.helpers.dicom_files import sample
 from tests.helpers.served import Served, served
 
@@ -59,7 +59,9 @@ async def test_no_page_has_a_grave_finding(tmp_path: Path) -> None:
         await found.look(chair, "board with a mark")
         await surgeon.get_by_test_id("record").click()
         await until(chair, "k.recording === null")
-        await recordings(found, await person(chromium, server.link("trainee", "Maria", page="replay")))
+        await recordings(
+            found, await person(chromium, server.link("trainee", "Maria", page="replay"), (1180, 820))
+        )
         await line_test(found, server, await person(chromium, server.link("expert", page="linetest")))
     assert not found.lines, "\n".join(found.lines)
 
@@ -147,9 +149,11 @@ async def with_images(found: Findings, page: Page) -> None:
 async def draw_on_the_board(page: Page) -> None:
     """Draw a line with the mouse."""
     await page.keyboard.press("Escape")
-    box = await page.locator('[data-testid^="overlay-board"]').last.bounding_box()
+    overlay = page.locator('[data-testid^="overlay-board"]').last
+    await expect(overlay).to_be_visible(timeout=PATIENCE)
+    box = await overlay.bounding_box()
     assert box is not None
-    await page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    await page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4)
     await page.mouse.down()
     await page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.6, steps=6)
     await page.mouse.up()
@@ -172,10 +176,12 @@ async def recordings(found: Findings, page: Page) -> None:
         "Look at the second image.", timeout=PATIENCE
     )
     await found.look(page, "replay, chat")
+    await picture(page, "talk-replay-chat")
     await page.get_by_test_id("replay-board-button").click()
     await page.get_by_test_id("replay-board").wait_for()
     await until(page, "k.marksDrawnOn('board/1').length === 1")
     await found.look(page, "replay, board")
+    await picture(page, "talk-replay-board")
 
 
 async def line_test(found: Findings, server: Served, page: Page) -> None:

@@ -82,7 +82,9 @@ async def test_two_pages_write_send_and_draw(tmp_path: Path) -> None:
         for page, tool in ((expert, "Digit1"), (surgeon, "Digit2")):
             await page.get_by_test_id("board-page-2").click()
             await page.keyboard.press(tool)
-            box = await page.locator('[data-testid^="overlay-board"]').last.bounding_box()
+            overlay = page.locator('[data-testid^="overlay-board"]').last
+            await expect(overlay).to_be_visible(timeout=PATIENCE)
+            box = await overlay.bounding_box()
             assert box is not None
             x, y, width, height = box["x"], box["y"], box["width"], box["height"]
             at = 0.25 if page is expert else 0.55
