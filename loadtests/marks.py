@@ -68,6 +68,8 @@ class Expert(Caller):
         super().__init__(url, token, lambda _: None)
         self._drawn = drawn
         self.texts: list[str] = []  # operation notices
+        # one mark after the other, however late the answers are: an undo is meant for the one before it
+        self._hand = asyncio.Lock()
 
     async def _read(self, socket: ClientConnection) -> None:
         drawn = self._drawn
@@ -124,14 +126,17 @@ class Expert(Caller):
             "width": 0.004,
             "text": "",
         }
-        self._drawn.asked[mark] = time.time()
-        await self._operate({"kind": "add", "mark": body})
-        if n % 3 == 0:
-            await self._operate({"kind": "edit", "mark": {**body, "points": points[: len(points) // 2 + 1]}})
-        if n % 3 == 1:
-            await self._operate({"kind": "delete", "marks": [mark]})
-        if n % 3 != 2:
-            await self._operate({"kind": "undo"})
+        async with self._hand:
+            self._drawn.asked[mark] = time.time()
+            await self._operate({"kind": "add", "mark": body})
+            if n % 3 == 0:
+                await self._operate(
+                    {"kind": "edit", "mark": {**body, "points": points[: len(points) // 2 + 1]}}
+                )
+            if n % 3 == 1:
+                await self._operate({"kind": "delete", "marks": [mark]})
+            if n % 3 != 2:
+                await self._operate({"kind": "undo"})
 
     async def _operate(self, operation: dict[str, Any]) -> None:
         answer = await self.request("mark", operation=operation)
