@@ -127,7 +127,7 @@ function lookedUp({ first, values }: Table, value: number): number {
 }
 
 function paintColours(of: Instance, samples: Samples, invert: boolean, into: Uint32Array): void {
-  const shift = Math.max(0, of.bitsStored - 8);
+  const shift = Math.max(0, Math.min(of.bitsStored, of.bits) - 8);
   const turn = invert ? 0x00ffffff : 0;
   for (let at = 0, from = 0; at < into.length; at++, from += of.samples) {
     const [red, green, blue] = [(samples[from] ?? 0) >> shift, (samples[from + 1] ?? 0) >> shift, (samples[from + 2] ?? 0) >> shift];
