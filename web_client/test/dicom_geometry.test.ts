@@ -92,11 +92,20 @@ describe('orientation', () => {
     }
   });
 
-  it('says mirrored where left is at the left', () => {
-    expect(isMirrored({ left: 'R', right: 'L', top: 'A', bottom: 'P' })).toBe(false);
-    expect(isMirrored({ left: 'L', right: 'R', top: 'A', bottom: 'P' })).toBe(true);
-    expect(isMirrored({ left: 'H', right: 'F', top: 'A', bottom: 'P' })).toBeNull();
-    expect(isMirrored(null)).toBeNull();
+  it('says mirrored what is, however it is turned', () => {
+    expect(isMirrored({ right: 'L', bottom: 'P' }, false)).toBe(false);
+    expect(isMirrored({ right: 'L', bottom: 'P' }, true)).toBe(true);
+    // prone, and turned by a quarter: the same hand
+    expect(isMirrored({ right: 'R', bottom: 'A' }, false)).toBe(false);
+    expect(isMirrored({ right: 'A', bottom: 'L' }, false)).toBe(false);
+    // stored with the left at the left; a mirror puts it right
+    expect(isMirrored({ right: 'R', bottom: 'P' }, false)).toBe(true);
+    expect(isMirrored({ right: 'R', bottom: 'P' }, true)).toBe(false);
+    expect(isMirrored({ right: 'L', bottom: 'F' }, false)).toBe(false);
+    expect(isMirrored({ right: 'R', bottom: 'FP' }, false)).toBe(true);
+    // a side view is right from either side
+    expect([isMirrored({ right: 'P', bottom: 'F' }, false), isMirrored({ right: 'A', bottom: 'F' }, false)]).toEqual([false, false]);
+    expect([isMirrored(null, true), isMirrored(null, false)]).toEqual([true, false]);
   });
 
   it('draws where one plane cuts another, and nothing where they are parallel', () => {

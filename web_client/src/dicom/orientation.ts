@@ -68,15 +68,19 @@ export function edgesOf(ways: Ways | null, rotation: number, flip: boolean): Edg
   return flip ? { ...edges, left: edges.right, right: edges.left } : edges;
 }
 
+const ALONG: Readonly<Record<string, Vector>> = {
+  L: [1, 0, 0], R: [-1, 0, 0], P: [0, 1, 0], A: [0, -1, 0], H: [0, 0, 1], F: [0, 0, -1],
+};
+
 /**
- * Whether left and right are exchanged against how such an image is looked at (patient's right at the left of the screen, the
- * front at the left of a side view): null where that cannot be said.
+ * Whether left and right are exchanged against how such an image is looked at: cross-sections from the feet, front views from the
+ * front (PS3.3, C.7.6.2). However it is turned; side views are looked at from either side, and only a mirror changes them.
  */
-export function isMirrored(edges: Edges | null): boolean | null {
-  const letter = edges?.left[0];
-  if (letter === 'R' || letter === 'A') return false;
-  if (letter === 'L' || letter === 'P') return true;
-  return null;
+export function isMirrored(ways: Ways | null, flip: boolean): boolean {
+  const [right, bottom] = [ALONG[ways?.right[0] ?? ''], ALONG[ways?.bottom[0] ?? '']];
+  if (right === undefined || bottom === undefined) return flip;
+  const into = lettersOf(cross(right, bottom));
+  return (into === 'F' || into === 'A') !== flip;
 }
 
 export function normalOf(plane: Plane): Vector {

@@ -146,7 +146,7 @@ export class Viewer {
   }
 
   mirrored(shown: Shown): boolean {
-    return isMirrored(this.edges(shown)) ?? shown.state.flip;
+    return isMirrored(shown.frame === null ? null : waysOfFrame(shown.frame), shown.state.flip);
   }
 
   /** What marks of a pane hang on; null: it shows a cut, or nothing. */
