@@ -49,6 +49,7 @@ _READ = """([pane, left, top, width, height]) => {
 #: Whether anything is drawn of the marks near a place of a pane.
 _INK = """([pane, x, y]) =>
 [...document.querySelectorAll(`[data-testid="pane-${pane}"] .marks canvas`)].some(canvas => {
+    if (canvas.width === 0 || canvas.clientWidth === 0) return false;
     const scale = canvas.width / canvas.clientWidth;
     const {data} = canvas.getContext('2d').getImageData(x * scale - 2, y * scale - 2, 5, 5);
     return data.some((value, at) => at % 4 === 3 && value > 0);
@@ -115,9 +116,9 @@ def expected(name: str, window: list[float] | None) -> np.ndarray[Any, np.dtype[
         pixels = pixels[0]
     photometric = str(dataset.PhotometricInterpretation)
     if photometric == "PALETTE COLOR":
-        return (apply_color_lut(pixels, dataset) >> 8).astype(np.uint8)
+        return np.asarray(apply_color_lut(pixels, dataset) >> 8, np.uint8)
     if dataset.SamplesPerPixel == 3:
-        return (pixels >> max(0, dataset.BitsStored - 8)).astype(np.uint8)
+        return np.asarray(pixels >> max(0, dataset.BitsStored - 8), np.uint8)
     values = apply_rescale(pixels, dataset).astype(np.float64)
     assert window is not None
     centre, width = window[0] - 0.5, window[1] - 1
