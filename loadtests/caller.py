@@ -84,14 +84,14 @@ class Caller:
         """Who one is in the room."""
         return str(self.welcome["self"])
 
-    async def request(self, kind: str, **fields: Any) -> Message:
-        """Ask and wait for the answer. Raise Refused."""
+    async def request(self, kind: str, *, patience: float = PATIENCE, **fields: Any) -> Message:
+        """Ask and wait for the answer, `patience` seconds at most. Raise Refused."""
         identifier = next(self._ids)
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._answers[identifier] = future
         await self.send({"type": kind, "id": identifier, **fields})
         # not wait_for: before Python 3.12 it loses a cancellation that comes together with the answer
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             answer = await future
         if answer["type"] in ("error", "closed"):
             raise Refused(answer["code"], answer["message"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -30,10 +29,10 @@ async def get(server: Served, token: str, name: str, room: str = "ward") -> tupl
 
 
 async def freeze(caller: Caller, producer: int, timestamp: int, for_all: bool) -> dict[str, Any]:
-    async with asyncio.timeout(40):
-        asked = {"producer": producer, "rtp_timestamp": timestamp, "for_all": for_all, "label": "Cystic duct"}
-        answer: dict[str, Any] = (await caller.request("freeze", **asked))["still"]
-        return answer
+    # each is decoded in a process of its own, which a busy machine takes its time to start
+    asked = {"producer": producer, "rtp_timestamp": timestamp, "for_all": for_all, "label": "Cystic duct"}
+    answer: dict[str, Any] = (await caller.request("freeze", patience=60, **asked))["still"]
+    return answer
 
 
 def on_still(producer: int, timestamp: int, mark: str) -> dict[str, Any]:
