@@ -180,6 +180,7 @@ async def recordings(found: Findings, page: Page) -> None:
     await page.get_by_test_id("replay-board-button").click()
     await page.get_by_test_id("replay-board").wait_for()
     await until(page, "k.marksDrawnOn('board/1').length === 1")
+    await expect(page.get_by_test_id("mode-board")).to_have_attribute("data-mode", "replay")
     await found.look(page, "replay, board")
     await picture(page, "talk-replay-board")
 
