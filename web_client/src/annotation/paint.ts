@@ -74,7 +74,7 @@ export function paintMark(context: CanvasRenderingContext2D, ground: Ground, pai
   if (figure.pin !== null) paintPin(context, figure.pin, mark.number ?? 0, colour);
   if (figure.text !== null) paintText(context, mark.text, figure.text.at, figure.text.height, colour);
   if (measured !== undefined) paintPlate(context, measured, measureAt(figure), colour, ground.size, 1.15);
-  if (named) paintPlate(context, name, topOf(figure), colour, ground.size);
+  if (named && name !== '') paintPlate(context, name, topOf(figure), colour, ground.size);
   context.restore();
 }
 
