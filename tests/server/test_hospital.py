@@ -286,7 +286,9 @@ async def test_what_was_drawn_goes_by_itself_when_the_last_one_has_left(
             )
             sop = sop_in(server, "ward", "MR")
             await surgeon.request("mark", operation={"kind": "add", "mark": mark("length", sop).to_json()})
-        await until(lambda: any(job.state == "done" for job in server.service.hospital.outbox.jobs.values()))
+        await until(
+            lambda: any(job.state == "done" for job in server.service.hospital.outbox.jobs.values()), PATIENCE
+        )
     assert sorted(one["Modality"] for one in pacs.objects()) == ["KO", "OT", "PR", "SR"]
 
 
@@ -318,7 +320,7 @@ async def test_a_fetch_is_cancelled_and_what_has_come_is_kept(tmp_path: Path) ->
     ):
         found = await post(surgeon, "search", {"patient_id": "1"})
         job = await post(surgeon, "fetch", {"study": found["studies"][0]["study"]})
-        await until(lambda: len(server.service.images.store.instances("ward")) == 1)
+        await until(lambda: len(server.service.images.store.instances("ward")) == 1, PATIENCE)
         await post(surgeon, f"jobs/{job['job']}", {"action": "cancel"})
         assert (await over(surgeon, job["job"], "cancelled"))["done"] == 1
         assert len(server.service.images.store.instances("ward")) == 1
