@@ -24,6 +24,7 @@ from server.config import (
     RecordingsConfig,
     RoomsConfig,
     SecretsConfig,
+    TrackingConfig,
     StillsConfig,
     TurnConfig,
 )
@@ -135,12 +136,14 @@ async def served(
     tcp_port: int = 0,
     minimum_free_mb: int = 1,
     threads: int = 1,
+    tracking: bool = True,
 ) -> AsyncIterator[Served]:
     """Serve from a folder of one's own while the context lasts."""
     config = Config(
         http=HttpConfig(host=host, port=0),
         media=MediaConfig(host=host, port=0, tcp_port=tcp_port, threads=threads),
         rooms=rooms or RoomsConfig(),
+        tracking=TrackingConfig(enabled=tracking),
         turn=turn or TurnConfig(),
         recordings=RecordingsConfig(folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb),
         dicom=DicomConfig(folder=str(folder / "dicom")),
