@@ -24,8 +24,8 @@ from server.config import (
     RecordingsConfig,
     RoomsConfig,
     SecretsConfig,
-    TrackingConfig,
     StillsConfig,
+    TrackingConfig,
     TurnConfig,
 )
 from server.run import serving
