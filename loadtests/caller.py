@@ -33,6 +33,9 @@ class Refused(Exception):
 class Caller:
     """One participant's signalling connection. Notices go to `on_notice`, and to whoever waits for them."""
 
+    #: What carries it; one that looks at frames before they are queued is a subclass.
+    connection: type[ClientConnection] = ClientConnection
+
     def __init__(self, url: str, token: str, on_notice: Callable[[Message], None] | None = None) -> None:
         """`url` is the server's, such as ``http://127.0.0.1:8080``."""
         parts = urlsplit(url)
@@ -66,6 +69,7 @@ class Caller:
             self.url,
             subprotocols=[Subprotocol("konsil.1")],
             ssl=context,
+            create_connection=self.connection,
             compression=None,
             max_size=16 << 20,
             proxy=None,
