@@ -67,18 +67,15 @@ class Drawn:
 
 
 class Listening(ClientConnection):
-    """Looks at strokes as they come off the socket: what reads 14,400 a second must not be slower than what is measured."""
+    """Looks at strokes as they come off the socket: who reads 14,400 a second must not be what is measured."""
 
     on_stroke: Callable[[bytes], None] | None = None
 
     def process_event(self, event: Event) -> None:
         """Take a stroke here, queue everything else."""
-        if (
-            self.on_stroke is not None
-            and isinstance(event, Frame)
-            and event.data.startswith(b'{"type":"stroke"')
-        ):
-            self.on_stroke(bytes(event.data))
+        data = bytes(event.data) if isinstance(event, Frame) else b""
+        if self.on_stroke is not None and data.startswith(b'{"type":"stroke"'):
+            self.on_stroke(data)
         else:
             super().process_event(event)
 
