@@ -47,10 +47,9 @@ async def test_a_field_in_three_sizes(tmp_path: Path) -> None:
         assert await until(changing, f"k.deliveries[{producer}]?.reason") == "size"
 
         # a frame has one number and one name, at whatever size, and at the surgeon's own camera too
-        frames, others = await seen(changing), await seen(large)
+        frames, others = await _read_together(changing, large, 20)
         assert {frame["height"] for frame in frames} >= {144, 288, 576}
         numbers = _numbers([*frames, *others])
-        assert _together(frames, others) > 20
         _goes_on(frames, others)
 
         # the surgeon's own
@@ -110,10 +109,9 @@ async def test_a_camera_in_two_sizes(
         assert await probe(changing, f"k.producers.find(p => p.producer === {producer}).codec") == codec
         small, full = heights
         await _sizes(changing, producer, [(SMALL, small), (MIDDLE, full), (SMALL, small)])
-        frames, others = await seen(changing), await seen(large)
+        frames, others = await _read_together(changing, large, 10)
         assert {frame["height"] for frame in frames} >= set(heights)
         _numbers([*frames, *others])
-        assert _together(frames, others) > 10
         _goes_on(frames, others)
 
 
@@ -166,6 +164,16 @@ def _numbers(frames: Iterable[dict[str, Any]]) -> dict[int, int]:
         if frame["number"] is not None and frame["rtpTimestamp"] is not None:
             assert numbers.setdefault(frame["rtpTimestamp"], frame["number"]) == frame["number"], frame
     return numbers
+
+
+async def _read_together(changing: Page, large: Page, enough: int) -> tuple[Frames, Frames]:
+    """Wait until more than enough frames of another size were read by both: on a busy machine each reads few."""
+    async with asyncio.timeout(PATIENCE / 1000):
+        while True:
+            frames, others = await seen(changing), await seen(large)
+            if _together(frames, others) > enough:
+                return frames, others
+            await asyncio.sleep(0.2)
 
 
 def _together(frames: Frames, others: Frames) -> int:
