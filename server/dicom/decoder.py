@@ -60,6 +60,11 @@ class Decoder:
             raise DicomError(head["code"], head["error"])
         return head, body
 
+    @property
+    def workers(self) -> list[int]:
+        """The processes that run now."""
+        return [worker.pid for worker in self._running]
+
     async def close(self) -> None:
         """End all workers."""
         self._closed = True
