@@ -47,7 +47,8 @@ class Archive:
             self._zip = zipfile.ZipFile(source)
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, UnicodeError):
             raise DicomError("broken", "The ZIP file is broken or cut off.") from None
-        infos = [info for info in self._zip.infolist() if not info.is_dir()]
+        # not is_dir(), which fails for a file without a name
+        infos = [info for info in self._zip.infolist() if not info.filename.endswith("/")]
         if len(infos) > FILES_LIMIT:
             raise DicomError("too_large", f"The ZIP file holds more than {FILES_LIMIT:,} files.")
         if sum(info.file_size for info in infos) > total:

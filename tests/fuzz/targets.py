@@ -48,7 +48,7 @@ from signalling.message_frame import MessageError
 from signalling.messages import Ephemeral, MarkRequest, parse_message
 from signalling.tokens import TokenError, verify
 
-from . import hospital_targets, seeds
+from . import hospital_targets, image_targets, seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,4 +302,16 @@ TARGETS: dict[str, Target] = {
     ),
     "claims": Target(_claims, (TokenError,), (seeds.CLAIMS, b"{}"), 200),
     "feedback_groups": Target(FeedbackGroup.read_all, (struct.error,), (bytes(36), bytes(72)), 80),
+    "dicom": Target(image_targets.read_dicom, image_targets.REFUSALS, image_targets.FILES, 1600),
+    "deidentified": Target(image_targets.hide, image_targets.REFUSALS, image_targets.FILES, 1600),
+    "zip": Target(image_targets.unpack, image_targets.REFUSALS, image_targets.ZIPS, 400),
+    "image_query": Target(image_targets.look_for, image_targets.REFUSALS, image_targets.QUERIES, 120),
+    "window": Target(image_targets.window, image_targets.REFUSALS, image_targets.WINDOWS, 40),
+    "watcher_wire": Target(image_targets.read_wire, image_targets.REFUSALS, image_targets.MESSAGES, 80),
+    "watched_pictures": Target(
+        image_targets.put_together, image_targets.REFUSALS, image_targets.PICTURES, 200
+    ),
+    "watched_order": Target(image_targets.sort_records, image_targets.REFUSALS, image_targets.TAPS, 200),
+    "backlog": Target(image_targets.keep_back, image_targets.REFUSALS, image_targets.TAPS, 200),
+    "viewport": Target(image_targets.see, image_targets.REFUSALS, image_targets.VIEWPORTS, 500),
 }

@@ -88,3 +88,17 @@ def test_names_are_for_people() -> None:
     (name,) = read(packed(("a\x1b[31m\n" + "b" * 500, b"")))
     assert name.isprintable()
     assert len(name) <= packing.NAME_LIMIT
+
+
+def test_a_file_without_a_name_is_a_file() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x", b"content")
+    # the name's length is said to be none in the directory, its byte becomes the comment's
+    data = bytearray(buffer.getvalue())
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 28], data[entry + 32] = 0, 1
+    opened = Archive(io.BytesIO(bytes(data)), 1 << 20)
+    assert [packed.name for packed in opened.files] == [""]
+    with pytest.raises(DicomError):
+        list(opened.read(opened.files[0]))

@@ -1,0 +1,152 @@
+"""What comes as images and to the watcher of a field: DICOM and ZIP files, what is asked of them, tap records."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+from urllib.parse import parse_qsl
+
+from annotation.dicom.deidentify import deidentify
+from annotation.dicom.errors import DicomError
+from annotation.dicom.packing import ALWAYS_ALLOWED, Archive
+from annotation.dicom.reading import parse, quietly
+from annotation.dicom.rendering import parse_window
+from annotation.dicom.search import LIMIT, parse_query
+from media.plane import Codec
+from recorder.journal import JournalError, tap_packets
+from server.watching.backlog import Backlog
+from server.watching.pictures import Pictures, Stream, in_order
+from server.watching.wire import Messages, WireError
+from signalling.message_frame import MessageError
+from signalling.presenter_messages import LAYOUTS, parse_viewport
+
+from . import hospital_targets
+
+REFUSALS = (DicomError, JournalError, WireError, MessageError)
+
+
+def read_dicom(data: bytes) -> None:
+    """Read a file up to its pixels, which lie within it."""
+    parsed = parse(io.BytesIO(data))
+    assert 0 <= parsed.pixel_offset <= len(parsed.inflated or data)
+
+
+def hide(data: bytes) -> None:
+    """De-identify what can be read: the copy says that it is one, and has none of what is private."""
+    hidden = quietly(deidentify, parse(io.BytesIO(data)).dataset, "p-1")
+    assert hidden.PatientID == "p-1"
+    assert hidden.PatientName == "Anonymous"
+    assert not any(tag.is_private for tag in hidden)
+
+
+def unpack(data: bytes) -> None:
+    """Unpack all files of a ZIP; none has more than it says, or than is allowed."""
+    archive = Archive(io.BytesIO(data), 1 << 20)
+    for packed in archive.files:
+        try:
+            size = sum(map(len, archive.read(packed)))
+        except DicomError:
+            continue
+        assert size <= min(packed.size, ALWAYS_ALLOWED)
+
+
+def look_for(data: bytes) -> None:
+    """Parse a query string."""
+    query = parse_query(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True))
+    assert 0 <= query.limit <= LIMIT
+    assert query.offset >= 0
+
+
+def window(data: bytes) -> None:
+    """Parse a window; its width can be divided by."""
+    assert 0 < parse_window(data.decode("utf-8", "replace")).width < 1e9
+
+
+def read_wire(data: bytes) -> None:
+    """Take messages in two pieces; they are what a whole one gives."""
+    whole, parted = Messages(), Messages()
+    half = len(data) // 2
+    found = [*parted.receive(data[:half]), *parted.receive(data[half:])]
+    assert found == list(whole.receive(data))
+
+
+def put_together(data: bytes) -> None:
+    """Put pictures of tap records together, by the codec that the first byte names."""
+    codecs = list(Codec)
+    codec = codecs[data[0] % len(codecs)] if data else Codec.VP8
+    if codec is Codec.OPUS:
+        return
+    pictures = Pictures(Stream(codec, 0, "", 90_000))
+    found = [*pictures.receive(data[1:]), *pictures.finish()]
+    assert not found or found[0].key
+
+
+def sort_records(data: bytes) -> None:
+    """Sort tap records, each once; what is sorted stays so."""
+    ordered = in_order(data)
+    numbers = [sequence for _, _, sequence, _, _ in tap_packets(ordered)]
+    assert numbers == sorted(set(numbers))
+    assert in_order(ordered) == ordered
+
+
+def keep_back(data: bytes) -> None:
+    """Keep tap records back to a key frame, within the limit."""
+    backlog = Backlog(Codec.VP8, limit=256)
+    backlog.receive(data)
+    assert backlog.size == len(backlog.records()) <= 256
+    list(tap_packets(backlog.records()))
+
+
+def see(data: bytes) -> None:
+    """Read what a presenter sees; it is read as it was written."""
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(body, dict):
+        viewport = parse_viewport(body)
+        assert len(viewport.state["panes"]) == LAYOUTS[viewport.state["layout"]]
+        again = {"n": viewport.n, "sent": viewport.sent, "state": viewport.state}
+        assert parse_viewport(json.loads(json.dumps(again))) == viewport
+
+
+def _zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("a/IM1"), b"DICM" * 20, zipfile.ZIP_DEFLATED)
+        archive.writestr(zipfile.ZipInfo("b"), b"stored")
+    return buffer.getvalue()
+
+
+def _tap(*payloads: bytes) -> bytes:
+    records = []
+    for number, payload in enumerate(payloads):
+        packet = struct.pack("!BBHII", 0x80, 0xE0, number, 3000 * number, 7) + payload
+        records.append(struct.pack("!IIQQ", 20 + len(packet), 1, 1000 * number, number) + packet)
+    return b"".join(records)
+
+
+_PANE = (
+    '{"study":"2.25.1","series":"2.25.2","instance":"2.25.3","frame":1,"plane":"stack","slice":0,"window":[40,400],'
+    '"invert":false,"centre":[0.5,0.5],"zoom":1,"rotation":0,"flip":false,"playing":false,"rate":0}'
+)
+
+FILES = hospital_targets.MARKS
+ZIPS = (_zip(),)
+QUERIES = (
+    b"Modality=CT&limit=5&offset=1",
+    b"StudyInstanceUID=2.25.1%5C2.25.2",
+    b"00080061=MR,CT&includefield=all",
+)
+WINDOWS = (b"40,400", b"-600,1500,linear-exact", b"0.5,1e-3,sigmoid")
+MESSAGES = (b"P\0\0\0\3abcT\0\0\0\0", b"M\0\0\0\2[]")
+TAPS = (
+    _tap(b"\x10\0\0\0\x9d\x01\x2a\x40\0\x30\0", b"\x10\x01\0\0xx"),
+    _tap(b"\x65\x88\x80", b"\x41\x9a"),
+)
+PICTURES = tuple(bytes([number]) + tap for number in range(len(Codec)) for tap in TAPS)
+VIEWPORTS = (
+    f'{{"n":1,"sent":1.5,"state":{{"layout":"1x2","active":0,"lines":true,"panes":[{_PANE},null]}}}}'.encode(),
+)
