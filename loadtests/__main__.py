@@ -10,6 +10,7 @@ SUBCOMMANDS = (
     "consultation",
     "decisions",
     "files",
+    "images",
     "line",
     "marks",
     "overlay",

@@ -150,6 +150,7 @@ async def started(
             "KONSIL_SECRETS_FILE": str(folder / "secret"),
             "KONSIL_RECORDINGS_FOLDER": str(folder / "recordings"),
             "KONSIL_FILES_FOLDER": str(folder / "files"),
+            "KONSIL_DICOM_FOLDER": str(folder / "dicom"),
         }
         command = ["-c", BURNER] if burn_gil else ["-m", "server", "run"]
         process = await asyncio.create_subprocess_exec(

@@ -34,7 +34,12 @@ HOMES: dict[str, tuple[str, ...]] = {
     "highdicom": ("annotation/dicom/",),
     "PIL": ("annotation/dicom/",),
     "gdcm": ("annotation/dicom/",),
-    "pydicom": ("annotation/dicom/", "server/demo/images.py", "loadtests/tracking/"),
+    "pydicom": (
+        "annotation/dicom/",
+        "server/demo/images.py",
+        "loadtests/tracking/",
+        "loadtests/images_series.py",
+    ),
     "numpy": (
         "annotation/dicom/",
         "recorder/export/",
