@@ -27,7 +27,7 @@ OWN = Path(pydicom.data.__file__).parent / "test_files"
 
 #: (what it is called, the files)
 SERIES: tuple[tuple[str, str, tuple[Path, ...]], ...] = (
-    ("MR brain", "sagittal", tuple(sorted(BRAIN.glob("brain_*.dcm")))),
+    ("MR brain", "axial", tuple(sorted(BRAIN.glob("brain_*.dcm")))),
     ("Echocardiography", "four chambers, one beat", (OWN / "examples_ybr_color.dcm",)),
     ("CT", "one slice", (OWN / "CT_small.dcm",)),
     ("Electrocardiogram", "12 leads at rest", (OWN / "waveform_ecg.dcm",)),
@@ -51,8 +51,8 @@ def relabelled() -> Iterator[bytes]:
             dataset.StudyDate, dataset.StudyTime = "20260105", "090000"
             dataset.StudyDescription, dataset.SeriesDescription = study, series
             dataset.SeriesNumber = number
-            dataset.StudyInstanceUID = generate_uid(None, [f"konsil demo study {number}"])
-            dataset.SeriesInstanceUID = generate_uid(None, [f"konsil demo series {number}"])
+            dataset.StudyInstanceUID = generate_uid(entropy_srcs=[f"konsil demo study {number}"])
+            dataset.SeriesInstanceUID = generate_uid(entropy_srcs=[f"konsil demo series {number}"])
             # known to bear no words
             if study == "Echocardiography":
                 dataset.BurnedInAnnotation = "NO"

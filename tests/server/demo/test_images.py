@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
-from server.demo.images import bring_images
+import pydicom
+
+from server.demo.images import SERIES, bring_images, relabelled
 from tests.helpers.served import served
 
 
@@ -19,3 +22,13 @@ async def test_a_new_room_has_images_of_the_demo_patient_once(tmp_path: Path) ->
         assert store.refused("demo") == []
         await bring_images(server.service, "demo")
         assert len(store.instances("demo")) == len(records)
+
+
+def test_each_series_is_one_and_the_same_at_each_start() -> None:
+    files = list(relabelled())
+    assert files == list(relabelled())
+    read = [pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True) for data in files]
+    assert len(read) == sum(len(paths) for _, _, paths in SERIES)
+    told = {(str(d.StudyInstanceUID), str(d.SeriesInstanceUID), str(d.StudyDescription)) for d in read}
+    assert len(told) == sum(1 for _, _, paths in SERIES if paths)
+    assert {d.PatientID for d in read} == {"DEMO-0001"}
