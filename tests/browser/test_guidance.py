@@ -88,9 +88,9 @@ async def number_at(page: Page, timestamp: int) -> tuple[int, bool]:
             known = await numbers(page)
             if timestamp in known:
                 return known[timestamp], True
-            # a busy page leaves frames out: the ones around say which it was, since the camera counts evenly
-            before = [t for t in known if 0 < (timestamp - t) % (1 << 32) < 90_000]
-            after = [t for t in known if 0 < (t - timestamp) % (1 << 32) < 90_000]
+            # a busy page leaves frames out: those within 5 s say which it was, since the camera counts evenly
+            before = [t for t in known if 0 < (timestamp - t) % (1 << 32) < 450_000]
+            after = [t for t in known if 0 < (t - timestamp) % (1 << 32) < 450_000]
             if before and after:
                 near = min(before, key=lambda t: (timestamp - t) % (1 << 32))
                 return (known[near] + round((timestamp - near) % (1 << 32) / PERIOD)) % LOOP, False
