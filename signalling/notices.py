@@ -263,6 +263,10 @@ def speaker(identifier: str | None) -> ServerMessage:
 # images
 
 
-def studies(summaries: Sequence[Json]) -> ServerMessage:
-    """Say which studies the room has, as whom it goes to may see them (annotation/dicom/DICOMWEB.md)."""
-    return ServerMessage({"type": "studies", "studies": list(summaries)})
+def studies(summaries: Sequence[Json], aside: Json | None = None) -> ServerMessage:
+    """Say which studies the room has, as whom it goes to may see them (annotation/dicom/DICOMWEB.md).
+
+    `aside` counts what was put aside, for those who may bring images.
+    """
+    more = {} if aside is None else {"aside": aside}
+    return ServerMessage({"type": "studies", "studies": list(summaries), **more})

@@ -9,16 +9,19 @@ feared.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any, Final
 
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
 from .reading import FAILURES, text
+from .room_uids import is_uid
 
 _Table = dict[int, str]
 
@@ -67,6 +70,8 @@ _DUMMIES: Final[dict[str, object]] = {
 
 #: Kinds of values that pass only if the table says so: texts without bound, dates, addresses, what is unknown.
 _REMOVED_KINDS: Final = frozenset({"LT", "ST", "UT", "UC", "UR", "AE", "DA", "DT", "PN", "UN"})
+#: What holds a number of the machine's, whatever it is said to be of.
+_NUMBERS: Final = frozenset({"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD"})
 _WORDS: Final = frozenset({"LO", "SH", "CS", "LT", "ST", "UT", "UC"})
 
 #: PS3.16, CID 7050.
@@ -106,11 +111,13 @@ def _names(dataset: Dataset) -> frozenset[str]:
             for value in values:
                 found.update(word.casefold() for word in _WORD.findall(str(value or "")) if len(word) > 2)
 
-    try:
+    # whatever kind the file says that it is of
+    for keyword in ("PatientName", "PatientID", "OtherPatientNames", "ReferringPhysicianName"):
+        said = _WORD.findall(text(dataset, keyword))
+        found.update(word.casefold() for word in said if len(word) > 2)
+    # what cannot be walked cannot be written either
+    with contextlib.suppress(*FAILURES):
         dataset.walk(collect)
-    except FAILURES:
-        # what cannot be walked cannot be written either
-        found.update(word.casefold() for word in _WORD.findall(text(dataset, "PatientName")) if len(word) > 2)
     return frozenset(found)
 
 
@@ -132,8 +139,11 @@ def _clean(dataset: Dataset, names: frozenset[str]) -> Dataset:
 
 def _treat(tag: BaseTag, element: DataElement, names: frozenset[str]) -> DataElement | None:
     action = TABLE.get(int(tag), "")
+    if _is_misnamed(tag, element.VR) or (element.VR == "UI" and not _are_uids(element.value)):
+        # a name that is said to be a UID, or a size, would pass as one
+        return None
     if tag in CHARACTERISTICS:
-        return _characteristic(element)
+        return _characteristic(element, names)
     if element.VR == "SQ":
         if action and int(tag) not in _REFERENCES:
             return None
@@ -147,6 +157,18 @@ def _treat(tag: BaseTag, element: DataElement, names: frozenset[str]) -> DataEle
     if action:
         return DataElement(tag, element.VR, _DUMMIES[element.VR]) if element.VR in _DUMMIES else None
     return _by_kind(tag, element, names)
+
+
+def _is_misnamed(tag: BaseTag, kind: str) -> bool:
+    """Tell whether an attribute is said to be of another kind than the standard gives it, and could hold words."""
+    if kind in _NUMBERS or not dictionary_has_tag(tag):
+        return False
+    return kind not in dictionary_VR(tag).split(" or ")
+
+
+def _are_uids(value: Any) -> bool:
+    values = value if isinstance(value, list | MultiValue) else [value]
+    return all(not item or is_uid(str(item)) for item in values)
 
 
 def _by_kind(tag: BaseTag, element: DataElement, names: frozenset[str]) -> DataElement | None:
@@ -167,7 +189,9 @@ def _names_somebody(value: Any, names: frozenset[str]) -> bool:
     return any(word.casefold() in names for item in values for word in _WORD.findall(str(item or "")))
 
 
-def _characteristic(element: DataElement) -> DataElement:
+def _characteristic(element: DataElement, names: frozenset[str]) -> DataElement | None:
+    if element.VR in _WORDS and _names_somebody(element.value, names):
+        return None
     value = str(element.value or "")
     if element.keyword == "PatientAge" and re.fullmatch(r"\d{3}Y", value) and int(value[:3]) > 89:
         # there are few of that age: it would tell who it is

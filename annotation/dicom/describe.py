@@ -39,6 +39,7 @@ WRITTEN_IN: Final = {
     "1.2.840.10008.5.1.4.1.1.3.1": "an ultrasound film",
     "1.2.840.10008.5.1.4.1.1.77.1": "a photograph or a film of visible light",
 }
+_SCREEN: Final = "it is a picture of a screen or a scan"
 _SCREENS: Final = frozenset(
     {"SCREEN SAVE", "SCREENSAVE", "DISPLAY", "SCANNED", "DIGITIZED", "REPORT", "FUSED SCREEN"}
 )
@@ -180,10 +181,22 @@ def _burned_in(dataset: Dataset, sop_class: str) -> str:
     if kinds & _SCREENS or (
         "ConversionType" in dataset and text(dataset, "ConversionType") in ("DF", "WSD", "SD", "SI")
     ):
-        return "it is a picture of a screen or a scan"
+        return _SCREEN
     if said == "NO":
         return "NO"
     for prefix, words in WRITTEN_IN.items():
         if sop_class == prefix or sop_class.startswith(prefix + "."):
             return f"it is {words}, and does not say that it bears no words"
     return "NO"
+
+
+def word_of_warning(burned_in: str) -> str:
+    """Give the reason for which words are feared in a picture as a word for programs; empty: none are."""
+    if burned_in == "NO":
+        return ""
+    if burned_in == "YES":
+        return "said"
+    if burned_in == _SCREEN:
+        return "screen"
+    words = {"a secondary capture": "capture", "a photograph or a film of visible light": "photograph"}
+    return next((words.get(kind, "ultrasound") for kind in WRITTEN_IN.values() if kind in burned_in), "said")

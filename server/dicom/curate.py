@@ -1,16 +1,13 @@
-"""What surgeon and chair decide of a room's images: what goes, what is released, what becomes of what was not taken."""
+"""What surgeon and chair decide of a room's images: what goes, and what all may see although words may stand in it."""
 
 from __future__ import annotations
-
-import asyncio
 
 from aiohttp import web
 
 from annotation.dicom.room_uids import is_uid
 
-from ..bearer import bearer, demand
+from ..bearer import demand
 from ..service import Service
-from . import answers
 from .asking import BASE, INSTANCE, SERIES, STUDY, Asking
 
 #: Bytes of a release request.
@@ -21,9 +18,6 @@ def add_routes(application: web.Application, service: Service) -> None:
     """Add the paths."""
     curate = Curate(service)
     router = application.router
-    router.add_get(BASE + "/quarantine", curate.quarantine)
-    router.add_get(BASE + "/quarantine/{number:[0-9]{1,9}}", curate.file)
-    router.add_delete(BASE + "/quarantine/{number:[0-9]{1,9}}", curate.forget)
     router.add_post(BASE + "/release", curate.release)
     for path in (STUDY, SERIES, INSTANCE):
         router.add_delete(path, curate.remove)
@@ -31,48 +25,6 @@ def add_routes(application: web.Application, service: Service) -> None:
 
 class Curate(Asking):
     """Carries out what they decide."""
-
-    async def quarantine(self, request: web.Request) -> web.Response:
-        """List what was not taken, and why."""
-        claims = bearer(request, self._service)
-        demand(claims, "images")
-        entries = await asyncio.to_thread(self._store.refused, claims.room)
-        listed = [
-            {
-                "number": entry.number,
-                "name": entry.name,
-                "source": entry.source,
-                "code": entry.code,
-                "reason": entry.reason,
-                "bytes": entry.bytes,
-                "kept": bool(entry.file),
-                "time": round(entry.added * 1000, 3),
-            }
-            for entry in entries
-        ]
-        return web.json_response({"quarantine": listed}, headers={"Cache-Control": "no-store"})
-
-    async def file(self, request: web.Request) -> web.StreamResponse:
-        """Give a file that was not taken, for somebody to look at it."""
-        claims = bearer(request, self._service)
-        demand(claims, "curate_images")
-        path = self._store.refused_file(claims.room, int(request.match_info["number"]))
-        if path is None:
-            raise web.HTTPNotFound(text="There is no such file.")
-        headers = {
-            "Content-Type": answers.OCTETS,
-            "Content-Disposition": 'attachment; filename="refused.bin"',
-            "Cache-Control": "no-store",
-        }
-        return web.FileResponse(path, headers=headers)
-
-    async def forget(self, request: web.Request) -> web.Response:
-        """Take a file off the list."""
-        claims = bearer(request, self._service)
-        demand(claims, "curate_images")
-        if not await self._store.forget_refused(claims.room, int(request.match_info["number"])):
-            raise web.HTTPNotFound(text="There is no such file.")
-        return web.Response(status=204)
 
     async def release(self, request: web.Request) -> web.Response:
         """Show pictures in which words may stand to those who may not see the patient, or no more."""

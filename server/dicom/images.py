@@ -87,7 +87,12 @@ class Images:
         if conductor is not None:
             worst = conductor.bedside.matches(self.store.instances(room))
             found = [study | {"match": worst[study["StudyInstanceUID"]]} for study in found]
-        return notices.studies(found)
+        return notices.studies(found, self._aside(room) if may(role, "images") else None)
+
+    def _aside(self, room: str) -> dict[str, int]:
+        """Count what was put aside: files that were not taken, pictures that are withheld from some."""
+        held = sum(r.facts.burned_in != "NO" and not r.released for r in self.store.instances(room))
+        return {"refused": self.store.count_refused(room), "withheld": held}
 
     def patient_changed(self, room: str) -> None:
         """Look anew at whose the images are."""
@@ -97,7 +102,7 @@ class Images:
     def tell(self, member: Member) -> None:
         """Tell a member who came which studies there are."""
         room = member.conductor.room.name
-        if self.store.exists and self.store.instances(room):
+        if self.store.exists and (self.store.instances(room) or self.store.count_refused(room)):
             member.send(self.notice(room, member.role))
 
     def _changed(self, room: str) -> None:

@@ -159,6 +159,20 @@ class Index:
             ).fetchall()
         return [Refused(*row) for row in rows]
 
+    def count_refused(self, room: str) -> int:
+        """Count what was not taken."""
+        with self._lock:
+            row = self._database.execute("SELECT COUNT(*) FROM quarantine WHERE room = ?", (room,)).fetchone()
+        return int(row[0])
+
+    def refuse_again(self, room: str, number: int, code: str, reason: str) -> None:
+        """Note why it was not taken this time."""
+        with self._lock:
+            self._database.execute(
+                "UPDATE quarantine SET code = ?, reason = ? WHERE room = ? AND number = ?",
+                (code, reason, room, number),
+            )
+
     def forget_refused(self, room: str, number: int) -> None:
         """Take an entry off the list."""
         with self._lock:

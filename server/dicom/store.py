@@ -72,6 +72,8 @@ class Store:
         self._rooms: dict[str, dict[str, Record]] = {}
         self._uids: dict[str, RoomUids] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        #: numbers of refused files that are being tried once more
+        self._trying: set[int] = set()
         self._spooled = itertools.count(1)
         #: counts the changes of a room's images, for caches
         self.versions: dict[str, int] = {}
@@ -160,7 +162,13 @@ class Store:
 
     def refused(self, room: str) -> list[Refused]:
         """List what was not taken, the newest first."""
+        if not self.exists:
+            return []
         return self._index.refused(self._room(room))
+
+    def count_refused(self, room: str) -> int:
+        """Count what was not taken."""
+        return self._index.count_refused(self._room(room)) if self.exists else 0
 
     # -- what comes in -------------------------------------------------------------------------------------------
 
@@ -246,6 +254,7 @@ class Store:
         entry = Refused(0, name[:200], source, error.code, str(error), size, file, self._now())
         number = await asyncio.to_thread(self._index.refuse, hashed, entry)
         log.info("a DICOM file was not taken: %s", error.code)
+        self.changed(room)
         return Quarantined(error.code, str(error), number)
 
     # -- what changes and goes -----------------------------------------------------------------------------------
@@ -277,6 +286,28 @@ class Store:
                 return self.folder / "quarantine" / entry.file
         return None
 
+    async def take_again(self, room: str, number: int) -> Added | Quarantined | None:
+        """Try to take a refused file once more: it leaves the list, or stays with the reason of this time.
+
+        None: there is none, it was not kept, or somebody is trying just now. Raise OSError: the disk is full.
+        """
+        path = self.refused_file(room, number)
+        if path is None or number in self._trying:
+            return None
+        self._trying.add(number)
+        try:
+            verdict = await self._take(path, room)
+        except DicomError as error:
+            await asyncio.to_thread(
+                self._index.refuse_again, self._room(room), number, error.code, str(error)
+            )
+            self.changed(room)
+            return Quarantined(error.code, str(error), number)
+        finally:
+            self._trying.discard(number)
+        await self.forget_refused(room, number)
+        return verdict
+
     async def forget_refused(self, room: str, number: int) -> bool:
         """Take an entry off the list of what was not taken, with its file; False if there is none."""
         for entry in self.refused(room):
@@ -284,6 +315,7 @@ class Store:
                 if entry.file:
                     (self.folder / "quarantine" / entry.file).unlink(missing_ok=True)
                 await asyncio.to_thread(self._index.forget_refused, self._room(room), number)
+                self.changed(room)
                 return True
         return False
 

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, web
 
+from annotation.dicom.describe import word_of_warning
 from annotation.dicom.errors import DicomError
 from annotation.dicom.packing import PIECE, Archive, Packed, is_zip
 from annotation.dicom.stow import Stored, stow_answer
@@ -190,4 +191,6 @@ def describe(verdict: Added | Quarantined, name: str) -> dict[str, object]:
         "SeriesInstanceUID": record.series,
         "SOPInstanceUID": record.sop,
         "kind": record.facts.kind,
+        # why those who may not see the patient do not see it; empty: they do
+        "withheld": "" if record.released else word_of_warning(record.facts.burned_in),
     }

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from annotation.dicom import ingest, pixels, read_back, reading, rendering, serving, waveform
+from annotation.dicom import ingest, looking, pixels, read_back, reading, rendering, serving, waveform
 from annotation.dicom.errors import DicomError
 from annotation.dicom.rendering import Window
 from annotation.dicom.room_uids import RoomUids
@@ -56,6 +56,9 @@ def answer(question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
             return {}, serving.bulk(path, question["tag"])
         case "fragments":
             return {"fragments": serving.fragments(path)}, b""
+        case "look":
+            with path.open("rb") as source:
+                return looking.look(source), b""
         case "waveform":
             with path.open("rb") as source:
                 return {}, json.dumps(waveform.waveform(reading.parse(source).dataset)).encode()

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qsl
+
+import pydicom.data
+from pydicom.dataset import Dataset
 
 from annotation.dicom.deidentify import deidentify
 from annotation.dicom.errors import DicomError
+from annotation.dicom.looking import look
 from annotation.dicom.packing import ALWAYS_ALLOWED, Archive
-from annotation.dicom.reading import parse, quietly
+from annotation.dicom.reading import parse, quietly, text
 from annotation.dicom.rendering import parse_window
 from annotation.dicom.search import LIMIT, parse_query
 from media.plane import Codec
@@ -35,10 +42,35 @@ def read_dicom(data: bytes) -> None:
 
 def hide(data: bytes) -> None:
     """De-identify what can be read: the copy says that it is one, and has none of what is private."""
-    hidden = quietly(deidentify, parse(io.BytesIO(data)).dataset, "p-1")
+    dataset = parse(io.BytesIO(data)).dataset
+    names = {word.casefold() for word in re.findall(r"[^\W_\d]{5,}", quietly(text, dataset, "PatientName"))}
+    hidden = quietly(deidentify, dataset, "p-1")
     assert hidden.PatientID == "p-1"
     assert hidden.PatientName == "Anonymous"
     assert not any(tag.is_private for tag in hidden)
+    assert not names & set(quietly(_words_of, hidden))
+
+
+def _words_of(hidden: Dataset) -> Iterator[str]:
+    """Yield the words of all texts but those that de-identifying itself writes."""
+    own = ("PatientName", "DeidentificationMethod", "DeidentificationMethodCodeSequence")
+    for element in hidden:
+        if element.VR == "SQ" and element.keyword not in own:
+            for item in element.value:
+                yield from _words_of(item)
+        elif (
+            element.VR in ("LO", "SH", "CS", "LT", "ST", "UT", "UC", "PN", "UI", "AE")
+            and element.keyword not in own
+        ):
+            # what is replaced says so itself
+            yield from re.findall(r"[^\W_]+", str(element.value).casefold().replace("removed", ""))
+
+
+def look_closer(data: bytes) -> None:
+    """Tell what a file is: words of the standard and numbers, and nothing that stands in it."""
+    told = look(io.BytesIO(data))
+    assert set(told) <= {"file", "modality", "object", "syntax", "rows", "columns", "frames"}
+    assert b"Geheim" not in json.dumps(told).encode()
 
 
 def unpack(data: bytes) -> None:
@@ -133,6 +165,23 @@ _PANE = (
     '"invert":false,"centre":[0.5,0.5],"zoom":1,"rotation":0,"flip":false,"playing":false,"rate":0}'
 )
 
+
+def _heads() -> tuple[bytes, ...]:
+    """Cut pydicom's own files before their pixels: what is read and hidden stands there."""
+    found = []
+    for path in sorted((Path(pydicom.data.__file__).parent / "test_files").glob("*.dcm")):
+        data = path.read_bytes()
+        places = [at for tag in _PIXELS if (at := data.find(tag)) > 0]
+        head = data[: min(places, default=len(data))]
+        if len(head) <= HEAD_LIMIT:
+            found.append(head)
+    return tuple(found)
+
+
+_PIXELS = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
+#: Longer heads than these (functional groups, curves) say nothing new, and cost executions.
+HEAD_LIMIT = 6000
+HEADS = hospital_targets.MARKS + _heads()
 FILES = hospital_targets.MARKS
 ZIPS = (_zip(),)
 QUERIES = (
@@ -149,4 +198,6 @@ TAPS = (
 PICTURES = tuple(bytes([number]) + tap for number in range(len(Codec)) for tap in TAPS)
 VIEWPORTS = (
     f'{{"n":1,"sent":1.5,"state":{{"layout":"1x2","active":0,"lines":true,"panes":[{_PANE},null]}}}}'.encode(),
+    f'{{"n":2,"sent":-0.0,"state":{{"layout":"1x1","active":0,"lines":false,"panes":[{_PANE}]}}}}'.encode(),
+    f'{{"n":3,"sent":1e12,"state":{{"layout":"2x2","active":3,"lines":true,"panes":[null,{_PANE},null,null]}}}}'.encode(),
 )

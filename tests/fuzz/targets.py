@@ -303,7 +303,10 @@ TARGETS: dict[str, Target] = {
     "claims": Target(_claims, (TokenError,), (seeds.CLAIMS, b"{}"), 200),
     "feedback_groups": Target(FeedbackGroup.read_all, (struct.error,), (bytes(36), bytes(72)), 80),
     "dicom": Target(image_targets.read_dicom, image_targets.REFUSALS, image_targets.FILES, 1600),
-    "deidentified": Target(image_targets.hide, image_targets.REFUSALS, image_targets.FILES, 1600),
+    "looked_at": Target(image_targets.look_closer, (), image_targets.HEADS, image_targets.HEAD_LIMIT),
+    "deidentified": Target(
+        image_targets.hide, image_targets.REFUSALS, image_targets.HEADS, image_targets.HEAD_LIMIT
+    ),
     "zip": Target(image_targets.unpack, image_targets.REFUSALS, image_targets.ZIPS, 400),
     "image_query": Target(image_targets.look_for, image_targets.REFUSALS, image_targets.QUERIES, 120),
     "window": Target(image_targets.window, image_targets.REFUSALS, image_targets.WINDOWS, 40),
