@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from annotation.anchors import VideoAnchor
@@ -59,7 +59,7 @@ class Field:
         self._known = known
         self._ended = ended
         self._asked = float("-inf")
-        self._marks: list[Mark] = []
+        self._marks: dict[str, Mark] = {}
         #: Seconds that a worker is kept after the last mark went: the next is often drawn at once.
         self.linger = LINGER
         self._unneeded_since = float("-inf")
@@ -109,17 +109,20 @@ class Field:
 
     def watch(self, marks: list[Mark], now: float) -> None:
         """Watch these marks from now on, and no others."""
-        marks = marks[-MARKS_LIMIT:]
-        if self._marks and not marks:
+        before, self._marks = self._marks, {mark.mark: mark for mark in marks[-MARKS_LIMIT:]}
+        if before and not marks:
             self._unneeded_since = now
-        changed, self._marks = marks != self._marks, marks
         if not self._tracks:
             return
         if self.follower is None:
             if marks:
                 self.follower = Follower(self.stream, self._begin, self._receive, self._disbelieve)
-        elif changed:
-            self.follower.send(self._wanted())
+            return
+        # only what is new: a worker that was told everything at each mark would cost more than all else of a mark
+        changed = [mark for name, mark in self._marks.items() if before.get(name) != mark]
+        gone = list(before.keys() - self._marks.keys())
+        if changed or gone:
+            self.follower.send(_wanted(changed, gone))
 
     def close(self) -> None:
         """End the worker, if there is one."""
@@ -128,26 +131,10 @@ class Field:
             self._believed = False
             self._ended(follower)
 
-    def _wanted(self) -> bytes:
-        return wire.message_of(
-            wire.MARKS,
-            [
-                {
-                    "mark": mark.mark,
-                    "rtp_timestamp": mark.anchor.rtp_timestamp,
-                    # an arrow points with its head: what lies under its tail is nobody's concern
-                    "points": mark.points[-1:] if mark.shape == "arrow" else mark.points,
-                    "follow": mark.follow,
-                }
-                for mark in self._marks
-                if isinstance(mark.anchor, VideoAnchor)
-            ],
-        )
-
     def _begin(self) -> list[bytes]:
         self._fed = self._looked = 0
         records = self.backlog.records()
-        return [self._wanted(), wire.message(wire.PACKETS, records)]
+        return [_wanted(self._marks.values(), []), wire.message(wire.PACKETS, records)]
 
     # -- the worker ----------------------------------------------------------------------------------------------
 
@@ -167,7 +154,7 @@ class Field:
     def _disbelieve(self) -> None:
         """Tell everybody that nothing is known of any mark: the worker died, or cannot follow."""
         self._believed = False
-        known = [self._known(mark.mark) or Track(mark.mark, "good", UNMOVED, 1.0) for mark in self._marks]
+        known = [self._known(mark) or Track(mark, "good", UNMOVED, 1.0) for mark in self._marks]
         self._tell(
             [Track(track.mark, "stale", track.matrix, 0.0) for track in known if track.state == "good"]
         )
@@ -175,15 +162,29 @@ class Field:
             self.follower.send(wire.message_of(wire.FORGET, {}))
 
     def _tell(self, tracks: list[Track]) -> None:
-        here = {mark.mark for mark in self._marks}
         # the same once more is a sign of life of what is good, and no news of anything else
         news = tuple(
             track
             for track in tracks
-            if track.mark in here and (track.state == "good" or track != self._known(track.mark))
+            if track.mark in self._marks and (track.state == "good" or track != self._known(track.mark))
         )
         if news and self._newest is not None:
             self._decide(Tracked(news, VideoAnchor(int(self.producer), self._newest)))
+
+
+def _wanted(changed: Iterable[Mark], gone: list[str]) -> bytes:
+    marks = [
+        {
+            "mark": mark.mark,
+            "rtp_timestamp": mark.anchor.rtp_timestamp,
+            # an arrow points with its head: what lies under its tail is nobody's concern
+            "points": mark.points[-1:] if mark.shape == "arrow" else mark.points,
+            "follow": mark.follow,
+        }
+        for mark in changed
+        if isinstance(mark.anchor, VideoAnchor)
+    ]
+    return wire.message_of(wire.MARKS, {"marks": marks, "gone": gone})
 
 
 def _track(body: dict[str, Any], before: Track | None) -> Track:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Stills that are decoded at once, a room: each takes a core for a second.
 STILLS_AT_ONCE: Final = 2
+#: Seconds between two looks at the marks, at least: a worker keeps the newest seconds of pictures for what comes later.
+LOOK_EVERY: Final = 0.05
 #: Whose operations tracks are.
 AUTHOR: Final = "tracker"
 NAME: Final = "Tracker"
@@ -34,6 +36,7 @@ class Watcher:
         self._turns = asyncio.Semaphore(STILLS_AT_ONCE)
         self._tracks = conductor.service.config.tracking.enabled
         self._marked = False
+        self._looked = float("-inf")  # when marks were last looked at, by the loop's clock
 
     @property
     def kept(self) -> int:
@@ -75,14 +78,15 @@ class Watcher:
             field.watch(marks.get(producer, []), conductor.service.now())
 
     def marked(self) -> None:
-        """Note that marks came, changed or went."""
+        """Note that marks on a live picture came, changed or went."""
         if not self._marked:
-            # once a turn of the loop, whatever a stroke of the pen or of a key does
+            # looking goes through all marks: at once where it is quiet, else not with each stroke of sixteen pens
             self._marked = True
-            asyncio.get_running_loop().call_soon(self._look_at_marks)
+            loop = asyncio.get_running_loop()
+            loop.call_at(max(loop.time(), self._looked + LOOK_EVERY), self._look_at_marks)
 
     def _look_at_marks(self) -> None:
-        self._marked = False
+        self._marked, self._looked = False, asyncio.get_running_loop().time()
         self.look()
 
     def _live_marks(self) -> dict[int, list[Mark]]:

@@ -11,8 +11,8 @@ from media.plane import Codec
 
 from .pictures import Stream
 
-#: To the worker: what packets are to be understood as; packets (tap records); the marks that there are; that what it
-#: told last did not stand.
+#: To the worker: what packets are to be understood as; packets (tap records); the marks that are new or have
+#: changed, and those that went; that what it told last did not stand.
 STREAM: Final = b"S"
 PACKETS: Final = b"P"
 MARKS: Final = b"M"

@@ -78,7 +78,7 @@ class Worker:
         self._waiting: deque[Picture] = deque()
         self._tracker = Tracker(stream.clock_rate)
         self._announcer = Announcer()
-        self._marks: list[Wanted] = []
+        self._marks: dict[str, Wanted] = {}
         self._arrived = 0  # when the newest packet did, ns
         self._looked = 0  # when the newest picture did that was tracked, ns
         self._shown_at: int | None = None  # its RTP timestamp
@@ -99,18 +99,21 @@ class Worker:
             if len(payload) >= 16:
                 self._arrived = max(self._arrived, _newest_arrival(payload))
         elif kind == wire.MARKS:
-            self._marks = [
-                Wanted(
-                    str(one["mark"]),
-                    int(one["rtp_timestamp"]),
-                    tuple((float(x), float(y)) for x, y in one["points"]),
-                    bool(one["follow"]),
-                )
-                for one in json.loads(payload)
-            ]
-            self._tracker.want(self._marks)
+            self._want(json.loads(payload))
         elif kind == wire.FORGET:
             self._announcer.forget()
+
+    def _want(self, body: dict[str, Any]) -> None:
+        for mark in body["gone"]:
+            self._marks.pop(mark, None)
+        for one in body["marks"]:
+            self._marks[str(one["mark"])] = Wanted(
+                str(one["mark"]),
+                int(one["rtp_timestamp"]),
+                tuple((float(x), float(y)) for x, y in one["points"]),
+                bool(one["follow"]),
+            )
+        self._tracker.want(self._marks.values())
 
     def work(self, now: float) -> None:
         """Decode and track the next picture, or look whether one is overdue."""
