@@ -365,7 +365,12 @@ export class Session extends Emitter<SessionEvents> {
         if (!(error instanceof RequestError)) throw error;
       });
     });
-    this.receiver.on('tracks', () => this.emit('tracks', undefined));
+    this.receiver.on('tracks', (tracks) => {
+      // a new connection begins with everything: the server only tells what it holds back
+      for (const producer of this.deliveries.keys()) if (!tracks.has(producer)) this.deliveries.delete(producer);
+      this.emit('delivery', undefined);
+      this.emit('tracks', undefined);
+    });
     this.receiver.on('state', () => this.emit('media', undefined));
     this.receiver.on('path_lost', () => this.handleNetworkChange());
     this.publisher.on('path_lost', () => this.handleNetworkChange());

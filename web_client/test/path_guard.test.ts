@@ -102,6 +102,15 @@ test('a new connection that stands ends it; one that does not is tried again', a
   expect(states).toEqual(['rejoining', 'steady']);
 });
 
+test('a new connection that never comes is asked for again', () => {
+  peer.become('failed');
+  guard.rebuild();
+  timers.advance(7999);
+  expect(said).toEqual(['rejoin']);
+  timers.advance(1);
+  expect(said).toEqual(['rejoin', 'rejoin']);
+});
+
 test('one that was closed on purpose is watched no longer', async () => {
   guard.stop();
   peer.become('failed');

@@ -90,6 +90,31 @@ test('a failed receiving connection is asked for again, also after the server wa
   expect(server.sent('rewatch').length).toBe(1);
 });
 
+test('an offer under way on a connection that is given up holds the next one’s offer up in nothing', async () => {
+  server.say(offer(1, 'abcd'));
+  await settled();
+  // the line comes back, and with it the offer of a restart, in the moment in which the connection is given up
+  server.say(offer(2, 'efgh'));
+  await Promise.resolve();
+  FakePeer.newest.become('failed');
+  expect(server.sent('rewatch').length).toBe(1);
+  await settled();
+  server.say(offer(3, 'ijkl', 2));
+  await settled();
+  expect(server.sent('answer').at(-1)).toMatchObject({ revision: 3 });
+  FakePeer.newest.become('connected');
+  expect(session.receiver.guard.state).toBe('steady');
+});
+
+test('why a picture was held back is forgotten with the connection that it was held back on', async () => {
+  server.say(offer(1, 'abcd'));
+  await settled();
+  server.say({ type: 'delivery', producer: 7, reason: 'line', height: 0 });
+  expect([...session.deliveries.keys()]).toEqual([7]);
+  FakePeer.newest.become('failed');
+  expect([...session.deliveries.keys()]).toEqual([]);
+});
+
 test('one’s own mark is shown at once and confirmed by its number', async () => {
   draw();
   expect(session.replica.visible.map(({ sequence }) => sequence)).toEqual([null]);

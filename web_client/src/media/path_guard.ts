@@ -85,10 +85,10 @@ export class PathGuard extends Emitter<PathEvents> {
     this.#enter('steady');
   }
 
-  /** Watch nothing until the next connection, which replaces one that failed. */
+  /** Watch nothing until the next connection, which replaces one that failed; where none comes it is asked for again. */
   rebuild(): void {
     this.#forget();
-    this.#enter('rejoining');
+    this.#enter('rejoining', REBUILD_MS);
   }
 
   handleState(state: RTCPeerConnectionState): void {

@@ -29,7 +29,7 @@ export class Receiver extends Emitter<ReceiverEvents> {
   #channel: RTCDataChannel | null = null;
   #tracks = new Map<ProducerId, MediaStreamTrack>();
   readonly guard: PathGuard;
-  /** Offers are carried out one after the other. */
+  /** Offers of one connection are carried out one after the other. */
   #queue: Promise<void> = Promise.resolve();
 
   constructor(
@@ -77,7 +77,15 @@ export class Receiver extends Emitter<ReceiverEvents> {
   }
 
   handleOffer(offer: Offer): Promise<void> {
-    this.#queue = this.#queue.then(() => this.#answer(offer)).catch(() => this.#fail());
+    // new credentials under the same number are an ICE restart, which the browser recognises itself
+    if (this.#connection !== null && offer.connection !== this.#number) this.reset();
+    const connection = (this.#connection ??= this.#connect());
+    this.#number = offer.connection;
+    this.#queue = this.#queue
+      .then(() => this.#answer(connection, offer))
+      .catch(() => {
+        if (connection === this.#connection) this.emit('failed', undefined);
+      });
     return this.#queue;
   }
 
@@ -95,16 +103,15 @@ export class Receiver extends Emitter<ReceiverEvents> {
     this.#connection?.close();
     this.#connection = null;
     this.#number = 0;
+    // what a connection was asked before it was closed is never answered (WebRTC 1.0, section 4.4.1.2): nobody waits for it
+    this.#queue = Promise.resolve();
     this.#channel = null;
     this.#tracks = new Map();
     this.emit('tracks', this.#tracks);
   }
 
-  async #answer(offer: Offer): Promise<void> {
-    // new credentials under the same number are an ICE restart, which the browser recognises itself
-    if (this.#connection !== null && offer.connection !== this.#number) this.reset();
-    const connection = (this.#connection ??= this.#connect());
-    this.#number = offer.connection;
+  async #answer(connection: RTCPeerConnection, offer: Offer): Promise<void> {
+    if (connection !== this.#connection) return;
     await connection.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
     for (const transceiver of connection.getTransceivers()) wantHeaderExtensions(transceiver);
     await this.#describe(connection, await connection.createAnswer());
@@ -150,10 +157,6 @@ export class Receiver extends Emitter<ReceiverEvents> {
       });
     });
     return connection;
-  }
-
-  #fail(): void {
-    this.emit('failed', undefined);
   }
 }
 

@@ -1,4 +1,7 @@
-/** The parts of an RTCPeerConnection that the client uses: negotiation that always succeeds, states set by the test. */
+/**
+ * The parts of an RTCPeerConnection that the client uses: states set by the test, negotiation that always succeeds, but
+ * on a closed one: what is asked then is refused, what was asked before is never answered (WebRTC 1.0, section 4.4.1.2).
+ */
 export class FakePeer extends EventTarget {
   static made: FakePeer[] = [];
   connectionState: RTCPeerConnectionState = 'new';
@@ -40,12 +43,21 @@ export class FakePeer extends EventTarget {
     return this.transceivers;
   }
 
+  #chained<Result>(result: Result): Promise<Result> {
+    if (this.closed) return Promise.reject(new DOMException('The connection is closed.', 'InvalidStateError'));
+    return new Promise((done) => {
+      queueMicrotask(() => {
+        if (!this.closed) done(result);
+      });
+    });
+  }
+
   createOffer(): Promise<object> {
-    return Promise.resolve({});
+    return this.#chained({});
   }
 
   createAnswer(): Promise<object> {
-    return Promise.resolve({});
+    return this.#chained({});
   }
 
   getConfiguration(): RTCConfiguration {
@@ -76,12 +88,12 @@ export class FakePeer extends EventTarget {
     if (description?.type === 'rollback') {
       this.rollbacks += 1;
       this.signalingState = 'stable';
-      return Promise.resolve();
+      return this.#chained(undefined);
     }
     this.signalingState = this.signalingState === 'have-remote-offer' ? 'stable' : 'have-local-offer';
     for (const transceiver of this.transceivers) transceiver.mid = transceiver.promised;
     this.localDescription = { sdp: `local ${this.transceivers.map(({ direction }) => direction).join()}` };
-    return Promise.resolve();
+    return this.#chained(undefined);
   }
 
   setRemoteDescription({ type, sdp }: { type: string; sdp: string }): Promise<void> {
@@ -94,7 +106,7 @@ export class FakePeer extends EventTarget {
         this.transceivers.push(new FakeTransceiver(mid, fakeTrack(`track-${mid}`), {}));
       }
     }
-    return Promise.resolve();
+    return this.#chained(undefined);
   }
 
   close(): void {
