@@ -112,9 +112,9 @@ class Load:
         self._stream = -1
         self._packets_a_frame = 0.0
 
-    async def begin(self) -> None:
+    async def begin(self, *, drawn_on: bool = True) -> None:
         """Publish the field."""
-        publisher = await self._server.publish(self._pump, self._picture_lost)
+        publisher = await self._server.publish(self._pump, self._picture_lost, drawn_on=drawn_on)
         frames = make_frames(BITRATE)
         self._packets_a_frame = sum(map(len, frames)) / len(frames)
         self._stream = self._pump.probe.start_sending(
@@ -244,7 +244,8 @@ async def _memory(server: RunningPeer, plan: Plan) -> float:
     load = Load(server, pump, plan.settle)
     few, many = plan.memory
     try:
-        await load.begin()
+        # what is kept of a field so that its frames can be frozen grows by itself, by megabytes
+        await load.begin(drawn_on=False)
         await load.subscribe(few)
         # until the history that all share is full
         await load.window(FPS, 4, MEMORY_SETTLE * plan.settle)

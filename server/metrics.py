@@ -42,6 +42,7 @@ class Snapshot:
     participants: dict[str, int]
     recordings: int
     backlog_bytes: int
+    kept_bytes: int
     ephemeral_dropped: int
     lines: Sequence[LineState]
     probes: int
@@ -115,6 +116,11 @@ class Metrics:
         yield GaugeMetricFamily("konsil_recordings", "Recordings being written.", now.recordings)
         yield GaugeMetricFamily(
             "konsil_recorder_backlog_bytes", "Bytes recorded but not yet on the disk.", now.backlog_bytes
+        )
+        yield GaugeMetricFamily(
+            "konsil_kept_bytes",
+            "Compressed frames of fields in memory, for frozen frames and marks that follow.",
+            now.kept_bytes,
         )
         yield CounterMetricFamily(
             "konsil_ephemeral_dropped",

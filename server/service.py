@@ -242,6 +242,7 @@ class Service:
             participants={str(role): count for role, count in roles.items()},
             recordings=len(running),
             backlog_bytes=sum(recorder.backlog for recorder in running),
+            kept_bytes=sum(conductor.watcher.kept for conductor in self.rooms.values()),
             ephemeral_dropped=self._ephemeral_dropped
             + stale
             + sum(conductor.ephemeral_dropped for conductor in self.rooms.values()),

@@ -40,8 +40,13 @@ class RunningPeer(Protocol):
 
     pid: int
 
-    async def publish(self, pump: ProbePump, on_picture_loss: Callable[[], None]) -> Client:
-        """Connect a client that sends FIELD; `on_picture_loss` is called when the server asks for a key frame."""
+    async def publish(
+        self, pump: ProbePump, on_picture_loss: Callable[[], None], *, drawn_on: bool = True
+    ) -> Client:
+        """Connect a client that sends FIELD; `on_picture_loss` is called when the server asks for a key frame.
+
+        `drawn_on` False: as a picture of which a server keeps nothing that forwarding does not need.
+        """
 
     async def subscribe(self, pump: ProbePump) -> Client:
         """Connect a client that is sent the field."""

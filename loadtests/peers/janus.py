@@ -79,7 +79,9 @@ class RunningJanus:
         if answer.get("videoroom") != "created":
             raise JanusError(f"Janus made no room: {answer}")
 
-    async def publish(self, pump: ProbePump, on_picture_loss: Callable[[], None]) -> Client:
+    async def publish(
+        self, pump: ProbePump, on_picture_loss: Callable[[], None], *, drawn_on: bool = True
+    ) -> Client:
         """See RunningPeer."""
         socket, endpoint = pump.open(STAMP_IN_PAYLOAD, self._host)
         transport = endpoint.create(IceRole.CLIENT)

@@ -27,13 +27,15 @@ class RunningKonsil:
         self._host = host
         self._callers: list[Caller] = []
 
-    async def publish(self, pump: ProbePump, on_picture_loss: Callable[[], None]) -> Client:
+    async def publish(
+        self, pump: ProbePump, on_picture_loss: Callable[[], None], *, drawn_on: bool = True
+    ) -> Client:
         """See RunningPeer."""
         caller = await self._join("surgeon", lambda _: None)
         socket, endpoint = pump.open(STAMP_IN_PAYLOAD, self._host)
         transport = endpoint.create(IceRole.CLIENT)
         offer = offer_publisher([FIELD], transport.parameters)
-        sources = [{"mid": FIELD.mid, "source": "field", "label": "Field"}]
+        sources = [{"mid": FIELD.mid, "source": "field" if drawn_on else "second", "label": "Field"}]
         reply = await caller.request("publish", sdp=str(offer), sources=sources)
         transport.start(remote_parameters(parse(reply["sdp"])))
         hear_picture_loss(transport, on_picture_loss)

@@ -17,6 +17,7 @@ def rendered(*lines: LineState, probes: int = 0) -> str:
         participants={},
         recordings=0,
         backlog_bytes=0,
+        kept_bytes=0,
         ephemeral_dropped=0,
         lines=lines,
         probes=probes,
