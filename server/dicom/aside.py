@@ -21,6 +21,8 @@ from .asking import BASE, Asking
 from .index import Record, Refused
 from .upload import describe
 
+#: Pictures of a series that are looked at before it is released, spread over it.
+SAMPLE = 8
 NOBODY = "There is no such file."
 NUMBER = BASE + "/quarantine/{number:[0-9]{1,9}}"
 
@@ -119,16 +121,22 @@ def _listed(entry: Refused) -> dict[str, object]:
 
 
 def _series(records: list[Record]) -> dict[str, object]:
-    first = min(records, key=lambda record: record.facts.InstanceNumber)
+    ordered = sorted(records, key=lambda record: (record.facts.InstanceNumber, record.sop))
+    first = ordered[0]
     return {
         "StudyInstanceUID": first.study,
         "SeriesInstanceUID": first.series,
-        "SOPInstanceUID": first.sop,
         "modality": first.facts.Modality,
         "number": first.facts.SeriesNumber,
         "description": first.facts.SeriesDescription,
         "kind": first.facts.kind,
         "instances": len(records),
         "released": sum(record.released for record in records),
+        "sample": _spread([record.sop for record in ordered]),
         "why": sorted({word_of_warning(record.facts.burned_in) for record in records}),
     }
+
+
+def _spread(sops: list[str]) -> list[str]:
+    count = min(SAMPLE, len(sops))
+    return [sops[at * (len(sops) - 1) // max(1, count - 1)] for at in range(count)]

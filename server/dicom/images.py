@@ -91,8 +91,12 @@ class Images:
 
     def _aside(self, room: str) -> dict[str, int]:
         """Count what was put aside: files that were not taken, pictures that are withheld from some."""
-        held = sum(r.facts.burned_in != "NO" and not r.released for r in self.store.instances(room))
-        return {"refused": self.store.count_refused(room), "withheld": held}
+        warned = [r.released for r in self.store.instances(room) if r.facts.burned_in != "NO"]
+        return {
+            "refused": self.store.count_refused(room),
+            "withheld": warned.count(False),
+            "released": warned.count(True),
+        }
 
     def patient_changed(self, room: str) -> None:
         """Look anew at whose the images are."""

@@ -328,7 +328,7 @@ export class Session extends Emitter<SessionEvents> {
         this.emit('marks', undefined);
         break;
       case 'studies':
-        this.catalogue.handleStudies(notice.studies);
+        this.catalogue.handleStudies(notice.studies, notice.aside ?? null);
         break;
       case 'presenter':
         this.presenting.handlePresenter(notice);

@@ -34,7 +34,7 @@ test('two files are under way at a time, and each is answered with what became o
   await server.take({ again: true });
   await server.take({ name: 'c/1' }, { name: 'c/2', taken: false, message: 'This is no DICOM file.' });
   expect(uploads.progress).toMatchObject({ running: false, done: 3, sent: 30, taken: 2, again: 1 });
-  expect(uploads.progress.refused).toEqual([{ name: 'c/2', message: 'This is no DICOM file.', unsent: false }]);
+  expect(uploads.progress.refused).toEqual([{ name: 'c/2', message: 'This is no DICOM file.', code: '', unsent: false }]);
 });
 
 test('what did not arrive is said, and sent again when that is wanted', async () => {
@@ -44,7 +44,7 @@ test('what did not arrive is said, and sent again when that is wanted', async ()
   server.under.shift()!.fail(new SendError(507, "The server's disk is full."));
   await settled();
   await server.take({});
-  expect(uploads.progress.refused).toEqual([{ name: 'a', message: "The server's disk is full.", unsent: true }]);
+  expect(uploads.progress.refused).toEqual([{ name: 'a', message: "The server's disk is full.", code: '', unsent: true }]);
   uploads.retry();
   expect(uploads.progress).toMatchObject({ files: 1, refused: [] });
   await server.take({});
@@ -67,4 +67,29 @@ test('canceled, nothing more is sent, and that is no failure', async () => {
   expect(uploads.progress.taken).toBe(1);
   uploads.dismiss();
   expect(uploads.progress.files).toBe(0);
+});
+
+test('each file is answered with what became of it, what needs a look first', async () => {
+  const server = new FakeServer();
+  const uploads = new Uploads(server.send);
+  uploads.add([file('a'), file('b'), file('c')]);
+  await server.take({ withheld: '' });
+  await server.take({ withheld: 'ultrasound' });
+  await server.take({ taken: false, code: 'incomplete', message: 'It is cut off.' });
+  expect(uploads.progress).toMatchObject({ taken: 2, withheld: 1 });
+  expect(uploads.progress.outcomes).toEqual([
+    { name: 'b', kind: 'withheld', code: 'ultrasound', message: '' },
+    { name: 'c', kind: 'refused', code: 'incomplete', message: 'It is cut off.' },
+    { name: 'a', kind: 'taken', code: '', message: '' },
+  ]);
+});
+
+test('of a thousand slices that are simply there not all are listed, and all are counted', async () => {
+  const server = new FakeServer();
+  const uploads = new Uploads(server.send);
+  uploads.add([file('zip')]);
+  await server.take(...Array.from({ length: 1000 }, (_, at) => ({ name: `${at}` })), { name: 'letter', taken: false, code: 'not_dicom', message: '' });
+  expect(uploads.progress.taken).toBe(1000);
+  expect(uploads.progress.outcomes).toHaveLength(501);
+  expect(uploads.progress.outcomes[0]).toMatchObject({ name: 'letter', kind: 'refused' });
 });

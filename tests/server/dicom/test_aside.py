@@ -63,6 +63,7 @@ async def test_withheld_pictures_are_listed_released_and_withheld_again(running:
     assert (await get(running, at(warned) + "/rendered", "trainee")).status == 403
     (listed,) = (await get(running, "/dicom/withheld")).json()["withheld"]
     assert (listed["why"], listed["instances"], listed["released"]) == (["ultrasound"], 1, 0)
+    assert listed["sample"] == [warned["SOPInstanceUID"]]
     assert (await get(running, "/dicom/withheld", "trainee")).status == 403
 
     async def release(released: bool) -> None:
@@ -84,10 +85,10 @@ async def test_who_may_bring_images_is_told_how_much_was_put_aside(running: Serv
     ):
         await upload(running, b"Dear all, " * 30)
         told = await surgeon.notice("studies")
-        assert told["aside"] == {"refused": 1, "withheld": 0}
+        assert told["aside"] == {"refused": 1, "withheld": 0, "released": 0}
         assert "aside" not in await trainee.notice("studies")
         await upload(running, sample("examples_ybr_color.dcm").read_bytes())
-        assert (await surgeon.notice("studies"))["aside"] == {"refused": 1, "withheld": 1}
+        assert (await surgeon.notice("studies"))["aside"] == {"refused": 1, "withheld": 1, "released": 0}
     # who comes later is told at once
     async with Caller(running.url, running.token("chair")) as chair:
-        assert (await chair.notice("studies"))["aside"] == {"refused": 1, "withheld": 1}
+        assert (await chair.notice("studies"))["aside"] == {"refused": 1, "withheld": 1, "released": 0}

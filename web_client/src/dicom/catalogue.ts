@@ -1,6 +1,7 @@
 /** Which images the room has (`studies` notice, annotation/dicom/DICOMWEB.md), and what is known of each series looked at. */
 import { Emitter } from '../emitter';
 import type { Match } from '../hospital';
+import type { AsideCounts } from './aside';
 import { readInstance, type Instance } from './image';
 import { stackOf, type Stack } from './stack';
 import type { DicomWeb } from './web';
@@ -46,11 +47,14 @@ interface CatalogueEvents {
 
 export class Catalogue extends Emitter<CatalogueEvents> {
   studies: readonly StudyFacts[] = [];
+  /** How much was put aside; null: one is not told. */
+  aside: AsideCounts | null = null;
   readonly #series = new Map<string, SeriesState>();
   #counts = new Map<string, number>();
 
-  handleStudies(studies: readonly StudyFacts[]): void {
+  handleStudies(studies: readonly StudyFacts[], aside: AsideCounts | null = null): void {
     this.studies = studies;
+    this.aside = aside;
     const counts = new Map(studies.flatMap(({ series }) => series.map((one) => [one.SeriesInstanceUID, one.instances] as const)));
     // a series that has grown or shrunk is read anew when it is looked at
     for (const [uid, count] of this.#counts) if (counts.get(uid) !== count) this.#series.delete(uid);

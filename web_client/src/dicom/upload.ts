@@ -9,6 +9,8 @@ export interface Verdict {
   name: string;
   taken: boolean;
   again?: boolean;
+  /** Why those who may not see the patient do not see it; empty: they do. */
+  withheld?: string;
   code?: string;
   message?: string;
 }
@@ -32,9 +34,18 @@ export class SendError extends Error {
   }
 }
 
+/** What became of a file; `code` is why it was refused, or withheld from some. */
+export interface Outcome {
+  name: string;
+  kind: 'taken' | 'again' | 'withheld' | 'refused' | 'unsent';
+  code: string;
+  message: string;
+}
+
 /** A file that was not taken, and why; or that could not be sent. */
 export interface Refusal {
   name: string;
+  code: string;
   message: string;
   /** It did not arrive: it can be sent again. */
   unsent: boolean;
@@ -50,20 +61,28 @@ export interface Progress {
   /** What became of what was in them. */
   taken: number;
   again: number;
+  withheld: number;
   refused: readonly Refusal[];
+  /** File by file, what needs a look first; of what is simply there only the first ones. */
+  outcomes: readonly Outcome[];
   canceled: boolean;
 }
+
+/** Files that are simply there and are listed by name. */
+const LISTED = 500;
 
 /** Two senders: the server reads one file while the next one is on its way. */
 const AT_ONCE = 2;
 
-const NOTHING: Progress = { running: false, files: 0, done: 0, bytes: 0, sent: 0, taken: 0, again: 0, refused: [], canceled: false };
+const NOTHING: Progress = { running: false, files: 0, done: 0, bytes: 0, sent: 0, taken: 0, again: 0, withheld: 0, refused: [], outcomes: [], canceled: false };
 
 export class Uploads extends Emitter<{ changed: Progress }> {
   progress: Progress = NOTHING;
   readonly #send: Send;
   #waiting: Offered[] = [];
   #unsent: Offered[] = [];
+  #telling: readonly Outcome[] = [];
+  #plain: readonly Outcome[] = [];
   #under = new Map<Offered, number>();
   #finished = 0;
   #stop = new AbortController();
@@ -106,7 +125,7 @@ export class Uploads extends Emitter<{ changed: Progress }> {
 
   #clear(): void {
     this.progress = NOTHING;
-    [this.#unsent, this.#finished] = [[], 0];
+    [this.#unsent, this.#telling, this.#plain, this.#finished] = [[], [], [], 0];
     this.#stop = new AbortController();
   }
 
@@ -121,7 +140,8 @@ export class Uploads extends Emitter<{ changed: Progress }> {
       if (!this.#stop.signal.aborted) {
         this.#unsent.push(file);
         const message = error instanceof SendError ? error.message : '';
-        this.#change({ refused: [...this.progress.refused, { name: file.name, message, unsent: true }] });
+        this.#list([{ name: file.name, kind: 'unsent', code: '', message }]);
+        this.#change({ refused: [...this.progress.refused, { name: file.name, code: '', message, unsent: true }] });
       }
     }
     this.#under.delete(file);
@@ -133,12 +153,21 @@ export class Uploads extends Emitter<{ changed: Progress }> {
 
   #judge(verdicts: readonly Verdict[]): void {
     const taken = verdicts.filter((verdict) => verdict.taken);
-    const refused = verdicts.filter((verdict) => !verdict.taken).map(({ name, message }) => ({ name, message: message ?? '', unsent: false }));
+    const refused = verdicts.filter((verdict) => !verdict.taken).map(({ name, code, message }) => ({ name, code: code ?? '', message: message ?? '', unsent: false }));
+    this.#list(verdicts.map(outcomeOf));
     this.#change({
       taken: this.progress.taken + taken.filter(({ again }) => again !== true).length,
       again: this.progress.again + taken.filter(({ again }) => again === true).length,
+      withheld: this.progress.withheld + taken.filter(({ withheld }) => (withheld ?? '') !== '').length,
       refused: [...this.progress.refused, ...refused],
     });
+  }
+
+  #list(more: readonly Outcome[]): void {
+    const all = [...this.#telling, ...more.filter(({ kind }) => TELLING.has(kind))];
+    const plain = [...this.#plain, ...more.filter(({ kind }) => !TELLING.has(kind))].slice(0, LISTED);
+    [this.#telling, this.#plain] = [all, plain];
+    this.#change({ outcomes: [...all, ...plain] });
   }
 
   #told(file: Offered, sent: number): void {
@@ -155,6 +184,15 @@ export class Uploads extends Emitter<{ changed: Progress }> {
     this.progress = { ...this.progress, ...news };
     this.emit('changed', this.progress);
   }
+}
+
+/** What somebody should look at. */
+const TELLING: ReadonlySet<Outcome['kind']> = new Set<Outcome['kind']>(['withheld', 'refused', 'unsent']);
+
+function outcomeOf({ name, taken, again, withheld, code, message }: Verdict): Outcome {
+  const why = withheld ?? '';
+  const kind = !taken ? 'refused' : why !== '' ? 'withheld' : again === true ? 'again' : 'taken';
+  return { name, kind, code: taken ? why : (code ?? ''), message: message ?? '' };
 }
 
 /** Send with the browser's own request, which alone tells how much of a body has gone. */

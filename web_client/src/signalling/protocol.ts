@@ -1,5 +1,6 @@
 /** The messages of `signalling/PROTOCOL.md`, version 1: what goes over the wire, field by field. */
 
+import type { AsideCounts } from '../dicom/aside';
 import type { StudyFacts } from '../dicom/catalogue';
 import type { HospitalView } from '../hospital';
 import type { ViewportState } from '../dicom/viewport';
@@ -251,7 +252,7 @@ export type Notice =
   | { type: 'speaker'; participant: ParticipantId | null }
   | { type: 'patient'; patient: Patient | null }
   | ({ type: 'hospital' } & HospitalView)
-  | { type: 'studies'; studies: StudyFacts[] }
+  | { type: 'studies'; studies: StudyFacts[]; aside?: AsideCounts }
   | PresenterNotice
   | ViewportNotice;
 
