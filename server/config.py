@@ -161,6 +161,30 @@ class DicomConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ScpConfig:
+    """Devices that send images into rooms by C-STORE (docs/hospital.md)."""
+
+    host: str = _key("127.0.0.1", "Address to listen on; 0.0.0.0 for all.")
+    port: int = _key(
+        -1, "TCP port; 104, 11112 and with TLS 2762 are usual; 0 takes any free one; -1: none.", -1, 65535
+    )
+    rooms: tuple[str, ...] = _key(
+        (), 'Which AE title that is called names which room, such as "THEATRE1=theatre-1".'
+    )
+    senders: tuple[str, ...] = _key(
+        (),
+        'AE titles that may send, such as "CT1", or "CT1@192.0.2.7" from that address alone: without TLS and '
+        "ca_file a title is nothing but a word.",
+    )
+    certificate: str = _key("", "PEM file with the TLS chain that is shown to devices; empty: no TLS.")
+    private_key: str = _key("", "PEM file with its private key.")
+    ca_file: str = _key(
+        "",
+        "PEM file with the certificates that vouch for devices: only those are let in that show one. Empty: all.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PacsConfig:
     """The hospital's archive and worklist (docs/hospital.md); what is empty is not used."""
 
@@ -224,6 +248,7 @@ class Config:
     recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     dicom: DicomConfig = field(default_factory=DicomConfig)
+    scp: ScpConfig = field(default_factory=ScpConfig)
     pacs: PacsConfig = field(default_factory=PacsConfig)
     stills: StillsConfig = field(default_factory=StillsConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
@@ -247,6 +272,7 @@ SECTIONS: dict[str, Any] = {
     "recordings": RecordingsConfig,
     "files": FilesConfig,
     "dicom": DicomConfig,
+    "scp": ScpConfig,
     "pacs": PacsConfig,
     "stills": StillsConfig,
     "secrets": SecretsConfig,

@@ -28,6 +28,7 @@ from .archive import Archive
 from .conductor import Conductor
 from .config import Config, MediaConfig, TurnConfig
 from .dicom.images import Images
+from .dicom.scp import Scp
 from .files import FileStore
 from .front_door import FrontDoor, listen, media_ports
 from .hospital import Hospital
@@ -66,6 +67,7 @@ class Service:
         self.archive = Archive(Library(Path(config.recordings.folder)))
         self.files = FileStore(config.files)
         self.images = Images(self)
+        self.scp = Scp(config.scp, self.images.store)
         self.hospital = Hospital(self)
         self.stills = StillStore(config.stills)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -106,6 +108,7 @@ class Service:
         await self.archive.start()
         await self.files.start(self.now)
         await self.images.start()
+        await self.scp.start()
         self.hospital.start()
         plane = self.plane
         host, port, _ = plane.address
@@ -159,7 +162,7 @@ class Service:
 
     async def close_doors(self) -> None:
         """Let nobody in any more."""
-        await asyncio.gather(*(door.close() for door in self._doors))
+        await asyncio.gather(self.scp.close(), *(door.close() for door in self._doors))
 
     async def close(self) -> None:
         """Stop in the order of docs/closing.md."""

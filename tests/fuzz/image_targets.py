@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import pydicom.data
 from pydicom.dataset import Dataset
 
+from annotation.dicom.acceptor import Acceptor, Begun, Ended, Event, Piece, Whole
 from annotation.dicom.deidentify import deidentify
 from annotation.dicom.errors import DicomError
 from annotation.dicom.looking import look
@@ -28,6 +29,7 @@ from server.watching.pictures import Pictures, Stream, in_order
 from server.watching.wire import Messages, WireError
 from signalling.message_frame import MessageError
 from signalling.presenter_messages import LAYOUTS, parse_viewport
+from tests.helpers.dicom_sending import CT, IMPLICIT, LITTLE, STORE_CT, asking, command, value
 
 from . import hospital_targets
 
@@ -200,4 +202,36 @@ VIEWPORTS = (
     f'{{"n":1,"sent":1.5,"state":{{"layout":"1x2","active":0,"lines":true,"panes":[{_PANE},null]}}}}'.encode(),
     f'{{"n":2,"sent":-0.0,"state":{{"layout":"1x1","active":0,"lines":false,"panes":[{_PANE}]}}}}'.encode(),
     f'{{"n":3,"sent":1e12,"state":{{"layout":"2x2","active":3,"lines":true,"panes":[null,{_PANE},null,null]}}}}'.encode(),
+)
+
+
+def associate(data: bytes) -> None:
+    """Take what a peer sends, whole and cut in two: the same comes of it, in an order that a file can be made of."""
+    at_once = _associated(data)
+    assert _associated(data[: len(data) // 2], data[len(data) // 2 :]) == at_once
+    within, held = False, 0
+    for event in at_once:
+        assert within or not isinstance(event, Piece | Whole)
+        within = isinstance(event, Begun) or (within and isinstance(event, Piece))
+        held += len(event.data) if isinstance(event, Piece) else 0
+    assert held <= len(data)
+
+
+def _associated(*parts: bytes) -> list[Event]:
+    taking = Acceptor(lambda called, calling: None, frozenset({IMPLICIT}), "2.25.1", 2000, 0.0)
+    for part in filter(None, parts):
+        taking.receive_data(part, 0.0)
+    sent = taking.data_to_send()
+    found = []
+    while (event := taking.next_event()) is not None:
+        found.append(event)
+    assert taking.over == (bool(found) and isinstance(found[-1], Ended))
+    assert len(sent) < 4096 + 30 * sum(map(len, parts))
+    return found
+
+
+ASSOCIATIONS = (
+    asking() + STORE_CT + LITTLE + value(b"\x20\0\x0d\0", 2) + STORE_CT,
+    asking(abstract="1.2.840.10008.1.1") + command(0x30, data=False) + b"\5\0\0\0\0\4\0\0\0\0",
+    asking(abstract=CT) + STORE_CT + b"\7\0\0\0\0\4\0\0\0\0",
 )

@@ -309,6 +309,7 @@ TARGETS: dict[str, Target] = {
     ),
     "zip": Target(image_targets.unpack, image_targets.REFUSALS, image_targets.ZIPS, 400),
     "image_query": Target(image_targets.look_for, image_targets.REFUSALS, image_targets.QUERIES, 120),
+    "association": Target(image_targets.associate, image_targets.REFUSALS, image_targets.ASSOCIATIONS, 900),
     "window": Target(image_targets.window, image_targets.REFUSALS, image_targets.WINDOWS, 40),
     "watcher_wire": Target(image_targets.read_wire, image_targets.REFUSALS, image_targets.MESSAGES, 80),
     "watched_pictures": Target(
