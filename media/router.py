@@ -224,25 +224,32 @@ class Router:
         self.deliveries[transport] = Delivery(subscriber, self._plane, self._start)
         return subscriber
 
-    def start(self, transport: TransportId, slots: Sequence[Slot], *, connected: bool = True) -> None:
-        """Send to these slots of a transport from now on: its answer took them.
+    def start(self, transport: TransportId, slots: Sequence[Slot], *, connected: bool = True) -> list[Slot]:
+        """Send to these slots of a transport from now on: its answer took them. Returns those that cannot be sent.
 
         A transport that is not `connected` yet has no keys, and a key frame now would be lost on it: then the
         request waits for the call of `connected`.
         """
+        refused = []
         for slot in slots:
             producer = self.producers.get(slot.producer)
             if producer is None or slot.started:
                 continue
+            try:
+                self._plane.add_consumer(self._consumer(transport, slot, producer))
+            except ValueError:
+                # whatever one receiver answered is no harm to the others
+                refused.append(slot)
+                continue
             slot.started = True
             self._slots[slot.consumer] = slot
-            self._plane.add_consumer(self._consumer(transport, slot, producer))
             if producer.muted:
                 self._plane.set_paused(slot.consumer, paused=True)
             self._reporting.introduce(transport, slot, producer)
             if connected:
                 producer.want_key_frame(0)
         self._next_decision = 0.0
+        return refused
 
     def connected(self, transport: TransportId) -> None:
         """Ask for the key frames that a transport begins with, now that it can be sent them."""

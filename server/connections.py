@@ -48,6 +48,9 @@ FIELD_PLAYOUT = (0, 300)
 #: An offer follows the one before after so long at the earliest, seconds: where many come at once, it has all of them.
 OFFER_INTERVAL = 0.2
 
+#: Pictures and sounds that one participant sends at most.
+MAX_TRACKS = 16
+
 
 class Publication:
     """What a participant sends: one transport, its producers by media section."""
@@ -118,6 +121,8 @@ class Publication:
                 bitrates={section.mid: self._bitrates for section in offer.media},
                 redundancy=self._redundancy,
             )
+            if len(tracks) > MAX_TRACKS:
+                raise SdpError(f"One participant sends at most {MAX_TRACKS} pictures and sounds.")
         except ValueError:
             if transport is not self._transport:
                 transport.close()
@@ -263,6 +268,8 @@ class Watching:
         self._subscriber = self._router.watch(self.transport.id)
         self._payload_types = PayloadTypes()
         self._offered: list[tuple[Slot, ConsumerId]] = []
+        #: what there is no payload type left for
+        self._beyond: set[ProducerId] = set()
         self._dirty = False
 
     def want(self, producers: Iterable[ProducerId]) -> None:
@@ -282,8 +289,17 @@ class Watching:
                 if consumer is not None:
                     self._router.stop([consumer])
         for producer in self._wanted:
-            if producer not in watched:
+            if producer not in watched and producer not in self._beyond:
                 track = self._router.producers[producer].track
+                try:
+                    self._payload_types.reserve(
+                        track.codec, track.fmtp, redundant=bool(track.red_payload_type)
+                    )
+                except SdpError as error:
+                    # no harm to whoever sends it, nor to the other streams
+                    log.warning("a stream cannot be offered: %s", error)
+                    self._beyond.add(producer)
+                    continue
                 slot = self._subscriber.assign(producer, track.codec, track.clock_rate, track.fmtp)
                 if self._describe(producer)[1] == "field":
                     slot.playout_delay, slot.protectable = FIELD_PLAYOUT, self._protection
@@ -348,7 +364,7 @@ class Watching:
         answer = read_answer(sdp)
         self.transport.start(answer.remote)
         self._open = None
-        taken, refused = [], []
+        taken, refused = [], [producer for producer in self._wanted if producer in self._beyond]
         for slot, consumer in self._offered:
             if slot.consumer != consumer or not slot.producer or slot.started:
                 continue
@@ -364,9 +380,10 @@ class Watching:
                 accepted.red_payload_type,
             )
             taken.append(slot)
-        self._router.start(
-            self.transport.id, taken, connected=self.transport.state is TransportState.CONNECTED
-        )
+        connected = self.transport.state is TransportState.CONNECTED
+        for slot in self._router.start(self.transport.id, taken, connected=connected):
+            log.warning("a receiver's answer describes a stream that cannot be sent")
+            refused.append(slot.producer)
         self._offer_changes()
         return refused
 

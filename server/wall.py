@@ -145,7 +145,9 @@ class Wall:
         slot.playout_delay = FIELD_PLAYOUT if self._describe(producer)[1] == "field" else (0, 0)
         slot.accept(accepted.payload_type, accepted.rtx_payload_type, section.extensions)
         connected = self.transport.state is TransportState.CONNECTED
-        self._router.start(self.transport.id, [slot], connected=connected)
+        if self._router.start(self.transport.id, [slot], connected=connected):
+            log.warning("a player's offer describes a stream that cannot be sent")
+            self._ended()
 
     def _state_changed(self, state: TransportState, reason: str) -> None:
         if state is TransportState.CONNECTED:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ..plane import Codec, Extension, ExtensionIds
 from ..rtp.extensions import BY_URI, URIS
+from .errors import SdpError
 from .session import ExtensionMap, Format
 
 #: Encoding names (compared without case), clock rate and channels.
@@ -75,7 +76,10 @@ def canonical_fmtp(codec: Codec, fmtp: str) -> str:
 
 
 def extension_ids(extensions: Iterable[ExtensionMap], kind: str) -> ExtensionIds:
-    """Give the ids of the extensions that we know; 0 for the others and for ids beyond the one-byte form."""
+    """Give the ids of the extensions that we know; 0 for the others and for ids beyond the one-byte form.
+
+    SdpError where two of them have one id: a packet could not say which it bears (RFC 8285, section 6).
+    """
     ids = [0] * len(Extension)
     for mapping in extensions:
         extension = BY_URI.get(mapping.uri)
@@ -86,6 +90,9 @@ def extension_ids(extensions: Iterable[ExtensionMap], kind: str) -> ExtensionIds
             and mapping.direction != "inactive"
         ):
             ids[extension] = mapping.id
+    used = [identifier for identifier in ids if identifier]
+    if len(set(used)) != len(used):
+        raise SdpError("Two header extensions of a media section have the same id.")
     return tuple(ids)
 
 

@@ -66,6 +66,12 @@ class PayloadTypes:
             self._given[key] = self._choose(codec)
         return self._given[key]
 
+    def reserve(self, codec: Codec, fmtp: str, *, redundant: bool = False) -> None:
+        """Give a stream its numbers before it is offered; SdpError when there are not enough."""
+        numbers = [self.of(codec, taken) for taken in _receivable_as(codec, fmtp)]
+        if redundant:
+            self.redundant(numbers[0][0])
+
     def redundant(self, payload_type: int) -> int:
         """Give the payload type under which sound of another comes with redundancy; SdpError when none is left."""
         if payload_type not in self._redundant:
@@ -195,7 +201,7 @@ def _media_section(
     if track.kind == "audio":
         feedback = ("nack", "transport-cc") if transport_wide else ("nack",)
     formats: tuple[Format, ...] = ()
-    for fmtp in _receivable_as(track):
+    for fmtp in _receivable_as(track.codec, track.fmtp):
         formats += media_formats(track.codec, fmtp, payload_types.of(track.codec, fmtp), feedback)
     if track.redundant:
         plain = formats[0]
@@ -230,17 +236,17 @@ def _media_section(
     )
 
 
-def _receivable_as(track: SubscribedTrack) -> list[str]:
+def _receivable_as(codec: Codec, fmtp: str) -> list[str]:
     """Give the fmtps under which a subscriber may take the stream, the true one first.
 
     Browsers without an H.264 decoder in hardware accept Constrained Baseline only, but decode what the stream's
     own parameter sets say. Encoders beside browsers send Main or High.
     """
-    if track.codec is not Codec.H264:
-        return [track.fmtp]
-    profile = Format(0, "", 0, fmtp=track.fmtp).parameters.get("profile-level-id", "").lower()
+    if codec is not Codec.H264:
+        return [fmtp]
+    profile = Format(0, "", 0, fmtp=fmtp).parameters.get("profile-level-id", "").lower()
     baseline = profile[:2] == "42" or not profile
-    return [track.fmtp] if baseline else [track.fmtp, f"profile-level-id={CONSTRAINED_BASELINE}"]
+    return [fmtp] if baseline else [fmtp, f"profile-level-id={CONSTRAINED_BASELINE}"]
 
 
 def token(text: str) -> str:

@@ -309,7 +309,8 @@ class _Builder:
         numbers = (int(number) for number in self.formats if _NUMBER.fullmatch(number))
         for payload_type in dict.fromkeys(numbers):  # in the order of preference, each once
             rtpmap = self.rtpmaps.get(payload_type)
-            if rtpmap is None:
+            # 64-95 with the marker bit would look like RTCP (RFC 5761, section 4): nothing can come under them
+            if rtpmap is None or 64 <= payload_type < 96:
                 continue
             feedback = tuple(dict.fromkeys(text for pt, text in self.feedback if pt in {None, payload_type}))
             if len(feedback) > MAX_FEEDBACK:

@@ -13,8 +13,11 @@ from annotation.document import Document, Replica, parse_tail
 from annotation.ephemeral import parse_ephemeral
 from annotation.operations import parse_entry, parse_operation
 from annotation.values import AnnotationError
+from media.checks import check_consumer
 from media.codecs import BY_CODEC, CodecError, h264, h265, opus, red, vp8, vp9
 from media.feedback_group import FeedbackGroup
+from media.ids import ConsumerId, ProducerId, Ssrc, TransportId
+from media.plane import Codec, ConsumerSpec
 from media.rtp import dependency_descriptor
 from media.rtp.extensions import (
     AbsCaptureTime,
@@ -41,6 +44,7 @@ from media.sdp import (
 )
 from media.sdp.parser import MAX_ATTRIBUTES, MAX_LINE, MAX_TEXT
 from media.sdp.simulcast import offered_encodings
+from media.subscriber import Slot
 from media.transport.sctp_guard import is_sound, is_sound_open
 from media.transport.stun import Message, StunError
 from signalling.files import FileError, check_name, disposition, parse_finish, parse_new, parse_offset
@@ -180,12 +184,47 @@ def _publisher(data: bytes) -> None:
 
 
 def _viewer(data: bytes) -> None:
-    answer, _ = answer_viewer(parse(data.decode("utf-8", "replace")), _LOCAL, "stream")
+    answer, sections = answer_viewer(parse(data.decode("utf-8", "replace")), _LOCAL, "stream")
     parse(str(answer))
+    for section in sections:
+        for taken in section.formats:
+            slot = Slot(section.mid, section.video)
+            slot.accept(taken.payload_type, taken.rtx_payload_type, section.extensions)
+            _can_be_sent(slot)
 
 
 def _subscriber(data: bytes) -> None:
-    read_answer(data.decode("utf-8", "replace"))
+    for track in read_answer(data.decode("utf-8", "replace")).tracks.values():
+        if track.accepted:
+            slot = Slot(track.mid, track.codec is not Codec.OPUS, protectable=0.1, redundant=True)
+            slot.accept(
+                track.payload_type,
+                track.rtx_payload_type,
+                track.extensions,
+                track.fec_payload_type,
+                track.red_payload_type,
+            )
+            _can_be_sent(slot)
+
+
+def _can_be_sent(slot: Slot) -> None:
+    """What is taken of a description the plane takes, too: there a refusal would come too late."""
+    check_consumer(
+        ConsumerSpec(
+            ConsumerId(1),
+            ProducerId(1),
+            TransportId(1),
+            slot.payload_type,
+            slot.ssrc,
+            rtx_payload_type=slot.rtx_payload_type,
+            rtx_ssrc=slot.rtx_ssrc if slot.rtx_payload_type else Ssrc(0),
+            mid=slot.mid,
+            extensions=slot.extensions,
+            fec_payload_type=slot.fec_payload_type,
+            fec_ssrc=slot.fec_ssrc if slot.fec_payload_type else Ssrc(0),
+            red_payload_type=slot.red_payload_type,
+        )
+    )
 
 
 def _signalling(data: bytes) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from media.ids import Mid, ProducerId, Rid, Ssrc
-from media.plane import NO_EXTENSIONS, Codec, EventKind, PlaneEvent
+from media.plane import NO_EXTENSIONS, Codec, EventKind, Extension, PlaneEvent
 from media.qualities import qualities
 from media.reporting import SenderReportReceived
 from media.router import Router
@@ -112,6 +112,22 @@ def test_what_is_published_reaches_who_watches_from_a_key_frame_on(world: World)
     world.send(VP8_KEY)
     world.send(VP8_DELTA)
     assert [packet.ssrc for packet in peer.rtp] == [slot.ssrc] * 2
+
+
+def test_what_the_plane_does_not_take_leaves_nothing_behind(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    liar, honest = world.harness.peer(), world.watch(video)[0]
+    slot = world.router.watch(liar.transport).assign(video, Codec.VP8, 90_000, "")
+    same = [0] * len(Extension)
+    same[Extension.MID] = same[Extension.ABS_CAPTURE_TIME] = 3
+    slot.accept(96, 0, tuple(same))
+    assert world.router.start(liar.transport, [slot]) == [slot]
+    assert not slot.started
+    for muted in (True, False):
+        world.router.set_muted(video, muted=muted)
+    world.send(VP8_KEY)
+    world.router.handle_timer(world.now)
+    assert (len(liar.rtp), len(honest.rtp)) == (0, 1)
 
 
 def test_sound_with_redundancy_is_recognised_counted_and_sent_to_each_as_it_takes_it(world: World) -> None:
