@@ -278,6 +278,15 @@ class Delivery:
                 pictures[sent, reason] += 1
         return LineState(self.estimator.target(now), pictures)
 
+    @property
+    def told(self) -> list[Delivered]:
+        """What the page was told last of all that is not sent whole."""
+        return [
+            Delivered(self.subscriber.transport, producer, *told)
+            for producer, told in self._told.items()
+            if told[0] is not Reason.NONE
+        ]
+
     def forget(self, producer: ProducerId) -> None:
         """A producer has ended."""
         self._told.pop(producer, None)

@@ -493,6 +493,14 @@ class Router:
             producer.wanted = tuple(active)
             self._events.append(EncodingsWanted(producer.producer, producer.wanted))
 
+    def tell_again(self, producers: Sequence[ProducerId], transport: TransportId) -> None:
+        """Say anew what a client may have missed: what is wanted of its producers, what it is sent less of."""
+        for producer in producers:
+            if (entry := self.producers.get(producer)) is not None and entry.simulcast:
+                self._events.append(EncodingsWanted(producer, entry.wanted))
+        if (delivery := self.deliveries.get(transport)) is not None:
+            self._events += delivery.told
+
     @property
     def probes(self) -> int:
         """How many probes were sent so far."""

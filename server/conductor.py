@@ -146,6 +146,7 @@ class Conductor:
         if isinstance(member.watching, Watching):
             member.watching.resend()
             member.watching.want(self._wanted_by(member))
+            self.router.tell_again(member.publication.producers, member.watching.transport.id)
         self._tell_time(member)
         self.pump()
 

@@ -243,6 +243,25 @@ def test_encodings_that_nobody_watches_may_rest_and_wake_before_they_are_needed(
     assert slot.sending == 2
 
 
+def test_who_was_away_is_told_again_what_is_wanted_and_what_is_held_back(world: World) -> None:
+    peer, _ = world.watch()
+    world.router.view(peer.transport, world.producer, 0)
+    world.play(REST_AFTER + 3)
+    wanted, held_back = world.told(EncodingsWanted)[-1], world.told(Delivered)[-1]
+    assert held_back == Delivered(peer.transport, world.producer, Reason.HIDDEN, 0)
+    world.events.clear()
+    world.router.tell_again([world.producer], peer.transport)
+    world.settle()
+    assert world.events == [wanted, held_back]
+    # what is whole again has nothing to be told
+    world.router.view(peer.transport, world.producer, 720)
+    world.play(4)
+    world.events.clear()
+    world.router.tell_again([], peer.transport)
+    world.settle()
+    assert world.events == []
+
+
 def test_the_recorder_keeps_the_best_awake(world: World) -> None:
     peer, _ = world.watch()
     world.router.set_tap(world.producer, enabled=True)

@@ -57,7 +57,7 @@ async def offer_of(caller: Caller, sections: int) -> Message:
 async def answer_to(watcher: Watcher, offer: Message) -> str:
     await watcher.peer.setRemoteDescription(RTCSessionDescription(offer["sdp"], "offer"))
     await watcher.peer.setLocalDescription(await watcher.peer.createAnswer())
-    return watcher.peer.localDescription.sdp
+    return str(watcher.peer.localDescription.sdp)
 
 
 async def refusal_of(caller: Caller, offer: Message, answer: str) -> str | list[int]:

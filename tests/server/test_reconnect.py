@@ -145,6 +145,25 @@ async def test_the_code_1000_says_that_one_leaves(running: Served) -> None:
         assert (await chair.notice("participant_left"))["reason"] == "left"
 
 
+async def test_what_is_held_back_is_told_again_to_who_comes_back(running: Served) -> None:
+    tokens = running.token("surgeon"), running.token("expert", "Dr. E")
+    async with calling(running.url, *tokens) as (surgeon, expert):
+        publisher, watcher = Publisher(surgeon), Watcher(expert)
+        again = Caller(running.url, expert.token)
+        try:
+            field = (await publisher.publish("field"))[0]["producer"]
+            await watcher.serve_offers(2)
+            await expert.request("view", producer=field, width=0, height=0)
+            told = await expert.notice("delivery", producer=field)
+            await break_off(expert, surgeon)
+            await again.join(session=expert.welcome["session"])
+            assert await again.notice("delivery", producer=field) == told
+        finally:
+            await again.close()
+            await publisher.close()
+            await watcher.close()
+
+
 async def test_who_has_left_cannot_be_resumed(running: Served) -> None:
     async with calling(running.url, running.token("chair"), running.token("expert", "Dr. E")) as (_, expert):
         await expert.request("leave")
