@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from annotation.anchors import DicomAnchor
 from annotation.document import Document
-from annotation.ephemeral import EphemeralMessage, Pointer
+from annotation.ephemeral import EphemeralMessage, Pointer, Stroke
 from annotation.notes import Note, Tracked
 from annotation.operations import Add, Operation
 from media.delivery import Delivered
@@ -366,6 +366,10 @@ class Conductor:
             self.recorder.receive_operation(notice.body, now)
         return entry.sequence
 
+    def vouch(self, producer: ProducerId, rtp_timestamp: int) -> None:
+        """Tell everybody that this frame was looked at, and what was told of its marks stands."""
+        self._tell_all(notices.followed(producer, rtp_timestamp))
+
     def check_image(self, member: Member, anchor: DicomAnchor) -> None:
         """Refuse an image that this participant has not in this room. Raise RoomError."""
         for check in self.image_checks:
@@ -379,6 +383,8 @@ class Conductor:
         for other in self.members.values():
             if other is not member:
                 other.lane.offer(message, now)
+        if isinstance(message, Stroke):
+            self.watcher.drawing(message)
         # where a pen hovered says nothing afterwards
         if self.recorder is not None and not (isinstance(message, Pointer) and message.ghost):
             self.recorder.receive_pointer(message.to_json(), now)

@@ -216,6 +216,11 @@ def operation(entry: Json, text: str | None = None) -> ServerMessage:
     return ServerMessage({"type": "operation", **entry}, encoded)
 
 
+def followed(producer: int, rtp_timestamp: int) -> ServerMessage:
+    """Say that what was told of this producer's marks stands in this frame too."""
+    return ServerMessage({"type": "followed", "producer": producer, "rtp_timestamp": rtp_timestamp})
+
+
 def patient(description: Json | None) -> ServerMessage:
     """Say whose consultation it is, as far as the receiver may know; None: nobody's yet."""
     return ServerMessage({"type": "patient", "patient": description})

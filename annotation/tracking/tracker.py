@@ -151,6 +151,11 @@ class Tracker:
         self._anchor()
         return self.tracks()
 
+    @property
+    def holds(self) -> bool:
+        """Whether any mark is good: a gap in the pictures would lose it."""
+        return any(held.good for held in self._held.values())
+
     def awaits(self, rtp_timestamp: int) -> bool:
         """Tell whether a picture may be one that a mark was drawn on, so that it must not be left out."""
         near = round(2 * NEAR * self._clock_rate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,7 @@ class _Group:
     """A group of pictures: pieces of tap records from the first packet of its key frame on."""
 
     began: int  # arrival of the first packet, ns
+    rtp_timestamp: int  # of its key frame
     pieces: list[bytes] = field(default_factory=list)
     size: int = 0
 
@@ -59,7 +61,7 @@ class Backlog:
                 self._keep(data[start:end])
                 start = end
                 self._key_frame = data[packet + 4 : packet + 8]
-                self._groups.append(_Group(arrival))
+                self._groups.append(_Group(arrival, int.from_bytes(self._key_frame, "big")))
             end = after
         self._keep(data[start:end])
         self._trim(arrival)
@@ -68,9 +70,21 @@ class Backlog:
         """Give all that is held, as tap records."""
         return b"".join(piece for group in self._groups for piece in group.pieces)
 
-    def newest_group(self) -> bytes:
-        """Give what is held from the newest key frame on, as tap records."""
-        return b"".join(self._groups[-1].pieces) if self._groups else b""
+    def records_since(self, rtp_timestamps: Iterable[int]) -> bytes:
+        """Give what shows these frames and all after them, as tap records: from the key frame before the oldest that
+        is held, or from the newest one.
+        """
+        first = len(self._groups) - 1
+        for wanted in rtp_timestamps:
+            # half of a wrap before it is before it
+            before = [
+                number
+                for number, group in enumerate(self._groups)
+                if (wanted - group.rtp_timestamp) % (1 << 32) < 1 << 31
+            ]
+            # what is older than everything here is not to be had
+            first = min(first, before[-1] if before else first)
+        return b"".join(piece for group in list(self._groups)[max(0, first) :] for piece in group.pieces)
 
     def _begins(self, packet: bytes) -> bool:
         try:

@@ -44,10 +44,13 @@ class Field:
         *,
         tracks: bool,
         decide: Callable[[Tracked], None],
+        vouch: Callable[[int], None],
         known: Callable[[str], Track | None],
         ended: Callable[[Follower], None],
     ) -> None:
-        """`decide` puts tracks into the log, `known` finds a mark's newest there, `ended` closes a worker."""
+        """`decide` puts tracks into the log, `vouch` says up to which frame they stand, `known` finds a mark's newest,
+        `ended` closes a worker.
+        """
         track = producer.track
         self.producer = ProducerId(producer.producer)
         self.producers = frozenset({self.producer})
@@ -56,6 +59,7 @@ class Field:
         self._producer = producer
         self._tracks = tracks
         self._decide = decide
+        self._vouch = vouch
         self._known = known
         self._ended = ended
         self._asked = float("-inf")
@@ -116,13 +120,22 @@ class Field:
             return
         if self.follower is None:
             if marks:
-                self.follower = Follower(self.stream, self._begin, self._receive, self._disbelieve)
+                self._start()
             return
         # only what is new: a worker that was told everything at each mark would cost more than all else of a mark
         changed = [mark for name, mark in self._marks.items() if before.get(name) != mark]
         gone = list(before.keys() - self._marks.keys())
         if changed or gone:
             self.follower.send(_wanted(changed, gone))
+
+    def expect(self, now: float) -> None:
+        """Somebody draws: have a worker by the time the mark comes."""
+        self._unneeded_since = now
+        if self.follower is None and self._tracks:
+            self._start()
+
+    def _start(self) -> None:
+        self.follower = Follower(self.stream, self._begin, self._receive, self._disbelieve)
 
     def close(self) -> None:
         """End the worker, if there is one."""
@@ -133,7 +146,10 @@ class Field:
 
     def _begin(self) -> list[bytes]:
         self._fed = self._looked = 0
-        records = self.backlog.records()
+        frames = [
+            mark.anchor.rtp_timestamp for mark in self._marks.values() if isinstance(mark.anchor, VideoAnchor)
+        ]
+        records = self.backlog.records_since(frames)
         return [_wanted(self._marks.values(), []), wire.message(wire.PACKETS, records)]
 
     # -- the worker ----------------------------------------------------------------------------------------------
@@ -142,11 +158,15 @@ class Field:
         if kind == wire.KEY_FRAME:
             self._want_key_frame(time.time())
             return
+        before = self._newest
         self._looked, self._newest = int(body["arrival"]), int(body["rtp_timestamp"])
         if kind == wire.TRACKS:
             self._tell([_track(one, self._known(str(one["mark"]))) for one in body["tracks"]])
         if not body["late"]:
             self._believed = True
+            # after the tracks themselves, and once a frame: a page believes no good mark beyond the last of these
+            if self._marks and self._newest != before:
+                self._vouch(self._newest)
 
     def _late(self) -> bool:
         return self._fed > 0 and (self._fed - self._looked) / 1e9 > SILENT

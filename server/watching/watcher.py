@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from annotation.anchors import VideoAnchor
+from annotation.ephemeral import Stroke
 from annotation.notes import Tracked
 from annotation.shapes import Mark
 from media.ids import ProducerId
@@ -69,6 +70,7 @@ class Watcher:
                     known,
                     tracks=self._tracks,
                     decide=self._decide,
+                    vouch=lambda frame, producer=producer: conductor.vouch(producer, frame),
                     known=conductor.document.track,
                     ended=lambda follower: conductor.service.keep(follower.close()),
                 )
@@ -76,6 +78,13 @@ class Watcher:
                 conductor.router.set_tap(producer, enabled=True, claim="watching")
         for producer, field in self._fields.items():
             field.watch(marks.get(producer, []), conductor.service.now())
+
+    def drawing(self, stroke: Stroke) -> None:
+        """Note that somebody draws, a thousand times a second."""
+        if isinstance(stroke.anchor, VideoAnchor) and not stroke.anchor.still:
+            field = self._fields.get(ProducerId(stroke.anchor.producer))
+            if field is not None:
+                field.expect(self._conductor.service.now())
 
     def marked(self) -> None:
         """Note that marks on a live picture came, changed or went."""

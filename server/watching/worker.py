@@ -28,8 +28,10 @@ from .pictures import Picture, Pictures, Stream
 WIDTH: Final = 960
 #: Seconds from a packet's arrival to its picture's tracks; what is later is not to be believed.
 LATE: Final = 0.15
-#: Later than this the worker goes on at a newer key frame, if one is there.
+#: Later than this the worker goes on at a newer key frame, if one is there; later at the beginning, where the way from
+#: a mark's own picture to now is the only one that does not lose it.
 HOPELESS: Final = 0.6
+HOPELESS_AT_FIRST: Final = 4.0
 #: Pictures left out in a row, at most, while it is late: more would be a jump that nothing follows.
 LEFT_OUT: Final = 2
 #: A picture closer than this to the one before is left out: 60 a second tell no more than 30, seconds.
@@ -86,6 +88,7 @@ class Worker:
         self._broken = False  # the decoder waits for a key frame
         self._asked = 0.0
         self._said = 0.0
+        self._in_time = False  # whether it ever was
 
     @property
     def busy(self) -> bool:
@@ -157,21 +160,24 @@ class Worker:
             self._left_out += 1
             return
         self._left_out = 0
+        self._in_time = self._in_time or lag < LATE
         self._tracker.receive(reduced(brightness(frame), WIDTH), shown.rtp_timestamp)
         self._looked, self._shown_at = shown.arrival, shown.rtp_timestamp
         self._tell(now, late=lag > LATE)
 
     def _catch_up(self, now: float) -> None:
         """Go on at the newest key frame that is there, where the way to it cannot be made in time."""
-        late = now - self._waiting[0].arrival / 1e9 > HOPELESS
-        keys = [number for number, picture in enumerate(self._waiting) if picture.key]
-        if (
-            late
-            and keys
-            and keys[-1] > 0
-            and not any(self._tracker.awaits(p.rtp_timestamp) for p in self._waiting)
-        ):
-            for _ in range(keys[-1]):
+        late = now - self._waiting[0].arrival / 1e9
+        if late < HOPELESS or (late < HOPELESS_AT_FIRST and not self._in_time and self._tracker.holds):
+            return
+        key = 0
+        for number, picture in enumerate(self._waiting):
+            if picture.key:
+                key = number
+            if self._tracker.awaits(picture.rtp_timestamp):
+                break
+        if key > 0:
+            for _ in range(key):
                 self._waiting.popleft()
             self._tracker.blind()
 

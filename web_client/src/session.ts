@@ -8,6 +8,7 @@
  */
 import { Replica } from './annotation/document';
 import { EphemeralLane } from './annotation/ephemeral';
+import { Followed } from './annotation/movement';
 import { Tools, type OutgoingEphemeral } from './annotation/tools';
 import { Emitter } from './emitter';
 import { Catalogue } from './dicom/catalogue';
@@ -56,6 +57,8 @@ interface SessionEvents {
   room: undefined;
   marks: undefined;
   tracks: undefined;
+  /** Marks that had fallen silent are heard of again. */
+  followed: undefined;
   media: undefined;
   /** What one is sent of a producer has become less, or again the best, or it cannot be played here. */
   delivery: undefined;
@@ -80,6 +83,8 @@ export class Session extends Emitter<SessionEvents> {
   readonly catalogue = new Catalogue();
   readonly replica = new Replica();
   readonly ephemeral = new EphemeralLane();
+  /** How far the server has looked where marks have gone. */
+  readonly followed = new Followed();
   readonly tools = new Tools('0');
   readonly pens: Pens;
   readonly guidance: Guidance;
@@ -300,6 +305,11 @@ export class Session extends Emitter<SessionEvents> {
     this.#cancelRenewal = this.#timers.after(lifetime * 1000 * RENEW_SHARE, renew);
   }
 
+  #handleFollowed(producer: ProducerId, rtpTimestamp: number): void {
+    const behind = this.frames(producer).behind(rtpTimestamp);
+    if (this.followed.handle(producer, behind ?? 0, this.#timers.now())) this.emit('followed', undefined);
+  }
+
   #handleNotice(notice: Notice): void {
     switch (notice.type) {
       case 'offer':
@@ -321,6 +331,9 @@ export class Session extends Emitter<SessionEvents> {
         break;
       case 'naming':
         this.#handleNaming(notice);
+        break;
+      case 'followed':
+        this.#handleFollowed(notice.producer, notice.rtp_timestamp);
         break;
       case 'pointer':
       case 'stroke':

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Layers } from '../src/annotation/layers';
+import { Followed } from '../src/annotation/movement';
 import type { Session } from '../src/session';
 import { LiveOverlay } from '../src/ui/live_overlay';
 
@@ -15,7 +16,7 @@ function overlay(since: number | null, ...visible: object[]): LiveOverlay {
   const room = { participants: new Map(), producers: new Map([[FIELD, { producer: FIELD, since }]]) };
   const nothing = { strokes: () => [], pointers: () => [] };
   const pens = { selection: { shown: <Mark>(mark: Mark): Mark => mark }, layers: { isShown: () => true }, tools: { inProgress: null, waiting: [] } };
-  const session = { replica: { visible, trackOf: () => null }, ephemeral: nothing, pens, self: null, room };
+  const session = { followed: new Followed(), replica: { visible, trackOf: () => null }, ephemeral: nothing, pens, self: null, room };
   return new LiveOverlay(session as unknown as Session);
 }
 
@@ -46,7 +47,7 @@ describe('layers', () => {
     const layers = new Layers();
     hide(layers);
     const pens = { selection: { shown: <Mark>(mark: Mark): Mark => mark }, layers, tools };
-    const live = new LiveOverlay({ replica: { visible, trackOf: () => null }, ephemeral: nothing, pens, self: null, room } as unknown as Session);
+    const live = new LiveOverlay({ followed: new Followed(), replica: { visible, trackOf: () => null }, ephemeral: nothing, pens, self: null, room } as unknown as Session);
     return { marks: live.marks(FIELD, 0).map((one) => one.mark.mark), hidden: live.hiddenLayers(FIELD) };
   }
   const of = (name: string, author: string): object => ({ ...mark(name, 1), author });

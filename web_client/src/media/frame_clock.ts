@@ -9,6 +9,8 @@ import type { Barcode, Clock } from '../signalling/protocol';
 import { sendingTime } from './barcode';
 import { rtpDifference } from './rtp';
 
+/** Of all video (RFC 3551 and its successors), before the server has said so. */
+const VIDEO_CLOCK_RATE = 90_000;
 /** Without a new frame for so long, the picture is called frozen. */
 export const FROZEN_MS = 1000;
 /** Ages are smoothed over this time: a figure that flickers is not read. */
@@ -138,6 +140,12 @@ export class FrameClock {
     const clock = this.#clock;
     if (clock === null || !(clock.clock_rate > 0)) return null;
     return clock.time + (rtpDifference(rtpTimestamp, clock.rtp_timestamp) * 1000) / clock.clock_rate;
+  }
+
+  /** By how much, ms, a frame lies before the newest one shown whose name is known; null: nothing is known. */
+  behind(rtpTimestamp: number): number | null {
+    const [shown, rate] = [this.#named?.rtpTimestamp ?? null, this.#clock?.clock_rate ?? VIDEO_CLOCK_RATE];
+    return shown === null || !(rate > 0) ? null : (rtpDifference(shown, rtpTimestamp) * 1000) / rate;
   }
 
   /** The picture's age; null while nothing is known about it. */

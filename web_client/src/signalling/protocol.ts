@@ -243,6 +243,7 @@ export type Notice =
   | NamingNotice
   | ReceivedEphemeral
   | ({ type: 'operation' } & LoggedOperation)
+  | { type: 'followed'; producer: ProducerId; rtp_timestamp: number }
   | { type: 'participant'; participant: Participant }
   | { type: 'participant_left'; participant: ParticipantId; reason: LeaveReason }
   | { type: 'producer'; producer: Producer }
@@ -368,7 +369,7 @@ export type Request =
   | { type: 'present'; action: 'give'; to: ParticipantId };
 
 const KNOWN = new Set<string>([
-  'welcome', 'pong', 'reply', 'error', 'closed', 'offer', 'clock', 'barcode', 'pointer', 'stroke', 'operation',
+  'welcome', 'pong', 'reply', 'error', 'closed', 'offer', 'clock', 'barcode', 'pointer', 'stroke', 'operation', 'followed',
   'participant', 'participant_left', 'producer', 'producer_removed', 'recording',
   'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker', 'patient', 'hospital', 'presenter', 'viewport', 'studies',
 ]);

@@ -13,7 +13,7 @@ import type { OverlayMark, OverlaySource } from './overlay_source';
 const TRAIL_MS = 350;
 
 export class LiveOverlay implements OverlaySource {
-  readonly #movement = new Movement();
+  readonly #movement: Movement;
   readonly #listeners = new Set<() => void>();
   #cancelDoubt: (() => void) | null = null;
   /** The mark of a stroke, the same object as long as no point comes: its outline is kept by it. */
@@ -21,7 +21,9 @@ export class LiveOverlay implements OverlaySource {
 
   readonly declutter = new Declutter();
 
-  constructor(private readonly session: Session) {}
+  constructor(private readonly session: Session) {
+    this.#movement = new Movement(session.followed);
+  }
 
   marks(sheet: Sheet, now: number): OverlayMark[] {
     const all = this.#all(sheet, now);
@@ -97,7 +99,7 @@ export class LiveOverlay implements OverlaySource {
 
   onChanged(listener: () => void): () => void {
     // of the room: whether a picture was interrupted
-    const ends = [this.session.on('marks', listener), this.session.on('room', listener), this.declutter.on('changed', listener)];
+    const ends = [this.session.on('marks', listener), this.session.on('followed', listener), this.session.on('room', listener), this.declutter.on('changed', listener)];
     this.#listeners.add(listener);
     return () => {
       this.#listeners.delete(listener);
