@@ -44,7 +44,7 @@ class Field:
         *,
         tracks: bool,
         decide: Callable[[Tracked], None],
-        vouch: Callable[[int], None],
+        vouch: Callable[[ProducerId, int], None],
         known: Callable[[str], Track | None],
         ended: Callable[[Follower], None],
     ) -> None:
@@ -166,7 +166,7 @@ class Field:
             self._believed = True
             # after the tracks themselves, and once a frame: a page believes no good mark beyond the last of these
             if self._marks and self._newest != before:
-                self._vouch(self._newest)
+                self._vouch(self.producer, self._newest)
 
     def _late(self) -> bool:
         return self._fed > 0 and (self._fed - self._looked) / 1e9 > SILENT

@@ -70,7 +70,7 @@ class Watcher:
                     known,
                     tracks=self._tracks,
                     decide=self._decide,
-                    vouch=lambda frame, producer=producer: conductor.vouch(producer, frame),
+                    vouch=conductor.vouch,
                     known=conductor.document.track,
                     ended=lambda follower: conductor.service.keep(follower.close()),
                 )

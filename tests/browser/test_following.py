@@ -174,7 +174,8 @@ async def judged(page: Page, mark: dict[str, Any]) -> list[Shown]:
     known, number = next(iter(barcodes.items()))
 
     def frame(timestamp: int) -> int:
-        return round(((timestamp - known + (1 << 31)) % (1 << 32) - (1 << 31)) / TICKS) + number
+        since = (timestamp - known + (1 << 31)) % (1 << 32) - (1 << 31)
+        return int(number) + round(since / TICKS)
 
     # the timestamps count as the barcodes do
     assert all((frame(timestamp) - number) % FRAMES == 0 for timestamp, number in barcodes.items())

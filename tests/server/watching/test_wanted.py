@@ -40,6 +40,7 @@ def watched() -> tuple[Field, Told]:
         Producer(ProducerId(7), TransportId(1), track),
         tracks=True,
         decide=lambda _: None,
+        vouch=lambda *_: None,
         known=lambda _: None,
         ended=lambda _: None,
     )
