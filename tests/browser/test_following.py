@@ -170,12 +170,14 @@ async def draw(page: Page, producer: int) -> None:
 
 async def judged(page: Page, mark: dict[str, Any]) -> list[Shown]:
     """Hold what the page showed against the clip."""
-    barcodes = {f["rtpTimestamp"]: f["number"] for f in await seen(page) if f["number"] is not None}
+    barcodes: dict[int, int] = {
+        f["rtpTimestamp"]: f["number"] for f in await seen(page) if f["number"] is not None
+    }
     known, number = next(iter(barcodes.items()))
 
     def frame(timestamp: int) -> int:
         since = (timestamp - known + (1 << 31)) % (1 << 32) - (1 << 31)
-        return int(number) + round(since / TICKS)
+        return number + round(since / TICKS)
 
     # the timestamps count as the barcodes do
     assert all((frame(timestamp) - number) % FRAMES == 0 for timestamp, number in barcodes.items())
