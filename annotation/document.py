@@ -30,6 +30,7 @@ from .operations import (
     parse_entry,
 )
 from .shapes import PIN_NUMBERS, Mark
+from .still import Still
 from .values import SEQUENCE_LIMIT, AnnotationError, as_integer, as_object, bad
 
 VISIBLE_LIMIT: Final = 10_000
@@ -111,6 +112,14 @@ class _Copy:
         `stills`, `files`; the newest of each page (`boards`) and producer (`calibrations`)."""
         return self._notebook[shelf]
 
+    def calibration(self, anchor: VideoAnchor, time: float) -> Entry | None:
+        """Find the calibration that holds for a frame of a live picture; `time` is the frame's, Unix ms."""
+        return self._notebook.calibration(anchor, time)
+
+    def still(self, producer: int, rtp_timestamp: int) -> Still | None:
+        """Find what was said last of a frozen frame."""
+        return self._notebook.still(producer, rtp_timestamp)
+
     def track(self, mark: str) -> Track | None:
         """Find where the tissue of a mark was last seen, since the mark last changed."""
         return self._log.track(mark)
@@ -171,7 +180,7 @@ class Document(_Copy):
         Raise AnnotationError duplicate_mark, duplicate, too_many_marks, nothing_to_undo, nothing_to_redo,
         not_found, not_permitted, not_calibrated, not_open or too_many_instructions; then nothing has changed.
         """
-        decided = self._decide(operation, author, over_others)
+        decided = self._decide(operation, author, now, over_others)
         entry = Entry(self._sequence + 1, round(now * 1000, 3), author, name, colour, decided)
         self._add_up(entry)
         self._remember(entry)
@@ -192,15 +201,16 @@ class Document(_Copy):
 
     # deciding
 
-    def _decide(self, operation: Operation, author: str, over_others: bool) -> Operation:
+    def _decide(self, operation: Operation, author: str, now: float, over_others: bool) -> Operation:
         match operation:
             case Add(mark):
                 if self._log.has(mark.mark):
                     raise AnnotationError("duplicate_mark", "A mark of this identifier was added already.")
-                self._check_room_for(mark, 1, len(mark.points))
+                self._check_calibrated(mark, now)
+                self._check_room_for(1, len(mark.points))
                 return Add(replace(mark, number=self._pin_number(mark))) if mark.shape == "pin" else operation
             case Edit(mark):
-                return self._decide_edit(mark, author)
+                return self._decide_edit(mark, author, now)
             case Delete(marks):
                 return self._decide_delete(marks, author, over_others)
             case Undo():
@@ -217,7 +227,7 @@ class Document(_Copy):
                 self._check_instruction(operation, author)
         return operation
 
-    def _decide_edit(self, mark: Mark, author: str) -> Edit:
+    def _decide_edit(self, mark: Mark, author: str, now: float) -> Edit:
         found = self._log.find(mark.mark)
         if found is None or not isinstance(found.operation, Add):
             raise AnnotationError("not_found", "This mark is no longer there.")
@@ -226,7 +236,10 @@ class Document(_Copy):
         old = found.operation.mark
         if old.shape != mark.shape or old.anchor.surface != mark.anchor.surface:
             raise bad("mark", "must keep its shape and what it is drawn on")
-        self._check_room_for(mark, 0, len(mark.points) - len(old.points))
+        # what stays on its frame is measured as before, whatever was calibrated since
+        if mark.anchor != old.anchor:
+            self._check_calibrated(mark, now)
+        self._check_room_for(0, len(mark.points) - len(old.points))
         return Edit(replace(mark, number=old.number))
 
     def _decide_delete(self, marks: tuple[str, ...], author: str, over_others: bool) -> Delete:
@@ -237,18 +250,17 @@ class Document(_Copy):
             raise AnnotationError("not_permitted", "These are somebody else's marks.")
         return Delete(tuple(found))
 
-    def _check_room_for(self, mark: Mark, marks: int, points: int) -> None:
-        anchor = mark.anchor
-        if mark.shape == "length" and isinstance(anchor, VideoAnchor):
-            self._check_calibrated(anchor.producer)
+    def _check_room_for(self, marks: int, points: int) -> None:
         if (
             self._log.visible_count + marks > self._visible_limit
             or self._log.visible_points + points > self._visible_points_limit
         ):
             raise AnnotationError("too_many_marks", "There are too many marks. Clear some first.")
 
-    def _check_calibrated(self, producer: int) -> None:
-        if not self._notebook.is_calibrated(producer):
+    def _check_calibrated(self, mark: Mark, now: float) -> None:
+        if mark.shape != "length" or not isinstance(mark.anchor, VideoAnchor):
+            return
+        if not self._notebook.is_calibrated(mark.anchor, now * 1000):
             raise AnnotationError("not_calibrated", "Lengths on this picture are not calibrated.")
 
     def _pin_number(self, mark: Mark) -> int:

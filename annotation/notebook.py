@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, get_args
 
-from .notes import Answer, Calibrate, Instruct, Note, Page, Say, SharedFile, Still, Withdraw
+from .anchors import VideoAnchor
+from .calibration import holds
+from .notes import Answer, Calibrate, Instruct, Note, Page, Say, SharedFile, Withdraw
 from .operations import Entry
+from .still import Still
 
 Shelf = Literal["instructions", "chat", "stills", "files", "boards", "calibrations"]
 SHELVES: Final[tuple[Shelf, ...]] = get_args(Shelf)
@@ -52,9 +55,28 @@ class Notebook:
         for shelf in self._shelves.values():
             yield from shelf.values()
 
-    def is_calibrated(self, producer: int) -> bool:
-        """Tell whether lengths on this producer's picture are known."""
-        return producer in self._shelves["calibrations"]
+    def calibration(self, anchor: VideoAnchor, time: float) -> Entry | None:
+        """Find the calibration that holds for a frame of a live picture; `time` is the frame's, Unix ms."""
+        entry = self._shelves["calibrations"].get(anchor.producer)
+        return entry if entry is not None and holds(entry, anchor, time) else None
+
+    def still(self, producer: int, rtp_timestamp: int) -> Still | None:
+        """Find what was said last of a frozen frame."""
+        for entry in reversed(self._shelves["stills"].values()):
+            still = entry.operation
+            if isinstance(still, Still) and (still.producer, still.rtp_timestamp) == (
+                producer,
+                rtp_timestamp,
+            ):
+                return still
+        return None
+
+    def is_calibrated(self, anchor: VideoAnchor, time: float) -> bool:
+        """Tell whether lengths on this frame are known: on a still by what was known when it was captured."""
+        if anchor.still:
+            still = self.still(anchor.producer, anchor.rtp_timestamp)
+            return still is not None and still.calibration is not None
+        return self.calibration(anchor, time) is not None
 
 
 def _place(note: Note, sequence: int) -> tuple[Shelf, object]:

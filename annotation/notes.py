@@ -9,9 +9,9 @@ from typing import Any, Final, Literal, cast
 
 from .anchors import BOARDS, VideoAnchor, parse_video_anchor
 from .shapes import Point, parse_points
+from .still import Still, parse_still
 from .values import (
     NAME_LIMIT,
-    UINT32,
     as_flag,
     as_identifier,
     as_integer,
@@ -25,8 +25,6 @@ from .values import (
 INSTRUCTION_LIMIT: Final = 200
 SAY_LIMIT: Final = 2_000
 FILE_NAME_LIMIT: Final = 200
-#: 16K video.
-PICTURE_LIMIT: Final = 16_384
 TRACKS_LIMIT: Final = 500
 #: Movements beyond a few pictures are no movements of tissue.
 MATRIX_LIMIT: Final = 100.0
@@ -110,34 +108,6 @@ class Page:
     def to_json(self) -> dict[str, Any]:
         """Give the wire's object."""
         return {"kind": "page", "board": self.board, "title": self.title}
-
-
-@dataclass(frozen=True, slots=True)
-class Still:
-    """A frame that the server keeps as a picture; `sm3` is of its PNG file. Server-made."""
-
-    producer: int
-    rtp_timestamp: int
-    width: int
-    height: int
-    sm3: str
-    taken_by: str
-    for_all: bool
-    label: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the wire's object."""
-        still = {
-            "producer": self.producer,
-            "rtp_timestamp": self.rtp_timestamp,
-            "width": self.width,
-            "height": self.height,
-            "sm3": self.sm3,
-            "taken_by": self.taken_by,
-            "for_all": self.for_all,
-            "label": self.label,
-        }
-        return {"kind": "still", "still": still}
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,20 +201,6 @@ def _page(body: Json) -> Page:
     )
 
 
-def _still(body: Json) -> Still:
-    still = as_object(body.get("still"), "still")
-    return Still(
-        as_integer(still.get("producer"), "producer", 1, UINT32),
-        as_integer(still.get("rtp_timestamp"), "rtp_timestamp", 0, UINT32),
-        as_integer(still.get("width"), "width", 1, PICTURE_LIMIT),
-        as_integer(still.get("height"), "height", 1, PICTURE_LIMIT),
-        as_sm3(still.get("sm3"), "sm3"),
-        as_text(still.get("taken_by"), "taken_by", 1, 64),
-        as_flag(still.get("for_all"), "for_all"),
-        as_text(still.get("label"), "label", 0, NAME_LIMIT),
-    )
-
-
 def _file(body: Json) -> SharedFile:
     file = as_object(body.get("file"), "file")
     return SharedFile(
@@ -289,7 +245,7 @@ CLIENT_NOTES: Final[dict[str, Callable[[Json], Note]]] = {
 }
 #: What only the server writes.
 SERVER_NOTES: Final[dict[str, Callable[[Json], Note | Tracked]]] = {
-    "still": _still,
+    "still": parse_still,
     "file": _file,
     "track": _track,
 }

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: What of the worklist a room remembers, the newest.
 ENTRIES_LIMIT = 2_000
 
+#: Choices that are remembered beside the newest: nobody changes the patient so often within the age of a frame.
+CHOICES_LIMIT = 20
+
 #: From what is well to what is not.
 _GRAVITY: list[Match] = ["unchosen", "same", "unknown", "doubtful", "other"]
 
@@ -35,6 +38,8 @@ class Bedside:
         self.patient: Patient | None = None
         #: what it was chosen by: its study and accession name what goes back to the hospital
         self.entry: Entry | None = None
+        #: from when on (Unix seconds) which key was chosen: frames are kept that are older than the newest choice
+        self._choices: list[tuple[float, str | None]] = []
         conductor.image_checks.insert(0, self._check)
 
     def offer(self, entries: Iterable[Entry]) -> list[str]:
@@ -71,17 +76,23 @@ class Bedside:
                 entry.accession,
                 entry.procedure,
             )
+        self._choices = [*self._choices[-CHOICES_LIMIT:], (conductor.service.now(), self.key)]
         for other in conductor.members.values():
             other.send(notices.patient(self.describe(other.role)))
         # a recording is seen by those who may not see the patient
-        key = None if self.patient is None else self.patient.key
-        event: dict[str, object] = {
-            "kind": "patient_chosen",
-            "participant": member.identifier,
-            "patient": key,
-        }
-        conductor.write_down(event)
+        conductor.write_down(
+            {"kind": "patient_chosen", "participant": member.identifier, "patient": self.key}
+        )
         conductor.service.images.patient_changed(conductor.room.name)
+
+    @property
+    def key(self) -> str | None:
+        """What the patient is called within the room; None: none is chosen."""
+        return None if self.patient is None else self.patient.key
+
+    def key_at(self, time: float) -> str | None:
+        """Tell who was chosen at a moment, Unix seconds: a frame of it is of him, whoever is chosen since."""
+        return next((key for since, key in reversed(self._choices) if since <= time), None)
 
     def describe(self, role: Role) -> dict[str, object] | None:
         """Describe the patient as a role may know him."""

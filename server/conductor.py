@@ -222,7 +222,7 @@ class Conductor:
             source, label = naming.name(track)
             if (since := member.publication.resumed(producer)) is not None and producer in known:
                 self.router.describe(producer, source, naming.heights(track))
-                self.room.go_on(producer, since if track.kind == "video" else None)
+                self.room.go_on(producer, since if track.kind == "video" else None, self.service.now())
             if producer in known:
                 continue
             entry = Producer(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from annotation.notes import Still
+from annotation.anchors import VideoAnchor
+from annotation.calibration import ticks_between
+from annotation.notes import Calibrate
+from annotation.still import Still, parse_facing, parse_scale
 from media.ids import ProducerId
 from signalling import notices
 from signalling.entities import Participant, Producer, RoomError
 from signalling.guidance_messages import Freeze
 from signalling.notices import ServerMessage
 
+from . import marking
 from .stills import KeptStill, StillsFull
 from .watching.stills import StillError
 
@@ -55,6 +59,7 @@ class Freezing:
     async def _freeze(self, message: Freeze) -> ServerMessage:
         conductor = self._member.conductor
         room, store = conductor.room, conductor.service.stills
+        asked = conductor.service.now()
         self._check(message.producer)
         name = f"{message.producer}-{message.rtp_timestamp}"
         known = await asyncio.to_thread(store.find, room.name, name)
@@ -79,6 +84,7 @@ class Freezing:
             (me.link,),
             None if audience is None else tuple(sorted(audience.roles)),
             tuple(other.link for other in room.participants if other.link and producer.may_be_watched(other)),
+            **self._facts(producer, message.rtp_timestamp, asked),
         )
         try:
             kept = await asyncio.to_thread(store.keep, room.name, still, png)
@@ -93,9 +99,33 @@ class Freezing:
             me.participant,
             message.for_all,
             message.label,
+            kept.patient,
+            parse_facing(kept.orientation),
+            parse_scale(kept.calibration),
         )
         self._tell(me, note)
         return notices.reply(message.id, still=note.to_json()["still"])
+
+    def _facts(self, producer: Producer, rtp_timestamp: int, now: float) -> dict[str, Any]:
+        """Say what was true of a frame that was asked for at `now`, as it is kept with it."""
+        conductor = self._member.conductor
+        anchor = VideoAnchor(producer.producer, rtp_timestamp)
+        entry = conductor.router.producers.get(ProducerId(producer.producer))
+        captured = now
+        if entry is not None and entry.instant is not None:
+            told, rate = entry.instant, entry.track.clock_rate
+            ticks = ticks_between(rtp_timestamp, told.rtp_timestamp, now - told.time / 1e9, rate)
+            captured = min(now, told.time / 1e9 + ticks / rate)
+        found = conductor.document.calibration(anchor, captured * 1000)
+        scale = found.operation if found is not None and marking.is_uninterrupted(producer, found) else None
+        assert scale is None or isinstance(scale, Calibrate)
+        return {
+            "patient": conductor.bedside.key_at(captured),
+            "orientation": None if producer.orientation is None else producer.orientation.to_json(),
+            "calibration": None
+            if scale is None
+            else {"points": scale.points, "millimetres": scale.millimetres},
+        }
 
     def _tell(self, me: Participant, note: Still) -> None:
         """Write it down, and put it into the log if it is for all."""

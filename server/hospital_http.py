@@ -29,6 +29,7 @@ _STATUS = {
     "not_found": 404,
     "not_configured": 404,
     "nothing": 409,
+    "patient_changed": 409,
     "too_large": 429,
     "bad_request": 400,
 }
@@ -117,11 +118,13 @@ class HospitalHttp:
     async def send(self, request: web.Request) -> web.Response:
         """Begin to send."""
         claims = self._claims(request)
-        want = (await _body(request)).get("want")
+        body = await _body(request)
+        want = body.get("want")
+        patient = _text(body, "patient", 64) if "patient" in body else None
         if not isinstance(want, list) or not want or not all(kind in KINDS for kind in want):
             raise _refused(PacsError("bad_request", f"The field want lists some of {', '.join(KINDS)}."))
         try:
-            job = self._service.hospital.export.send(self._room(claims), want, claims.name)
+            job = self._service.hospital.export.send(self._room(claims), want, claims.name, patient)
         except PacsError as error:
             raise _refused(error) from None
         return web.json_response({"job": job.job}, status=202)

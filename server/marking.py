@@ -5,19 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from annotation.anchors import Anchor, DicomAnchor, VideoAnchor
-from annotation.notes import Answer, Calibrate, Instruct, Page, Say, Still, Withdraw
+from annotation.calibration import ticks_between
+from annotation.notes import Answer, Calibrate, Instruct, Page, Say, Withdraw
 from annotation.operations import (
     Add,
     ClearField,
     ClearOwn,
     Delete,
     Edit,
+    Entry,
     Operation,
     Redo,
     Undo,
     parse_operation,
 )
+from annotation.shapes import Mark
+from annotation.values import AnnotationError
 from signalling import messages
+from signalling.entities import Producer
 from signalling.permissions import Permission, may
 from signalling.room import RoomError
 
@@ -52,6 +57,7 @@ def carry_out(member: Member, message: messages.MarkRequest) -> int:
     match operation:
         case Add(mark) | Edit(mark):
             check_anchor(member, mark.anchor)
+            check_scale(member, mark)
         case Calibrate(anchor):
             check_anchor(member, anchor)
     return member.conductor.apply(member, operation, over_others=may(member.role, "clear_field"))
@@ -72,12 +78,31 @@ def check_anchor(member: Member, anchor: Anchor) -> None:
         conductor.check_image(member, anchor)
 
 
+def check_scale(member: Member, mark: Mark) -> None:
+    """Refuse a length by a calibration from before the picture was interrupted. Raise AnnotationError."""
+    conductor, anchor = member.conductor, mark.anchor
+    if mark.shape != "length" or not isinstance(anchor, VideoAnchor) or anchor.still:
+        return
+    found = conductor.document.calibration(anchor, conductor.service.now() * 1000)
+    if found is not None and not is_uninterrupted(conductor.room.producer(anchor.producer), found):
+        raise AnnotationError("not_calibrated", "The picture was interrupted since it was calibrated.")
+
+
+def is_uninterrupted(producer: Producer, calibration: Entry) -> bool:
+    """Tell whether a calibration was made since the picture was interrupted last: the camera may see something else."""
+    made = calibration.operation
+    assert isinstance(made, Calibrate)
+    if producer.since is None:
+        return True
+    seconds = calibration.time / 1000 - producer.since_time
+    return ticks_between(made.anchor.rtp_timestamp, producer.since, seconds) >= 0
+
+
 def _check_still(member: Member, anchor: VideoAnchor) -> None:
     """Refuse a frozen frame that is not shown to all: the others would never see the mark. Raise RoomError."""
     conductor = member.conductor
     place = anchor.producer, anchor.rtp_timestamp
-    notes = [entry.operation for entry in conductor.document.notes("stills")]
-    if not any(isinstance(s, Still) and (s.producer, s.rtp_timestamp) == place for s in notes):
+    if conductor.document.still(*place) is None:
         raise RoomError("not_found", "This frame was not frozen for all.")
     # it outlives its picture; as long as that is there, so is its audience
     picture = next((p for p in conductor.room.producers if p.producer == anchor.producer), None)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography.hazmat.primitives import hashes
 
@@ -43,6 +43,10 @@ class KeptStill:
     links: tuple[str, ...]
     roles: tuple[str, ...] | None = None
     guests: tuple[str, ...] = ()
+    #: what was true of the frame, as the note in the log says it: it is not what is true now
+    patient: str | None = None
+    orientation: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:

@@ -144,6 +144,8 @@ class Producer:
     interrupted: bool = False
     #: the RTP timestamp from which on it is sent since the newest interruption: marks from before may lie elsewhere
     since: int | None = None
+    #: and when that was, Unix seconds: RTP timestamps come round every 13 hours
+    since_time: float = 0
     #: which way round the picture is, as far as anybody has said
     orientation: Orientation | None = None
 
@@ -165,6 +167,7 @@ class Producer:
             "audience": None if self.audience is None else self.audience.to_json(),
             "interrupted": self.interrupted,
             "since": self.since,
+            "since_time": None if self.since is None else milliseconds(self.since_time),
             "orientation": None if self.orientation is None else self.orientation.to_json(),
         }
 

@@ -238,11 +238,11 @@ class Room(Guidance):
             self._change(replace(producer, interrupted=True))
             self._happened("producer_interrupted", producer=identifier)
 
-    def go_on(self, identifier: int, since: int | None) -> None:
+    def go_on(self, identifier: int, since: int | None, now: float) -> None:
         """Note that it comes over another connection, its pictures from RTP timestamp `since` on; None: sound."""
         producer = self.producer(identifier)
         self._interrupted.pop(identifier, None)
-        self._change(replace(producer, interrupted=False, since=since))
+        self._change(replace(producer, interrupted=False, since=since, since_time=now))
         self._happened("producer_resumed", producer=identifier, since=since)
 
     def withdraw(self, identifier: int) -> None:

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from annotation.anchors import DicomAnchor, VideoAnchor
 from annotation.dicom.bundle import KINDS
 from annotation.dicom.measuring import MEASURING
-from annotation.notes import Still
 from annotation.operations import Add, Entry
+from annotation.still import Still
 from signalling.patient import DRAWN_ON
 
 from .outbox import Outbox, OutboxJob, Outgoing
@@ -59,13 +60,30 @@ class Export:
                 if record is not None and conductor.bedside.match(record) in DRAWN_ON:
                     found.append(entry)
             elif isinstance(anchor, VideoAnchor) and anchor.still:
-                found.append(entry)
+                still = conductor.document.still(anchor.producer, anchor.rtp_timestamp)
+                if still is not None and _why_not(conductor, still) is None:
+                    found.append(entry)
         return found
 
     def stills(self, conductor: Conductor) -> list[Still]:
-        """List the frozen frames that all have seen."""
-        notes = [entry.operation for entry in conductor.document.notes("stills")]
-        return [note for note in notes if isinstance(note, Still) and note.for_all]
+        """List the frozen frames that go: those of the chosen patient."""
+        return [still for still in shared_stills(conductor) if _why_not(conductor, still) is None]
+
+    def left_out(self, conductor: Conductor) -> list[dict[str, Any]]:
+        """Count what does not go, and say why: it is not known to be the chosen patient's."""
+        store, room = self._service.images.store, conductor.room.name
+        counted: Counter[tuple[str, str]] = Counter()
+        for still in shared_stills(conductor):
+            why = _why_not(conductor, still)
+            if why is not None:
+                counted["still", why] += 1
+        for entry in conductor.document.visible_entries():
+            anchor = entry.operation.mark.anchor if isinstance(entry.operation, Add) else None
+            if isinstance(anchor, DicomAnchor) and not entry.author.startswith("pacs-"):
+                record = store.find(room, anchor.sop_instance_uid) if store.exists else None
+                if record is None or conductor.bedside.match(record) not in DRAWN_ON:
+                    counted["mark", "gone" if record is None else "other_patient"] += 1
+        return [{"what": what, "reason": why, "count": n} for (what, why), n in sorted(counted.items())]
 
     def preview(self, conductor: Conductor) -> dict[str, Any]:
         """Say what would go, by kind, and what stands against it."""
@@ -75,19 +93,17 @@ class Export:
         frames = {(anchor.sop_instance_uid, anchor.frame) for anchor in anchors}
         images = {anchor.sop_instance_uid for anchor in anchors}
         measuring = sum(m.shape in MEASURING and isinstance(m.anchor, DicomAnchor) for m in marks)
-        with_patient = conductor.bedside.patient is not None
         drawn_on = {
             (m.anchor.producer, m.anchor.rtp_timestamp) for m in marks if isinstance(m.anchor, VideoAnchor)
         }
-        marked_stills = (
-            len([s for s in stills if (s.producer, s.rtp_timestamp) in drawn_on]) if with_patient else 0
-        )
+        marked_stills = [still for still in stills if (still.producer, still.rtp_timestamp) in drawn_on]
+        on_stills = sum(isinstance(mark.anchor, VideoAnchor) for mark in marks)
         counts = {
             "presentation": (len(images), len(anchors)),
             "report": (len(images) if measuring else 0, measuring),
             "key_objects": (len(images), 0),
-            "capture_marked": (len(frames) + marked_stills, len(anchors)),
-            "capture_plain": (len(frames) + (len(stills) if with_patient else 0), 0),
+            "capture_marked": (len(frames) + len(marked_stills), len(anchors) + on_stills),
+            "capture_plain": (len(frames) + len(stills), 0),
         }
         return {
             "patient": conductor.bedside.describe("surgeon"),
@@ -96,15 +112,21 @@ class Export:
                 for kind in KINDS
             ],
             "stills": len(stills),
-            "stills_go": with_patient,
+            "left_out": self.left_out(conductor),
         }
 
     # -- sending -------------------------------------------------------------------------------------------------
 
-    def send(self, conductor: Conductor, want: Sequence[str], by: str) -> OutboxJob:
-        """Begin to write and send what is wanted. Raise PacsError, OSError."""
+    def send(
+        self, conductor: Conductor, want: Sequence[str], by: str, patient: str | None = None
+    ) -> OutboxJob:
+        """Begin to write and send what is wanted; `patient`: whose preview was looked at. Raise PacsError, OSError."""
         if not self._service.hospital.pacs.archive:
             raise PacsError("not_configured", "No archive is configured.")
+        if patient is not None and patient != (conductor.bedside.key or ""):
+            raise PacsError(
+                "patient_changed", "Another patient was chosen meanwhile. Look again at what goes."
+            )
         entries = self.entries(conductor)
         if not entries and not self.stills(conductor):
             raise PacsError("nothing", "Nothing is drawn on an image or a still that could be sent.")
@@ -115,6 +137,10 @@ class Export:
 
     async def at_end(self, conductor: Conductor) -> None:
         """Send the usual when a room has ended, if there is anything."""
+        left = self.left_out(conductor)
+        if left:
+            told = ", ".join(f"{one['count']} {one['what']}s {one['reason']}" for one in left)
+            log.warning("left out of what goes to the archive at a room's end: %s", told)
         try:
             self.send(conductor, USUAL, "Konsil")
         except (PacsError, OSError) as error:
@@ -218,6 +244,26 @@ class Export:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def shared_stills(conductor: Conductor) -> list[Still]:
+    """List the frozen frames that all have seen, each once."""
+    found = {}
+    for entry in conductor.document.notes("stills"):
+        note = entry.operation
+        if isinstance(note, Still) and note.for_all:
+            found[note.producer, note.rtp_timestamp] = note
+    return list(found.values())
+
+
+def _why_not(conductor: Conductor, still: Still) -> str | None:
+    """Tell why a still does not go; None: it is the chosen patient's."""
+    chosen = conductor.bedside.key
+    if chosen is None:
+        return "unchosen"
+    if still.patient is None:
+        return "frozen_unchosen"
+    return None if still.patient == chosen else "other_patient"
 
 
 def _take_away(stills: list[dict[str, Any]]) -> None:

@@ -16,9 +16,10 @@ from typing import Any
 
 from annotation.anchors import BoardAnchor, DicomAnchor, VideoAnchor
 from annotation.document import Document, Replica, Tail, parse_tail
-from annotation.notes import SharedFile, Still, Track, Tracked
+from annotation.notes import SharedFile, Track, Tracked
 from annotation.operations import Entry, Operation, parse_entry, parse_operation
 from annotation.shapes import FORMS
+from annotation.still import Facing, Scale, Still
 from annotation.values import AnnotationError
 
 AUTHORS = tuple(f"pt-{n:02}" for n in range(16))
@@ -259,5 +260,9 @@ def parse_decided(body: dict[str, Any]) -> Tracked | Still | SharedFile:
         ]
         return Tracked(tuple(tracks), VideoAnchor(7, body["server"]))
     if body["kind"] == "still":
-        return Still(7, body["server"], 3840, 2160, SM3, body["by"], True, "Gall bladder")
+        scale = Scale(((0.1, 0.5), (0.2, 0.5)), 10.5)
+        facing = Facing("L", None, mirrored=True)
+        return Still(
+            7, body["server"], 3840, 2160, SM3, body["by"], True, "Gall bladder", "p-1", facing, scale
+        )
     return SharedFile(f"f-{body['server']}", "report.pdf", 2**33, SM3, "application/pdf")

@@ -183,7 +183,7 @@ def test_a_length_on_a_video_needs_its_calibration() -> None:
     assert refusal(document, "a", length) == "not_calibrated"
     apply(document, "surgeon", Calibrate(VideoAnchor(8, 5), ((0, 0), (1, 0)), 30.0))
     assert refusal(document, "a", length) == "not_calibrated"
-    apply(document, "surgeon", Calibrate(VideoAnchor(7, 5), ((0, 0), (1, 0)), 30.0))
+    apply(document, "surgeon", Calibrate(ANCHOR, ((0, 0), (1, 0)), 30.0))
     apply(document, "a", length)
     apply(document, "surgeon", Calibrate(VideoAnchor(7, 6), (), None))
     assert refusal(document, "a", Add(replace(length.mark, mark="m-2"))) == "not_calibrated"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,18 +17,24 @@ from annotation.notes import (
     Page,
     Say,
     SharedFile,
-    Still,
     Track,
     Tracked,
     Withdraw,
 )
 from annotation.operations import Operation, Undo, parse_entry, parse_operation
+from annotation.still import Facing, Scale, Still
 from annotation.values import AnnotationError
 
 from .helpers import ANCHOR, add, apply
 
 SM3 = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
 STILL = Still(7, 1, 3840, 2160, SM3, "pt-1", True, "")
+FACTS = replace(
+    STILL,
+    patient="p-0f3a9c2d",
+    orientation=Facing("L", None, True),
+    calibration=Scale(((0.1, 0.5), (0.2, 0.5)), 10.0),
+)
 FILE = SharedFile("f-1", "report.pdf", 48_211, SM3, "application/pdf")
 TRACK = Tracked((Track("m-1", "lost", (1.0, 0.0, 0.0, 1.0, 0.5, -0.5), 0.0),), ANCHOR)
 CLIENTS: tuple[Operation, ...] = (
@@ -39,7 +46,7 @@ CLIENTS: tuple[Operation, ...] = (
     Calibrate(ANCHOR, (), None),
     Page(3, "Plan"),
 )
-SERVERS: tuple[Operation, ...] = (STILL, FILE, TRACK)
+SERVERS: tuple[Operation, ...] = (STILL, FILE, TRACK, FACTS)
 
 
 @pytest.mark.parametrize("operation", [*CLIENTS, *SERVERS])

@@ -9,9 +9,14 @@ from typing import Any
 import aiohttp
 import pytest
 
+from annotation.anchors import VideoAnchor
+from annotation.notes import Calibrate
 from loadtests.caller import Caller, Refused, calling
 from media.rtp.packet import RtpPacket
 from server.demo.clip import SMALL
+from signalling.orientation import Orientation
+from signalling.patient_messages import ChoosePatient
+from signalling.worklist import Entry
 from tests.helpers.publishing import publishing, small_clip
 from tests.helpers.served import Served, served
 from tests.helpers.udp_peers import until
@@ -41,6 +46,20 @@ def on_still(producer: int, timestamp: int, mark: str) -> dict[str, Any]:
     return operation
 
 
+def say(
+    server: Served, producer: int, patient: str, right: str, timestamp: int, mm: float | None
+) -> str | None:
+    """Choose a patient, and say which way round and how large the field is from a frame on; give the patient's key."""
+    conductor = server.service.rooms["ward"]
+    owner = conductor.room.producer(producer).participant
+    entry = Entry(patient, "", "Müller^Anna", "", "", "", "", "20261129")
+    conductor.bedside.choose(conductor.members[owner], ChoosePatient(1, *conductor.bedside.offer([entry])))
+    conductor.room.orient(owner, producer, Orientation(right, "F", mirrored=True))
+    points = () if mm is None else ((0, 0.5), (1, 0.5))
+    conductor.decide(Calibrate(VideoAnchor(producer, timestamp), points, mm), owner, "Dr. S", "#ffffff")
+    return conductor.bedside.key
+
+
 async def test_from_the_glass_to_everybodys_glass(tmp_path: Path) -> None:
     async with served(tmp_path) as server:
         tokens = [
@@ -56,6 +75,7 @@ async def test_from_the_glass_to_everybodys_glass(tmp_path: Path) -> None:
             try:
                 await client.answer()
                 producer = int(client.offer["consumers"][0]["producer"])
+                first = say(server, producer, "4711", "R", 0, None)
                 await until(
                     lambda: len({RtpPacket.parse(data).timestamp for data in client.plane.packets}) > 20, 30
                 )
@@ -63,8 +83,15 @@ async def test_from_the_glass_to_everybodys_glass(tmp_path: Path) -> None:
                 timestamp = list(frames)[-3]
                 name = f"{producer}-{timestamp}"
 
+                # of whom it is, which way round and how large: that of the frame is kept, whatever is said since
+                say(server, producer, "4712", "L", next(iter(frames)), 10.0)
+
                 # for oneself: nobody else is told, nobody else gets it
                 still = await freeze(expert, producer, timestamp, for_all=False)
+                assert still["patient"] == first
+                assert still["orientation"] == {"row": "L", "column": "F", "mirrored": True}
+                assert still["calibration"] == {"points": [[0, 0.5], [1, 0.5]], "millimetres": 10.0}
+                say(server, producer, "4713", "R", timestamp, 20.0)
                 status, png = await get(server, tokens[0], name)
                 assert status == 200
                 assert (read_barcode(png), still["width"], still["height"]) == frames[timestamp]
@@ -79,7 +106,9 @@ async def test_from_the_glass_to_everybodys_glass(tmp_path: Path) -> None:
                 # for all: the same image, by another who names the same frame
                 shared = await freeze(other, producer, timestamp, for_all=True)
                 assert {**shared, "taken_by": "", "for_all": False} == {**still, "taken_by": ""}
-                told = (await trainee.notice("operation"))["operation"]
+                told: dict[str, Any] = {}
+                while told.get("kind") != "still":
+                    told = (await trainee.notice("operation"))["operation"]
                 assert told == {"kind": "still", "still": shared}
                 assert (await get(server, tokens[2], name)) == (200, png)
                 await expert.request("mark", operation=on_still(producer, timestamp, "m-1"))

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from annotation.anchors import DicomAnchor
-from annotation.notes import Still
+from annotation.anchors import DicomAnchor, VideoAnchor
+from annotation.operations import Add
+from annotation.shapes import Mark
+from annotation.still import Still
 from loadtests.caller import Caller, calling
 from server.config import PacsConfig
 from server.stills import KeptStill
@@ -255,20 +257,60 @@ async def test_stills_of_the_field_go_under_the_rooms_patient(running: Served, p
     pacs.schedule(
         patient_id="4711", name="Müller^Anna", accession="A-7", starts="20261129", birth_date="19700101"
     )
+    pacs.schedule(patient_id="4712", name="Wang^Li", accession="A-8", starts="20261129")
     async with calling(running.url, running.token("surgeon")) as (surgeon,):
         conductor = running.service.rooms["ward"]
         png = io.BytesIO()
         Image.new("RGB", (64, 36), (10, 200, 30)).save(png, "PNG")
-        kept = KeptStill(7, 90_000, 64, 36, "", for_all=True, links=())
-        running.service.stills.keep("ward", kept, png.getvalue())
-        conductor.decide(
-            Still(7, 90_000, 64, 36, "0" * 64, "Dr. Test", True, ""), "stills", "Konsil", "#ffffff"
-        )
+
+        def freeze(timestamp: int) -> None:
+            key = conductor.bedside.key
+            kept = KeptStill(7, timestamp, 64, 36, "", for_all=True, links=(), patient=key)
+            running.service.stills.keep("ward", kept, png.getvalue())
+            note = Still(7, timestamp, 64, 36, "0" * 64, "Dr. Test", True, "", key)
+            conductor.decide(note, "stills", "Konsil", "#ffffff")
+            anchor = VideoAnchor(7, timestamp, still=True)
+            conductor.decide(
+                Add(Mark(f"m-{timestamp}", "arrow", anchor, ((0.2, 0.2), (0.5, 0.5)), 0.004)),
+                "pt-1",
+                "Dr. Test",
+                "#ffffff",
+            )
+
+        listed = (await post(surgeon, "worklist", {"date": ""}))["entries"]
+        entries = {one["patient_id"]: one["entry"] for one in listed}
         # without a patient they stay
-        assert (await post(surgeon, "preview", {}))["stills_go"] is False
-        (entry,) = (await post(surgeon, "worklist", {"date": ""}))["entries"]
-        await surgeon.request("choose_patient", entry=entry["entry"])
-        job = await post(surgeon, "send", {"want": ["capture_plain"]})
+        freeze(90_000)
+        preview = await post(surgeon, "preview", {})
+        assert preview["left_out"] == [{"what": "still", "reason": "unchosen", "count": 1}]
+        # one was frozen before anybody was chosen, one of this patient, one of the next
+        await surgeon.request("choose_patient", entry=entries["4711"])
+        freeze(180_000)
+        looked_at = (await post(surgeon, "preview", {}))["patient"]["key"]
+        await surgeon.request("choose_patient", entry=entries["4712"])
+        freeze(270_000)
+        freeze(360_000)
+        await surgeon.request("choose_patient", entry=entries["4711"])
+        preview = await post(surgeon, "preview", {})
+        assert preview["left_out"] == [
+            {"what": "still", "reason": "frozen_unchosen", "count": 1},
+            {"what": "still", "reason": "other_patient", "count": 2},
+        ]
+        captures = {one["kind"]: (one["images"], one["marks"]) for one in preview["objects"]}
+        assert captures["capture_plain"] == (1, 0)
+        assert captures["capture_marked"] == (1, 1)
+        # what was looked at under one patient does not go under another
+        await surgeon.request("choose_patient", entry=entries["4712"])
+        refused = await ask(
+            http(surgeon),
+            "POST",
+            "/api/hospital/send",
+            {"Authorization": f"Bearer {surgeon.token}", "Content-Type": "application/json"},
+            json.dumps({"want": ["capture_plain"], "patient": looked_at}).encode(),
+        )
+        assert (refused.status, b"Another patient" in refused.body) == (409, True)
+        await surgeon.request("choose_patient", entry=entries["4711"])
+        job = await post(surgeon, "send", {"want": ["capture_plain"], "patient": looked_at})
         await over(surgeon, job["job"], "done")
     (sent,) = pacs.objects()
     assert (sent["PatientID"], sent["PatientName"], sent["AccessionNumber"]) == ("4711", "Müller^Anna", "A-7")

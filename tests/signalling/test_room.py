@@ -353,12 +353,12 @@ def test_what_goes_on_keeps_its_number_and_whatever_was_agreed_about_it(room: Ro
     room.mute(expert.participant, 7, muted=True)
     room.interrupt(7, now=100.0)
     drain(room)
-    room.go_on(7, since=4711)
+    room.go_on(7, 4711, 100.0)
     description = told(room.next_event())["producer"]
     assert (description["interrupted"], description["since"], description["muted"]) == (False, 4711, True)
     assert drain(room) == [Happened({"kind": "producer_resumed", "producer": 7, "since": 4711})]
     assert room.get_timer() is None
-    assert refusal(room.go_on, 8, since=None) == refusal(room.interrupt, 8, now=1.0) == "not_found"
+    assert refusal(room.go_on, 8, since=None, now=1.0) == refusal(room.interrupt, 8, now=1.0) == "not_found"
 
 
 def test_who_leaves_takes_what_is_interrupted_along(room: Room) -> None:

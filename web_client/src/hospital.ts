@@ -79,11 +79,15 @@ export interface HospitalView {
   jobs: Job[];
 }
 
+export type LeftOut = 'unchosen' | 'frozen_unchosen' | 'other_patient' | 'gone';
+
 export interface SendPreview {
   objects: { kind: ObjectKind; images: number; marks: number; usual: boolean }[];
+  /** Whose it is: `send` says it, so that nothing goes under another. */
+  patient: { key: string } | null;
   stills: number;
-  /** Stills bear the room's patient: without one they stay. */
-  stills_go: boolean;
+  /** What stays here, and why: it is not known to be the chosen patient's. */
+  left_out: { what: 'still' | 'mark'; reason: LeftOut; count: number }[];
 }
 
 /** The server said no. `status` 0: it could not be reached. */
@@ -137,8 +141,8 @@ export class HospitalApi {
     return (await this.#post('preview', {}, signal)) as SendPreview;
   }
 
-  async send(want: ObjectKind[]): Promise<void> {
-    await this.#post('send', { want });
+  async send(want: ObjectKind[], patient: string): Promise<void> {
+    await this.#post('send', { want, patient });
   }
 
   async act(job: string, action: 'cancel' | 'retry' | 'dismiss'): Promise<void> {

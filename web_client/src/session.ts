@@ -124,6 +124,7 @@ export class Session extends Emitter<SessionEvents> {
     this.pens = new Pens(this.tools, this.replica, timers);
     this.stills = new Stills(this.replica, () => this.room.self, async (producer, rtp_timestamp, for_all) =>
       (await this.#ask({ type: 'freeze', producer, rtp_timestamp, for_all, label: '' }))?.still ?? null,
+      () => this.serverNow(),
     );
     const visit = randomPart();
     this.guidance = new Guidance(this.room, this.replica, (operation) => this.operate(operation), () => `${(this.room.self ?? '').slice(-8)}-${visit}`);

@@ -4,8 +4,8 @@
  */
 import type { Replica } from './annotation/document';
 import { Emitter } from './emitter';
-import type { StillFacts } from './signalling/marks';
-import type { ParticipantId, ProducerId } from './signalling/protocol';
+import type { Scale, StillFacts } from './signalling/marks';
+import type { Orientation, ParticipantId, ProducerId } from './signalling/protocol';
 
 export interface StillView {
   /** The name of a frame is that of its still. */
@@ -16,6 +16,12 @@ export interface StillView {
   forAll: boolean;
   label: string;
   sm3: string | null;
+  /** A moment soon after it was captured, Unix ms by the server's clock; null: not known. */
+  near: number | null;
+  /** What was true of the frame when it was frozen: what is true of its picture now says nothing about it. */
+  patient: string | null;
+  orientation: Orientation | null;
+  calibration: Scale | null;
   /** `asked`: the server has not kept it yet; `kept`: it has; `failed`: it could not. */
   state: 'asked' | 'kept' | 'failed';
 }
@@ -38,6 +44,8 @@ export class Stills extends Emitter<StillsEvents> {
     private readonly self: () => ParticipantId | null,
     /** Null: it was refused, which has been announced. */
     private readonly ask: (producer: ProducerId, rtpTimestamp: number, forAll: boolean) => Promise<StillFacts | null>,
+    /** Unix ms by the server's clock; null: not known yet. */
+    private readonly now: () => number | null,
   ) {
     super();
     replica.on('changed', () => this.#handleLog());
@@ -46,7 +54,7 @@ export class Stills extends Emitter<StillsEvents> {
   /** All that one may look at, the oldest first. */
   get all(): StillView[] {
     const found = new Map<string, StillView>();
-    for (const facts of this.replica.stills) found.set(keyOf(facts.producer, facts.rtp_timestamp), viewOf(facts));
+    for (const facts of this.replica.stills) found.set(keyOf(facts.producer, facts.rtp_timestamp), viewOf(facts, facts.time));
     for (const [key, view] of this.#own) if (!found.has(key)) found.set(key, view);
     return [...found.values()];
   }
@@ -61,7 +69,9 @@ export class Stills extends Emitter<StillsEvents> {
     const by = this.self();
     if (by === null) return false;
     const before = this.#own.get(key);
-    const asked: StillView = before ?? { key, producer, rtpTimestamp, by, forAll: false, label: '', sm3: null, state: 'asked' };
+    const asked: StillView = before ?? {
+      key, producer, rtpTimestamp, by, forAll: false, label: '', sm3: null, near: this.now(), patient: null, orientation: null, calibration: null, state: 'asked',
+    };
     this.#put(asked);
     const facts = await this.ask(producer, rtpTimestamp, forAll);
     if (facts === null) {
@@ -71,7 +81,7 @@ export class Stills extends Emitter<StillsEvents> {
     }
     // another frame's picture must not stand where this one's marks are drawn
     const isSame = facts.producer === producer && facts.rtp_timestamp === rtpTimestamp;
-    this.#put(isSame ? viewOf(facts) : { ...asked, state: 'failed' });
+    this.#put(isSame ? viewOf(facts, asked.near) : { ...asked, state: 'failed' });
     return isSame;
   }
 
@@ -88,7 +98,7 @@ export class Stills extends Emitter<StillsEvents> {
   }
 
   #handleLog(): void {
-    const views = this.replica.stills.map(viewOf);
+    const views = this.replica.stills.map((facts) => viewOf(facts, facts.time));
     const known = this.#announced;
     this.#announced = new Set(views.map(({ key }) => key));
     // what was there before one came is no news
@@ -98,7 +108,8 @@ export class Stills extends Emitter<StillsEvents> {
   }
 }
 
-function viewOf(facts: StillFacts): StillView {
-  const { producer, rtp_timestamp, taken_by, for_all, label, sm3 } = facts;
-  return { key: keyOf(producer, rtp_timestamp), producer, rtpTimestamp: rtp_timestamp, by: taken_by, forAll: for_all, label, sm3, state: 'kept' };
+function viewOf(facts: StillFacts, near: number | null): StillView {
+  const { producer, rtp_timestamp, taken_by, for_all, label, sm3, patient = null, orientation = null, calibration = null } = facts;
+  const key = keyOf(producer, rtp_timestamp);
+  return { key, producer, rtpTimestamp: rtp_timestamp, by: taken_by, forAll: for_all, label, sm3, near, patient, orientation, calibration, state: 'kept' };
 }

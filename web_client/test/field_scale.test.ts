@@ -8,6 +8,8 @@ const signed = { sequence: 1, time: 0, author: 'pt-1', name: 'A', colour: '#fff'
 /** A tenth of the picture's width is 10 mm. */
 const known: Calibration = { ...signed, anchor: { producer: 7, rtp_timestamp: 90_000 }, points: [[0.5, 0.5], [0.6, 0.5]], millimetres: 10 };
 const across = mark('m', { shape: 'length', points: [[0.2, 0.2], [0.4, 0.2]] });
+/** The moment of a frame whose timestamp may have come round. */
+const at = (ticks: number): { rtpTimestamp: number; time: number } => ({ rtpTimestamp: ticks >>> 0, time: (ticks - 90_000) / 90 });
 /** As many pixels, but upwards. */
 const upwards = mark('m', { shape: 'length', points: [[0.2, 0.1], [0.2, 0.1 + (0.2 * 1920) / 1080]] });
 
@@ -28,10 +30,24 @@ test('only lengths have a length, and only where the picture has a size', () => 
 });
 
 test('a calibration from before an interruption holds no longer', () => {
-  expect(validCalibration(known, null)).toBe(known);
-  expect(validCalibration(known, 80_000)).toBe(known);
-  expect(validCalibration(known, 100_000)).toBeNull();
-  expect(validCalibration(undefined, null)).toBeNull();
+  const frame = at(200_000);
+  expect(validCalibration(known, null, frame)).toBe(known);
+  expect(validCalibration(known, at(80_000), frame)).toBe(known);
+  expect(validCalibration(known, at(100_000), frame)).toBeNull();
+  expect(validCalibration(undefined, null, frame)).toBeNull();
+});
+
+test('a calibration holds from its own frame on, and not for one from before it', () => {
+  expect(validCalibration(known, null, at(90_000))).toBe(known);
+  expect(validCalibration(known, null, at(89_999))).toBeNull();
+});
+
+test('neither an interruption nor a frame is taken for a later one when hours have made the timestamps come round', () => {
+  for (let hours = 1; hours <= 12; hours += 1) {
+    const later = at(90_000 + hours * 3600 * 90_000);
+    expect(validCalibration(known, null, later), `a frame ${hours} h later`).toBe(known);
+    expect(validCalibration(known, later, at(later.rtpTimestamp + 90_000)), `an interruption ${hours} h later`).toBeNull();
+  }
 });
 
 test('no digit is claimed that a field has not', () => {

@@ -13,7 +13,7 @@ function mark(name: string, rtp_timestamp: number): object {
 
 /** As much of a session as marks are taken from. */
 function overlay(since: number | null, ...visible: object[]): LiveOverlay {
-  const room = { participants: new Map(), producers: new Map([[FIELD, { producer: FIELD, since }]]) };
+  const room = { participants: new Map(), producers: new Map([[FIELD, { producer: FIELD, since: since === null ? null : since >>> 0, since_time: since === null ? null : since / 90 }]]) };
   const nothing = { strokes: () => [], pointers: () => [] };
   const pens = { selection: { shown: <Mark>(mark: Mark): Mark => mark }, layers: { isShown: () => true }, tools: { inProgress: null, waiting: [] } };
   const session = { followed: new Followed(), replica: { visible, trackOf: () => null }, ephemeral: nothing, pens, self: null, room };
@@ -32,6 +32,16 @@ describe('marks of a picture that was interrupted', () => {
   });
   it('are compared over the wrap of the timestamps', () => {
     expect(outdated(5, mark('a', 0xffffff00), mark('b', 6))).toEqual([true, false]);
+  });
+  it('stay outdated in an operation of twelve hours', () => {
+    // drawn one second into the operation, and an interruption after each of its hours
+    const drawn = { ...mark('a', 90_000), anchored: 1000 };
+    for (let hours = 1; hours <= 12; hours += 1) {
+      const ticks = hours * 3600 * 90_000;
+      const later = { ...mark('b', (ticks + 90_000) >>> 0), anchored: ticks / 90 + 1000 };
+      const [before, after] = overlay(ticks, drawn, later).marks(FIELD, 0);
+      expect([before?.outdated, after?.outdated], `${hours} h`).toEqual([true, false]);
+    }
   });
   it('are as they were while there was no interruption', () => {
     expect(outdated(null, mark('a', 0))).toEqual([false]);

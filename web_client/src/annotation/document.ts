@@ -159,7 +159,7 @@ export class Replica extends Emitter<ReplicaEvents> {
   /** Show one's own mark, or what one makes of it, before the server has numbered it: once for each request. */
   addPending(mark: Mark, author: ParticipantId, name: string, colour: string, kind: 'add' | 'edit' = 'add'): void {
     const before = this.#pending.get(mark.mark);
-    const visible = { mark, author, name, colour, sequence: null, time: null, changed: 0 };
+    const visible = { mark, author, name, colour, sequence: null, time: null, anchored: null, changed: 0 };
     const requests = (before?.requests ?? 0) + 1;
     this.#pending.set(mark.mark, { visible, kind: before?.kind ?? kind, isEdited: kind === 'edit', requests });
     this.#changed();

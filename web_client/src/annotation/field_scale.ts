@@ -3,8 +3,9 @@
  * else in pixels that say they are not calibrated. A calibration holds for the plane, the zoom and the distance of the
  * moment; after the picture was interrupted it holds no longer.
  */
-import { rtpDifference } from '../media/rtp';
-import type { Mark, Point } from '../signalling/protocol';
+import { isBefore, type Moment } from '../media/rtp';
+import type { Scale } from '../signalling/marks';
+import type { Mark, Point, Producer } from '../signalling/protocol';
 import type { Calibration } from './notebook';
 
 export interface FieldLength {
@@ -12,15 +13,25 @@ export interface FieldLength {
   unit: 'mm' | 'px';
 }
 
-/** The calibration that holds for a picture; null: none does. `since` as the server says of an interrupted picture. */
-export function validCalibration(calibration: Calibration | undefined, since: number | null): Calibration | null {
+/**
+ * The calibration that holds for a frame of a live picture; null: none does. It holds from the frame on that it was made on,
+ * and not for one from before the picture was interrupted (`since`).
+ */
+export function validCalibration(calibration: Calibration | undefined, since: Moment | null, frame: Moment): Calibration | null {
   if (calibration === undefined) return null;
-  if (since !== null && rtpDifference(calibration.anchor.rtp_timestamp, since) < 0) return null;
+  const made = { rtpTimestamp: calibration.anchor.rtp_timestamp, time: calibration.time };
+  if (isBefore(frame, made) || (since !== null && isBefore(made, since))) return null;
   return calibration;
 }
 
+/** From which frame on a picture has come since it was interrupted; null: it was not. */
+export function sinceOf(producer: Producer | undefined): Moment | null {
+  if (producer === undefined || typeof producer.since !== 'number') return null;
+  return { rtpTimestamp: producer.since, time: producer.since_time ?? null };
+}
+
 /** How long a mark is; null: it is no length. `picture` is its size in pixels, as it is shown here. */
-export function fieldLength(mark: Mark, calibration: Calibration | null, picture: { width: number; height: number }): FieldLength | null {
+export function fieldLength(mark: Mark, calibration: Scale | null, picture: { width: number; height: number }): FieldLength | null {
   if (mark.shape !== 'length' || !(picture.width > 0 && picture.height > 0)) return null;
   const pixels = inPixels(mark.points, picture);
   const known = calibration === null ? 0 : inPixels(calibration.points, picture);

@@ -1,6 +1,6 @@
 /** What a row of decided operations on marks adds up to: counted anew from all of them, as PROTOCOL.md says it. */
-import { surfaceOf } from '../signalling/marks';
-import type { LoggedOperation, Mark, ParticipantId } from '../signalling/protocol';
+import { isVideo, surfaceOf } from '../signalling/marks';
+import type { Anchor, LoggedOperation, Mark, ParticipantId } from '../signalling/protocol';
 
 export interface VisibleMark {
   /** As it looks now. */
@@ -12,6 +12,8 @@ export interface VisibleMark {
   sequence: number | null;
   /** Of its add, Unix ms by the server's clock; null while pending. */
   time: number | null;
+  /** When its anchor was told, Unix ms by the server's clock: its frame is of about then. Null while pending. */
+  anchored: number | null;
   /** The number of what last changed its looks: an older track is not of these. */
   changed: number;
 }
@@ -19,6 +21,10 @@ export interface VisibleMark {
 interface Drawn extends VisibleMark {
   sequence: number;
   isDeleted: boolean;
+}
+
+function isSameFrame(one: Anchor, other: Anchor): boolean {
+  return isVideo(one) && isVideo(other) && one.rtp_timestamp === other.rtp_timestamp && one.producer === other.producer;
 }
 
 /** Which operations are undone: both `undo` and `redo` bear the number of what was once done. */
@@ -44,13 +50,16 @@ export function visibleMarks(operations: ReadonlyMap<number, LoggedOperation>): 
     const stands = !undone.has(sequence);
     if (operation.kind === 'add') {
       const { mark } = operation;
-      const drawn = { mark, author, name, colour, sequence, time, changed: sequence, isDeleted: !stands };
+      const drawn = { mark, author, name, colour, sequence, time, anchored: time, changed: sequence, isDeleted: !stands };
       marks.push(drawn);
       named.set(mark.mark, drawn);
     } else if (operation.kind === 'edit') {
       const drawn = named.get(operation.mark.mark);
       if (drawn === undefined) continue;
-      if (stands) drawn.mark = operation.mark;
+      if (stands) {
+        if (!isSameFrame(drawn.mark.anchor, operation.mark.anchor)) drawn.anchored = time;
+        drawn.mark = operation.mark;
+      }
       drawn.changed = sequence;
     } else if (operation.kind === 'delete') {
       for (const mark of stands ? operation.marks : []) {

@@ -7,7 +7,7 @@
  */
 import type { Barcode, Clock } from '../signalling/protocol';
 import { sendingTime } from './barcode';
-import { rtpDifference } from './rtp';
+import { rtpDifference, ticksBetween } from './rtp';
 
 /** Of all video (RFC 3551 and its successors), before the server has said so. */
 const VIDEO_CLOCK_RATE = 90_000;
@@ -135,11 +135,18 @@ export class FrameClock {
     this.#readings = [];
   }
 
-  /** When the frame with this RTP timestamp was captured, by the server's clock; null before a `clock`. */
-  captureTime(rtpTimestamp: number): number | null {
+  /**
+   * When the frame with this RTP timestamp was captured, by the server's clock; null before a `clock`. `near` is a moment
+   * within hours of it where the frame is an old one: timestamps come round.
+   */
+  captureTime(rtpTimestamp: number, near: number | null = null): number | null {
     const clock = this.#clock;
     if (clock === null || !(clock.clock_rate > 0)) return null;
-    return clock.time + (rtpDifference(rtpTimestamp, clock.rtp_timestamp) * 1000) / clock.clock_rate;
+    const ticks =
+      near === null
+        ? rtpDifference(rtpTimestamp, clock.rtp_timestamp)
+        : ticksBetween(rtpTimestamp, clock.rtp_timestamp, (near - clock.time) / 1000, clock.clock_rate);
+    return clock.time + (ticks * 1000) / clock.clock_rate;
   }
 
   /** By how much, ms, a frame lies before the newest one shown whose name is known; null: nothing is known. */

@@ -1,5 +1,5 @@
 /** Section 4 of `signalling/PROTOCOL.md`: what is drawn, on what, and the operations of the room's one log. */
-import type { ParticipantId, ProducerId } from './protocol';
+import type { Orientation, ParticipantId, ProducerId } from './protocol';
 
 /** A frame of a producer; `still`: its frozen picture, not the live one. */
 export interface VideoAnchor {
@@ -68,6 +68,17 @@ export interface StillFacts {
   taken_by: ParticipantId;
   for_all: boolean;
   label: string;
+  /** The key of the patient who was chosen when it was frozen; null: nobody was. */
+  patient?: string | null;
+  /** What was true of the frame, whatever is said of its picture since. */
+  orientation?: Orientation | null;
+  calibration?: Scale | null;
+}
+
+/** How far two points of a frame are apart. */
+export interface Scale {
+  points: Point[];
+  millimetres: number;
 }
 
 export interface FileFacts {

@@ -104,6 +104,8 @@ export interface Producer {
   interrupted?: boolean;
   /** The RTP timestamp from which on it goes on after the newest interruption. */
   since?: number | null;
+  /** And when that was, Unix ms: RTP timestamps come round. */
+  since_time?: number | null;
   /** Null: nobody said. */
   orientation?: Orientation | null;
 }

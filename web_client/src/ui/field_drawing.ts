@@ -1,6 +1,9 @@
 /** How the pen works on a live picture, and what lengths on it are worth. */
-import { fieldLength, sayMillimetres, validCalibration } from '../annotation/field_scale';
+import { fieldLength, sayMillimetres, sinceOf, validCalibration } from '../annotation/field_scale';
+import type { Calibration } from '../annotation/notebook';
+import type { Moment } from '../media/rtp';
 import { UNNAMED } from '../annotation/tools';
+import { isLive, type Scale } from '../signalling/marks';
 import type { Anchor, Mark, ProducerId } from '../signalling/protocol';
 import { t } from '../words/language.svelte';
 import type { Live } from './live.svelte';
@@ -46,23 +49,35 @@ export function fieldDrawing(live: Live, producer: ProducerId): Drawing | null {
     },
     permitMove,
     permit: () => {
-      if (tools.tool === 'length' && calibrationOf(live, producer) === null) return refuse(t(live.may('calibrate') ? 'draw_calibrate_first' : 'draw_uncalibrated'));
+      if (tools.tool === 'length' && calibrationNow(live, producer) === null) return refuse(t(live.may('calibrate') ? 'draw_calibrate_first' : 'draw_uncalibrated'));
       if (tools.tool === 'calibrate' && !live.may('calibrate')) return refuse(t('draw_calibrate_not'));
       return permitMove();
     },
   };
 }
 
-/** What holds for a producer's picture just now. */
-export function calibrationOf(live: Live, producer: ProducerId): ReturnType<typeof validCalibration> {
-  const since = live.session.room.producers.get(producer)?.since ?? null;
-  return validCalibration(live.session.replica.calibrations.get(producer), since);
+/** What holds for a frame of a producer's picture. */
+function calibrationOf(live: Live, producer: ProducerId, frame: Moment): Calibration | null {
+  const { room, replica } = live.session;
+  return validCalibration(replica.calibrations.get(producer), sinceOf(room.producers.get(producer)), frame);
 }
 
-/** A mark's length in words. */
-export function sayLength(live: Live, producer: ProducerId, mark: Mark, picture: { width: number; height: number }): string | null {
-  if (mark.shape !== 'length') return null;
-  const length = fieldLength(mark, calibrationOf(live, producer), picture);
+/** What holds for the frame that is on the glass just now. */
+export function calibrationNow(live: Live, producer: ProducerId): Calibration | null {
+  const rtpTimestamp = live.session.frames(producer).named?.rtpTimestamp ?? null;
+  return rtpTimestamp === null ? null : calibrationOf(live, producer, { rtpTimestamp, time: live.session.serverNow() });
+}
+
+/** The length of a mark on a live picture, in words. */
+export function sayFieldLength(live: Live, producer: ProducerId, mark: Mark, picture: { width: number; height: number }): string | null {
+  if (mark.shape !== 'length' || !isLive(mark.anchor, producer)) return null;
+  const time = live.session.replica.find(mark.mark)?.anchored ?? live.session.serverNow();
+  return sayLength(mark, calibrationOf(live, producer, { rtpTimestamp: mark.anchor.rtp_timestamp, time }), picture);
+}
+
+/** A mark's length in words, by the scale that holds for its frame; null: none does. */
+export function sayLength(mark: Mark, scale: Scale | null, picture: { width: number; height: number }): string | null {
+  const length = fieldLength(mark, scale, picture);
   if (length === null) return null;
   if (length.unit === 'mm') return t('length_mm', { value: sayMillimetres(length.value) });
   return t('length_px', { value: Math.round(length.value) });

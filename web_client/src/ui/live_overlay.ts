@@ -1,10 +1,11 @@
 /** What the overlays of the live room draw: the mark log, strokes in progress, pointers, one's own pen. */
 import type { LivePointer, LiveStroke } from '../annotation/ephemeral';
 import { Declutter } from '../annotation/declutter';
+import { sinceOf } from '../annotation/field_scale';
 import { Movement } from '../annotation/movement';
 import type { PaintedPointer } from '../annotation/paint_signs';
 import { isOfLivePicture, sheetOf, type Sheet } from '../annotation/sheet';
-import { rtpDifference } from '../media/rtp';
+import { isBefore } from '../media/rtp';
 import type { Mark } from '../signalling/protocol';
 import type { Session } from '../session';
 import { pageTimers } from '../timers';
@@ -44,11 +45,12 @@ export class LiveOverlay implements OverlaySource {
   #all(sheet: Sheet, now: number): OverlayMark[] {
     const { replica, pens, room, self } = this.session;
     const marks: OverlayMark[] = [];
-    const since = typeof sheet === 'number' ? (room.producers.get(sheet)?.since ?? null) : null;
-    for (const { mark: logged, author, name, colour, sequence } of replica.visible) {
+    const since = typeof sheet === 'number' ? sinceOf(room.producers.get(sheet)) : null;
+    for (const { mark: logged, author, name, colour, sequence, anchored } of replica.visible) {
       if (sheetOf(logged.anchor) !== sheet || !pens.layers.isShown(author)) continue;
       const mark = pens.selection.shown(logged);
-      const outdated = since !== null && isOfLivePicture(mark.anchor) && rtpDifference(mark.anchor.rtp_timestamp, since) < 0;
+      const time = anchored ?? null;
+      const outdated = since !== null && isOfLivePicture(mark.anchor) && isBefore({ rtpTimestamp: mark.anchor.rtp_timestamp, time }, since);
       // what is in one's own hand lies where one holds it
       const followed = mark === logged && isOfLivePicture(mark.anchor) ? this.#movement.of(mark, replica.trackOf(mark.mark), now) : null;
       marks.push({ mark, author, name, colour, draft: sequence === null, outdated, transform: followed?.transform, state: followed?.state });

@@ -2,7 +2,6 @@
 import type { Anchor } from '../signalling/protocol';
 import type { StillView } from '../stills';
 import { t } from '../words/language.svelte';
-import { calibrationOf } from './field_drawing';
 import type { Live } from './live.svelte';
 import type { Drawing } from './overlay_source';
 
@@ -30,7 +29,7 @@ export function stillDrawing(live: Live, still: StillView): Drawing | null {
     permitMove,
     permit: () => {
       if (tools.tool === 'calibrate') return refuse(t('draw_calibrate_live'));
-      if (tools.tool === 'length' && calibrationOf(live, still.producer) === null) return refuse(t('draw_uncalibrated'));
+      if (tools.tool === 'length' && still.calibration === null) return refuse(t('draw_still_uncalibrated'));
       return permitMove();
     },
   };
