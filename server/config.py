@@ -197,6 +197,11 @@ class PacsConfig:
         "", "Its application entity, TITLE@host:port: searches go there, the rest if there is no DICOMweb."
     )
     aet: str = _key("KONSIL", "Our own application entity title.")
+    move: bool = _key(
+        False,
+        "Whether the archive is asked to send studies to [scp] (C-MOVE), as many can do nothing else: it must know aet "
+        "with our address and that port.",
+    )
     dimse_tls: bool = _key(False, "Whether DIMSE, the worklist's too, goes over TLS.")
     ca_file: str = _key(
         "", "PEM file with the certificates that vouch for all of these; empty: the system's."

@@ -67,8 +67,8 @@ class Service:
         self.archive = Archive(Library(Path(config.recordings.folder)))
         self.files = FileStore(config.files)
         self.images = Images(self)
-        self.scp = Scp(config.scp, self.images.store)
         self.hospital = Hospital(self)
+        self.scp = Scp(config.scp, self.images.store, self.hospital.pacs, config.pacs.aet)
         self.stills = StillStore(config.stills)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0

@@ -49,7 +49,14 @@ class Peer:
             )
         return cls(found[1].strip(), found[2].strip("[]"), int(found[3]), aet, name, seconds, tls, ca)
 
-    async def errand(self, do: str, **fields: Any) -> AsyncGenerator[dict[str, Any], None]:
+    @property
+    def patience(self) -> float:
+        """Seconds for one thing to happen: a peer's waits; and the interpreter and the libraries take a moment, too."""
+        return WAITS * self.seconds + 10
+
+    async def errand(
+        self, do: str, *, patience: float = 0.0, **fields: Any
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """Run an errand and yield what happens. Raise PacsError. Whoever stops asking ends it."""
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         process = await asyncio.create_subprocess_exec(
@@ -75,7 +82,7 @@ class Peer:
             assert process.stdin is not None
             process.stdin.write(json.dumps(asked | fields).encode() + b"\n")
             process.stdin.close()
-            async for line in self._lines(process):
+            async for line in self._lines(process, patience or self.patience):
                 if "error" in line:
                     raise self._refusal(line["error"], fields)
                 if line.get("done"):
@@ -86,10 +93,10 @@ class Peer:
                 process.kill()
             await process.wait()
 
-    async def _lines(self, process: asyncio.subprocess.Process) -> AsyncGenerator[dict[str, Any], None]:
+    async def _lines(
+        self, process: asyncio.subprocess.Process, patience: float
+    ) -> AsyncGenerator[dict[str, Any], None]:
         assert process.stdout is not None
-        # the interpreter and the libraries take a moment, too
-        patience = WAITS * self.seconds + 10
         while True:
             try:
                 async with asyncio.timeout(patience):
@@ -108,6 +115,8 @@ class Peer:
             "pacs_slow": SLOW.format(self.name, self.seconds),
             "pacs_refused": REFUSED.format(self.name),
             "pacs_broken": BROKEN.format(self.name),
+            "does_not_send": f"{self.name} does not send to us: it has to know our title, address and port.",
             "too_large": LARGE.format(int(fields.get("bytes", 0)) >> 20),
         }
-        return PacsError(code, sentences.get(code, BROKEN.format(self.name)))
+        sentence = sentences.get(code, BROKEN.format(self.name))
+        return PacsError("pacs_refused" if code == "does_not_send" else code, sentence)

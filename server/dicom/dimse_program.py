@@ -22,6 +22,7 @@ from pynetdicom.sop_class import (
     ModalityWorklistInformationFind,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
     Verification,
 )
 
@@ -49,8 +50,8 @@ def say(**line: Any) -> None:
 def connect(errand: dict[str, Any], contexts: list[Any], **more: Any) -> Any:
     """Open an association. Raise Refusal."""
     ae = AE(ae_title=errand["aet"])
-    seconds = errand["seconds"]
-    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = seconds
+    ae.connection_timeout = ae.acse_timeout = errand["seconds"]
+    ae.dimse_timeout = ae.network_timeout = errand.get("silence", errand["seconds"])
     for context in contexts:
         ae.add_requested_context(context.abstract_syntax, context.transfer_syntax)
     if errand.get("tls"):
@@ -139,6 +140,29 @@ def get(errand: dict[str, Any]) -> None:
     say(failed=failed)
 
 
+def move(errand: dict[str, Any]) -> None:
+    """Have a study sent to a title. How long it may be silent is the asker's to judge, who sees what arrives."""
+    model = StudyRootQueryRetrieveInformationModelMove
+    association = connect(errand, [build_context(model)])
+    say(asked=True)
+    failed = 0
+    try:
+        asked = query.retrieve_identifier(errand["study"])
+        for status, _ in association.send_c_move(asked, errand["destination"], model):
+            if not status:
+                raise Refusal("pacs_broken")
+            failed = int(status.get("NumberOfFailedSuboperations", 0) or 0)
+            if status.Status in PENDING:
+                say(pending=True)
+            elif status.Status not in TAKEN and not failed:
+                # A801: destination unknown; Orthanc says C000
+                raise Refusal("does_not_send")
+    finally:
+        if association.is_established:
+            association.release()
+    say(failed=failed)
+
+
 def store(errand: dict[str, Any]) -> None:
     """Send files, and say of each what became of it."""
     files = [StoredFile.read(Path(path)) for path in errand["files"]]
@@ -169,7 +193,7 @@ def echo(errand: dict[str, Any]) -> None:
         raise Refusal("pacs_refused")
 
 
-ERRANDS = {"echo": echo, "find": find, "worklist": find, "get": get, "store": store}
+ERRANDS = {"echo": echo, "find": find, "worklist": find, "get": get, "move": move, "store": store}
 
 
 def main() -> None:

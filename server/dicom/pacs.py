@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
@@ -15,8 +16,12 @@ from ..config import PacsConfig
 from ..secret_file import load_shared_secret
 from .dimse import Peer
 from .fhir import Fhir
-from .pacs_error import PacsError
+from .moves import Arrival, Moves, Queue
+from .pacs_error import LARGE, SLOW, PacsError
 from .pacs_web import WebPacs
+
+#: Seconds that an archive may take to send a study; how long it may be silent is another matter.
+MOVING: Final = 3600.0
 
 #: What C-STORE's status says, in words (PS3.4 B.2.3).
 _STATUS: Final = {
@@ -36,6 +41,8 @@ class Pacs:
         self._peer: Peer | None = None
         self._worklist: Peer | None = None
         self._fhir: Fhir | None = None
+        #: studies that the archive is to send to our port
+        self.moves = Moves()
         if config.dicomweb:
             password = _secret(config.password_file, "password_file")
             token = _secret(config.token_file, "token_file")
@@ -60,6 +67,11 @@ class Pacs:
     def archive(self) -> bool:
         """Whether there is an archive."""
         return self._web is not None or self._peer is not None
+
+    @property
+    def sender(self) -> str:
+        """The title by which the archive sends to our port, if it is asked to; else empty."""
+        return self._peer.title if self._peer is not None and self._config.move else ""
 
     @property
     def worklist_source(self) -> str:
@@ -106,6 +118,11 @@ class Pacs:
         self, study: str, folder: Path, spool: Callable[[], Path], limit: int
     ) -> AsyncGenerator[Path, None]:
         """Fetch a study, yielding each file when it is whole; whoever stops asking ends it. Raise PacsError."""
+        if self.sender:
+            async with contextlib.aclosing(self._moved(study, limit)) as files:
+                async for path in files:
+                    yield path
+            return
         if self._web is not None:
             async with contextlib.aclosing(self._web.retrieve(study, spool, limit)) as files:
                 async for path in files:
@@ -121,7 +138,57 @@ class Pacs:
                 if "file" in line:
                     yield Path(line["file"])
         if failed:
-            raise PacsError("pacs_broken", f"{self.name} could not send {failed} of the study's objects.")
+            raise self._some_failed(failed)
+
+    async def _moved(self, study: str, limit: int) -> AsyncGenerator[Path, None]:
+        """Have a study sent to our port (C-MOVE). An object that comes and an answer are signs of life."""
+        assert self._peer is not None
+        total = failed = 0
+        patience = self._peer.patience
+        async with self.moves.waiting(study) as queue:
+            errand = asyncio.create_task(self._ask_to_move(self._peer, study, queue))
+            try:
+                while True:
+                    try:
+                        async with asyncio.timeout(patience):
+                            came = await queue.get()
+                    except TimeoutError:
+                        raise PacsError("pacs_slow", SLOW.format(self.name, patience)) from None
+                    if came is None:
+                        break
+                    if isinstance(came, PacsError):
+                        raise came
+                    if isinstance(came, Arrival):
+                        total += (await asyncio.to_thread(came.path.stat)).st_size
+                        taken = total <= limit
+                        try:
+                            if taken:
+                                yield came.path
+                        finally:
+                            came.answer(taken=taken)
+                        if not taken:
+                            raise PacsError("too_large", LARGE.format(limit >> 20))
+                    else:
+                        failed = int(came.get("failed", failed))
+                    patience = self._config.seconds
+            finally:
+                errand.cancel()
+                await asyncio.gather(errand, return_exceptions=True)
+        if failed:
+            raise self._some_failed(failed)
+
+    async def _ask_to_move(self, peer: Peer, study: str, queue: Queue) -> None:
+        asked = {"study": study, "destination": self._config.aet, "silence": MOVING}
+        try:
+            async with contextlib.aclosing(peer.errand("move", patience=MOVING, **asked)) as lines:
+                async for line in lines:
+                    queue.put_nowait(line)
+            queue.put_nowait(None)
+        except PacsError as error:
+            queue.put_nowait(error)
+
+    def _some_failed(self, failed: int) -> PacsError:
+        return PacsError("pacs_broken", f"{self.name} could not send {failed} of the study's objects.")
 
     async def send(self, path: Path) -> tuple[bool, str]:
         """Send an object; returns whether it was taken, and why not. Raise PacsError when nobody can know."""

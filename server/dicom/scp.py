@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from annotation.dicom.acceptor import (
+    NOT_AUTHORISED,
     NOT_UNDERSTOOD,
     OUT_OF_RESOURCES,
     TAKEN,
@@ -32,6 +33,7 @@ from signalling.tokens import is_room_name
 
 from ..config import ScpConfig
 from .dicom_tls import server_context
+from .pacs import Pacs
 from .store import Quarantined, Store
 
 log = logging.getLogger(__name__)
@@ -47,9 +49,12 @@ HANDSHAKE, SENDING, CLOSING = 10.0, 20.0, 2.0
 class Scp:
     """Listens for associations while the server runs; does nothing while the port is -1."""
 
-    def __init__(self, config: ScpConfig, store: Store) -> None:
-        """Check the section. Raise OSError or ValueError with a sentence."""
-        self._config, self._store = config, store
+    def __init__(self, config: ScpConfig, store: Store, pacs: Pacs, aet: str) -> None:
+        """Check the section; `aet` is what `pacs` calls to send what it was asked for.
+
+        Raise OSError or ValueError with a sentence.
+        """
+        self._config, self._store, self._pacs, self._aet = config, store, pacs, aet
         #: the room that each called title names
         self._rooms: dict[str, str] = {}
         #: who may send: title and address, the address empty where any will do
@@ -60,6 +65,8 @@ class Scp:
         self._associations = 0
         self._tls: ssl.SSLContext | None = None
         if config.port < 0:
+            if pacs.sender:
+                raise ValueError("[pacs] move is set, but [scp] has no port to which the archive could send.")
             return
         for entry in config.rooms:
             title, _, room = (part.strip() for part in entry.partition("="))
@@ -69,7 +76,11 @@ class Scp:
         for entry in config.senders:
             title, _, address = (part.strip() for part in entry.partition("@"))
             self._senders.add((checked_title(title, "senders"), address))
-        if not self._senders or not self._rooms:
+        if pacs.sender and aet in self._rooms:
+            raise ValueError(
+                "[scp] rooms: the title that [pacs] aet names is for what the archive is asked to send."
+            )
+        if not pacs.sender and not (self._senders and self._rooms):
             raise ValueError("[scp] has a port, but senders or rooms are empty: nobody could send anything.")
         if config.certificate:
             self._tls = server_context(config.ca_file, config.certificate, config.private_key)
@@ -112,21 +123,36 @@ class Scp:
 
     def permit(self, address: str, called: str, calling: str) -> Rejection | None:
         """Say why an association is not taken."""
-        if called not in self._rooms:
+        if self._moved_to(called):
+            if calling != self._pacs.sender:
+                return Rejection.CALLING
+        elif called not in self._rooms:
             return Rejection.CALLED
-        if not {(calling, ""), (calling, address)} & self._senders:
+        elif not {(calling, ""), (calling, address)} & self._senders:
             return Rejection.CALLING
         return Rejection.BUSY if self._associations >= ASSOCIATIONS else None
 
+    def _moved_to(self, called: str) -> bool:
+        """Tell whether this is the title to which the archive sends what it was asked for."""
+        return bool(self._pacs.sender) and called == self._aet
+
     async def deliver(self, called: str, path: Path) -> int:
         """Have an object put where its called title says; gives the status. Raise OSError."""
+        if self._moved_to(called):
+            try:
+                found, _ = await self._store.decoder.ask("study", path)
+            except DicomError:
+                return NOT_UNDERSTOOD
+            return TAKEN if await self._pacs.moves.deliver(found["study"], path) else NOT_AUTHORISED
         verdict = await self._store.add(path, self._rooms[called], source="c-store")
         if not isinstance(verdict, Quarantined):
             return TAKEN
         return OUT_OF_RESOURCES if verdict.code == "too_large" else NOT_UNDERSTOOD
 
     async def too_large(self, called: str) -> None:
-        """Put on the room's list that an object was too large."""
+        """Put on the room's list that an object was too large; of what is moved the archive's count says so."""
+        if called not in self._rooms:
+            return
         error = DicomError("too_large", f"The file has more than {self._store.file_bytes >> 20} MiB.")
         await self._store.refuse(None, self._rooms[called], error, source="c-store", name="")
 

@@ -56,6 +56,9 @@ def answer(question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
             return {}, serving.bulk(path, question["tag"])
         case "fragments":
             return {"fragments": serving.fragments(path)}, b""
+        case "study":
+            with path.open("rb") as source:
+                return {"study": reading.text(reading.parse(source).dataset, "StudyInstanceUID")}, b""
         case "look":
             with path.open("rb") as source:
                 return looking.look(source), b""

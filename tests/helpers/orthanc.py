@@ -57,8 +57,25 @@ class Orthanc:
         """Give it an object."""
         self.ask("/instances", "POST", data)
 
+    @property
+    def neighbour(self) -> str:
+        """This machine's address as it sees us."""
+        return self.host.rpartition(".")[0] + ".1"
+
+    def know(self, name: str, aet: str, port: int) -> None:
+        """Make it know a title at our address, by a name of its own."""
+        modality = {"AET": aet, "Host": self.neighbour, "Port": port}
+        self.ask(f"/modalities/{name}", "PUT", json.dumps(modality).encode())
+
+    def send(self, name: str) -> None:
+        """Have it send all that it holds to whom it knows by this name (C-STORE). Raise HTTPError if that fails."""
+        instances = json.dumps({"Resources": self.ask("/instances"), "Synchronous": True}).encode()
+        self.ask(f"/modalities/{name}/store", "POST", instances)
+
     def clear(self) -> None:
-        """Take everything out of it."""
+        """Take everything out of it, and whom it knows."""
+        for modality in self.ask("/modalities"):
+            self.ask(f"/modalities/{modality}", "DELETE")
         for patient in self.ask("/patients"):
             self.ask(f"/patients/{patient}", "DELETE")
         for entry in (self.folder / "worklist").iterdir():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import json
 import math
@@ -24,63 +23,18 @@ from server.config import PacsConfig
 from server.stills import KeptStill
 from tests.helpers.dicom_files import sample
 from tests.helpers.drawing import EVERY_SHAPE, image, mark
+from tests.helpers.hospital_asking import PATIENCE, fetched, over, patient_notice, post, sop_in
 from tests.helpers.orthanc import Orthanc
-from tests.helpers.served import Served, ask, served
+from tests.helpers.served import Served, served
 from tests.helpers.udp_peers import until
 
 ALL = ["presentation", "report", "key_objects", "capture_marked", "capture_plain"]
-#: Seconds that a job may take beside everything else that a machine does.
-PATIENCE = 90
 
 
 @pytest.fixture
 async def running(tmp_path: Path, pacs: Orthanc) -> AsyncIterator[Served]:
     async with served(tmp_path, pacs=pacs.config(tmp_path, retry_seconds=1.0)) as server:
         yield server
-
-
-async def post(caller: Caller, path: str, body: dict[str, Any]) -> Any:
-    headers = {"Authorization": f"Bearer {caller.token}", "Content-Type": "application/json"}
-    answered = await ask(http(caller), "POST", f"/api/hospital/{path}", headers, json.dumps(body).encode())
-    assert answered.status < 300, answered.body
-    return json.loads(answered.body) if answered.body else None
-
-
-def http(caller: Caller) -> str:
-    """Where the server of a caller is asked over HTTP."""
-    return caller.url.replace("ws://", "http://").removesuffix("/ws")
-
-
-async def over(caller: Caller, job: str, *states: str) -> dict[str, Any]:
-    """Wait until a job is in one of these states."""
-    while True:
-        told = await patient_notice(caller, "hospital")
-        for one in told["jobs"]:
-            if one["job"] == job and one["state"] in states:
-                found: dict[str, Any] = one
-                return found
-
-
-async def patient_notice(caller: Caller, kind: str) -> dict[str, Any]:
-    """Wait for a notice for as long as processes may take to start on a machine that does much else."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            with contextlib.suppress(TimeoutError):
-                return await caller.notice(kind)
-
-
-async def fetched(caller: Caller, query: dict[str, str]) -> dict[str, Any]:
-    """Look for a study, fetch it and wait for the room's images."""
-    found = await post(caller, "search", query)
-    job = await post(caller, "fetch", {"study": found["studies"][0]["study"]})
-    done = await over(caller, job["job"], "done", "failed")
-    assert done["state"] == "done", done
-    return done
-
-
-def sop_in(running: Served, room: str, modality: str = "CT") -> str:
-    records = running.service.images.store.instances(room)
-    return next(record.sop for record in records if record.facts.Modality == modality)
 
 
 async def test_from_the_archive_into_a_room_and_back_and_into_another_room(

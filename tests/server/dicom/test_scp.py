@@ -17,7 +17,8 @@ from pynetdicom.sop_class import CTImageStorage, Verification
 
 from annotation.dicom import upper_layer
 from annotation.dicom.upper_layer import pdu
-from server.config import DicomConfig, ScpConfig
+from server.config import DicomConfig, PacsConfig, ScpConfig
+from server.dicom.pacs import Pacs
 from server.dicom.scp import ASSOCIATIONS, CONNECTIONS, Scp
 from tests.helpers.dicom_asking import get
 from tests.helpers.dicom_files import made, sample
@@ -208,4 +209,13 @@ async def test_nothing_listens_unless_it_is_configured(tmp_path: Path) -> None:
 async def test_half_a_configuration_is_refused(listening: Served, wrong: dict[str, Any]) -> None:
     fields: dict[str, Any] = {"port": 0, "senders": ("A",), "rooms": ROOMS, **wrong}
     with pytest.raises(ValueError, match=r"\[scp\]"):
-        Scp(ScpConfig(**fields), listening.service.images.store)
+        Scp(ScpConfig(**fields), listening.service.images.store, Pacs(PacsConfig()), "KONSIL")
+
+
+@pytest.mark.parametrize(("scp", "says"), [({}, "no port"), ({"port": 0, "rooms": ("KONSIL=a",)}, "aet")])
+async def test_an_archive_that_moves_needs_a_port_and_a_title_of_its_own(
+    listening: Served, scp: dict[str, Any], says: str
+) -> None:
+    pacs = Pacs(PacsConfig(dimse="PACS@127.0.0.1:104", move=True))
+    with pytest.raises(ValueError, match=says):
+        Scp(ScpConfig(**scp), listening.service.images.store, pacs, "KONSIL")
