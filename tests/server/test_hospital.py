@@ -316,7 +316,8 @@ async def test_a_fetch_is_cancelled_and_what_has_come_is_kept(tmp_path: Path) ->
     ):
         found = await post(surgeon, "search", {"patient_id": "1"})
         job = await post(surgeon, "fetch", {"study": found["studies"][0]["study"]})
-        await until(lambda: len(server.service.images.store.instances("ward")) == 1, PATIENCE)
+        while (await over(surgeon, job["job"], "running"))["done"] != 1:
+            pass
         await post(surgeon, f"jobs/{job['job']}", {"action": "cancel"})
         assert (await over(surgeon, job["job"], "cancelled"))["done"] == 1
         assert len(server.service.images.store.instances("ward")) == 1
