@@ -23,9 +23,9 @@ from server.config import PacsConfig
 from server.stills import KeptStill
 from tests.helpers.dicom_files import sample
 from tests.helpers.drawing import EVERY_SHAPE, image, mark
-from tests.helpers.hospital_asking import PATIENCE, fetched, over, patient_notice, post, sop_in
+from tests.helpers.hospital_asking import PATIENCE, fetched, http, over, patient_notice, post, sop_in
 from tests.helpers.orthanc import Orthanc
-from tests.helpers.served import Served, served
+from tests.helpers.served import Served, ask, served
 from tests.helpers.udp_peers import until
 
 ALL = ["presentation", "report", "key_objects", "capture_marked", "capture_plain"]
