@@ -96,7 +96,7 @@ class Drop(IntEnum):
     SEND_FAILED = 18  # the kernel refused the datagram
     EVENT_QUEUE_FULL = 19  # Python did not collect events in time
     TAP_FULL = 20  # the recorder did not collect packets in time
-    RATE_LIMIT = 21  # STUN from strangers above 2,000 a second
+    RATE_LIMIT = 21  # STUN from strangers above 2,000 a second, or 1,000 of one host
     PADDING = 22  # a probe on the RTX stream: nothing but padding
     UNKNOWN_PAYLOAD_TYPE = 23  # a known SSRC, but not the payload type of its producer
     RECEIVE_QUEUE = 24  # the kernel's receive buffer was full (SO_RXQ_OVFL)

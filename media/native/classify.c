@@ -2,20 +2,32 @@
 
 #include "plane.h"
 
+#include <string.h>
+
 #define STUN_HEADER 20
 #define DTLS_HEADER 13
 #define RTP_HEADER 12
 #define RTCP_HEADER 8
 #define STRANGERS_A_SECOND 2000
+#define QUESTIONS_OF_A_HOST (STRANGERS_A_SECOND / 2)
 
-/* STUN is all that a stranger may say, and not too much of it. */
-static bool stranger_may_speak(struct plane *plane)
+/* STUN is all that a stranger may say, and not too much of it; one host alone shuts nobody out. */
+static bool stranger_may_speak(struct plane *plane, const struct address *address)
 {
     if (plane->now - plane->stun_window >= SECOND) {
         plane->stun_window = plane->now;
         plane->stun_count = 0;
+        memset(plane->stun_of, 0, sizeof plane->stun_of);
     }
-    return plane->stun_count++ < STRANGERS_A_SECOND;
+    struct address host = *address;
+    host.port = 0;
+    host.tcp = false;
+    uint16_t *asked = &plane->stun_of[address_home(&plane->addresses, &host) % HOSTS_COUNTED];
+    if (*asked >= QUESTIONS_OF_A_HOST || plane->stun_count >= STRANGERS_A_SECOND)
+        return false;
+    *asked += 1;
+    plane->stun_count += 1;
+    return true;
 }
 
 /* The least that the first byte promises: for RTP with its contributing sources and extension header. */
@@ -40,7 +52,7 @@ void classify(struct plane *plane, uint8_t *data, size_t size, const struct addr
     if (data[0] <= 3) {
         if (size < STUN_HEADER)
             drop(plane, DROP_SHORT);
-        else if (transport == NULL && !stranger_may_speak(plane))
+        else if (transport == NULL && !stranger_may_speak(plane, address))
             drop(plane, DROP_RATE_LIMIT);
         else
             post_event(plane, EVENT_STUN, transport, address, time, 0, data, size);

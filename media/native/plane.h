@@ -150,6 +150,8 @@ struct plane_options {
 struct receive_buffers; /* socket.c */
 struct send_buffers;
 
+#define HOSTS_COUNTED 256
+
 struct plane {
     int socket, family, command_event, event_event;
     int receive_buffer, send_buffer;
@@ -171,6 +173,7 @@ struct plane {
     int64_t sending_time;     /* realtime ns of this fan-out */
     int64_t stun_window;
     int stun_count;
+    uint16_t stun_of[HOSTS_COUNTED]; /* of them, by host; some hosts share a place */
     uint32_t receive_overflow;
 
     struct stream_set *streams;

@@ -10,6 +10,7 @@ It is never the plane of a running server.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ..ids import ConsumerId, ProducerId, Ssrc, TransportId
@@ -53,6 +54,7 @@ MAX_INJECTED = 1452
 
 #: STUN from addresses not validated, a second.
 MAX_STUN_RATE = 2000
+MAX_STUN_RATE_OF_HOST = MAX_STUN_RATE // 2
 
 #: One UNKNOWN_SSRC event an SSRC, and one KEY_FRAME_WANTED a producer, in this time.
 EVENT_INTERVAL_NS = 100 * _MS
@@ -82,7 +84,7 @@ class ReferencePlane(Delivery):
         self._events = EventQueue(events, self._drop)
         self._tap = Tap(tap_bytes, self._drop)
         self._stun_window = 0
-        self._stun_count = 0
+        self._stun_of: Counter[str] = Counter()
         self._drops = [0] * len(Drop)
         self._transit = [0] * TRANSIT_BUCKETS
         self._packets_in = self._bytes_in = self._datagrams_in = 0
@@ -227,7 +229,7 @@ class ReferencePlane(Delivery):
         elif len(data) < header_length(kind, data[0]):
             self._drop(Drop.SHORT)
         elif kind is Kind.STUN:
-            if peer is not None or self._may_ask():
+            if peer is not None or self._may_ask(address.host):
                 transport = peer.id if peer is not None else TransportId(0)
                 self._events.put(PlaneEvent(EventKind.STUN, transport, address, time, 0, data))
         elif peer is not None:
@@ -474,12 +476,13 @@ class ReferencePlane(Delivery):
         spec = encoding.spec
         self._events.put(PlaneEvent(kind, spec.transport, None, time, spec.producer, data))
 
-    def _may_ask(self) -> bool:
-        """Let STUN from addresses not validated pass, up to its rate."""
+    def _may_ask(self, host: str) -> bool:
+        """Let STUN from addresses not validated pass, up to its rate; one host alone shuts nobody out."""
         if self._now - self._stun_window >= 1000 * _MS:
-            self._stun_window, self._stun_count = self._now, 0
-        self._stun_count += 1
-        if self._stun_count <= MAX_STUN_RATE:
+            self._stun_window = self._now
+            self._stun_of.clear()
+        if self._stun_of[host] < MAX_STUN_RATE_OF_HOST and self._stun_of.total() < MAX_STUN_RATE:
+            self._stun_of[host] += 1
             return True
         self._drop(Drop.RATE_LIMIT)
         return False

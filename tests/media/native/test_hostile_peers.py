@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import struct
 
 import pytest
@@ -67,6 +68,22 @@ def lying_rtcp(rng: random.Random) -> bytes:
         "!BBHI", 0x80 | rng.randrange(32), rng.randrange(200, 208), rng.choice((0, 1, 9, 65_535)), 7
     )
     return head + rng.randbytes(4 * rng.randrange(12) + rng.choice((0, 0, 1, 3)))
+
+
+def test_a_host_that_floods_with_questions_shuts_no_other_out() -> None:
+    question = b"\x00\x01" + bytes(18)
+    with room() as here, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
+        flood.bind(("127.0.0.2", 0))
+        for number in range(2500):
+            flood.sendto(question, here.plane.address[:2])
+            if number % 32 == 0:
+                here.settle()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.3", 0))
+            other.sendto(question, here.plane.address[:2])
+            here.settle()
+            heard = {event.address.host for event in here.collected if event.address is not None}
+        assert "127.0.0.3" in heard
 
 
 @pytest.mark.parametrize(

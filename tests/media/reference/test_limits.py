@@ -1,5 +1,6 @@
 """What the reference plane does at exact times and when its queues are full."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -107,15 +108,17 @@ def test_a_taps_limit_smaller_than_a_record_gives_nothing(harness: MemoryHarness
     assert harness.plane.read_tap() != b""
 
 
-def test_strangers_may_ask_2000_times_a_second(harness: MemoryHarness) -> None:
-    stranger = harness.stranger()
+def test_strangers_may_ask_2000_times_a_second_and_one_host_half_of_it(harness: MemoryHarness) -> None:
+    flood, other, third = harness.stranger(), harness.stranger(), harness.stranger()
     for _ in range(2):
-        for _ in range(2500):
-            stranger.send(b"\x00\x01" + bytes(18))
+        for stranger, times in ((flood, 2500), (other, 100), (third, 1500)):
+            for _ in range(times):
+                stranger.send(b"\x00\x01" + bytes(18))
         harness.settle()
         harness.advance(1000)
-    assert len(harness.events(EventKind.STUN)) == 4000
-    assert harness.drops(Drop.RATE_LIMIT) == 1000
+    heard = Counter(event.address for event in harness.events(EventKind.STUN))
+    assert heard == {flood.address: 2000, other.address: 200, third.address: 1800}
+    assert harness.drops(Drop.RATE_LIMIT) == 2 * (1500 + 600)
 
 
 def test_transit_is_the_time_from_arrival_to_sending(harness: MemoryHarness) -> None:
