@@ -13,6 +13,7 @@ from pydicom.pixels.processing import apply_modality_lut
 from ..anchors import DicomAnchor, VideoAnchor
 from .capture import Subject, rgb_of_png, secondary_capture
 from .errors import DicomError
+from .frames import of_frame
 from .key_objects import key_object_selection
 from .measuring import Measured, Pixels, label, measure, measured_image
 from .outgoing import DrawnMark, OutgoingError, Stamp
@@ -64,7 +65,7 @@ class _Frames:
         """Give a frame's values with the rescale applied; None: in colour, or not to be decoded."""
         if self._last != (anchor, frame):
             self._last, self._values = (anchor, frame), None
-            header = self.headers[anchor]
+            header = of_frame(self.headers[anchor], frame)
             if str(header.get("PhotometricInterpretation", "")).startswith("MONOCHROME"):
                 try:
                     self._values = quietly(apply_modality_lut, decode(self.paths[anchor], frame), header)
@@ -77,7 +78,9 @@ class _Frames:
         anchor = drawn.mark.anchor
         assert isinstance(anchor, DicomAnchor), "only marks on images are measured"
         pixels = self.values(anchor.sop_instance_uid, anchor.frame) if drawn.mark.shape in _VALUED else None
-        return measure(drawn.mark, measured_image(self.headers[anchor.sop_instance_uid], pixels))
+        return measure(
+            drawn.mark, measured_image(self.headers[anchor.sop_instance_uid], pixels, anchor.frame)
+        )
 
 
 def write_all(
@@ -161,7 +164,7 @@ def _captures(
             yield OutgoingError(str(error))
             continue
         numbered = replace(stamp, number=number)
-        header = frames.headers[anchor]
+        header = of_frame(frames.headers[anchor], frame)
         try:
             if "capture_marked" in want:
                 capture = secondary_capture(picture, header, numbered, marks=here, labels=labels)

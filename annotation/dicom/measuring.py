@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ..shapes import Mark, Point
+from .frames import of_frame
 from .spacing import UNKNOWN, Basis, Region, Spacing, regions_of, spacing_at, spacing_of
 
 #: The shapes that measure.
@@ -64,11 +65,12 @@ class Measured:
     values: Statistics = Statistics()
 
 
-def measured_image(image: Dataset, pixels: Pixels | None = None) -> MeasuredImage:
-    """Read what measuring needs of an image; `pixels` are the frame's rescaled values, if it is in grey."""
+def measured_image(image: Dataset, pixels: Pixels | None = None, frame: int = 1) -> MeasuredImage:
+    """Read what measuring needs of a frame; `pixels` are its rescaled values, if it is in grey."""
+    image = of_frame(image, frame)
     unit = str(image.get("RescaleType", "") or "")
-    if not unit and image.get("Modality") == "CT":
-        unit = "HU"  # PS3.3 C.8.2.1.1.4: a CT's values are Hounsfield units where nothing else is said
+    if not unit and image.get("Modality") == "CT" and "LOCALIZER" not in _kinds(image):
+        unit = "HU"  # PS3.3 C.8.2.1.1.2: a CT's values are Hounsfield units, but not those of a localizer
     return MeasuredImage(
         int(image.Columns),
         int(image.Rows),
@@ -77,6 +79,11 @@ def measured_image(image: Dataset, pixels: Pixels | None = None) -> MeasuredImag
         pixels,
         "" if unit == "US" else unit[:16],
     )
+
+
+def _kinds(image: Dataset) -> tuple[str, ...]:
+    kinds = image.get("ImageType") or ()
+    return (kinds,) if isinstance(kinds, str) else tuple(map(str, kinds))
 
 
 def measure(mark: Mark, image: MeasuredImage) -> Measured | None:

@@ -37,6 +37,7 @@ _OPTIONAL: Final = (
     *("PatientAge", "PatientSize", "PatientWeight", "OtherPatientIDs", "PatientComments"),
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "WindowCenter", "WindowWidth"),
     *("WindowCenterWidthExplanation", "VOILUTFunction", "PixelSpacing", "ImagerPixelSpacing"),
+    *("NominalScannedPixelSpacing", "PixelSpacingCalibrationType"),
     *("PixelAspectRatio", "NumberOfFrames", "PhotometricInterpretation", "Laterality", "BodyPartExamined"),
 )
 

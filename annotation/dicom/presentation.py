@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Final
 
 import highdicom
@@ -18,6 +19,7 @@ from pydicom.dataset import Dataset
 
 from ..anchors import DicomAnchor
 from .cielab import lab_from_hex
+from .frames import of_frame
 from .outgoing import (
     MANUFACTURER,
     MODEL,
@@ -40,6 +42,10 @@ Labeller = Callable[[DrawnMark, Dataset], str]
 
 #: The layers of one presentation state, a sane bound: a room has 16 experts.
 LAYERS_LIMIT: Final = 64
+_TRANSFORMING: Final = (
+    *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
+    *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
+)
 
 
 @written_quietly
@@ -56,21 +62,35 @@ def presentation_states(
     hospital; marks on others are left out. Raise OutgoingError.
     """
     placed: dict[tuple[Any, ...], list[tuple[DrawnMark, Dataset]]] = {}
-    headers = {sop: header(image) for sop, image in images.items()}
+    framed: dict[tuple[str, int], Dataset] = {}
     for drawn in marks:
         anchor = drawn.mark.anchor
-        if isinstance(anchor, DicomAnchor) and anchor.sop_instance_uid in headers:
-            image = headers[anchor.sop_instance_uid]
-            placed.setdefault(_shown_alike(image), []).append((drawn, image))
+        if isinstance(anchor, DicomAnchor) and anchor.sop_instance_uid in images:
+            key = (anchor.sop_instance_uid, anchor.frame)
+            if key not in framed:
+                framed[key] = _framed(images[anchor.sop_instance_uid], anchor.frame)
+            placed.setdefault(_shown_alike(framed[key]), []).append((drawn, framed[key]))
     series: dict[tuple[str, bool], str] = {}
     states = []
     for number, group in enumerate(placed.values(), stamp.number):
         image = group[0][1]
-        key = (image.StudyInstanceUID, _is_grey(image))
-        if key not in series:
-            series[key] = stamp.new_uid()
-        states.append(_state(group, series[key], number, stamp, labeller))
+        kind = (image.StudyInstanceUID, _is_grey(image))
+        if kind not in series:
+            series[kind] = stamp.new_uid()
+        state = _state(group, series[kind], number, stamp, labeller)
+        _only_its_frames(state, group, images)
+        states.append(state)
     return states
+
+
+def _framed(image: Dataset, frame: int) -> Dataset:
+    """Give what a state refers to of an image: a frame's header with its tables of values."""
+    whole = of_frame(image, frame)
+    found = header(whole)
+    for keyword in ("ModalityLUTSequence", "VOILUTSequence"):
+        if items := whole.get(keyword):
+            setattr(found, keyword, [deepcopy(items[0])])
+    return found
 
 
 def _is_grey(image: Dataset) -> bool:
@@ -86,7 +106,14 @@ def _shown_alike(image: Dataset) -> tuple[Any, ...]:
     ]
     window = [str(image.get(keyword, "")) for keyword in ("WindowCenter", "WindowWidth", "VOILUTFunction")]
     alone = image.SOPInstanceUID if many else ""
-    return (image.SeriesInstanceUID, image.Rows, image.Columns, _is_grey(image), alone, *shown, *window)
+    tables = [_table(image, keyword) for keyword in ("ModalityLUTSequence", "VOILUTSequence")]
+    size = (image.SeriesInstanceUID, image.Rows, image.Columns)
+    return (*size, _is_grey(image), alone, *shown, *window, *tables)
+
+
+def _table(image: Dataset, keyword: str) -> str:
+    items = image.get(keyword)
+    return f"{items[0].get('LUTDescriptor')} {items[0].get('LUTData')!r}" if items else ""
 
 
 def _state(
@@ -125,6 +152,8 @@ def _state(
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         raise OutgoingError("The image's attributes do not make a valid presentation state.") from error
     _aspect(written, images[0])
+    if _is_grey(images[0]):
+        _tables(written, images[0])
     return finish(written, images[0], stamp)
 
 
@@ -132,9 +161,9 @@ def _as_the_library_wants_it(image: Dataset) -> Dataset:
     """Make the copy by which the library refers to an image: of what it would look up, only what is meant."""
     copy = Dataset()
     copy.update(image)
-    for keyword in ("RescaleSlope", "RescaleIntercept", "RescaleType", "WindowCenter", "WindowWidth"):
+    for keyword in _TRANSFORMING:
         if keyword in copy:
-            delattr(copy, keyword)  # `_luts` has taken what is of use
+            delattr(copy, keyword)  # `_luts` and `_tables` take what is of use
     if not _is_grey(image):
         copy.SamplesPerPixel = 3  # a palette's image is one in colour
     else:
@@ -161,9 +190,43 @@ def _luts(image: Dataset) -> dict[str, Any]:
     if centre not in (None, "") and width not in (None, ""):
         # an image may name several windows, a state one (PS3.3 C.11.8): the first is what a viewer begins with
         found["voi_lut_transformations"] = [
-            pr.SoftcopyVOILUTTransformation(window_center=_first(centre), window_width=_first(width))
+            pr.SoftcopyVOILUTTransformation(
+                window_center=_first(centre),
+                window_width=_first(width),
+                voi_lut_function=str(image.get("VOILUTFunction") or "") or None,
+            )
         ]
     return found
+
+
+def _tables(written: Dataset, image: Dataset) -> None:
+    """Carry over what the image says by tables (PS3.3 C.11.1, C.11.2), which the library takes unsigned only."""
+    if modality := image.get("ModalityLUTSequence"):
+        for keyword in ("RescaleSlope", "RescaleIntercept", "RescaleType"):
+            if keyword in written:
+                delattr(written, keyword)
+        written.ModalityLUTSequence = modality
+    if "WindowCenter" not in image and (voi := image.get("VOILUTSequence")):
+        item = Dataset()
+        item.VOILUTSequence = voi
+        written.SoftcopyVOILUTSequence = [item]
+
+
+def _only_its_frames(
+    written: Dataset, group: Sequence[tuple[DrawnMark, Dataset]], images: Mapping[str, Dataset]
+) -> None:
+    """Have a state hold for its marks' frames alone where an image says frame by frame how it is shown (C.11.11)."""
+    frames: dict[str, set[int]] = {}
+    for drawn, image in group:
+        anchor = drawn.mark.anchor
+        assert isinstance(anchor, DicomAnchor), "only these were gathered"
+        groups = images[anchor.sop_instance_uid].get("PerFrameFunctionalGroupsSequence") or ()
+        if any("PixelValueTransformationSequence" in g or "FrameVOILUTSequence" in g for g in groups):
+            frames.setdefault(image.SOPInstanceUID, set()).add(anchor.frame)
+    for series in written.ReferencedSeriesSequence:
+        for item in series.ReferencedImageSequence:
+            if item.ReferencedSOPInstanceUID in frames:
+                item.ReferencedFrameNumber = sorted(frames[item.ReferencedSOPInstanceUID])
 
 
 def _first(value: Any) -> float:

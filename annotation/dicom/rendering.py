@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 
 from .errors import DicomError
+from .frames import of_frame
 from .pixels import Pixels, decode
 from .reading import FAILURES, parse, quietly, text
 
@@ -22,6 +23,18 @@ PIXELS_LIMIT: Final = 64 << 20
 SIDE_LIMIT: Final = 8192
 
 Format = Literal["png", "jpeg"]
+#: What turns a frame's stored values into grey.
+_NEEDED: Final = (
+    *(
+        "BitsStored",
+        "BitsAllocated",
+        "PixelRepresentation",
+        "RescaleSlope",
+        "RescaleIntercept",
+        "RescaleType",
+    ),
+    *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence", "ModalityLUTSequence"),
+)
 _FUNCTIONS: Final = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
 
 
@@ -115,26 +128,11 @@ def _windowed(values: npt.NDArray[np.float64], window: Window) -> npt.NDArray[np
 
 
 def _of_frame(dataset: Dataset, frame: int) -> Dataset:
-    """Gather what holds for one frame: attributes of the image, or of its functional groups."""
-    about = Dataset()
-    names = (
-        "BitsStored",
-        "BitsAllocated",
-        "PixelRepresentation",
-        "RescaleSlope",
-        "RescaleIntercept",
-        "WindowCenter",
-    )
-    for keyword in (*names, "WindowWidth", "VOILUTFunction", "VOILUTSequence", "ModalityLUTSequence"):
-        if keyword in dataset and (keyword.endswith("Sequence") or dataset.get(keyword) is not None):
-            about.add(dataset[keyword])
-    groups = list(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]
-    groups += list(dataset.get("PerFrameFunctionalGroupsSequence") or [])[frame - 1 : frame]
-    for group in groups:
-        for keyword in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
-            for item in list(group.get(keyword) or [])[:1]:
-                for element in item:
-                    about.add(element)
+    """Gather what holds for one frame, and what is needed to work on its values."""
+    about, found = Dataset(), of_frame(dataset, frame)
+    for keyword in _NEEDED:
+        if keyword in found and (keyword.endswith("Sequence") or found.get(keyword) is not None):
+            about.add(found[keyword])
     about.setdefault("BitsStored", dataset.get("BitsAllocated", 8))
     about.setdefault("PixelRepresentation", 0)
     if ("WindowCenter" in about) != ("WindowWidth" in about):

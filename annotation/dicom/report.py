@@ -18,6 +18,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from ..anchors import DicomAnchor
+from .frames import of_frame
 from .measuring import MEASURING, Measured
 from .outgoing import (
     MANUFACTURER,
@@ -81,17 +82,16 @@ def measurement_report(
     organisation: str = "",
 ) -> Dataset | None:
     """Write the measuring marks on images of one study; None if nothing is measured. Raise OutgoingError."""
-    headers = {sop: header(image) for sop, image in images.items()}
     groups: list[Any] = []
     used: dict[str, Dataset] = {}
     for drawn in marks:
         anchor = drawn.mark.anchor
         if not isinstance(anchor, DicomAnchor) or drawn.mark.shape not in MEASURING:
             continue
-        image = headers.get(anchor.sop_instance_uid)
-        if image is None:
+        if anchor.sop_instance_uid not in images:
             continue
-        measured = measurer(drawn, images[anchor.sop_instance_uid])
+        whole = of_frame(images[anchor.sop_instance_uid], anchor.frame)
+        measured, image = measurer(drawn, whole), header(whole)
         values = _values(drawn, measured, image) if measured is not None else []
         if values:
             groups.append(_group(drawn, anchor.frame, image, values, stamp))

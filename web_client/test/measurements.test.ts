@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { Attributes } from '../src/dicom/attributes';
+import { frameOf, readInstance } from '../src/dicom/image';
 import { MEASURING_SHAPES, POINTS_OF, measure, type Measured, type MeasuringShape } from '../src/dicom/measurements';
 import { spacingOf, type Spacing, type SpacingAttributes, type UltrasoundRegion } from '../src/dicom/spacing';
 import type { Point } from '../src/signalling/protocol';
@@ -7,6 +9,11 @@ import type { Point } from '../src/signalling/protocol';
 interface Vectors {
   image: { columns: number; rows: number; stored: number[][] };
   spacing: { name: string; attributes: SpacingAttributes; expect: Spacing }[];
+  frames: {
+    name: string;
+    attributes: Attributes;
+    expect: { slope: number; intercept: number; unit: string; spacing: Spacing }[];
+  }[];
   cases: {
     name: string;
     shape: MeasuringShape;
@@ -22,6 +29,12 @@ const vectors = JSON.parse(readFileSync(new URL('../../tests/vectors/measurement
 
 describe('spacing', () => {
   it.each(vectors.spacing)('$name', ({ attributes, expect: wanted }) => expect(spacingOf(attributes)).toEqual(wanted));
+});
+
+describe('a frame', () => {
+  it.each(vectors.frames)('$name', ({ attributes, expect: wanted }) => {
+    wanted.forEach((one, at) => expect(frameOf(readInstance(attributes), at + 1)).toMatchObject(one));
+  });
 });
 
 describe('measuring', () => {

@@ -12,7 +12,8 @@ from pydicom.dataset import Dataset
 
 from annotation.anchors import DicomAnchor
 from annotation.dicom.cielab import hex_from_lab, lab_from_hex
-from annotation.dicom.measuring import MeasuredImage, label, measure
+from annotation.dicom.frames import of_frame
+from annotation.dicom.measuring import MeasuredImage, label, measure, measured_image
 from annotation.dicom.spacing import Region, Spacing, regions_of, spacing_of
 from annotation.shapes import Mark
 
@@ -27,6 +28,19 @@ def test_spacing(case: dict[str, Any]) -> None:
     found = spacing_of(source)
     wanted = case["expect"]
     assert (found.basis, found.x, found.y) == (wanted["basis"], wanted["x"], wanted["y"])
+
+
+@pytest.mark.parametrize("case", VECTORS["frames"], ids=lambda case: case["name"])
+def test_what_holds_for_a_frame(case: dict[str, Any]) -> None:
+    source = Dataset.from_json(case["attributes"])
+    source.Rows = source.Columns = 8
+    for frame, wanted in enumerate(case["expect"], 1):
+        about, measured = of_frame(source, frame), measured_image(source, frame=frame)
+        assert (about.get("RescaleSlope", 1), about.get("RescaleIntercept", 0)) == (
+            wanted["slope"],
+            wanted["intercept"],
+        )
+        assert (measured.unit, measured.spacing) == (wanted["unit"], Spacing(**wanted["spacing"]))
 
 
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
