@@ -124,7 +124,10 @@ async def at_the_tools(found: Findings, page: Page) -> None:
     await page.keyboard.press("l")
     await page.get_by_test_id("layers-panel").wait_for()
     await found.look(page, "layers")
-    await page.get_by_test_id("layers-close").click()
+    # Space presses a button also for who draws
+    await page.get_by_test_id("layers-close").focus()
+    await page.keyboard.press("Space")
+    await expect(page.get_by_test_id("layers-panel")).to_have_count(0)
 
 
 async def with_images(found: Findings, page: Page) -> None:

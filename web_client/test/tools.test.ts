@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Tools, UNNAMED, type OutgoingEphemeral } from '../src/annotation/tools';
+import { toolOfKey } from '../src/annotation/shapes';
 import type { Mark, Point } from '../src/signalling/protocol';
 
 const anchor = { producer: 7, rtp_timestamp: 3_735_928_559 };
@@ -251,4 +252,9 @@ test('what was given up is taken from the others’ glass', () => {
   tools.handleCancel();
   expect(said.map(({ type }) => type)).toEqual(['stroke', 'pointer']);
   expect(said.at(-1)).toEqual({ type: 'pointer', anchor: null, point: null });
+});
+
+test('digits and letters choose tools; space, which counts as nought, does not', () => {
+  expect(['1', '9', '0', 's', 'k'].map(toolOfKey)).toEqual(['freehand', 'pin', 'length', 'select', 'calibrate']);
+  expect([' ', '', 'q', '10', '１'].map(toolOfKey)).toEqual([null, null, null, null, null]);
 });

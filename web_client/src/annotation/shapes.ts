@@ -8,6 +8,12 @@ export const TOOLS: readonly Tool[] = ['freehand', 'arrow', 'ellipse', 'text', '
 /** Keys of tools that have no digit. */
 export const LETTER_TOOLS: Readonly<Record<string, Tool>> = { s: 'select', k: 'calibrate' };
 
+/** Which tool a key chooses; null: none. Space is no digit, though it counts as nought: it presses what has the focus. */
+export function toolOfKey(key: string): Tool | null {
+  if (/^[0-9]$/.test(key)) return TOOLS[(Number(key) + 9) % 10] ?? null;
+  return LETTER_TOOLS[key] ?? null;
+}
+
 /** Least and most points of each shape (annotation/operations.py). */
 export const POINTS: Readonly<Record<Shape, readonly [number, number]>> = {
   freehand: [1, 2000],

@@ -2,18 +2,20 @@
 import type { Frame, Instance } from './image';
 import type { Pixels, Samples } from './pixels';
 import type { Stack } from './stack';
-import { cutsOf, gridOf, planeOfCut, resample, type Cuts, type Grid } from './volume';
+import { cutsOf, gridOf, planeOfCut, resample, scalesOf, type Cuts, type Grid, type Scale } from './volume';
 import type { Plane } from './viewport';
 
 export type CutName = Exclude<Plane, 'stack'>;
 
 export class Reformat {
   readonly grid: Grid | null;
+  readonly #scales: Scale[] | null;
   readonly #cuts = new Map<CutName, Cuts>();
   #last: { key: string; pixels: Pixels } | null = null;
 
   constructor(private readonly stack: Stack) {
     this.grid = stack.volume ? gridOf(stack.frames) : null;
+    this.#scales = scalesOf(stack.frames);
   }
 
   cuts(name: CutName): Cuts | null {
@@ -41,7 +43,7 @@ export class Reformat {
     const key = `${name} ${slice} ${there}`;
     if (this.#last?.key === key) return this.#last.pixels;
     const outside = -frame.intercept / frame.slope - (frame.unit === 'HU' ? 1024 / frame.slope : 0);
-    const samples = resample(this.grid, slices, frame.plane, outside);
+    const samples = resample(this.grid, slices, frame.plane, outside, this.#scales);
     let [minimum, maximum] = [Infinity, -Infinity];
     for (const value of samples) {
       if (value < minimum) minimum = value;

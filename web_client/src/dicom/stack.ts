@@ -31,7 +31,13 @@ export function stackOf(series: string, instances: readonly Instance[]): Stack {
   const even = step > 0 && gaps.every((gap) => Math.abs(gap - step) <= Math.max(EVEN, step * EVEN));
   const { columns, rows, samples } = frames[0]?.of ?? { columns: 0, rows: 0, samples: 1 };
   const fits = frames.length <= VOLUME_LIMITS.frames && frames.length * columns * rows <= VOLUME_LIMITS.pixels;
-  return { series, frames: order.map(({ frame }) => frame), volume: even && frames.length >= 4 && samples === 1 && fits, step };
+  return { series, frames: order.map(({ frame }) => frame), volume: even && frames.length >= 4 && samples === 1 && fits && areOneValue(frames), step };
+}
+
+/** Whether the values of all mean the same: one unit, and no tables, of which each instance may have another. */
+function areOneValue(frames: readonly Frame[]): boolean {
+  const table = frames[0]?.of.modalityTable ?? null;
+  return frames.every((frame) => frame.unit === frames[0]?.unit && (frame.of === frames[0].of || (table === null && frame.of.modalityTable === null)));
 }
 
 /** Each frame's distance along the normal that they all share, mm; null: they have none, or differ in size. */

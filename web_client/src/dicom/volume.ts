@@ -84,10 +84,26 @@ export function placeOf(plane: Plane, [x, y]: readonly [number, number]): Vector
   return add(plane.origin, add(times(plane.column, x * plane.columns - 0.5), times(plane.row, y * plane.rows - 0.5)));
 }
 
+/** What makes a slice's stored values those of the first: value * by + plus. */
+export interface Scale {
+  by: number;
+  plus: number;
+}
+
+/** PET and the like rescale each slice by a slope of its own; null: all are rescaled alike. */
+export function scalesOf(frames: readonly Frame[]): Scale[] | null {
+  const first = frames[0];
+  if (first === undefined || frames.every(({ slope, intercept }) => slope === first.slope && intercept === first.intercept)) return null;
+  return frames.map(({ slope, intercept }) => ({ by: slope / first.slope, plus: (intercept - first.intercept) / first.slope }));
+}
+
 /**
- * Resample a plane. `slices` are the volume's frames (null: not there yet, taken as `outside`), values are stored ones.
+ * Resample a plane. `slices` are the volume's frames (null: not there yet, taken as `outside`), values are stored ones, as the
+ * first slice stores them: `scales` makes the others such.
  */
-export function resample(grid: Grid, slices: readonly (Samples | null)[], plane: Plane, outside: number): Float32Array<ArrayBuffer> {
+export function resample(
+  grid: Grid, slices: readonly (Samples | null)[], plane: Plane, outside: number, scales: readonly Scale[] | null = null,
+): Float32Array<ArrayBuffer> {
   const [width, height, depth] = grid.size;
   // rows of the inverse of the grid's steps: from millimetres to voxels, whatever the angles
   const [a, b, c] = grid.steps;
@@ -115,11 +131,15 @@ export function resample(grid: Grid, slices: readonly (Samples | null)[], plane:
         continue;
       }
       const [i, j, k, l] = [y0 * width + x0, y0 * width + x1, y1 * width + x0, y1 * width + x1];
-      const front = mix(mix(near[i] as number, near[j] as number, fx), mix(near[k] as number, near[l] as number, fx), fy);
-      result[at] = near === far ? front : mix(front, mix(mix(far[i] as number, far[j] as number, fx), mix(far[k] as number, far[l] as number, fx), fy), fz);
+      const front = scaled(mix(mix(near[i] as number, near[j] as number, fx), mix(near[k] as number, near[l] as number, fx), fy), scales?.[z0]);
+      result[at] = near === far ? front : mix(front, scaled(mix(mix(far[i] as number, far[j] as number, fx), mix(far[k] as number, far[l] as number, fx), fy), scales?.[z1]), fz);
     }
   }
   return result;
+}
+
+function scaled(value: number, scale: Scale | undefined): number {
+  return scale === undefined ? value : value * scale.by + scale.plus;
 }
 
 function mix(one: number, other: number, share: number): number {
