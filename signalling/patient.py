@@ -8,11 +8,11 @@ the wrong person, so it is refused; where an image does not say whose it is nobo
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from .permissions import Role, may
+from .person_names import alike, names_by_script
 
 #: same: his. doubtful: his number, but another name or date of birth. unknown: the image does not say. other: not his.
 #: unchosen: the room has no patient yet.
@@ -82,15 +82,14 @@ def _agree(one: Identity, other: Identity) -> bool:
     first, second = _date(one.birth_date), _date(other.birth_date)
     if first and second and first != second:
         return False
-    names, others = _names(one.name), _names(other.name)
-    return not names or not others or names <= others or others <= names
-
-
-def _names(name: str) -> frozenset[str]:
-    """Give a name's words: of its first group, whatever their order, accents and case (PS3.5 6.2.1)."""
-    plain = unicodedata.normalize("NFKD", name.partition("=")[0]).casefold()
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return frozenset(re.findall(r"\w+", plain))
+    if not one.name.strip("=^ ") or not other.name.strip("=^ "):
+        return True
+    names, others = names_by_script(one.name), names_by_script(other.name)
+    shared = names.keys() & others.keys()
+    if not shared:
+        # letters beside characters confirm nothing: the date of birth has to
+        return bool(first and second)
+    return all(any(alike(a, b) for a in names[script] for b in others[script]) for script in shared)
 
 
 def _date(text: str) -> str:

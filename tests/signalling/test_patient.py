@@ -8,6 +8,8 @@ from signalling.patient import DRAWN_ON, Identity, Match, Patient, match
 from signalling.permissions import ROLES
 
 ANNA = Identity("4711", "HIS", "Müller^Anna", "19700101")
+WANG = Identity("1", "", "Wang^XiaoDong=王^小东", "19800302")
+PINYIN = Identity("1", "", "Wang^XiaoDong", "19800302")
 
 TABLE: list[tuple[str, Identity | None, Identity, Match]] = [
     ("nobody chosen", None, ANNA, "unchosen"),
@@ -43,6 +45,14 @@ TABLE: list[tuple[str, Identity | None, Identity, Match]] = [
         Identity("1", "", "Wang^Wu"),
         "same",
     ),
+    ("pinyin and characters beside characters", WANG, Identity("1", "", "王小东", "19800302"), "same"),
+    ("pinyin and characters beside pinyin in parts", WANG, Identity("1", "", "WANG^XIAO DONG"), "same"),
+    ("pinyin beside characters, one date of birth", PINYIN, Identity("1", "", "=王^小东", "1980-03-02"), "same"),
+    ("pinyin beside characters, no date of birth", PINYIN, Identity("1", "", "王^小东"), "doubtful"),
+    ("pinyin beside characters, another date", PINYIN, Identity("1", "", "王^小东", "19800303"), "doubtful"),
+    ("one pinyin, other characters", WANG, Identity("1", "", "Wang^XiaoDong=汪^晓冬", "19800302"), "doubtful"),
+    ("characters of the first group beside the second", WANG, Identity("1", "", "王^小东"), "same"),
+    ("a number in the name", Identity("1", "", "Case^12"), Identity("1", "", "Case^13"), "doubtful"),
     ("Chinese, another", Identity("1", "", "王^五"), Identity("1", "", "李^四"), "doubtful"),
     ("an image without number", ANNA, Identity("", "HIS", "Müller^Anna", "19700101"), "unknown"),
     ("an image without anything", ANNA, Identity(""), "unknown"),

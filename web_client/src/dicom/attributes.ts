@@ -20,9 +20,15 @@ export function numberOf(attributes: Attributes, tag: string): number | null {
 export function textsOf(attributes: Attributes, tag: string): string[] {
   return (attributes[tag]?.Value ?? []).map((value) => {
     if (typeof value === 'string') return value;
-    if (typeof value === 'object' && value !== null && 'Alphabetic' in value) return String(value.Alphabetic);
+    if (typeof value === 'object' && value !== null) return nameOf(value);
     return value === null ? '' : String(value);
   });
+}
+
+/** A name as it stands in a file (PS3.18, F.2.2): letters, characters, sounds, with equal signs between. */
+function nameOf(value: object): string {
+  const { Alphabetic, Ideographic, Phonetic } = value as { Alphabetic?: unknown; Ideographic?: unknown; Phonetic?: unknown };
+  return [Alphabetic, Ideographic, Phonetic].map((group) => (typeof group === 'string' ? group : '')).join('=').replace(/=+$/, '');
 }
 
 export function textOf(attributes: Attributes, tag: string): string {

@@ -1,6 +1,7 @@
 /** How the hospital's dates and names are said to people. */
 import { language, sayCode, t } from '../../words/language.svelte';
 import { HospitalError } from '../../hospital';
+import { sayPersonName } from '../../names';
 
 /** DICOM's DA, with or without a time behind it. */
 export function sayDate(date: string): string {
@@ -16,12 +17,9 @@ export function sayTime(starts: string): string {
   return starts.length >= 12 ? `${starts.slice(8, 10)}:${starts.slice(10, 12)}` : '';
 }
 
-/** DICOM's PN: family^given^middle. */
+/** DICOM's PN in the reader's order. */
 export function sayName(name: string): string {
-  const [alphabetic = ''] = name.split('=');
-  const [family = '', given = '', middle = ''] = alphabetic.split('^');
-  const rest = [given, middle].filter((part) => part !== '').join(' ');
-  return rest === '' ? family : `${family}, ${rest}`;
+  return sayPersonName(name, language.current);
 }
 
 /** What went wrong, in the reader's language where there is a word for it. */
