@@ -1,6 +1,7 @@
 """Names as DICOM has them (PN, PS3.5 6.2.1): up to three groups, in letters, in characters and by sound.
 
-One person is Wang^XiaoDong to one system, 王^小东 to another and both to a third, so names are compared script by script.
+One person is Wang^XiaoDong to one system, 王^小东 to another and both to a third, so names are compared
+script by script.
 """
 
 from __future__ import annotations
