@@ -202,7 +202,9 @@ class PacsConfig:
         "Whether the archive is asked to send studies to [scp] (C-MOVE), as many can do nothing else: it must know aet "
         "with our address and that port.",
     )
-    dimse_tls: bool = _key(False, "Whether DIMSE, the worklist's too, goes over TLS.")
+    dimse_tls: bool = _key(False, "Whether DIMSE, the worklist's too, goes over TLS (PS3.15, B.12).")
+    certificate: str = _key("", "PEM file with the TLS chain that we show there, if they ask for one.")
+    private_key: str = _key("", "PEM file with its private key.")
     ca_file: str = _key(
         "", "PEM file with the certificates that vouch for all of these; empty: the system's."
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .pacs_error import AWAY, BROKEN, LARGE, REFUSED, SLOW, PacsError
+from .pacs_error import AWAY, BROKEN, LARGE, REFUSED, SLOW, UNTRUSTED, PacsError
 
 ROOT = Path(__file__).parent.parent.parent
 #: Longest line of an answer.
@@ -34,12 +34,12 @@ class Peer:
     aet: str
     name: str
     seconds: float = 20.0
-    tls: bool = False
-    ca: str = ""
+    #: None: no TLS; else the files that are trusted, shown, and the key (dicom_tls.client_context)
+    tls: tuple[str, str, str] | None = None
 
     @classmethod
     def parse(
-        cls, text: str, aet: str, name: str, seconds: float, *, tls: bool = False, ca: str = ""
+        cls, text: str, aet: str, name: str, seconds: float, *, tls: tuple[str, str, str] | None = None
     ) -> Peer:
         """Read TITLE@host:port. Raise ValueError with a sentence."""
         found = _ADDRESS.fullmatch(text)
@@ -47,7 +47,7 @@ class Peer:
             raise ValueError(
                 "A DIMSE address is written TITLE@host:port, the title with 16 characters at most."
             )
-        return cls(found[1].strip(), found[2].strip("[]"), int(found[3]), aet, name, seconds, tls, ca)
+        return cls(found[1].strip(), found[2].strip("[]"), int(found[3]), aet, name, seconds, tls)
 
     @property
     def patience(self) -> float:
@@ -76,7 +76,6 @@ class Peer:
             "aet": self.aet,
             "seconds": self.seconds,
             "tls": self.tls,
-            "ca": self.ca,
         }
         try:
             assert process.stdin is not None
@@ -115,8 +114,9 @@ class Peer:
             "pacs_slow": SLOW.format(self.name, self.seconds),
             "pacs_refused": REFUSED.format(self.name),
             "pacs_broken": BROKEN.format(self.name),
+            "untrusted": UNTRUSTED.format(self.name),
             "does_not_send": f"{self.name} does not send to us: it has to know our title, address and port.",
             "too_large": LARGE.format(int(fields.get("bytes", 0)) >> 20),
         }
         sentence = sentences.get(code, BROKEN.format(self.name))
-        return PacsError("pacs_refused" if code == "does_not_send" else code, sentence)
+        return PacsError("pacs_refused" if code in ("does_not_send", "untrusted") else code, sentence)

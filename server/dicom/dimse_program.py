@@ -30,6 +30,8 @@ from annotation.dicom import query
 from annotation.dicom.reading import quietly
 from annotation.dicom.storing import StoredFile, transfer_syntaxes_offered
 
+from .dicom_tls import client_context
+
 #: Memory for one data set that comes in, and for its copy.
 MEMORY = 4 << 30
 #: C-STORE and C-GET statuses that mean that it was taken, if with a remark (PS3.4 annexes B and C).
@@ -39,6 +41,20 @@ PENDING = frozenset({0xFF00, 0xFF01})
 
 class Refusal(Exception):
     """Ends the errand with a code."""
+
+
+class _Socket(ssl.SSLSocket):
+    """Remembers that TLS was not agreed on, which pynetdicom calls a peer that is away."""
+
+    failed = False
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Agree on TLS. Raise OSError."""
+        try:
+            super().do_handshake(block)
+        except ssl.SSLError:
+            _Socket.failed = True
+            raise
 
 
 def say(**line: Any) -> None:
@@ -55,8 +71,9 @@ def connect(errand: dict[str, Any], contexts: list[Any], **more: Any) -> Any:
     for context in contexts:
         ae.add_requested_context(context.abstract_syntax, context.transfer_syntax)
     if errand.get("tls"):
-        trusted = ssl.create_default_context(cafile=errand.get("ca") or None)
-        more["tls_args"] = (trusted, errand["host"])
+        context = client_context(*errand["tls"])
+        context.sslsocket_class = _Socket
+        more["tls_args"] = (context, errand["host"])
     opened: list[Any] = []
     handlers = [*more.pop("evt_handlers", []), (evt.EVT_CONN_OPEN, opened.append)]
     association = ae.associate(
@@ -64,6 +81,8 @@ def connect(errand: dict[str, Any], contexts: list[Any], **more: Any) -> Any:
     )
     if association.is_established:
         return association
+    if _Socket.failed:
+        raise Refusal("untrusted")
     raise Refusal("pacs_refused" if opened else "pacs_away")
 
 

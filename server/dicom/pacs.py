@@ -14,6 +14,7 @@ from signalling.worklist import Entry
 
 from ..config import PacsConfig
 from ..secret_file import load_shared_secret
+from .dicom_tls import client_context
 from .dimse import Peer
 from .fhir import Fhir
 from .moves import Arrival, Moves, Queue
@@ -60,8 +61,12 @@ class Pacs:
             )
 
     def _at(self, address: str, name: str) -> Peer:
-        config = self._config
-        return Peer.parse(address, config.aet, name, config.seconds, tls=config.dimse_tls, ca=config.ca_file)
+        config, tls = self._config, None
+        if config.dimse_tls:
+            tls = (config.ca_file, config.certificate, config.private_key)
+            # what is wrong with the files is said before anybody needs them
+            client_context(*tls)
+        return Peer.parse(address, config.aet, name, config.seconds, tls=tls)
 
     @property
     def archive(self) -> bool:

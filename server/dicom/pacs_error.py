@@ -18,5 +18,6 @@ class PacsError(ValueError):
 AWAY = "{} cannot be reached."
 SLOW = "{} has not answered for {:.0f} seconds."
 REFUSED = "{} does not know us or does not permit it."
+UNTRUSTED = "TLS with {} fails: one of the two does not trust the other's certificate, or knows another TLS."
 BROKEN = "{} answered with something that is not what was asked for."
 LARGE = "The study has more than {} MiB, which is more than is fetched."

@@ -18,7 +18,7 @@ from yarl import URL
 from annotation.dicom.query import ANSWERS_LIMIT, FoundStudy, StudyQuery, qido_parameters, study_of_json
 
 from .multipart import MultipartError, PartReader, boundary_of
-from .pacs_error import AWAY, BROKEN, LARGE, REFUSED, SLOW, PacsError
+from .pacs_error import AWAY, BROKEN, LARGE, REFUSED, SLOW, UNTRUSTED, PacsError
 
 #: Most bytes of an answer in JSON.
 JSON_LIMIT = 8 << 20
@@ -160,6 +160,8 @@ class WebPacs:
             raise PacsError("pacs_slow", SLOW.format(self.name, self.seconds)) from None
         except aiohttp.ClientPayloadError:
             raise PacsError("pacs_broken", f"{self.name} broke off before its answer was complete.") from None
+        except (aiohttp.ClientSSLError, ssl.SSLError):
+            raise PacsError("pacs_refused", UNTRUSTED.format(self.name)) from None
         except (aiohttp.ClientConnectionError, OSError):
             raise PacsError("pacs_away", AWAY.format(self.name)) from None
         except (aiohttp.ClientError, ValueError) as error:

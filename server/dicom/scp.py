@@ -50,10 +50,7 @@ class Scp:
     """Listens for associations while the server runs; does nothing while the port is -1."""
 
     def __init__(self, config: ScpConfig, store: Store, pacs: Pacs, aet: str) -> None:
-        """Check the section; `aet` is what `pacs` calls to send what it was asked for.
-
-        Raise OSError or ValueError with a sentence.
-        """
+        """Check the section; `aet` is what `pacs` calls to send what it was asked for. Raise ValueError."""
         self._config, self._store, self._pacs, self._aet = config, store, pacs, aet
         #: the room that each called title names
         self._rooms: dict[str, str] = {}

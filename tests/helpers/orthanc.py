@@ -40,11 +40,22 @@ class Orthanc:
 
     host: str
     folder: Path
+    namespace: str
 
     @property
     def url(self) -> str:
         """Its own interface."""
         return f"http://{self.host}:8042"
+
+    def beside(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start a program in its namespace."""
+        as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        return subprocess.Popen(
+            [*as_root, "ip", "netns", "exec", self.namespace, *command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+        )
 
     def ask(self, path: str, method: str = "GET", body: bytes | None = None) -> Any:
         """Ask over its own interface; returns its JSON."""
@@ -142,7 +153,6 @@ def orthanc() -> Iterator[Orthanc]:
     folder = Path(tempfile.mkdtemp(prefix="orthanc-"))
     (folder / "worklist").mkdir()
     (folder / "orthanc.json").write_text(json.dumps(_configuration(folder)))
-    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     ip("netns", "add", name)
     process = None
     try:
@@ -152,20 +162,15 @@ def orthanc() -> Iterator[Orthanc]:
         ip("link", "set", f"{name}o", "up")
         ip("-n", name, "addr", "add", f"{net}.2/30", "dev", f"{name}i")
         ip("-n", name, "link", "set", f"{name}i", "up")
-        process = subprocess.Popen(
-            [*as_root, "ip", "netns", "exec", name, program, str(folder / "orthanc.json")],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-        )
-        running = Orthanc(f"{net}.2", folder)
+        running = Orthanc(f"{net}.2", folder, name)
+        process = running.beside(program, str(folder / "orthanc.json"))
         _wait_for(running, process)
         yield running
     finally:
         if process is not None:
             # what sudo began as root is not ended by a signal of ours
             with contextlib.suppress(OSError, ValueError):
-                Orthanc(f"{net}.2", folder).ask("/tools/shutdown", "POST", b"")
+                Orthanc(f"{net}.2", folder, name).ask("/tools/shutdown", "POST", b"")
             process.wait(30)
         ip("netns", "del", name)
         shutil.rmtree(folder, ignore_errors=True)

@@ -19,9 +19,10 @@ from annotation.dicom.reading import quietly
 from server.config import PacsConfig
 from server.dicom.pacs import Pacs
 from server.dicom.pacs_error import PacsError
+from tests.helpers.bearer_front import TOKEN, bearer_front
 from tests.helpers.dicom_files import sample
 from tests.helpers.drawing import a_stamp, every_mark, image
-from tests.helpers.orthanc import Orthanc
+from tests.helpers.orthanc import PASSWORD, USER, Orthanc
 
 BOTH_WAYS = pytest.mark.parametrize("way", ["web", "dimse"])
 
@@ -91,6 +92,31 @@ async def test_a_wrong_password_is_said_so(pacs: Orthanc, tmp_path: Path) -> Non
     with pytest.raises(PacsError) as refused:
         await configured(pacs, tmp_path, "web", user="").search(StudyQuery(patient_id="1CT1"))
     assert refused.value.code == "pacs_refused"
+
+
+async def test_an_archive_that_wants_a_token_is_given_it(pacs: Orthanc, tmp_path: Path) -> None:
+    pacs.put(sample("CT_small.dcm").read_bytes())
+    source = image("CT_small.dcm")
+    written = tmp_path / "written.dcm"
+    (state,) = presentation_states(every_mark("a"), {"a": source}, a_stamp())
+    state.save_as(written, enforce_file_format=True)
+    async with bearer_front(pacs.url, USER, PASSWORD) as url:
+
+        def holding(token: str) -> Pacs:
+            file = tmp_path / "token"
+            file.write_text(token)
+            file.chmod(0o600)
+            return Pacs(PacsConfig(dicomweb=f"{url}/dicom-web", token_file=str(file)))
+
+        archive = holding(TOKEN)
+        (study,), _ = await archive.search(StudyQuery(patient_id=source.PatientID))
+        (path,) = await fetched(archive, study.study, tmp_path)
+        assert quietly(pydicom.dcmread, path).SOPInstanceUID == source.SOPInstanceUID
+        assert await archive.send(written) == (True, "")
+        with pytest.raises(PacsError) as refused:
+            await holding("by-the-station").send(written)
+        assert refused.value.code == "pacs_refused"
+    assert sorted(one["Modality"] for one in pacs.objects()) == ["CT", "PR"]
 
 
 async def test_the_worklist_is_read_for_its_day(pacs: Orthanc, tmp_path: Path) -> None:
