@@ -121,7 +121,7 @@ class _Copy:
         return self._notebook.still(producer, rtp_timestamp)
 
     def track(self, mark: str) -> Track | None:
-        """Find where the tissue of a mark was last seen, since the mark last changed."""
+        """Find where the tissue of a mark was last seen, since the mark was last moved."""
         return self._log.track(mark)
 
     def digest(self) -> str:

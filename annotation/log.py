@@ -88,7 +88,7 @@ class MarkLog:
         return self._visible.get(self._identifiers.get(mark, 0))
 
     def track(self, mark: str) -> Track | None:
-        """Find the newest track of a mark since it last changed."""
+        """Find the newest track of a mark since it was last moved."""
         drawn = self._drawn.get(self._identifiers.get(mark, 0))
         return None if drawn is None or drawn.track is None else drawn.track[1]
 
@@ -128,11 +128,12 @@ class MarkLog:
                 number = self._identifiers.get(mark.mark)
                 if number is None or (number in self._undone and self._held[number].author == entry.author):
                     raise UnknownTarget(f"Entry {entry.sequence} edits a mark that is not held.")
+                before = self._looks(self._drawn[number])
                 self._acts_on[entry.sequence] = [number]
                 self._drawn[number].edits.append(entry.sequence)
                 self._held_points += len(mark.points)
                 self._hold(entry)
-                self._edited(number)
+                self._edited(number, before)
             case Delete(marks):
                 numbers = [self._identifiers[mark] for mark in marks if mark in self._identifiers]
                 self._acts_on[entry.sequence] = numbers
@@ -215,9 +216,11 @@ class MarkLog:
             ).anchor.surface == operation.of:
                 yield number
 
-    def _edited(self, number: int) -> None:
-        # the track was of what the mark looked like before
-        self._drawn[number].track = None
+    def _edited(self, number: int, before: Mark) -> None:
+        # a track is of where the mark was: what was only restyled or reworded is still there
+        drawn = self._drawn[number]
+        if self._looks(drawn).tissue != before.tissue:
+            drawn.track = None
         self._look([number])
 
     # undo and redo
@@ -235,6 +238,8 @@ class MarkLog:
         sequence = held.sequence
         if undo == (sequence in self._undone):
             return  # it is so already
+        edited = self._acts_on[sequence][0] if isinstance(held.operation, Edit) else 0
+        before = self._looks(self._drawn[edited]) if edited else None
         redoable = self._redoable.setdefault(entry.author, [])
         standing = self._standing.setdefault(entry.author, [])
         if undo:
@@ -249,7 +254,8 @@ class MarkLog:
             case Add():
                 self._look([sequence])
             case Edit():
-                self._edited(self._acts_on[sequence][0])
+                assert before is not None
+                self._edited(edited, before)
             case Delete():
                 self._look(self._acts_on[sequence])
             case ClearOwn() | ClearField():

@@ -90,6 +90,12 @@ class Mark:
     follow: bool = field(default=False, kw_only=True)
     number: int = field(default=0, kw_only=True)
 
+    @property
+    def tissue(self) -> tuple[object, ...]:
+        """What it lies on, and whether it follows it: as long as this is equal a track of the mark holds."""
+        # an arrow points with its head: what lies under its tail is nobody's concern
+        return self.anchor, self.points[-1:] if self.shape == "arrow" else self.points, self.follow
+
     def to_json(self) -> dict[str, Any]:
         """Give the wire's object."""
         body: dict[str, Any] = {

@@ -28,10 +28,16 @@ class Announcer:
         self._told: dict[str, tuple[Track, float]] = {}
         self._last = float("-inf")
         self._anew = False
+        self._begun: set[str] = set()
 
     def forget(self) -> None:
         """Note that what was told did not stand: all is to be told anew."""
         self._anew = True
+
+    def begin(self, mark: str) -> None:
+        """Note that a mark lies elsewhere now: whatever was told of it is of no use, and what comes out is told."""
+        self._told.pop(mark, None)
+        self._begun.add(mark)
 
     def news(self, tracks: Sequence[Track], now: float) -> list[Track]:
         """Give the tracks that are to be told now, maybe none."""
@@ -40,8 +46,9 @@ class Announcer:
         if self._anew:
             self._anew, self._last = False, now
             self._told = {track.mark: (track, now) for track in tracks}
+            self._begun -= here
             return list(tracks)
-        urgent = [track for track in tracks if self._falls(track)]
+        urgent = [track for track in tracks if track.mark in self._begun or self._falls(track)]
         # half a picture early is not too early: else every fourth picture becomes every third or fifth
         if not urgent and now - self._last < INTERVAL - 0.01:
             return []
@@ -50,6 +57,7 @@ class Announcer:
             self._last = now
         for track in news:
             self._told[track.mark] = (track, now)
+            self._begun.discard(track.mark)
         return news
 
     def _falls(self, track: Track) -> bool:

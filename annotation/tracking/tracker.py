@@ -49,6 +49,8 @@ class Wanted:
     rtp_timestamp: int
     points: tuple[tuple[float, float], ...]
     follow: bool
+    #: counts how often the mark was put elsewhere: what is told of one place is not taken for another's
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Track:
     follow: bool
     #: whether the picture that it was drawn on was seen at all
     seen: bool = True
+    place: int = 0
 
 
 @dataclass(slots=True)
@@ -152,6 +155,11 @@ class Tracker:
         return self.tracks()
 
     @property
+    def swept(self) -> bool:
+        """Whether the camera was cut or fast between the newest picture and the one before."""
+        return bool(self._kept) and self._kept[-1].swept
+
+    @property
     def holds(self) -> bool:
         """Whether any mark is good: a gap in the pictures would lose it."""
         return any(held.good for held in self._held.values())
@@ -181,6 +189,7 @@ class Tracker:
                 held.confidence,
                 held.wanted.follow,
                 held.patch is not None,
+                held.wanted.place,
             )
             for mark, held in self._held.items()
         ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from annotation.anchors import VideoAnchor
-from annotation.notes import Track, Tracked
+from annotation.notes import TRACKS_LIMIT, Track, Tracked
 from annotation.shapes import Mark
 from media.ids import ProducerId
 
@@ -29,7 +30,8 @@ FOLLOWED_INTERVAL: Final = 0.02
 #: A worker that has not looked at what arrived so long ago, seconds, is not believed any more.
 SILENT: Final = 0.25
 LINGER: Final = 10.0
-#: Marks of a field that are watched, the newest.
+#: Marks of a field that are watched one by one: those that follow first, and of each the newest. The others are stale
+#: once the camera was cut or fast.
 MARKS_LIMIT: Final = 200
 #: The movement of what did not move.
 UNMOVED: Final = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
@@ -64,6 +66,8 @@ class Field:
         self._ended = ended
         self._asked = float("-inf")
         self._marks: dict[str, Mark] = {}
+        self._unwatched: list[Mark] = []
+        self._places: dict[str, int] = {}  # how often each was put elsewhere
         #: Seconds that a worker is kept after the last mark went: the next is often drawn at once.
         self.linger = LINGER
         self._unneeded_since = float("-inf")
@@ -113,20 +117,33 @@ class Field:
 
     def watch(self, marks: list[Mark], now: float) -> None:
         """Watch these marks from now on, and no others."""
-        before, self._marks = self._marks, {mark.mark: mark for mark in marks[-MARKS_LIMIT:]}
+        chosen = marks
+        if len(marks) > MARKS_LIMIT:
+            chosen = sorted(marks, key=lambda mark: mark.follow)[-MARKS_LIMIT:]
+        before, self._marks = self._marks, {mark.mark: mark for mark in chosen}
+        self._unwatched = [mark for mark in marks if mark.mark not in self._marks]
+        # nobody looks any more where it goes
+        self._give_up(mark for mark in self._unwatched if mark.follow)
         if before and not marks:
             self._unneeded_since = now
+        # only what is new: a worker that was told everything at each mark would cost more than all else of a mark
+        changed = [
+            mark
+            for name, mark in self._marks.items()
+            if name not in before or before[name].tissue != mark.tissue
+        ]
+        gone = list(before.keys() - self._marks.keys())
+        self._places = {name: place for name, place in self._places.items() if name in self._marks}
+        for mark in changed:
+            self._places[mark.mark] = self._places.get(mark.mark, 0) + 1
         if not self._tracks:
             return
         if self.follower is None:
             if marks:
                 self._start()
             return
-        # only what is new: a worker that was told everything at each mark would cost more than all else of a mark
-        changed = [mark for name, mark in self._marks.items() if before.get(name) != mark]
-        gone = list(before.keys() - self._marks.keys())
         if changed or gone:
-            self.follower.send(_wanted(changed, gone))
+            self.follower.send(self._wanted(changed, gone))
 
     def expect(self, now: float) -> None:
         """Somebody draws: have a worker by the time the mark comes."""
@@ -150,7 +167,7 @@ class Field:
             mark.anchor.rtp_timestamp for mark in self._marks.values() if isinstance(mark.anchor, VideoAnchor)
         ]
         records = self.backlog.records_since(frames)
-        return [_wanted(self._marks.values(), []), wire.message(wire.PACKETS, records)]
+        return [self._wanted(self._marks.values(), []), wire.message(wire.PACKETS, records)]
 
     # -- the worker ----------------------------------------------------------------------------------------------
 
@@ -161,12 +178,30 @@ class Field:
         before = self._newest
         self._looked, self._newest = int(body["arrival"]), int(body["rtp_timestamp"])
         if kind == wire.TRACKS:
-            self._tell([_track(one, self._known(str(one["mark"]))) for one in body["tracks"]])
+            # what is told of where a mark was before it was moved is no news of it
+            told = [one for one in body["tracks"] if one["place"] == self._places.get(str(one["mark"]))]
+            self._tell([_track(one, self._known(str(one["mark"]))) for one in told])
+        if body["swept"]:
+            self._give_up(self._unwatched)
         if not body["late"]:
             self._believed = True
             # after the tracks themselves, and once a frame: a page believes no good mark beyond the last of these
             if self._marks and self._newest != before:
                 self._vouch(self.producer, self._newest)
+
+    def _wanted(self, changed: Iterable[Mark], gone: list[str]) -> bytes:
+        marks = [
+            {
+                "mark": mark.mark,
+                "rtp_timestamp": mark.anchor.rtp_timestamp,
+                "points": mark.tissue[1],
+                "follow": mark.follow,
+                "place": self._places[mark.mark],
+            }
+            for mark in changed
+            if isinstance(mark.anchor, VideoAnchor)
+        ]
+        return wire.message_of(wire.MARKS, {"marks": marks, "gone": gone})
 
     def _late(self) -> bool:
         return self._fed > 0 and (self._fed - self._looked) / 1e9 > SILENT
@@ -178,8 +213,19 @@ class Field:
         self._tell(
             [Track(track.mark, "stale", track.matrix, 0.0) for track in known if track.state == "good"]
         )
+        self._give_up(self._unwatched)
         if self.follower is not None:
             self.follower.send(wire.message_of(wire.FORGET, {}))
+
+    def _give_up(self, marks: Iterable[Mark]) -> None:
+        """Tell everybody that marks which are not watched may lie elsewhere now: it stays so."""
+        if self._newest is None or not self._tracks:
+            return
+        anchor = VideoAnchor(int(self.producer), self._newest)
+        known = [self._known(mark.mark) or Track(mark.mark, "good", UNMOVED, 1.0) for mark in marks]
+        stale = [replace(track, state="stale", confidence=0.0) for track in known if track.state == "good"]
+        for start in range(0, len(stale), TRACKS_LIMIT):
+            self._decide(Tracked(tuple(stale[start : start + TRACKS_LIMIT]), anchor))
 
     def _tell(self, tracks: list[Track]) -> None:
         # the same once more is a sign of life of what is good, and no news of anything else
@@ -190,21 +236,6 @@ class Field:
         )
         if news and self._newest is not None:
             self._decide(Tracked(news, VideoAnchor(int(self.producer), self._newest)))
-
-
-def _wanted(changed: Iterable[Mark], gone: list[str]) -> bytes:
-    marks = [
-        {
-            "mark": mark.mark,
-            "rtp_timestamp": mark.anchor.rtp_timestamp,
-            # an arrow points with its head: what lies under its tail is nobody's concern
-            "points": mark.points[-1:] if mark.shape == "arrow" else mark.points,
-            "follow": mark.follow,
-        }
-        for mark in changed
-        if isinstance(mark.anchor, VideoAnchor)
-    ]
-    return wire.message_of(wire.MARKS, {"marks": marks, "gone": gone})
 
 
 def _track(body: dict[str, Any], before: Track | None) -> Track:

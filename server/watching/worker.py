@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 import av
@@ -89,6 +90,7 @@ class Worker:
         self._asked = 0.0
         self._said = 0.0
         self._in_time = False  # whether it ever was
+        self._swept = False  # whether the camera was cut or fast since the server was told last
 
     @property
     def busy(self) -> bool:
@@ -110,12 +112,17 @@ class Worker:
         for mark in body["gone"]:
             self._marks.pop(mark, None)
         for one in body["marks"]:
-            self._marks[str(one["mark"])] = Wanted(
-                str(one["mark"]),
+            mark = str(one["mark"])
+            wanted = Wanted(
+                mark,
                 int(one["rtp_timestamp"]),
                 tuple((float(x), float(y)) for x, y in one["points"]),
                 bool(one["follow"]),
+                int(one["place"]),
             )
+            if wanted.place > 1:
+                self._announcer.begin(mark)
+            self._marks[mark] = wanted
         self._tracker.want(self._marks.values())
 
     def work(self, now: float) -> None:
@@ -163,6 +170,7 @@ class Worker:
         self._in_time = self._in_time or lag < LATE
         self._tracker.receive(reduced(brightness(frame), WIDTH), shown.rtp_timestamp)
         self._looked, self._shown_at = shown.arrival, shown.rtp_timestamp
+        self._swept = self._swept or self._tracker.swept
         self._tell(now, late=lag > LATE)
 
     def _catch_up(self, now: float) -> None:
@@ -193,14 +201,19 @@ class Worker:
         if late:
             tracks = [_unbelieved(track) for track in tracks]
         news = self._announcer.news(tracks, now)
-        body = {"rtp_timestamp": self._shown_at, "arrival": self._looked, "late": late}
+        body = {
+            "rtp_timestamp": self._shown_at,
+            "arrival": self._looked,
+            "late": late,
+            "swept": self._swept,
+        }
         if news:
             self._send(wire.TRACKS, {**body, "tracks": [_to_json(track) for track in news]})
         elif now - self._said >= ALIVE_EVERY:
             self._send(wire.ALIVE, body)
         else:
             return
-        self._said = now
+        self._said, self._swept = now, False
 
     def _send(self, kind: bytes, body: dict[str, Any]) -> None:
         self._target.write(wire.message_of(kind, body))
@@ -214,7 +227,7 @@ def _newest_arrival(records: bytes) -> int:
 
 def _unbelieved(track: Track) -> Track:
     state = "stale" if track.state == "good" else track.state
-    return Track(track.mark, state, track.matrix, 0.0, track.follow, track.seen)
+    return replace(track, state=state, confidence=0.0)
 
 
 def _to_json(track: Track) -> dict[str, Any]:
@@ -226,4 +239,5 @@ def _to_json(track: Track) -> dict[str, Any]:
         "matrix": [round(float(matrix[row, column]), 6) for column in range(3) for row in range(2)],
         "confidence": round(min(1.0, max(0.0, track.confidence)), 3),
         "seen": track.seen,
+        "place": track.place,
     }

@@ -8,7 +8,7 @@ import pytest
 
 from annotation.anchors import BoardAnchor, DicomAnchor, VideoAnchor
 from annotation.document import Document, Replica
-from annotation.notes import Calibrate, Track, Tracked
+from annotation.notes import Calibrate, Track, Tracked, TrackState
 from annotation.operations import Add, ClearField, ClearOwn, Delete, Edit, Operation, Redo, Undo
 from annotation.shapes import Mark
 from annotation.values import AnnotationError
@@ -218,7 +218,7 @@ def track(name: str, confidence: float) -> Tracked:
     return Tracked((Track(name, "good", (1.0, 0.0, 0.0, 1.0, 0.0, 0.0), confidence),), ANCHOR)
 
 
-def test_a_track_holds_until_the_mark_changes() -> None:
+def test_of_a_mark_the_newest_track_counts() -> None:
     document = Document()
     for operation in (add("m-1"), track("m-1", 0.5), track("m-1", 0.75), track("m-unknown", 1.0)):
         apply(document, "a", operation)
@@ -228,12 +228,40 @@ def test_a_track_holds_until_the_mark_changes() -> None:
     assert document.track("m-unknown") is None
     # of an hour of tracking a late comer is told the last moment
     assert [entry.sequence for entry in document.after(0).entries] == [1, 3]
-    apply(document, "a", moved(add("m-1"), 0.01))
-    assert document.track("m-1") is None
-    apply(document, "a", track("m-1", 0.25))
-    assert document.track("m-1") is not None
-    apply(document, "a", Undo())
-    assert document.track("m-1") is None
-    late = Replica()
-    assert late.load(document.after(0))
-    assert late.digest() == document.digest()
+
+
+def tracked(state: TrackState) -> Tracked:
+    return Tracked((Track("m-1", state, (1.0, 0.0, 0.0, 1.0, 0.1, 0.0), 0.0),), ANCHOR)
+
+
+@pytest.mark.parametrize("state", ["good", "stale", "lost"])
+def test_what_is_not_moved_keeps_its_track_and_what_is_moved_has_none(state: TrackState) -> None:
+    document, copy = Document(), Replica()
+    mark = Mark("m-1", "arrow", ANCHOR, ((0.1, 0.1), (0.2, 0.1)), 0.004, follow=True)
+
+    def do(operation: Operation) -> TrackState | None:
+        assert copy.receive(document.apply(operation, "a", "A", "red", 1.0))
+        late = Replica()
+        late.load(document.after(0))
+        assert document.digest() == copy.digest() == late.digest()
+        track = document.track("m-1")
+        return None if track is None else track.state
+
+    do(Add(mark))
+    assert do(tracked(state)) == state
+    # restyled, reworded, another tail of the arrow; each taken back and done again
+    for looks in (
+        replace(mark, width=0.01),
+        replace(mark, width=0.01, text="here"),
+        replace(mark, points=((0.3, 0.3), (0.2, 0.1))),
+    ):
+        assert [do(Edit(looks)), do(Undo()), do(Redo())] == [state] * 3
+    moved = replace(mark, points=((0.1, 0.1), (0.2, 0.5)))
+    assert do(Edit(moved)) is None
+    assert do(tracked("good")) == "good"
+    assert do(Undo()) is None
+    assert do(tracked(state)) == state
+    assert do(Redo()) is None
+    for elsewhere in (replace(moved, follow=False), replace(moved, anchor=VideoAnchor(7, 5))):
+        assert do(tracked(state)) == state
+        assert do(Edit(elsewhere)) is None

@@ -56,13 +56,26 @@ test('an edit of what is not known asks for all', () => {
   expect(replica.sequence).toBe(1);
 });
 
-test('a track holds until its mark changes', () => {
+test('a track holds until its mark is moved', () => {
   const replica = follower();
   const track: Track = { mark: 'm-1', state: 'good', matrix: [1, 0, 0, 1, 0.1, 0], confidence: 0.9 };
   const anchor = { producer: 7, rtp_timestamp: 1 };
   replica.handleOperation(logged(2, 'tracker', { kind: 'track', tracks: [track], anchor }));
   expect(replica.trackOf('m-1')).toEqual(track);
+  // restyled, back, and again
   replica.handleOperation(logged(3, 'pt-a', { kind: 'edit', mark: wide }));
+  replica.handleOperation(logged(4, 'pt-a', { kind: 'undo', target: 3 }));
+  replica.handleOperation(logged(5, 'pt-a', { kind: 'redo', target: 3 }));
+  expect(replica.trackOf('m-1')).toEqual(track);
+  // in one's own hand nobody has looked at it, before the server has numbered it
+  const moved = { ...wide, points: wide.points.map(([x, y]): [number, number] => [x + 0.1, y]) };
+  replica.addPending(moved, 'pt-a', 'A', '#fff', 'edit');
+  expect(replica.trackOf('m-1')).toBeNull();
+  replica.handleOperation(logged(6, 'pt-a', { kind: 'edit', mark: moved }));
+  expect(replica.trackOf('m-1')).toBeNull();
+  replica.handleOperation(logged(7, 'tracker', { kind: 'track', tracks: [track], anchor }));
+  expect(replica.trackOf('m-1')).toEqual(track);
+  replica.handleOperation(logged(8, 'pt-a', { kind: 'undo', target: 6 }));
   expect(replica.trackOf('m-1')).toBeNull();
 });
 

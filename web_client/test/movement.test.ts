@@ -89,3 +89,19 @@ describe('a mark that does not follow', () => {
     expect(new Movement(new Followed()).of(mark(false), track('stale', 0), 0)?.state).toBe('stale');
   });
 });
+
+describe('a mark that was moved by an edit', () => {
+  it('is not tracked yet, and never shown as right, until the tracker has looked at where it lies now', () => {
+    for (const follow of [true, false]) {
+      const movement = new Movement(new Followed());
+      movement.of(mark(follow), track('stale'), 0);
+      for (const now of [1, 2, 5000]) expect(movement.of(mark(follow), null, now)).toEqual({ transform: IDENTITY, state: 'pending' });
+      expect(movement.nextDoubt(5000)).toBeNull();
+      expect(movement.of(mark(follow), track('good', 0), 5001)?.state).toBe('good');
+    }
+  });
+
+  it('is so for who came after the edit as well, if it follows', () => {
+    expect(new Movement(new Followed()).of(mark(true), null, 0, true)?.state).toBe('pending');
+  });
+});

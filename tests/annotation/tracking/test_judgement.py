@@ -70,6 +70,15 @@ def test_what_does_not_follow_is_told_of_only_when_it_changes() -> None:
     assert announcer.news([track("stale", follow=False)], 6.0)
 
 
+@pytest.mark.parametrize("state", ["good", "lost", "stale"])
+def test_of_a_mark_that_was_moved_all_is_told_anew(state: State) -> None:
+    announcer = Announcer()
+    announcer.news([track(state, follow=False)], 0.0)
+    announcer.begin("m-1")
+    assert announcer.news([track(state, follow=False)], 0.01)
+    assert not announcer.news([track(state, follow=False)], 0.02)
+
+
 def test_a_mark_without_follow_is_stale_when_the_camera_moves_on() -> None:
     tissue, noise = photograph(), np.random.default_rng(1)
     tracker = Tracker()

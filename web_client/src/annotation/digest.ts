@@ -15,11 +15,12 @@ export function canonical(value: unknown): string {
 /** SHA-256, in hexadecimal, of the visible marks with their newest tracks, and of the notes. */
 export async function digest(
   marks: readonly VisibleMark[],
-  trackOf: (mark: string) => Track | null,
+  trackOf: (mark: VisibleMark) => Track | null,
   notebook: Notebook,
 ): Promise<string> {
-  const shown = marks.map(({ mark, author, name, colour, sequence }) => {
-    const track = trackOf(mark.mark);
+  const shown = marks.map((visible) => {
+    const { mark, author, name, colour, sequence } = visible;
+    const track = trackOf(visible);
     const body = { sequence, author, name, colour, operation: { kind: 'add', mark } };
     return track === null ? body : { ...body, track };
   });

@@ -9,7 +9,7 @@ import type { Track } from '../signalling/marks';
 import type { LoggedOperation, Mark, MarksSnapshot, ParticipantId } from '../signalling/protocol';
 import { digest } from './digest';
 import { Notebook } from './notebook';
-import { visibleMarks, type VisibleMark } from './sum';
+import { isSameTissue, visibleMarks, type VisibleMark } from './sum';
 
 export { visibleMarks, type VisibleMark } from './sum';
 
@@ -76,11 +76,10 @@ export class Replica extends Emitter<ReplicaEvents> {
     return this.#byName.get(mark) ?? null;
   }
 
-  /** Where a mark's tissue was last seen, since the mark last changed; null: nobody looked. */
+  /** Where a mark's tissue was last seen, since the mark was last moved; null: nobody looked. */
   trackOf(mark: string): Track | null {
-    const known = this.#tracks.get(mark);
-    const visible = known === undefined ? null : this.find(mark);
-    return known !== undefined && visible !== null && known.sequence > visible.changed ? known.track : null;
+    const visible = this.#tracks.has(mark) ? this.find(mark) : null;
+    return visible === null ? null : this.#trackSince(visible);
   }
 
   /** Instructions with their answers, the oldest first. */
@@ -110,7 +109,7 @@ export class Replica extends Emitter<ReplicaEvents> {
 
   /** The hash of what the log shows, pending marks aside: equal at the server, on all pages and in replay. */
   digest(): Promise<string> {
-    return digest(this.#known(), (mark) => this.trackOf(mark), this.#notebook);
+    return digest(this.#known(), (visible) => this.#trackSince(visible), this.#notebook);
   }
 
   /** Begin anew, as a new participant. */
@@ -170,6 +169,11 @@ export class Replica extends Emitter<ReplicaEvents> {
     if (this.#settlePending(mark)) this.#changed();
   }
 
+  #trackSince({ mark, changed }: VisibleMark): Track | null {
+    const known = this.#tracks.get(mark.mark);
+    return known !== undefined && known.sequence > changed ? known.track : null;
+  }
+
   #known(): VisibleMark[] {
     this.#decided ??= visibleMarks(this.#operations);
     return this.#decided;
@@ -178,7 +182,11 @@ export class Replica extends Emitter<ReplicaEvents> {
   #withPending(): VisibleMark[] {
     const marks = this.#known().map((known) => {
       const pending = this.#pending.get(known.mark.mark);
-      return pending === undefined ? known : { ...known, mark: pending.visible.mark, sequence: null };
+      if (pending === undefined) return known;
+      const { mark } = pending.visible;
+      // where one has just put it nobody has looked yet
+      const changed = isSameTissue(known.mark, mark) ? known.changed : Infinity;
+      return { ...known, mark, changed, sequence: null };
     });
     const names = new Set(marks.map(({ mark }) => mark.mark));
     // an edit of what has gone meanwhile shows nothing

@@ -13,7 +13,8 @@ import { IDENTITY, type Matrix } from './matrix';
 
 export interface Moved {
   transform: Matrix;
-  state: Track['state'];
+  /** `pending`: it was moved, and nobody has looked at where it lies now. */
+  state: Track['state'] | 'pending';
 }
 
 /** So far may the picture on the glass be beyond the last frame that was looked at (docs/tracking.md: the rule). */
@@ -45,6 +46,8 @@ interface Heard {
   mark: Mark;
   track: Track | null;
   at: number;
+  /** What was told is of where it lay before it was moved. */
+  moved: boolean;
 }
 
 export class Movement {
@@ -53,16 +56,19 @@ export class Movement {
   constructor(private readonly followed: Followed) {}
 
   /** Where a mark is by its newest track (null: none), which is known by its identity; null: where it was drawn. */
-  of(mark: Mark, track: Track | null, now: number): Moved | null {
+  of(mark: Mark, track: Track | null, now: number, edited = false): Moved | null {
     const follows = mark.follow === true;
-    if (track === null && !follows) return null;
-    let heard = this.#heard.get(mark.mark);
+    const before = this.#heard.get(mark.mark);
+    if (track === null && !follows && before === undefined) return null;
+    let heard = before;
     if (heard?.track !== track || heard === undefined) {
       if (this.#heard.size >= REMEMBERED) this.#heard.clear();
-      heard = { mark, track, at: now };
+      // it was told of, and is told of no more: it was moved, and the tracker begins anew
+      heard = { mark, track, at: now, moved: track === null && (edited || before !== undefined) };
       this.#heard.set(mark.mark, heard);
     }
     const transform = track?.matrix ?? IDENTITY;
+    if (heard.moved) return { transform, state: 'pending' };
     // what does not follow is told of only when that changes
     if (track !== null && (!follows || track.state !== 'good')) return { transform, state: track.state };
     return { transform, state: now > this.#until(heard) ? 'stale' : 'good' };
@@ -72,7 +78,7 @@ export class Movement {
   nextDoubt(now: number): number | null {
     let next: number | null = null;
     for (const heard of this.#heard.values()) {
-      if (heard.mark.follow !== true || (heard.track !== null && heard.track.state !== 'good')) continue;
+      if (heard.moved || heard.mark.follow !== true || (heard.track !== null && heard.track.state !== 'good')) continue;
       const left = this.#until(heard) + 1 - now;
       if (left > 0 && (next === null || left < next)) next = left;
     }

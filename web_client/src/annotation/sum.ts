@@ -1,6 +1,7 @@
 /** What a row of decided operations on marks adds up to: counted anew from all of them, as PROTOCOL.md says it. */
 import { isVideo, surfaceOf } from '../signalling/marks';
 import type { Anchor, LoggedOperation, Mark, ParticipantId } from '../signalling/protocol';
+import { sheetOf } from './sheet';
 
 export interface VisibleMark {
   /** As it looks now. */
@@ -14,17 +15,36 @@ export interface VisibleMark {
   time: number | null;
   /** When its anchor was told, Unix ms by the server's clock: its frame is of about then. Null while pending. */
   anchored: number | null;
-  /** The number of what last changed its looks: an older track is not of these. */
+  /** The number of what last moved it: an older track is not of where it is. */
   changed: number;
 }
 
 interface Drawn extends VisibleMark {
   sequence: number;
   isDeleted: boolean;
+  /** What it looked like at first, and each edit of it. */
+  looks: Look[];
+}
+
+interface Look {
+  sequence: number;
+  mark: Mark;
+  /** When its anchor was told. */
+  anchored: number;
+  stands: boolean;
+}
+
+/** Whether two looks of a mark lie on the same tissue, and follow it alike: the twin of `Mark.tissue` in Python. */
+export function isSameTissue(one: Mark, other: Mark): boolean {
+  if (!isSameFrame(one.anchor, other.anchor) || (one.follow === true) !== (other.follow === true)) return false;
+  // an arrow points with its head
+  const [points, others] = one.shape === 'arrow' ? [one.points.slice(-1), other.points.slice(-1)] : [one.points, other.points];
+  return points.length === others.length && points.every(([x, y], index) => x === others[index]?.[0] && y === others[index]?.[1]);
 }
 
 function isSameFrame(one: Anchor, other: Anchor): boolean {
-  return isVideo(one) && isVideo(other) && one.rtp_timestamp === other.rtp_timestamp && one.producer === other.producer;
+  if (!isVideo(one) || !isVideo(other)) return sheetOf(one) === sheetOf(other);
+  return one.producer === other.producer && one.rtp_timestamp === other.rtp_timestamp && (one.still === true) === (other.still === true);
 }
 
 /** Which operations are undone: both `undo` and `redo` bear the number of what was once done. */
@@ -35,6 +55,15 @@ function undoneBy(operations: ReadonlyMap<number, LoggedOperation>): Set<number>
     if (operation.kind === 'redo' && operation.target !== undefined) undone.delete(operation.target);
   }
   return undone;
+}
+
+/** Show a mark as its newest edit that stands at this number of the log. */
+function look(drawn: Drawn, sequence: number): void {
+  const now = drawn.looks.findLast(({ stands }) => stands);
+  if (now === undefined) return;
+  if (!isSameTissue(drawn.mark, now.mark)) drawn.changed = sequence;
+  drawn.mark = now.mark;
+  drawn.anchored = now.anchored;
 }
 
 /**
@@ -50,17 +79,16 @@ export function visibleMarks(operations: ReadonlyMap<number, LoggedOperation>): 
     const stands = !undone.has(sequence);
     if (operation.kind === 'add') {
       const { mark } = operation;
-      const drawn = { mark, author, name, colour, sequence, time, anchored: time, changed: sequence, isDeleted: !stands };
+      const looks = [{ sequence, mark, anchored: time, stands: true }];
+      const drawn = { mark, author, name, colour, sequence, time, anchored: time, changed: sequence, isDeleted: !stands, looks };
       marks.push(drawn);
       named.set(mark.mark, drawn);
     } else if (operation.kind === 'edit') {
       const drawn = named.get(operation.mark.mark);
       if (drawn === undefined) continue;
-      if (stands) {
-        if (!isSameFrame(drawn.mark.anchor, operation.mark.anchor)) drawn.anchored = time;
-        drawn.mark = operation.mark;
-      }
-      drawn.changed = sequence;
+      const anchored = isSameFrame(drawn.mark.anchor, operation.mark.anchor) ? (drawn.anchored ?? time) : time;
+      drawn.looks.push({ sequence, mark: operation.mark, anchored, stands: true });
+      look(drawn, sequence);
     } else if (operation.kind === 'delete') {
       for (const mark of stands ? operation.marks : []) {
         const drawn = named.get(mark);
@@ -72,7 +100,10 @@ export function visibleMarks(operations: ReadonlyMap<number, LoggedOperation>): 
     } else if (operation.kind === 'undo' || operation.kind === 'redo') {
       const toggled = operations.get(operation.target ?? 0)?.operation;
       const drawn = toggled?.kind === 'edit' ? named.get(toggled.mark.mark) : undefined;
-      if (drawn !== undefined) drawn.changed = sequence;
+      const edit = drawn?.looks.find((one) => one.sequence === operation.target);
+      if (drawn === undefined || edit === undefined) continue;
+      edit.stands = operation.kind === 'redo';
+      look(drawn, sequence);
     }
   }
   return marks.filter((drawn) => {

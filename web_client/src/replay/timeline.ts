@@ -110,7 +110,7 @@ export class Timeline {
 
   /** The hash of what is shown at a position: at its end that of the room when it was recorded. */
   digestAt(position: number): Promise<string> {
-    return digest(this.marksAt(position), (mark) => this.trackAt(mark, position), this.notesAt(position));
+    return digest(this.marksAt(position), ({ mark }) => this.trackAt(mark.mark, position), this.notesAt(position));
   }
 
   /** Laser pointers on one camera, with the trail of the last moments. */

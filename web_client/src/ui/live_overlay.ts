@@ -46,13 +46,13 @@ export class LiveOverlay implements OverlaySource {
     const { replica, pens, room, self } = this.session;
     const marks: OverlayMark[] = [];
     const since = typeof sheet === 'number' ? sinceOf(room.producers.get(sheet)) : null;
-    for (const { mark: logged, author, name, colour, sequence, anchored } of replica.visible) {
+    for (const { mark: logged, author, name, colour, sequence, anchored, changed } of replica.visible) {
       if (sheetOf(logged.anchor) !== sheet || !pens.layers.isShown(author)) continue;
       const mark = pens.selection.shown(logged);
       const time = anchored ?? null;
       const outdated = since !== null && isOfLivePicture(mark.anchor) && isBefore({ rtpTimestamp: mark.anchor.rtp_timestamp, time }, since);
       // what is in one's own hand lies where one holds it
-      const followed = mark === logged && isOfLivePicture(mark.anchor) ? this.#movement.of(mark, replica.trackOf(mark.mark), now) : null;
+      const followed = mark === logged && isOfLivePicture(mark.anchor) ? this.#movement.of(mark, replica.trackOf(mark.mark), now, changed > (sequence ?? Infinity)) : null;
       marks.push({ mark, author, name, colour, draft: sequence === null, outdated, transform: followed?.transform, state: followed?.state });
     }
     this.#expectDoubt(now);

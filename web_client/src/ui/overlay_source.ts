@@ -25,7 +25,7 @@ export interface Drawing {
 }
 
 /** What following the tissue says of a mark. */
-export type MarkState = 'good' | 'lost' | 'stale';
+export type MarkState = 'good' | 'lost' | 'stale' | 'pending';
 
 export interface OverlayMark extends Omit<PaintedMark, 'named'> {
   author: ParticipantId;

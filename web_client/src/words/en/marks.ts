@@ -44,6 +44,7 @@ export const marks = {
   edit_text: 'Change the words',
   delete_mark: 'Delete',
   mark_lost: 'tissue lost',
+  mark_pending: 'not tracked yet',
   mark_stale: 'may have moved',
 
   // layers

@@ -45,6 +45,7 @@ export const marks: Readonly<Record<keyof typeof en, string>> = {
   edit_text: '修改文字',
   delete_mark: '删除',
   mark_lost: '已丢失组织',
+  mark_pending: '尚未跟踪',
   mark_stale: '可能已移位',
 
   // layers
