@@ -46,7 +46,7 @@ debug: setup ## the plane with leak counters, address and undefined-behaviour sa
 	KONSIL_DEBUG=sanitize $(BIN)/python setup.py -q build_ext --inplace --force
 	@rm -f build/stamps/native
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
-	ASAN_OPTIONS=detect_leaks=0:handle_segv=1 $(BIN)/python -m pytest tests/media/native tests/media/transport $(PYTEST_FLAGS)
+	ASAN_OPTIONS=detect_leaks=0:handle_segv=1 $(BIN)/python -m pytest tests/media/native tests/media/transport tests/media/test_twins.py $(PYTEST_FLAGS)
 
 fuzz: setup-test ## every parser for long: FUZZ=TARGET EXECUTIONS=10000000; with clang and atheris guided by coverage
 	$(BIN)/python -m tests.fuzz $(FUZZ) --executions $(EXECUTIONS)

@@ -152,7 +152,8 @@ def association(heard: Heard) -> RTCSctpTransport:
 async def open_pair(make_endpoint: MakeEndpoint) -> tuple[Heard, Heard]:
     _, server, client = await connected(make_endpoint)
     client.transport.open_channel("ephemeral")
-    await until(lambda: server.transport.channel_open("ephemeral"))
+    # the client's end opens when the acknowledgement has come back
+    await until(lambda: all(heard.transport.channel_open("ephemeral") for heard in (server, client)))
     return server, client
 
 
