@@ -12,6 +12,7 @@ from aiohttp import web
 from . import files_http, hospital_http, line_test, recordings_http, stills_http, whep, whip
 from .dicom import aside as dicom_aside
 from .dicom import curate as dicom_curate
+from .dicom import films_http as dicom_films
 from .dicom import retrieve as dicom_retrieve
 from .dicom import upload as dicom_upload
 from .dicom import web as dicom_web
@@ -130,7 +131,7 @@ def build(service: Service) -> web.Application:
     stills_http.add_routes(application, service)
     line_test.add_routes(application, service)
     files_http.add_routes(application, service)
-    for part in (dicom_web, dicom_retrieve, dicom_upload, dicom_aside, dicom_curate):
+    for part in (dicom_web, dicom_retrieve, dicom_upload, dicom_aside, dicom_curate, dicom_films):
         part.add_routes(application, service)
     hospital_http.add_routes(application, service)
     if (DIST / "assets").is_dir():

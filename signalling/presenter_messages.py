@@ -21,6 +21,10 @@ LAYOUTS: Final[dict[str, int]] = {"1x1": 1, "1x2": 2, "2x2": 4}
 #: A pane shows the stored images in their order, or a cut through the volume that they make.
 PLANES: Final = ("stack", "axial", "coronal", "sagittal")
 
+#: What is shown of a cut thicker than its pixels, and how thick it may be, mm.
+SLABS: Final = ("mean", "max")
+THICKNESSES: Final = (0.01, 1000.0)
+
 NAME_LIMIT: Final = 64
 FRAMES_LIMIT: Final = 1_000_000
 #: Stored values have at most 32 bits, and a slope.
@@ -94,6 +98,7 @@ def _pane(pane: object) -> dict[str, Any]:
         "frame": integer(pane, "frame", 1, FRAMES_LIMIT),
         "plane": plane,
         "slice": integer(pane, "slice", 0, FRAMES_LIMIT),
+        "slab": _slab(pane),
         "window": _pair(pane, "window", -WINDOW_LIMIT, WINDOW_LIMIT)
         if pane.get("window") is not None
         else None,
@@ -105,6 +110,19 @@ def _pane(pane: object) -> dict[str, Any]:
         "playing": flag(pane, "playing"),
         "rate": number(pane, "rate", 0, RATE_LIMIT),
     }
+
+
+def _slab(pane: dict[str, Any]) -> dict[str, Any] | None:
+    """Read how thick a cut is; pages of before know only thin ones."""
+    slab = pane.get("slab")
+    if slab is None:
+        return None
+    if type(slab) is not dict:
+        raise bad("slab", "must be an object or null")
+    mode = slab.get("mode")
+    if type(mode) is not str or mode not in SLABS:
+        raise bad("mode", f"must be one of {', '.join(SLABS)}")
+    return {"mode": mode, "mm": number(slab, "mm", *THICKNESSES)}
 
 
 def _uid(pane: dict[str, Any], field: str) -> str:

@@ -81,7 +81,8 @@ class Retrieve(Asking):
         """Give a frame as PNG or JPEG; `window` and `viewport` as DICOMweb has them."""
         asker = self._asker(request)
         record = self._pictured(request, asker)
-        if record.facts.kind == "video":
+        film = record.facts.kind == "video"
+        if film and "frame" not in request.match_info and not request.path.endswith("/thumbnail"):
             return await self._film(request, record, asker)
         frame = _frame_number(request.match_info.get("frame", "1"), record)
         thumbnail = request.path.endswith("/thumbnail")
@@ -95,9 +96,12 @@ class Retrieve(Asking):
         tag = f'"{record.digest[:24]}-{frame}-{kind}-{side}-{shown}"'.replace(" ", "").replace("'", "")
         if answers.not_modified(request, tag):
             return web.Response(status=304, headers={**answers.CACHED, "ETag": tag})
-        _, body = await self._ask(
-            record, asker, "rendered", frame=frame, window=shown, format=kind, side=side
-        )
+        if film:
+            _, body = await self._ask(record, asker, "film_picture", frame=frame, format=kind, side=side)
+        else:
+            _, body = await self._ask(
+                record, asker, "rendered", frame=frame, window=shown, format=kind, side=side
+            )
         return answers.bytes_answer(request, body, f"image/{kind}", tag)
 
     async def bulk(self, request: web.Request) -> web.Response:

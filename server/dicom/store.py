@@ -265,7 +265,7 @@ class Store:
         gone = [records.pop(sop) for sop in sops if sop in records]
         await asyncio.to_thread(self._index.remove, self._room(room), [record.sop for record in gone])
         for record in gone:
-            (self.folder / "rooms" / record.file).unlink(missing_ok=True)
+            self._unlink(record.file)
         if gone:
             self._note(room)
         return len(gone)
@@ -323,11 +323,17 @@ class Store:
         """Let go of what came before a time (Unix seconds); returns how many files went."""
         old = self._index.old(before)
         for hashed, sop, file in old:
-            (self.folder / "rooms" / file).unlink(missing_ok=True)
+            self._unlink(file)
             self._index.remove(hashed, [sop])
         if old:
             self._rooms.clear()
         return len(old)
+
+    def _unlink(self, file: str) -> None:
+        path = self.folder / "rooms" / file
+        # and what was made of it: a film as MP4
+        for ending in (".dcm", ".mp4", ".json"):
+            path.with_suffix(ending).unlink(missing_ok=True)
 
     def _note(self, room: str) -> None:
         self.versions[room] = self.versions.get(room, 0) + 1

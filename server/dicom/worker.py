@@ -62,6 +62,16 @@ def answer(question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         case "look":
             with path.open("rb") as source:
                 return looking.look(source), b""
+        case "film":
+            # FFmpeg is loaded where there are films
+            from .films import remux  # noqa: PLC0415
+
+            return remux(path, serving.fragments(path), Path(question["target"])), b""
+        case "film_picture":
+            from .films import picture  # noqa: PLC0415
+
+            pieces = serving.fragments(path)
+            return {}, picture(path, pieces, question["frame"], question["format"], question["side"])
         case "waveform":
             with path.open("rb") as source:
                 return {}, json.dumps(waveform.waveform(reading.parse(source).dataset)).encode()

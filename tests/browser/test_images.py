@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 from pydicom.pixels.processing import apply_color_lut, apply_rescale
 
-from tests.browser.chromium import browser, join, person, picture, probe, until
+from tests.browser.chromium import PATIENCE, browser, join, person, picture, probe, until
 from tests.helpers.dicom_files import sample
 from tests.helpers.served import Served, served
 
@@ -267,7 +267,41 @@ async def test_who_follows_sees_the_same_and_marks_stay_on_their_tissue(room: tu
     await until(leader, "k.images[3]?.plane === 'sagittal' && k.images[3].loaded === 20")
     assert (await whole(leader, 2)).max() > 100
     assert np.array_equal(await whole(leader, 2), await whole(follower, 2))
+    # the mark is seen where its image crosses the cut, and a line shows where that is, both ways
+    for page in (leader, follower):
+        crossing = page.get_by_test_id("pane-3").get_by_test_id("crossing")
+        await expect(crossing).to_have_attribute("data-mark", mark["mark"], timeout=PATIENCE)
+        await expect(crossing).to_contain_text("Dr. Li Wei")
+    for pane_of in ("pane-0", "pane-3"):
+        assert await leader.get_by_test_id(pane_of).locator(".lines line").count() >= 1
     await picture(leader, "cuts-desktop")
+
+    # a thick cut, the same for who follows; and one place shown in all panes
+    thin = (await whole(follower, 2)).mean()
+    await follower.get_by_test_id("pane-2").focus()
+    await follower.get_by_test_id("viewer-slab").select_option("max 20")
+    await expect(leader.get_by_test_id("cut-2")).to_contain_text("20 mm", timeout=PATIENCE)
+    await alike(leader, follower, 1.1 * thin)
+    before = [pane["at"] for pane in (await probe(follower, "Object.values(k.images)"))]
+    await follower.get_by_test_id("viewer-hand-locate").click()
+    box = await follower.get_by_test_id("pane-2").bounding_box()
+    assert box is not None
+    await follower.mouse.click(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.35)
+    await until(follower, f"k.images[0].at !== {before[0]} && k.images[3].at !== {before[3]}")
+    await until(leader, f"k.images[0].at !== {before[0]} && k.images[3].at !== {before[3]}")
+    await follower.get_by_test_id("viewer-hand-draw").click()
+    await follower.get_by_test_id("no-marks-2").wait_for()
+    await picture(follower, "cuts-thick-desktop")
+
+
+async def alike(one: Page, other: Page, brighter: float) -> None:
+    """Wait until two pages show the same in the third pane, brighter than before."""
+    for _ in range(600):
+        here, there = await whole(one, 2), await whole(other, 2)
+        if here.mean() > brighter and np.array_equal(here, there):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the cuts never became the same")
 
 
 async def ink(page: Page, at: tuple[float, float], *, present: bool) -> None:

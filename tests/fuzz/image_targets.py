@@ -163,7 +163,7 @@ def _tap(*payloads: bytes) -> bytes:
 
 
 _PANE = (
-    '{"study":"2.25.1","series":"2.25.2","instance":"2.25.3","frame":1,"plane":"stack","slice":0,"window":[40,400],'
+    '{"study":"2.25.1","series":"2.25.2","instance":"2.25.3","frame":1,"plane":"stack","slice":0,"slab":{"mode":"max","mm":12.5},"window":[40,400],'
     '"invert":false,"centre":[0.5,0.5],"zoom":1,"rotation":0,"flip":false,"playing":false,"rate":0}'
 )
 

@@ -21,6 +21,7 @@ PANE: dict[str, Any] = {
     "frame": 1,
     "plane": "stack",
     "slice": 0,
+    "slab": None,
     "window": [40, 400],
     "invert": False,
     "centre": [0.5, 0.5],
@@ -171,7 +172,7 @@ WRONG: list[tuple[str, Any]] = [
     ("lines", STATE | {"lines": 1}),
     ("state", []),
     *(
-        (field, STATE | {"panes": [PANE | {field: value}]})
+        (field, STATE | {"panes": [PANE | {"slab" if field in ("mode", "mm") else field: value}]})
         for field, value in (
             ("study", "2.25.x"),
             ("series", "1" * 65),
@@ -179,6 +180,9 @@ WRONG: list[tuple[str, Any]] = [
             ("frame", 0),
             ("plane", "oblique"),
             ("slice", -1),
+            ("slab", 5),
+            ("mode", {"mode": "min", "mm": 5}),
+            ("mm", {"mode": "max", "mm": 0}),
             ("window", [1]),
             ("window", [1, "2"]),
             ("centre", [0.5, 1e9]),

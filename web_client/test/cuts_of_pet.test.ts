@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { frameOf, readInstance } from '../src/dicom/image';
 import { rescaled } from '../src/dicom/pixels';
+import { resliced } from '../src/dicom/reslice';
 import { Reformat } from '../src/dicom/reformat';
 import { stackOf } from '../src/dicom/stack';
 import { ct, element } from './fakes/dicom';
@@ -22,8 +23,11 @@ describe('a cut through slices that are rescaled each by its own slope', () => {
 
   it.each(['coronal', 'sagittal'] as const)('%s has the values of its places', (name) => {
     const reformat = new Reformat(stack);
-    const pixels = reformat.pixels(name, 1, samples);
-    if (pixels === null) throw new Error('no volume');
+    const [frame, order] = [reformat.frame(name, 1), reformat.order(name, 1, null)];
+    if (frame === null || order === null || reformat.grid === null) throw new Error('no volume');
+    // each frame's values go to whoever computes cuts in the scale of the first
+    const slices = samples.map((values, at) => reformat.samples(at, { frame: stack.frames[at] ?? frame, samples: values, minimum: 0, maximum: 0 }));
+    const pixels = reformat.pixels(frame, resliced({ grid: reformat.grid, slices }, order));
     const { columns, rows } = pixels.frame.of;
     expect(rows).toBeGreaterThan(10);
     for (let row = 0; row < rows; row++) {

@@ -3,13 +3,19 @@ import { apply } from '../src/annotation/matrix';
 import { actualPixels, matrixOf, panned, pointAt, zoomed } from '../src/dicom/layout';
 import { cutLine, edgesOf, isMirrored, lettersOf, type Plane } from '../src/dicom/orientation';
 import { UPRIGHT, type View } from '../src/dicom/viewport';
-import { cutsOf, gridOf, planeOfCut, resample, sliceThrough, placeOf } from '../src/dicom/volume';
+import { cutsOf, gridOf, planeOfCut, sliceThrough, placeOf } from '../src/dicom/volume';
+import { resliced } from '../src/dicom/reslice';
+import type { Samples } from '../src/dicom/pixels';
+import type { Grid } from '../src/dicom/volume';
 import { frameOf, readInstance, waysOfFrame } from '../src/dicom/image';
 import { orderOfUse, stackOf } from '../src/dicom/stack';
 import { ct } from './fakes/dicom';
 
 const image = { columns: 200, rows: 100, aspect: 1 };
 const pane = { width: 400, height: 400 };
+
+const resample = (grid: Grid, slices: readonly (Samples | null)[], plane: Plane, outside: number): Float32Array =>
+  resliced({ grid, slices }, { plane, slab: null, falling: false, outside }).samples;
 
 function at(view: Partial<View>, point: [number, number], size = pane): number[] {
   return apply(matrixOf(image, size, { ...UPRIGHT, ...view }), point).map((value) => Math.round(value * 1e6) / 1e6);
@@ -182,11 +188,15 @@ describe('cuts through a volume', () => {
     expect([of('axial'), of('coronal'), of('sagittal')]).toEqual([['L', 'P'], ['L', 'F'], ['P', 'F']]);
   });
 
-  it('shows nothing where a frame is not there yet, or beyond the volume', () => {
+  it('lies between the frames that are there, and shows nothing beyond them', () => {
     if (grid === null) throw new Error('no grid');
-    const holes = slices.map((slice, at) => (at === 2 ? null : slice));
-    const plane = frames[2]?.plane;
-    expect(plane && [...resample(grid, holes, plane, -7)].every((value) => value === -7)).toBe(true);
+    const holes = slices.map((slice, at) => (at === 2 || at === 3 ? null : slice));
+    const plane = frames[2]?.plane ?? null;
+    if (plane === null) throw new Error('no plane');
+    // these values are linear: what is between two frames is what the missing one has
+    expect([...resample(grid, holes, plane, -7)].map(Math.round)).toEqual([...(slices[2] ?? [])].map(Math.round));
+    const open = slices.map((slice, at) => (at >= 2 ? null : slice));
+    expect([...resample(grid, open, plane, -7)].every((value) => value === -7)).toBe(true);
     const far: Plane = { origin: [900, 0, 0], column: [1, 0, 0], row: [0, 1, 0], columns: 2, rows: 2 };
     expect([...resample(grid, slices, far, -7)]).toEqual([-7, -7, -7, -7]);
   });

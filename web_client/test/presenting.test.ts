@@ -5,7 +5,7 @@ import type { Request, ViewportMessage, Welcome } from '../src/signalling/protoc
 import { FakeTimers } from './fakes/timers';
 
 const PANE: PaneState = {
-  study: '2.25.1', series: '2.25.2', instance: '2.25.3', frame: 1, plane: 'stack', slice: 0,
+  study: '2.25.1', series: '2.25.2', instance: '2.25.3', frame: 1, plane: 'stack', slice: 0, slab: null,
   window: [40, 400], invert: false, centre: [0.5, 0.5], zoom: 1, rotation: 0, flip: false, playing: false, rate: 25,
 };
 const state = (zoom: number): ViewportState => ({ ...EMPTY, panes: [{ ...PANE, zoom }] });

@@ -11,13 +11,15 @@ import { ImageError } from './web';
 
 export type FrameState = { pixels: Pixels } | { failed: FrameFailure } | null;
 export interface FrameFailure {
-  reason: 'size' | 'kind' | 'palette' | 'none' | 'refused' | 'away';
+  reason: 'size' | 'kind' | 'palette' | 'none' | 'refused' | 'away' | 'flat' | 'memory';
   message: string;
 }
 
 /** More at once would only queue in the browser, before what is wanted next. */
 const AT_ONCE = 6;
 const LIMIT_BYTES = 768 << 20;
+/** What is left for frames however much is held elsewhere. */
+const LEAST_BYTES = 128 << 20;
 
 interface FrameEvents {
   /** A frame is there, or failed. */
@@ -36,9 +38,17 @@ export class FrameLoader extends Emitter<FrameEvents> {
 
   constructor(
     private readonly get: Get,
-    private readonly limit = LIMIT_BYTES,
+    private readonly most = LIMIT_BYTES,
   ) {
     super();
+    this.limit = most;
+  }
+
+  private limit: number;
+
+  /** So much of the page's memory is held for something else. */
+  reserve(bytes: number): void {
+    this.limit = Math.max(Math.min(LEAST_BYTES, this.most), this.most - bytes);
   }
 
   state(frame: Frame): FrameState {

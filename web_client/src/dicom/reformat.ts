@@ -1,19 +1,19 @@
-/** Cuts through the volume that a stack makes, as images like any other. */
+/** Cuts through the volume that a stack makes, as images like any other: where they lie, and what is asked of whoever computes them. */
 import type { Frame, Instance } from './image';
 import type { Pixels, Samples } from './pixels';
+import type { Cut, Order } from './reslice';
 import type { Stack } from './stack';
-import { cutsOf, gridOf, planeOfCut, resample, scalesOf, type Cuts, type Grid, type Scale } from './volume';
-import type { Plane } from './viewport';
+import { cutsOf, gridOf, planeOfCut, scalesOf, type Cuts, type Grid, type Scale } from './volume';
+import type { Plane, Slab } from './viewport';
 
 export type CutName = Exclude<Plane, 'stack'>;
 
 export class Reformat {
   readonly grid: Grid | null;
-  readonly #scales: Scale[] | null;
   readonly #cuts = new Map<CutName, Cuts>();
-  #last: { key: string; pixels: Pixels } | null = null;
+  readonly #scales: Scale[] | null;
 
-  constructor(private readonly stack: Stack) {
+  constructor(readonly stack: Stack) {
     this.grid = stack.volume ? gridOf(stack.frames) : null;
     this.#scales = scalesOf(stack.frames);
   }
@@ -35,22 +35,27 @@ export class Reformat {
     return { ...first, of, frame: 1, plane, spacing: { basis: first.spacing.basis, x: Math.hypot(...plane.column), y: Math.hypot(...plane.row) }, aspect: 1 };
   }
 
-  /** Its values, from the frames that are there; `complete`: all are. */
-  pixels(name: CutName, slice: number, slices: readonly (Samples | null)[]): Pixels | null {
+  order(name: CutName, slice: number, slab: Slab | null): Order | null {
     const frame = this.frame(name, slice);
-    if (frame?.plane == null || this.grid === null) return null;
-    const there = slices.reduce((count, one) => count + (one === null ? 0 : 1), 0);
-    const key = `${name} ${slice} ${there}`;
-    if (this.#last?.key === key) return this.#last.pixels;
+    if (frame?.plane == null) return null;
     const outside = -frame.intercept / frame.slope - (frame.unit === 'HU' ? 1024 / frame.slope : 0);
-    const samples = resample(this.grid, slices, frame.plane, outside, this.#scales);
-    let [minimum, maximum] = [Infinity, -Infinity];
-    for (const value of samples) {
-      if (value < minimum) minimum = value;
-      if (value > maximum) maximum = value;
-    }
-    const pixels: Pixels = { frame, samples, minimum, maximum };
-    this.#last = { key, pixels };
-    return pixels;
+    return { plane: frame.plane, slab, falling: frame.slope < 0, outside };
+  }
+
+  /** A copy of a frame's values that may be given away, in the scale of the first one. */
+  samples(at: number, { samples }: Pixels): Samples {
+    const scale = this.#scales?.[at];
+    return scale === undefined ? samples.slice() : Float32Array.from(samples, (value) => value * scale.by + scale.plus);
+  }
+
+  /** Bytes of all frames where they are held for cuts. */
+  get bytes(): number {
+    const first = this.stack.frames[0]?.of;
+    return first === undefined ? 0 : this.stack.frames.length * first.columns * first.rows * (this.#scales !== null ? 4 : Math.max(1, first.bits >> 3));
+  }
+
+  /** What was computed, as an image. */
+  pixels(frame: Frame, { samples, minimum, maximum }: Cut): Pixels {
+    return { frame, samples, minimum, maximum };
   }
 }

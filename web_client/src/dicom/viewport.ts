@@ -16,6 +16,12 @@ export const LAYOUTS: Readonly<Record<Layout, { rows: number; columns: number }>
 /** Centre and width. */
 export type Window = [centre: number, width: number];
 
+/** A cut that is thicker than its pixels: the mean or the greatest value through so many millimetres. */
+export interface Slab {
+  mode: 'mean' | 'max';
+  mm: number;
+}
+
 /** How an image is laid into a pane: everything but which image it is. */
 export interface View {
   /** The point of the image in the middle of the pane, fractions. */
@@ -37,6 +43,8 @@ export interface PaneState extends View {
   plane: Plane;
   /** The place in the stack, or the number of the cut. */
   slice: number;
+  /** Of a cut; null: as thin as its pixels. */
+  slab: Slab | null;
   /** Null: as the file says. */
   window: Window | null;
   invert: boolean;

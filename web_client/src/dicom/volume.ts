@@ -1,7 +1,6 @@
 /** Cuts through a volume: how large they are and where they lie, and the values in them, trilinear between the voxels. */
 import type { Frame } from './image';
 import type { Plane } from './orientation';
-import type { Samples } from './pixels';
 import type { Plane as Cut } from './viewport';
 import { cross, dot, lengthOf, minus, times, unit, type Vector, add } from './vectors';
 
@@ -95,53 +94,4 @@ export function scalesOf(frames: readonly Frame[]): Scale[] | null {
   const first = frames[0];
   if (first === undefined || frames.every(({ slope, intercept }) => slope === first.slope && intercept === first.intercept)) return null;
   return frames.map(({ slope, intercept }) => ({ by: slope / first.slope, plus: (intercept - first.intercept) / first.slope }));
-}
-
-/**
- * Resample a plane. `slices` are the volume's frames (null: not there yet, taken as `outside`), values are stored ones, as the
- * first slice stores them: `scales` makes the others such.
- */
-export function resample(
-  grid: Grid, slices: readonly (Samples | null)[], plane: Plane, outside: number, scales: readonly Scale[] | null = null,
-): Float32Array<ArrayBuffer> {
-  const [width, height, depth] = grid.size;
-  // rows of the inverse of the grid's steps: from millimetres to voxels, whatever the angles
-  const [a, b, c] = grid.steps;
-  const volume = dot(a, cross(b, c));
-  const inverse = [cross(b, c), cross(c, a), cross(a, b)].map((row) => times(row, 1 / volume)) as [Vector, Vector, Vector];
-  const toVoxel = (at: Vector): Vector => [dot(inverse[0], at), dot(inverse[1], at), dot(inverse[2], at)];
-  const start = toVoxel(minus(plane.origin, grid.origin));
-  const [across, down] = [toVoxel(plane.column), toVoxel(plane.row)];
-  const result = new Float32Array(plane.columns * plane.rows);
-  for (let row = 0, at = 0; row < plane.rows; row++) {
-    let [x, y, z] = [start[0] + row * down[0], start[1] + row * down[1], start[2] + row * down[2]];
-    for (let column = 0; column < plane.columns; column++, at++, x += across[0], y += across[1], z += across[2]) {
-      // rounding at the edges must not lose the outermost voxels
-      if (x < -1e-3 || y < -1e-3 || z < -1e-3 || x > width - 0.999 || y > height - 0.999 || z > depth - 0.999) {
-        result[at] = outside;
-        continue;
-      }
-      const [x0, y0, z0] = [Math.min(width - 1, Math.max(0, Math.floor(x))), Math.min(height - 1, Math.max(0, Math.floor(y))), Math.min(depth - 1, Math.max(0, Math.floor(z)))];
-      const [fx, fy, fz] = [Math.max(0, x - x0), Math.max(0, y - y0), Math.max(0, z - z0)];
-      const [x1, y1, z1] = [Math.min(width - 1, x0 + 1), Math.min(height - 1, y0 + 1), Math.min(depth - 1, z0 + 1)];
-      const near = slices[z0] ?? null;
-      const far = fz < 1e-4 ? near : (slices[z1] ?? null);
-      if (near === null || far === null) {
-        result[at] = outside;
-        continue;
-      }
-      const [i, j, k, l] = [y0 * width + x0, y0 * width + x1, y1 * width + x0, y1 * width + x1];
-      const front = scaled(mix(mix(near[i] as number, near[j] as number, fx), mix(near[k] as number, near[l] as number, fx), fy), scales?.[z0]);
-      result[at] = near === far ? front : mix(front, scaled(mix(mix(far[i] as number, far[j] as number, fx), mix(far[k] as number, far[l] as number, fx), fy), scales?.[z1]), fz);
-    }
-  }
-  return result;
-}
-
-function scaled(value: number, scale: Scale | undefined): number {
-  return scale === undefined ? value : value * scale.by + scale.plus;
-}
-
-function mix(one: number, other: number, share: number): number {
-  return one + (other - one) * share;
 }

@@ -3,6 +3,7 @@ import { measure, MEASURING_SHAPES, type Measured, type MeasuringShape } from '.
 import { valueOf, type Pixels } from '../../dicom/pixels';
 import type { Anchor, Mark } from '../../signalling/protocol';
 import { t } from '../../words/language.svelte';
+import type { Slab } from '../../dicom/viewport';
 import type { Live } from '../live.svelte';
 import type { Drawing } from '../overlay_source';
 
@@ -77,6 +78,11 @@ function sayArea({ area, basis }: Measured): string {
   if (basis === 'none') return t('viewer_px2', { value: figure(area) });
   const [value, unit] = area >= 100 ? [area / 100, 'cm²'] : [area, 'mm²'];
   return `${figure(value)} ${unit}${basis === 'detector' ? ` ${t('viewer_at_detector')}` : ''}`;
+}
+
+/** How thick a cut is. */
+export function saySlab(slab: Slab | null): string {
+  return slab === null ? t('viewer_slab_thin') : t(`viewer_slab_${slab.mode}`, { mm: slab.mm });
 }
 
 /** As many digits as a measure is worth. */

@@ -1,21 +1,24 @@
 /** The image viewer's state as its components see it: what each pane shows, what is loaded, which hand the mouse is. */
 import { dicomSheet, type Sheet } from '../../annotation/sheet';
+import { textOf } from '../../dicom/attributes';
 import { FrameLoader, type FrameFailure } from '../../dicom/frames';
 import { waysOfFrame, type Frame } from '../../dicom/image';
 import { edgesOf, isMirrored, type Edges } from '../../dicom/orientation';
 import { hasWindow, ownWindow, type Pixels } from '../../dicom/pixels';
 import type { MeasuringShape } from '../../dicom/measurements';
 import type { PresentingRole } from '../../dicom/presenting';
-import { Reformat, type CutName } from '../../dicom/reformat';
+import type { CutName } from '../../dicom/reformat';
 import { orderOfUse, type Stack } from '../../dicom/stack';
-import { EMPTY, UPRIGHT, withLayout, withPane, type Layout, type PaneState, type Plane, type ViewportState } from '../../dicom/viewport';
+import { EMPTY, UPRIGHT, withLayout, withPane, type Layout, type PaneState, type Plane, type Slab, type ViewportState } from '../../dicom/viewport';
 import type { SeriesFacts, SeriesState, StudyFacts } from '../../dicom/catalogue';
 import { placeOf, sliceThrough } from '../../dicom/volume';
 import type { ParticipantId } from '../../signalling/protocol';
+import { t } from '../../words/language.svelte';
 import type { Live } from '../live.svelte';
+import { CutPanes } from './cut_panes';
 
 /** What the left button or one finger does in a pane. */
-export type Hand = 'scroll' | 'window' | 'pan' | 'zoom' | 'draw';
+export type Hand = 'scroll' | 'window' | 'pan' | 'zoom' | 'locate' | 'draw';
 
 /** Frames that are fetched beforehand, at most. */
 const AHEAD = 400;
@@ -49,7 +52,7 @@ export class Viewer {
   /** Counts what was loaded: whoever shows something reads it. */
   news = $state(0);
   readonly loader: FrameLoader;
-  readonly #reformats = new Map<Stack, Reformat>();
+  readonly cuts: CutPanes;
   readonly #forwards = new Map<number, boolean>();
   readonly #films = new Map<number, ReturnType<typeof setTimeout>>();
   readonly #ends: (() => void)[];
@@ -58,6 +61,7 @@ export class Viewer {
   constructor(readonly live: Live) {
     const { session } = live;
     this.loader = new FrameLoader((frame, signal) => live.images.frame(frame, signal));
+    this.cuts = new CutPanes(this.loader);
     const presenting = session.presenting;
     this.#ends = [
       presenting.on('state', (state) => this.#take(state)),
@@ -67,7 +71,11 @@ export class Viewer {
         this.#tell();
       }),
       session.catalogue.on('series', () => this.#handleLoaded()),
-      this.loader.on('frame', () => this.#handleLoaded()),
+      this.loader.on('frame', (frame) => {
+        this.cuts.handleFrame(frame);
+        this.#handleLoaded();
+      }),
+      this.cuts.cutter.on('cut', () => this.#tell()),
       // a tool chosen by its key or in the dock is meant for here
       session.tools.on('changed', () => {
         if (session.tools.tool !== this.tool) this.hand = 'draw';
@@ -86,6 +94,7 @@ export class Viewer {
   close(): void {
     for (const end of this.#ends) end();
     for (const timer of this.#films.values()) clearTimeout(timer);
+    this.cuts.close();
     this.loader.close();
   }
 
@@ -105,7 +114,7 @@ export class Viewer {
     const empty: Shown = { state, series, stack: null, frame: null, pixels: null, failure: null, at: 0, count: 0, loaded: 0 };
     if (series.kind !== 'ready') return empty;
     const { stack } = series;
-    if (state.plane !== 'stack') return this.#shownCut(empty, stack, state.plane);
+    if (state.plane !== 'stack') return this.cuts.shown(empty, stack, String(index), state);
     const at = placeIn(stack, state);
     const frame = stack.frames[at] ?? null;
     if (frame === null) return { ...empty, stack };
@@ -119,26 +128,6 @@ export class Viewer {
       at,
       count: stack.frames.length,
     };
-  }
-
-  #shownCut(empty: Shown, stack: Stack, name: CutName): Shown {
-    const reformat = this.#reformatOf(stack);
-    const cuts = reformat.cuts(name);
-    if (cuts === null) return { ...empty, stack };
-    const at = Math.min(cuts.count - 1, empty.state.slice);
-    const slices = stack.frames.map((frame) => {
-      const state = this.loader.state(frame);
-      return state !== null && 'pixels' in state ? state.pixels.samples : null;
-    });
-    const loaded = slices.reduce((count, one) => count + (one === null ? 0 : 1), 0);
-    const pixels = loaded === 0 ? null : reformat.pixels(name, at, slices);
-    return { ...empty, stack, frame: reformat.frame(name, at), pixels, at, count: cuts.count, loaded };
-  }
-
-  #reformatOf(stack: Stack): Reformat {
-    const known = this.#reformats.get(stack) ?? new Reformat(stack);
-    this.#reformats.set(stack, known);
-    return known;
   }
 
   edges(shown: Shown): Edges | null {
@@ -205,7 +194,7 @@ export class Viewer {
     const rate = named.frameTime === null ? 15 : Math.min(60, Math.max(1, 1000 / named.frameTime));
     const pane: PaneState = {
       ...UPRIGHT,
-      ...{ study: study.StudyInstanceUID, series: uid, instance: named.instance, frame: frame?.frame ?? 1, plane: 'stack', slice: at },
+      ...{ study: study.StudyInstanceUID, series: uid, instance: named.instance, frame: frame?.frame ?? 1, plane: 'stack', slice: at, slab: null },
       ...{ window: null, invert: false, playing: false, rate: Math.round(rate * 10) / 10 },
     };
     this.change({ ...this.state, active: index, panes: this.state.panes.map((other, place) => (place === index ? pane : other)) });
@@ -219,12 +208,14 @@ export class Viewer {
   scroll(index: number, by: number): void {
     const shown = this.shown(index);
     if (shown === null || shown.count === 0) return;
-    this.goTo(index, Math.min(shown.count - 1, Math.max(0, shown.at + by)));
+    // a cut that is still being computed is where it was asked for
+    const at = shown.state.plane === 'stack' ? shown.at : shown.state.slice;
+    this.goTo(index, Math.min(shown.count - 1, Math.max(0, at + by)));
   }
 
   goTo(index: number, at: number): void {
     const shown = this.shown(index);
-    if (shown?.stack == null || at === shown.at) return;
+    if (shown?.stack == null || at === (shown.state.plane === 'stack' ? shown.at : shown.state.slice)) return;
     this.#forwards.set(index, at > shown.at);
     if (shown.state.plane !== 'stack') return this.changePane(index, { slice: at });
     const frame = shown.stack.frames[at];
@@ -242,7 +233,8 @@ export class Viewer {
       if (frame !== undefined) this.changePane(index, { ...UPRIGHT, plane, slice: at, instance: frame.of.instance, frame: frame.frame });
       return;
     }
-    const cuts = this.#reformatOf(shown.stack).cuts(plane);
+    if (!this.#permitCuts(shown.stack)) return;
+    const cuts = this.cuts.reformatOf(shown.stack).cuts(plane);
     if (cuts === null || here === null) return;
     this.changePane(index, { ...UPRIGHT, plane, slice: sliceThrough(cuts, here), playing: false });
   }
@@ -250,18 +242,52 @@ export class Viewer {
   /** The three cuts of a volume and the images themselves, beside each other. */
   layOutCuts(): void {
     const shown = this.shown(this.state.active);
-    if (shown?.stack?.volume !== true || shown.frame?.plane == null) return;
+    if (shown?.stack == null || !this.#permitCuts(shown.stack) || shown.frame?.plane == null) return;
     const here = placeOf(shown.frame.plane, [0.5, 0.5]);
-    const reformat = this.#reformatOf(shown.stack);
+    const reformat = this.cuts.reformatOf(shown.stack);
     const at = nearest(shown.stack, here);
     const frame = shown.stack.frames[at];
-    const base: PaneState = { ...shown.state, ...UPRIGHT, plane: 'stack', slice: at, playing: false };
+    const base: PaneState = { ...shown.state, ...UPRIGHT, plane: 'stack', slice: at, slab: null, playing: false };
     if (frame !== undefined) Object.assign(base, { instance: frame.of.instance, frame: frame.frame });
     const cut = (plane: CutName): PaneState => {
       const cuts = reformat.cuts(plane);
       return { ...base, plane, slice: cuts === null ? 0 : sliceThrough(cuts, here) };
     };
     this.change({ layout: '2x2', active: 0, lines: true, panes: [base, cut('axial'), cut('coronal'), cut('sagittal')] });
+  }
+
+  /** Have a cut as thick as this; null: as its pixels. */
+  setSlab(index: number, slab: Slab | null): void {
+    this.changePane(index, { slab });
+  }
+
+  /** Bring the other panes of the same space to a point of this one's image. */
+  locate(index: number, point: readonly [number, number]): void {
+    const here = this.shown(index);
+    if (here?.frame?.plane == null) return;
+    const reference = textOf(here.frame.of.attributes, '00200052');
+    const place = placeOf(here.frame.plane, point);
+    const panes = this.state.panes.map((pane, other) => {
+      const beside = other === index ? null : this.shown(other);
+      if (pane === null || beside?.stack == null || textOf(beside.frame?.of.attributes ?? {}, '00200052') !== reference) return pane;
+      if (pane.plane !== 'stack') {
+        const cuts = this.cuts.reformatOf(beside.stack).cuts(pane.plane);
+        return cuts === null ? pane : { ...pane, slice: sliceThrough(cuts, place) };
+      }
+      if (beside.frame?.plane == null) return pane;
+      const at = nearest(beside.stack, place);
+      const frame = beside.stack.frames[at];
+      return frame === undefined ? pane : { ...pane, slice: at, instance: frame.of.instance, frame: frame.frame };
+    });
+    this.change({ ...this.state, panes });
+  }
+
+  /** False: a series makes no volume, or there is no place for it, and why has been said. */
+  #permitCuts(stack: Stack): boolean {
+    if (stack.flat !== null) this.live.toast('alarm', t(`viewer_flat_${stack.flat}`));
+    else if (!this.cuts.cutter.fits(this.cuts.reformatOf(stack))) this.live.toast('alarm', t('viewer_cannot_memory'));
+    else return true;
+    return false;
   }
 
   /** Take a measuring tool into the hand. */
@@ -329,6 +355,12 @@ export class Viewer {
   /** Say to the loader what each pane wants, and what it will. */
   #wish(): void {
     const { catalogue } = this.live.session;
+    const cut = new Map<string, Stack>();
+    this.state.panes.forEach((pane, index) => {
+      const series = pane === null || pane.plane === 'stack' ? null : catalogue.series(this.live.images, pane.study, pane.series);
+      if (series?.kind === 'ready') cut.set(String(index), series.stack);
+    });
+    this.cuts.show(cut);
     for (let index = 0; index < 4; index++) {
       const pane = this.state.panes[index] ?? null;
       const series = pane === null ? null : catalogue.series(this.live.images, pane.study, pane.series);
@@ -340,10 +372,12 @@ export class Viewer {
       const count = stack.frames.length;
       const first = stack.frames[0]?.of;
       const size = first === undefined ? 1 : first.columns * first.rows * first.samples * Math.max(1, first.bits >> 3);
-      const cut = pane.plane !== 'stack';
-      // a cut takes all of them
-      const most = cut ? count : Math.max(1, Math.min(AHEAD, Math.floor(AHEAD_BYTES / Math.max(1, size))));
-      const at = cut ? Math.floor(count / 2) : placeIn(stack, pane);
+      if (pane.plane !== 'stack') {
+        this.loader.want(String(index), this.cuts.missing(stack));
+        continue;
+      }
+      const most = Math.max(1, Math.min(AHEAD, Math.floor(AHEAD_BYTES / Math.max(1, size))));
+      const at = placeIn(stack, pane);
       const order = orderOfUse(at, count, this.#forwards.get(index) ?? true, most);
       this.loader.want(String(index), order.flatMap((place) => stack.frames[place] ?? []));
     }
