@@ -120,7 +120,7 @@ def _broken(error: av.FFmpegError) -> DicomError:
 
 def _opened(source: Stream) -> InputContainer:
     # a film names no other files: what it plays is in it
-    container = av.open(source, "r", options={"protocol_whitelist": ""})  # type: ignore[call-overload]
+    container = av.open(source, "r", options={"protocol_whitelist": ""})
     assert isinstance(container, InputContainer)
     return container
 
