@@ -48,7 +48,7 @@ class Pointer:
     sent: float
     n: int
     ghost: bool = field(default=False, kw_only=True)
-    _text: str | None = field(default=None, init=False, repr=False, compare=False)
+    _data: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Give the wire's object, as the server sends it."""
@@ -63,9 +63,9 @@ class Pointer:
         return {**body, "ghost": True} if self.ghost else body
 
     @property
-    def text(self) -> str:
-        """Encode for the wire, once for all subscribers."""
-        return self._text or _encode(self)
+    def data(self) -> bytes:
+        """Encode for the wire (JSON in UTF-8), once for all subscribers."""
+        return self._data or _encode(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Stroke:
     width: float
     sent: float
     n: int
-    _text: str | None = field(default=None, init=False, repr=False, compare=False)
+    _data: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Give the wire's object, as the server sends it."""
@@ -99,9 +99,9 @@ class Stroke:
         }
 
     @property
-    def text(self) -> str:
-        """Encode for the wire, once for all subscribers."""
-        return self._text or _encode(self)
+    def data(self) -> bytes:
+        """Encode for the wire (JSON in UTF-8), once for all subscribers."""
+        return self._data or _encode(self)
 
     def continued_by(self, later: Stroke) -> Stroke | None:
         """Join a later part of the same stroke on: its points stand from its `start` on. None at a gap."""
@@ -120,10 +120,10 @@ EphemeralMessage = Pointer | Stroke
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
-def _encode(message: EphemeralMessage) -> str:
-    text = _ENCODER.encode(message.to_json())
-    object.__setattr__(message, "_text", text)
-    return text
+def _encode(message: EphemeralMessage) -> bytes:
+    data = _ENCODER.encode(message.to_json()).encode()
+    object.__setattr__(message, "_data", data)
+    return data
 
 
 def parse_ephemeral(value: object, author: str, now: float) -> EphemeralMessage:

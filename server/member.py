@@ -92,10 +92,10 @@ class Member:
         self.socket, self.connection = socket, connection
         socket.lane = self._take_lane
 
-    def _take_lane(self) -> list[str]:
+    def _take_lane(self) -> list[bytes]:
         viewport, self._viewport = self._viewport, None
-        lane = [message.text for message in self.lane.to_send(self.conductor.service.now())]
-        return lane if viewport is None else [viewport.text, *lane]
+        lane = [message.data for message in self.lane.to_send(self.conductor.service.now())]
+        return lane if viewport is None else [viewport.data, *lane]
 
     def disconnected(self, socket: Socket, *, leaving: bool = False) -> None:
         """Note that a socket ended; `leaving`: with the code of who does not come back."""
@@ -116,9 +116,9 @@ class Member:
         transport = self.watching.transport if self.watching else None
         if transport is not None and transport.channel_open(EPHEMERAL):
             for message in self.lane.to_send(self.conductor.service.now()):
-                transport.send_message(EPHEMERAL, message.text)
+                transport.send_message(EPHEMERAL, message.data.decode())
         elif self.socket is not None:
-            self.socket.nudge()
+            self.socket.flush()
 
     def view_latest(self, viewport: ServerMessage | None) -> None:
         """Send what the presenter sees as soon as the socket takes it; a newer one replaces what waits."""

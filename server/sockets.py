@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -34,7 +33,7 @@ HELLO_TIMEOUT = 10.0
 #: Frames above this are refused by closing; up to it the sender gets a sentence (PROTOCOL.md, limits).
 FRAME_LIMIT = 1 << 20
 
-#: Characters waiting for one client. Two welcomes with a full log fit (7 MB each); whoever is further behind is cut
+#: Bytes waiting for one client. Two welcomes with a full log fit (7 MB each); whoever is further behind is cut
 #: off, reconnects and asks for what is missing.
 BACKLOG_LIMIT = 16 << 20
 
@@ -43,42 +42,79 @@ CLOSE_CODE = 4000
 
 
 class Socket:
-    """The sending half: messages queue here and a task writes them."""
+    """The sending half. What is said in one turn of the loop goes out as one piece, its own WebSocket frame each.
 
-    def __init__(self, response: web.WebSocketResponse) -> None:
+    While the client does not read, durable messages wait here, and the ephemeral lane is not asked: it keeps what is
+    new. Nobody else is held up.
+    """
+
+    def __init__(self, request: web.Request, response: web.WebSocketResponse) -> None:
+        assert request.transport is not None
+        self._loop = asyncio.get_running_loop()
+        self._request = request
         self._response = response
-        self._waiting: deque[str] = deque()
+        self._transport = request.transport
+        self._waiting: list[bytes] = []
         self._size = 0
+        self._due = False
         self._wake = asyncio.Event()
+        self._slow = False
         self._closing = False
-        #: Gives what the ephemeral lane holds, asked only when nothing else waits: so it never grows stale here.
-        self.lane: Callable[[], list[str]] = list
+        #: Gives what the ephemeral lane holds, asked only when it can be written at once: so it never grows stale here.
+        self.lane: Callable[[], list[bytes]] = list
 
     @property
     def closing(self) -> bool:
         """Whether nothing more is sent, and so nothing more is to be heard."""
         return self._closing
 
-    def nudge(self) -> None:
-        """Say that the lane has something."""
-        self._wake.set()
+    @property
+    def slow(self) -> bool:
+        """Whether the client does not read, so that what stays waits and what does not is left out."""
+        return self._slow
 
     def send(self, message: ServerMessage) -> None:
-        """Queue a message."""
-        self.send_text(message.text)
-
-    def send_text(self, text: str) -> None:
-        """Queue an encoded message."""
+        """Queue a message for the end of this turn of the loop."""
         if self._closing:
             return
-        self._size += len(text)
+        data = message.data
+        self._size += len(data)
         if self._size > BACKLOG_LIMIT:
             log.warning("a client reads too slowly and is cut off")
             self._waiting.clear()
             self.finish()
             return
-        self._waiting.append(text)
-        self._wake.set()
+        self._waiting.append(data)
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Have all that waits, here and on the lane, written at the end of this turn of the loop."""
+        if not self._due and not self._slow:
+            self._due = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write all that waits, if the client reads."""
+        self._due = False
+        if self._slow:
+            return
+        if self._transport.is_closing() or self._response.closed:
+            # the reader sees the end too
+            self._closing = True
+            self._waiting.clear()
+            return
+        parts: list[bytes] = []
+        for data in self._waiting:
+            parts += (_head(len(data)), data)
+        for data in self.lane():
+            parts += (_head(len(data)), data)
+        self._waiting.clear()
+        self._size = 0
+        if parts:
+            self._transport.write(b"".join(parts))
+        if self._request.protocol.writing_paused:
+            self._slow = True
+            self._wake.set()
 
     def finish(self, last: ServerMessage | None = None) -> None:
         """Close once everything queued, and `last`, is written."""
@@ -87,26 +123,30 @@ class Socket:
         self._closing = True
         self._wake.set()
 
-    async def write(self) -> None:
-        """Write until the socket is finished or broken."""
+    async def attend(self) -> None:
+        """Go on where the client was slow, and close in the end: all else is done without a task."""
         try:
             while True:
-                while self._waiting:
-                    text = self._waiting.popleft()
-                    self._size -= len(text)
-                    await self._response.send_str(text)
-                for text in self.lane():
-                    await self._response.send_str(text)
-                if self._waiting:
-                    continue
-                if self._closing:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._request.writer.drain()
+                self._slow = False
+                self.flush()
+                if self._closing and not self._slow:
                     await self._response.close(code=CLOSE_CODE)
                     return
-                self._wake.clear()
-                await self._wake.wait()
         except (ConnectionError, RuntimeError):
             # aiohttp says RuntimeError for a frame after its own close; the reader sees the end too
             self._closing = True
+
+
+def _head(size: int) -> bytes:
+    """Begin an unfragmented, unmasked text frame (RFC 6455, section 5.2)."""
+    if size < 126:
+        return bytes((0x81, size))
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2, "big")
+    return b"\x81\x7f" + size.to_bytes(8, "big")
 
 
 def same_origin(request: web.Request, public_url: str) -> bool:
@@ -125,8 +165,8 @@ async def serve_socket(request: web.Request, service: Service) -> web.StreamResp
         protocols=(SUBPROTOCOL,), heartbeat=15.0, max_msg_size=FRAME_LIMIT, compress=False
     )
     await response.prepare(request)
-    socket = Socket(response)
-    writer = asyncio.create_task(socket.write())
+    socket = Socket(request, response)
+    attendant = asyncio.create_task(socket.attend())
     member: Member | Guest | None = None
     try:
         member = await _greet(response, socket, service)
@@ -136,8 +176,8 @@ async def serve_socket(request: web.Request, service: Service) -> web.StreamResp
         if member is not None:
             member.disconnected(socket, leaving=response.close_code == WSCloseCode.OK)
         socket.finish()
-        await asyncio.wait({writer}, timeout=5)
-        writer.cancel()
+        await asyncio.wait({attendant}, timeout=5)
+        attendant.cancel()
     return response
 
 

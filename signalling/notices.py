@@ -24,14 +24,22 @@ class ServerMessage:
     `text` may be given where it is known already; `encoded` are further fields that are.
     """
 
-    __slots__ = ("_encoded", "_text", "body")
+    __slots__ = ("_data", "_encoded", "_text", "body")
 
     def __init__(
         self, body: dict[str, Any], text: str | None = None, *, encoded: Mapping[str, str] | None = None
     ) -> None:
         self.body = body
         self._text = text
+        self._data: bytes | None = None
         self._encoded = encoded
+
+    @property
+    def data(self) -> bytes:
+        """Encode to UTF-8 at the first use, once for all who are told."""
+        if self._data is None:
+            self._data = self.text.encode()
+        return self._data
 
     @property
     def text(self) -> str:

@@ -24,8 +24,8 @@ def test_one_object_is_encoded_once_for_all() -> None:
     first, second = Channel(), Channel()
     first.offer(message, 10.0)
     second.offer(message, 10.0)
-    assert first.to_send(10.0)[0].text is second.to_send(10.0)[0].text
-    assert json.loads(message.text)["author"] == "a"
+    assert first.to_send(10.0)[0].data is second.to_send(10.0)[0].data
+    assert json.loads(message.data)["author"] == "a"
 
 
 def test_a_newer_pointer_replaces_the_waiting_one() -> None:

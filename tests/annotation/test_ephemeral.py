@@ -48,8 +48,8 @@ STROKE: dict[str, Any] = {
 )
 def test_messages_come_back_from_the_wire(body: dict[str, Any]) -> None:
     message = parse_ephemeral(body, "pt-1", NOW)
-    assert json.loads(message.text) == body | {"author": "pt-1"}
-    assert parse_relayed(json.loads(message.text), NOW) == message
+    assert json.loads(message.data) == body | {"author": "pt-1"}
+    assert parse_relayed(json.loads(message.data), NOW) == message
 
 
 def test_nobody_speaks_for_another() -> None:
@@ -228,7 +228,7 @@ def test_a_sender_numbers_over_both_types_and_repeats_a_few_points() -> None:
 def test_loss_delay_and_duplication_never_show_what_was_not_drawn(script: list[tuple[Any, ...]]) -> None:
     sender, channel, receiver = EphemeralSender(), Channel(), EphemeralReceiver()
     now, drawn = NOW, 0
-    held: list[str] = []
+    held: list[bytes] = []
     newest_pointer = -1
     for points, lost, taken, way, moves in script:
         now += 1 / 60
@@ -245,9 +245,9 @@ def test_loss_delay_and_duplication_never_show_what_was_not_drawn(script: list[t
         for message in channel.to_send(now):
             assert now * 1000 - message.sent <= 100.1
             if way == "hold":
-                held.append(message.text)
+                held.append(message.data)
             elif way != "lose":
-                arriving += [message.text] * (2 if way == "twice" else 1)
+                arriving += [message.data] * (2 if way == "twice" else 1)
         if way == "pass":
             arriving += held
             held = []

@@ -85,7 +85,7 @@ def test_a_request_parses(example: dict[str, Any]) -> None:
         assert parse_operation(parsed.operation).to_json()["kind"] == example["operation"]["kind"]
     elif isinstance(parsed, Ephemeral):
         relayed = parse_ephemeral(parsed.body, "pt-1", 2e9)
-        assert json.loads(relayed.text) == example | {"author": "pt-1"}
+        assert json.loads(relayed.data) == example | {"author": "pt-1"}
     elif isinstance(parsed, Viewport):
         assert parsed.state == example["state"]
     else:
