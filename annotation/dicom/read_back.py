@@ -54,10 +54,11 @@ class ReadMark:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What was understood; `skipped` counts what was not."""
+    """What was understood; `skipped` counts what was not, `missing` names images that marks wait for."""
 
     marks: tuple[ReadMark, ...]
     skipped: int
+    missing: frozenset[str] = frozenset()
 
 
 class ReadBackError(ValueError):
@@ -85,7 +86,7 @@ def read_back(dataset: Dataset, sizes: Sizes) -> ReadBack:
             _read_state(dataset, found)
     except FAILURES:
         found.skipped += 1
-    return ReadBack(tuple(found.marks), found.skipped)
+    return ReadBack(tuple(found.marks), found.skipped, frozenset(found.missing))
 
 
 class _Found:
@@ -95,6 +96,7 @@ class _Found:
         self.sizes = sizes
         self.marks: list[ReadMark] = []
         self.skipped = 0
+        self.missing: set[str] = set()
         self._looked = 0
 
     def more(self) -> bool:
@@ -108,8 +110,11 @@ class _Found:
         """Add a mark whose points are pixels, if it is a valid one."""
         size = self.sizes(image)
         form = FORMS.get(shape)
-        if size is None or form is None:
+        if form is None:
             self.skipped += 1
+            return
+        if size is None:
+            self.missing.add(image)
             return
         points = _thinned(points)
         columns, rows = size

@@ -33,10 +33,22 @@ class Recall:
 
     def __init__(self, conductor: Conductor) -> None:
         self._conductor = conductor
-        self._read: set[str] = set()
+        #: of each object read, which images (the hospital's UIDs) its marks still wait for
+        self._read: dict[str, frozenset[str]] = {}
+        self._skipped: dict[str, int] = {}
+        #: the marks that were put in: who takes one away does not get it again
+        self._given: set[str] = set()
         self._looking = self._again = False
-        #: marks that were put in, and what could not be understood
-        self.added = self.skipped = 0
+
+    @property
+    def added(self) -> int:
+        """How many marks were put in."""
+        return len(self._given)
+
+    @property
+    def skipped(self) -> int:
+        """How many could not be understood, or had no place."""
+        return sum(self._skipped.values())
 
     def look(self) -> None:
         """Read what has come since, in the background."""
@@ -49,13 +61,32 @@ class Recall:
         store, room = self._conductor.service.images.store, self._conductor.room.name
         if not store.exists:
             return []
-        # one that came before its images is read when they are there; states before reports: they know the colours
+        # states before reports: they know the colours
         found = [
             record
             for record in store.instances(room)
-            if is_readable(record.facts.SOPClassUID) and record.sop not in self._read
+            if is_readable(record.facts.SOPClassUID) and self._is_due(record)
         ]
         return sorted(found, key=lambda record: record.facts.Modality != "PR")
+
+    def _is_due(self, record: Record) -> bool:
+        """Tell whether an image is there that an object not read yet, or some of its marks, wait for."""
+        waits_for = self._read.get(record.sop)
+        return waits_for != frozenset() and any(
+            waits_for is None or uid in waits_for for uid in self._images(record.study)
+        )
+
+    def _images(self, study: str) -> dict[str, Record]:
+        """Gather a study's images that may be drawn on, by the hospital's UIDs."""
+        conductor = self._conductor
+        return {
+            one.facts.SOPInstanceUID: one
+            for one in conductor.service.images.store.instances(conductor.room.name)
+            if one.study == study
+            and one.facts.Rows
+            and one.facts.Columns
+            and conductor.bedside.match(one) in DRAWN_ON
+        }
 
     async def _look(self) -> None:
         try:
@@ -69,47 +100,38 @@ class Recall:
     async def _one(self, record: Record) -> None:
         conductor = self._conductor
         store, room = conductor.service.images.store, conductor.room.name
-        images = {
-            one.facts.SOPInstanceUID: one
-            for one in store.instances(room)
-            if one.facts.Rows and one.facts.Columns and one.study == record.study
-        }
-        if not images:
-            return
-        self._read.add(record.sop)
+        images = self._images(record.study)
         sizes = {uid: [one.facts.Columns, one.facts.Rows] for uid, one in images.items()}
+        self._read[record.sop] = frozenset()
         try:
             answer, _ = await store.decoder.ask("read_back", store.path(room, record.sop), sizes=sizes)
         except (DicomError, KeyError):
-            self.skipped += 1
+            self._skipped[record.sop] = 1
             return
-        self.skipped += answer["skipped"]
-        for number, mark in enumerate(answer["marks"]):
-            image = images.get(mark["image"])
-            if image is None or conductor.bedside.match(image) not in DRAWN_ON:
-                self.skipped += 1
-                continue
+        self._read[record.sop] = frozenset(answer["missing"])
+        self._skipped[record.sop] = answer["skipped"]
+        for mark in answer["marks"]:
             try:
-                self._add(record, number, mark, image)
+                self._add(record, mark, images[mark["image"]])
             except AnnotationError as error:
-                self.skipped += 1
+                self._skipped[record.sop] += 1
                 if error.code == "too_many_marks":
                     log.info("a room has no place for more marks of the archive")
                     return
 
-    def _add(self, record: Record, number: int, mark: dict[str, Any], image: Record) -> None:
+    def _add(self, record: Record, mark: dict[str, Any], image: Record) -> None:
         conductor = self._conductor
         key, document = mark["key"], conductor.document
         if key and document.find(key) is not None:
             return
         uids = conductor.service.images.store.uids(conductor.room.name)
         # a mark of ours stands in a state and, if it measures, in a report: it is one
-        which = key or f"{record.sop} {number}"
+        which = key or f"{record.sop} {mark['shape']} {mark['points']} {mark['text']}"
         identifier = "pacs-" + uids.file_name(f"{which} {mark['frame']} {image.sop}")[:24]
-        if document.find(identifier) is not None:
+        if identifier in self._given or document.find(identifier) is not None:
             return
         if not conductor.service.images.store.has_frame(conductor.room.name, image.sop, mark["frame"]):
-            self.skipped += 1
+            self._skipped[record.sop] += 1
             return
         body = {
             "mark": identifier,
@@ -122,4 +144,4 @@ class Recall:
         author = "pacs-" + uids.pseudonym("author", mark["name"])
         name = mark["name"][: 80 - len(SUFFIX)] + SUFFIX
         conductor.decide(Add(parse_mark(body)), author, name, mark["colour"])
-        self.added += 1
+        self._given.add(identifier)

@@ -95,7 +95,8 @@ def marks_of(path: Path, sizes: dict[str, list[int]]) -> dict[str, Any]:
         points += len(mark.points)
         if points <= READ_POINTS_LIMIT:
             kept.append(asdict(mark))
-    return {"marks": kept, "skipped": found.skipped + len(found.marks) - len(kept)}
+    skipped = found.skipped + len(found.marks) - len(kept)
+    return {"marks": kept, "skipped": skipped, "missing": sorted(found.missing)}
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from annotation.anchors import DicomAnchor, VideoAnchor
 from annotation.operations import Add
 from annotation.shapes import Mark
 from annotation.still import Still
-from loadtests.caller import Caller, calling
+from loadtests.caller import Caller, Refused, calling
 from server.config import PacsConfig
 from server.stills import KeptStill
 from tests.helpers.dicom_files import sample
@@ -145,14 +145,29 @@ async def test_another_patients_study_is_fetched_but_not_drawn_on_nor_sent(
     pacs.put(sample("CT_small.dcm").read_bytes())
     pacs.schedule(patient_id="4711", name="Müller^Anna", starts="20261129")
     async with calling(running.url, running.token("surgeon")) as (surgeon,):
+        # as long as nobody is chosen it can be drawn on, and would go
+        await fetched(surgeon, {"name": "compressed"})
+        assert (await patient_notice(surgeon, "studies"))["studies"][0]["match"] == "unchosen"
+        drawn: dict[str, Any] = {"kind": "add", "mark": mark("length", sop_in(running, "ward")).to_json()}
+        await surgeon.request("mark", operation=drawn)
+        preview = await post(surgeon, "preview", {})
+        assert {one["kind"]: one["marks"] for one in preview["objects"]}["presentation"] == 1
         (entry,) = (await post(surgeon, "worklist", {"date": ""}))["entries"]
         await surgeon.request("choose_patient", entry=entry["entry"])
+        assert (await patient_notice(surgeon, "studies"))["studies"][0]["match"] == "other"
         found = await post(surgeon, "search", {"name": "compressed"})
         assert found["studies"][0]["match"] == "other"
-        await fetched(surgeon, {"name": "compressed"})
-        assert (await patient_notice(surgeon, "studies"))["studies"][0]["match"] == "other"
+        # the mark is still in the room, and stays there
         preview = await post(surgeon, "preview", {})
-        assert all(one["images"] == 0 for one in preview["objects"])
+        assert all((one["images"], one["marks"]) == (0, 0) for one in preview["objects"])
+        headers = {"Authorization": f"Bearer {surgeon.token}", "Content-Type": "application/json"}
+        asked = json.dumps({"want": ALL}).encode()
+        refused = await running.ask("POST", "/api/hospital/send", headers, asked)
+        assert (refused.status, refused.json()["code"]) == (409, "nothing")
+        with pytest.raises(Refused) as wrong:
+            await surgeon.request("mark", operation=drawn | {"mark": drawn["mark"] | {"mark": "m-again"}})
+        assert wrong.value.code == "wrong_patient"
+    assert [one["Modality"] for one in pacs.objects()] == ["CT"]
 
 
 async def test_who_may_not_is_told_so_and_nothing_stands_in_an_address(running: Served) -> None:

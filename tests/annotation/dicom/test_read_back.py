@@ -124,9 +124,11 @@ def test_markup_and_overrides_in_words_are_text_or_nothing() -> None:
     assert found.text == "<script>alert(1)</script> gnp second line"
 
 
-def test_images_that_the_room_has_not_get_no_marks() -> None:
-    found = read_back(state([graphic("POINT", [1, 1])]), lambda _: None)
-    assert (found.marks, found.skipped) == ((), 1)
+def test_images_that_the_room_has_not_get_no_marks_and_are_named() -> None:
+    source = state([graphic("POINT", [1, 1])])
+    found = read_back(source, lambda _: None)
+    awaited = source.GraphicAnnotationSequence[0].ReferencedImageSequence[0].ReferencedSOPInstanceUID
+    assert (found.marks, found.skipped, found.missing) == ((), 0, frozenset({awaited}))
 
 
 def test_an_image_is_no_object_with_marks() -> None:
