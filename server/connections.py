@@ -270,6 +270,8 @@ class Watching:
         self._offered: list[tuple[Slot, ConsumerId]] = []
         #: what there is no payload type left for
         self._beyond: set[ProducerId] = set()
+        #: what the newest answer refused: its reply may be lost, and the answer given again
+        self._refused: list[ProducerId] = []
         self._dirty = False
 
     def want(self, producers: Iterable[ProducerId]) -> None:
@@ -357,10 +359,12 @@ class Watching:
     def answer(self, revision: int, sdp: str) -> list[ProducerId]:
         """Take an answer and send what it took; returns the producers whose codec the browser refused.
 
-        An answer to an older offer has no effect. Raise SdpError.
+        An answer to an older offer has no effect, nor has one that is given again. Raise SdpError.
         """
-        if self._open is None or revision != self._revision:
+        if revision != self._revision:
             return []
+        if self._open is None:
+            return list(self._refused)
         answer = read_answer(sdp)
         self.transport.start(answer.remote)
         self._open = None
@@ -384,8 +388,9 @@ class Watching:
         for slot in self._router.start(self.transport.id, taken, connected=connected):
             log.warning("a receiver's answer describes a stream that cannot be sent")
             refused.append(slot.producer)
+        self._refused = refused
         self._offer_changes()
-        return refused
+        return list(refused)
 
     def _state_changed(self, state: TransportState, reason: str) -> None:
         if state is TransportState.CONNECTED:

@@ -69,9 +69,6 @@ interface SessionEvents {
 const RENEW_SHARE = 0.75;
 const RENEW_RETRY_MS = 30_000;
 
-/** A failed media connection is asked for again at this pace, while the server can be reached. */
-const REWATCH_MS = 3000;
-
 /** What may be asked twice, since it says how a thing shall be and not that it shall change. */
 const REPEATABLE: ReadonlySet<string> = new Set<Request['type']>(['mute', 'pause', 'hand', 'lock', 'permit', 'restrict', 'orient', 'freeze']);
 
@@ -100,13 +97,12 @@ export class Session extends Emitter<SessionEvents> {
   readonly #frames = new Map<ProducerId, FrameClock>();
   readonly #timers: Timers;
   #count = 0;
-  #receiverFailed = false;
-  #publisherFailed = false;
   #seekingPath = false;
+  /** The newest offer that was answered. */
+  #answered = 0;
   #iceServers: RTCIceServer[] = [];
   #cancelRenewal: () => void = () => undefined;
   #askingForMarks = false;
-  #cancelRetry: () => void = () => undefined;
 
   constructor(options: { open: OpenSocket; token: string; timers: Timers; receiver: Receiver; publisher: Publisher }) {
     super();
@@ -157,7 +153,6 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   leave(): void {
-    this.#cancelRetry();
     this.#cancelRenewal();
     this.views.stop();
     this.presenting.stopTimers();
@@ -206,19 +201,28 @@ export class Session extends Emitter<SessionEvents> {
     try {
       return await this.connection.request(request);
     } catch (error) {
-      if (error instanceof RequestError && error.code === 'disconnected' && this.connection.state === 'connected') {
-        // a second socket took over meanwhile: what may be said twice is, and negotiations begin anew by themselves
-        if (REPEATABLE.has(request.type)) return this.#ask(request, noNews);
-        if (request.type === 'answer' || request.type === 'restart_ice') return null;
-      }
+      // a second socket took over meanwhile: what may be said twice is
+      if (isDisconnection(error) && this.connection.state === 'connected' && REPEATABLE.has(request.type)) return this.#ask(request, noNews);
       if (!(error instanceof RequestError && error.code === noNews)) this.#announceRefusal('request_refused', error);
       return null;
     }
   }
 
+  /** Ask over breaks until it is answered, while it is wanted; a refusal is announced. */
+  async #insist(request: Request, wanted: () => boolean): Promise<Reply | null> {
+    try {
+      return await this.connection.insist(request, wanted);
+    } catch (error) {
+      if (this.connection.state !== 'closed') this.#announceRefusal('request_refused', error);
+      return null;
+    }
+  }
+
   async #answer(revision: number, sdp: string): Promise<void> {
-    const reply = await this.#ask({ type: 'answer', revision, sdp });
-    if (reply === null) return;
+    this.#answered = revision;
+    const isNewest = (): boolean => revision === this.#answered;
+    const reply = await this.#insist({ type: 'answer', revision, sdp }, isNewest);
+    if (reply === null || !isNewest()) return;
     this.unplayable = new Set(reply.refused ?? []);
     this.emit('delivery', undefined);
   }
@@ -233,7 +237,6 @@ export class Session extends Emitter<SessionEvents> {
       this.emit('connection', state);
       if (state.state === 'closed') {
         this.emit('waiting', null);
-        this.#cancelRetry();
         this.#cancelRenewal();
         this.receiver.reset();
         this.publisher.close();
@@ -278,10 +281,15 @@ export class Session extends Emitter<SessionEvents> {
     }
     this.room.handleWelcome(welcome);
     this.presenting.handleWelcome(welcome);
+    // what was said of the pictures during a break was not heard: it is said anew
+    this.deliveries.clear();
+    if (!resumed) this.unplayable = new Set();
+    this.emit('delivery', undefined);
     this.replica.handleSnapshot(welcome.marks);
     if (resumed) {
       // what was under way when the connection broke: `duplicate_mark` will say if it had arrived
       for (const { kind, mark } of this.replica.resumePending()) void this.#put(kind, mark, true);
+      this.views.tellAnew();
       this.#healMedia();
     } else {
       // under a new identity both connections are new: there is no way to seek for the old ones
@@ -300,7 +308,10 @@ export class Session extends Emitter<SessionEvents> {
     const renew = (): void => {
       this.connection.request({ type: 'ice_servers' }).then(
         ({ ice_servers, ice_lifetime }) => this.#takeIceServers(ice_servers ?? [], ice_lifetime ?? lifetime),
-        () => (this.#cancelRenewal = this.#timers.after(RENEW_RETRY_MS, renew)),
+        (error: unknown) => {
+          // the next welcome brings new ones by itself
+          if (!isDisconnection(error) && this.connection.state === 'connected') this.#cancelRenewal = this.#timers.after(RENEW_RETRY_MS, renew);
+        },
       );
     };
     this.#cancelRenewal = this.#timers.after(lifetime * 1000 * RENEW_SHARE, renew);
@@ -370,7 +381,7 @@ export class Session extends Emitter<SessionEvents> {
   #listenToMedia(): void {
     this.receiver.on('answer', ({ revision, sdp }) => {
       void this.#answer(revision, sdp);
-      this.views.handleOffer();
+      this.views.tellAnew();
     });
     this.views.on('view', ({ producer, width, height }) => {
       // one's own producers are not sent to oneself, and one that has just ended needs no size
@@ -388,71 +399,55 @@ export class Session extends Emitter<SessionEvents> {
     this.receiver.on('state', () => this.emit('media', undefined));
     this.receiver.on('path_lost', () => this.handleNetworkChange());
     this.publisher.on('path_lost', () => this.handleNetworkChange());
-    this.receiver.on('failed', () => {
-      this.#receiverFailed = true;
-      this.#healMedia();
-    });
+    this.receiver.on('failed', () => this.#healReceiver());
     this.receiver.on('ephemeral', (text) => {
       const message = parseMessage(text);
       if (message?.type === 'pointer' || message?.type === 'stroke') this.#handleNotice(message);
     });
-    this.publisher.on('offer', ({ sdp, sources }) => void this.#publish({ type: 'publish', sdp, sources }));
+    this.publisher.ask = (offer, wanted) => this.connection.insist({ type: 'publish', ...offer }, wanted);
+    this.publisher.on('refused', ({ error, offered }) => this.#handleRefusedOffer(error, offered));
     this.publisher.on('changed', () => this.emit('media', undefined));
-    this.publisher.on('failed', () => {
-      this.#publisherFailed = true;
-      this.#healMedia();
-    });
+    this.publisher.on('failed', () => this.#healPublisher());
   }
 
-  async #publish(request: Request & { sources: PublishedSource[] }): Promise<void> {
-    try {
-      await this.publisher.handleReply(await this.connection.request(request));
-    } catch (error) {
-      if (error instanceof RequestError && error.code === 'disconnected') {
-        // a connection that stands is kept, and its offer made again
-        if (!this.publisher.handleInterruption()) this.#publisherFailed = true;
-        return;
-      }
-      this.publisher.handleRefusal();
-      // it ended at the server while this page slept: what is sent goes on over a new one
-      if (error instanceof RequestError && error.code === 'connection_gone') return this.publisher.restart();
-      if (request.sources.some(({ source }) => !this.room.maySend(source))) {
-        // forbidden while the offer was under way, which has been announced: what is left goes out anew
-        this.manners.giveUpForbidden();
-        return this.publisher.restart();
-      }
-      if (error instanceof RequestError) this.#announceRefusal('request_refused', error);
-      // the browser itself could not take the server's answer
-      else this.emit('announcement', { kind: 'request_refused', code: 'bad_sdp', message: String(error) });
+  #handleRefusedOffer(error: unknown, offered: readonly PublishedSource[]): void {
+    // it ended at the server while this page slept: what is sent goes on over a new one
+    if (error instanceof RequestError && error.code === 'connection_gone') return this.publisher.restart();
+    if (offered.some(({ source }) => !this.room.maySend(source))) {
+      // forbidden while the offer was under way, which has been announced: what is left goes out anew
+      this.manners.giveUpForbidden();
+      return this.publisher.restart();
     }
+    if (error instanceof RequestError) this.#announceRefusal('request_refused', error);
+    // the browser itself could not make the offer, or take the server's answer
+    else this.emit('announcement', { kind: 'request_refused', code: 'bad_sdp', message: String(error) });
   }
 
-  /** Renew what failed, as soon as the server can be reached. */
+  /** The server can be reached again: renew what failed meanwhile, and seek new ways for the rest if they are wanted. */
   #healMedia(): void {
-    if (this.connection.state !== 'connected') return;
-    this.#cancelRetry();
     const seeking = this.#seekingPath;
     this.#seekingPath = false;
-    if (this.#publisherFailed) {
-      this.#publisherFailed = false;
-      this.publisher.restart();
-    } else {
-      if (seeking) this.publisher.restartIce();
-      void this.publisher.resume();
-    }
-    if (seeking && !this.#receiverFailed && this.receiver.connected) {
+    if (seeking && !this.publisher.guard.lost) this.publisher.restartIce();
+    if (seeking && !this.receiver.missing && this.receiver.connected) {
       this.receiver.guard.handleRestart();
-      void this.#tell({ type: 'restart_ice' });
+      void this.#insist({ type: 'restart_ice' }, () => this.receiver.connected && this.receiver.guard.state !== 'steady');
     }
-    if (this.#receiverFailed) {
-      this.#receiverFailed = false;
-      this.receiver.reset(true);
-      void this.#tell({ type: 'rewatch' }).then((asked) => {
-        if (asked) return;
-        this.#receiverFailed = true;
-        this.#cancelRetry = this.#timers.after(REWATCH_MS, () => this.#healMedia());
-      });
-    }
+    this.#healPublisher();
+    this.#healReceiver();
+  }
+
+  /** Publish anew what failed, as soon as the server can be reached. */
+  #healPublisher(): void {
+    if (this.connection.state === 'connected' && this.publisher.guard.lost) this.publisher.restart();
+  }
+
+  /** Ask for a receiving connection in the place of the failed one; where none comes the guard says so again. */
+  #healReceiver(): void {
+    if (this.connection.state !== 'connected' || !this.receiver.missing) return;
+    this.receiver.reset(true);
+    this.connection.request({ type: 'rewatch' }).catch((error: unknown) => {
+      if (!isDisconnection(error) && this.connection.state === 'connected') this.#announceRefusal('request_refused', error);
+    });
   }
 
   #listenToMarks(): void {
@@ -477,9 +472,7 @@ export class Session extends Emitter<SessionEvents> {
     } catch (error) {
       this.#askingForMarks = false;
       // after a break the welcome brings what is lacking
-      if (!(error instanceof RequestError && error.code === 'disconnected')) {
-        this.#announceRefusal('request_refused', error);
-      }
+      if (!isDisconnection(error)) this.#announceRefusal('request_refused', error);
     }
   }
 
@@ -509,6 +502,10 @@ export class Session extends Emitter<SessionEvents> {
 
 const LEFT = { left: 'left', timeout: 'timed_out', removed: 'removed', room_ended: 'left' } as const;
 const STARTED = { recording: 'started', failed: 'failed' } as const;
+
+function isDisconnection(error: unknown): boolean {
+  return error instanceof RequestError && error.code === 'disconnected';
+}
 
 function randomPart(): string {
   return crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? '0';

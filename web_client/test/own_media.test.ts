@@ -142,3 +142,31 @@ test('a device that is forbidden while it is being opened is closed again', asyn
   await opening;
   expect([opened[0]?.readyState, own.microphoneOn]).toEqual(['ended', false]);
 });
+
+test('what the server refused does not look sent, and is offered again by its button', async () => {
+  server.say(welcome({ participants: [person({}), chair] }));
+  own.begin('Dr. Li Wei');
+  await settled();
+  expect([...own.unsent]).toEqual([]);
+  server.say({ type: 'error', id: server.sent('publish').at(-1)?.id, code: 'limit', message: 'Too much.' });
+  await settled();
+  expect([own.microphoneOn, own.cameraOn, [...own.unsent]]).toEqual([false, false, ['microphone', 'camera']]);
+  await own.toggleMicrophone();
+  await settled();
+  expect([microphone.enabled, server.sent('publish').length, [...own.unsent]]).toEqual([true, 2, []]);
+  reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 8 }, { mid: '1', producer: 9 }] });
+  await settled();
+  expect([own.microphoneOn, own.cameraOn, [...own.unsent]]).toEqual([true, true, []]);
+});
+
+test('a camera that is switched off while its connection is given up can be switched on again', async () => {
+  await enter();
+  session.publisher.restart();
+  await settled();
+  const closing = own.toggleCamera();
+  FakePeer.newest.close();
+  await closing;
+  expect([own.cameraOn, camera.readyState]).toEqual([false, 'ended']);
+  await own.toggleCamera();
+  expect([own.cameraOn, opened.length]).toEqual([true, 1]);
+});

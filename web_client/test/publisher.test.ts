@@ -1,12 +1,13 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { Publisher } from '../src/media/publisher';
-import type { PublishedSource } from '../src/signalling/protocol';
+import type { PublishedSource, Reply } from '../src/signalling/protocol';
 import { FakePeer, fakeTrack, settled } from './fakes/peer';
 import { FakeTimers } from './fakes/timers';
 
 let timers: FakeTimers;
 let publisher: Publisher;
-let offers: { sdp: string; sources: PublishedSource[] }[];
+let offers: { sdp: string; sources: PublishedSource[]; reply: (reply: Reply) => void; refuse: (error: Error) => void }[];
+let refused: unknown[];
 let failures: number;
 
 beforeEach(() => {
@@ -16,15 +17,22 @@ beforeEach(() => {
   publisher = new Publisher({ connect: FakePeer.connect, timers, startFrameWorker: null });
   offers = [];
   failures = 0;
-  publisher.on('offer', (offer) => offers.push(offer));
+  publisher.ask = (offer) => new Promise((reply, refuse) => offers.push({ ...offer, reply, refuse }));
+  refused = [];
+  publisher.on('refused', ({ error }) => refused.push(error));
   publisher.on('failed', () => (failures += 1));
 });
+
+async function answer(producers: NonNullable<Reply['producers']>): Promise<void> {
+  offers.at(-1)?.reply({ type: 'reply', id: offers.length, sdp: 'answer', producers });
+  await settled();
+}
 
 async function publishBoth(): Promise<void> {
   publisher.send('microphone', fakeTrack('mic', 'audio'), '');
   publisher.send('camera', fakeTrack('cam'), 'Dr. Li');
   await settled();
-  await publisher.handleReply({ type: 'reply', id: 1, sdp: 'answer', producers: [{ mid: '0', producer: 7 }, { mid: '1', producer: 8 }] });
+  await answer([{ mid: '0', producer: 7 }, { mid: '1', producer: 8 }]);
 }
 
 test('what is sent in one go makes one offer, and the reply names the producers', async () => {
@@ -45,7 +53,7 @@ test('what changes during a negotiation goes into the next', async () => {
   publisher.send('field', fakeTrack('field'), 'Operating field');
   await settled();
   expect(offers.length).toBe(1);
-  await publisher.handleReply({ type: 'reply', id: 1, sdp: 'answer', producers: [{ mid: '0', producer: 7 }] });
+  await answer([{ mid: '0', producer: 7 }]);
   await settled();
   expect(offers.at(-1)?.sources.map(({ source, mid }) => [source, mid])).toEqual([['camera', '0'], ['field', '1']]);
 });
@@ -55,7 +63,7 @@ test('a source that is stopped leaves its section without direction, and takes i
   publisher.stop('camera');
   await settled();
   expect(offers.at(-1)).toMatchObject({ sdp: 'local sendonly,inactive', sources: [{ source: 'microphone' }] });
-  await publisher.handleReply({ type: 'reply', id: 2, sdp: 'answer', producers: [{ mid: '0', producer: 7 }] });
+  await answer([{ mid: '0', producer: 7 }]);
   publisher.send('camera', fakeTrack('cam2'), 'Dr. Li');
   await settled();
   expect(offers.at(-1)?.sdp).toBe('local sendonly,sendonly');
@@ -72,7 +80,7 @@ test('bitrates are bounded and pictures are marked as moving', async () => {
 
 test('a withheld camera needs no negotiation', async () => {
   await publishBoth();
-  await publisher.withhold('camera', null);
+  publisher.withhold('camera', null);
   expect(FakePeer.newest.transceivers[1]?.sender.track).toBeNull();
   expect(offers.length).toBe(1);
 });
@@ -114,7 +122,9 @@ test('encodings that nobody watches rest, and are woken; the last word counts', 
   for (let i = 0; i < 4; i += 1) await settled();
   expect(active()).toEqual([false, false, true]);
   // the section is used again for another producer: nobody has said what is wanted of that
-  await publisher.handleReply({ type: 'reply', id: 2, sdp: 'answer', producers: [{ mid: '0', producer: 7 }, { mid: '1', producer: 12 }] });
+  publisher.retry();
+  await settled();
+  await answer([{ mid: '0', producer: 7 }, { mid: '1', producer: 12 }]);
   for (let i = 0; i < 4; i += 1) await settled();
   expect(active()).toEqual([true, true, true]);
 });
@@ -123,10 +133,62 @@ test('a camera that nobody watches rests altogether, the field goes on in its sm
   publisher.send('camera', fakeTrack('cam'), '');
   publisher.send('field', fakeTrack('field'), '');
   await settled();
-  await publisher.handleReply({ type: 'reply', id: 1, sdp: 'answer', producers: [{ mid: '0', producer: 7 }, { mid: '1', producer: 8 }] });
+  await answer([{ mid: '0', producer: 7 }, { mid: '1', producer: 8 }]);
   publisher.handleEncodings(7, [false, false, false]);
   publisher.handleEncodings(8, [false, false, false]);
   for (let i = 0; i < 4; i += 1) await settled();
   const active = FakePeer.newest.transceivers.map(({ encodings }) => encodings.map((encoding) => encoding.active));
   expect(active).toEqual([[false, false, false], [true, false, false]]);
+});
+
+test('what another connection was asked is answered to nobody, refused or not', async () => {
+  publisher.send('camera', fakeTrack('cam'), '');
+  await settled();
+  publisher.restart();
+  await settled();
+  const [before, now] = offers;
+  before?.reply({ type: 'reply', id: 1, sdp: 'answer to the first', producers: [{ mid: '0', producer: 7 }] });
+  await settled();
+  expect([FakePeer.newest.remote, publisher.producerOf('camera')]).toEqual([[], null]);
+  now?.reply({ type: 'reply', id: 2, sdp: 'answer to the second', producers: [{ mid: '0', producer: 8 }] });
+  await settled();
+  expect([FakePeer.newest.remote, publisher.producerOf('camera')]).toEqual([['answer to the second'], 8]);
+  publisher.restart();
+  await settled();
+  publisher.restart();
+  await settled();
+  offers[2]?.refuse(new Error('of a connection that was given up'));
+  await settled();
+  expect([FakePeer.newest.closed, refused]).toEqual([false, []]);
+});
+
+test('what was refused is known as not sent until it is offered once more and taken', async () => {
+  publisher.send('microphone', fakeTrack('mic', 'audio'), '');
+  await settled();
+  expect(publisher.isUnsent('microphone')).toBe(false);
+  offers[0]?.refuse(new Error('no'));
+  await settled();
+  expect([publisher.isUnsent('microphone'), publisher.isUnsent('camera'), refused.length]).toEqual([true, false, 1]);
+  publisher.retry();
+  await settled();
+  expect([publisher.isUnsent('microphone'), publisher.guard.state]).toEqual([false, 'steady']);
+  // taken, but for a section that the server cannot pass on
+  await answer([]);
+  expect(publisher.isUnsent('microphone')).toBe(true);
+  publisher.retry();
+  await settled();
+  await answer([{ mid: '0', producer: 7 }]);
+  expect([publisher.isUnsent('microphone'), publisher.producerOf('microphone')]).toEqual([false, 7]);
+});
+
+test('a camera that is switched on again after a refusal is offered again', async () => {
+  await publishBoth();
+  publisher.withhold('camera', null);
+  publisher.send('field', fakeTrack('field'), '');
+  await settled();
+  offers.at(-1)?.refuse(new Error('no'));
+  await settled();
+  publisher.withhold('camera', fakeTrack('cam2'));
+  await settled();
+  expect(offers.length).toBe(3);
 });

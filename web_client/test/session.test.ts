@@ -222,10 +222,10 @@ test('a restart whose offer was lost with the socket is offered again on the nex
   session.publisher.restartIce();
   await settled();
   expect(server.sent('publish').length).toBe(2);
+  const sdp = server.sent('publish')[1]?.sdp;
   await breakAndReturn();
-  expect(server.sent('publish').length).toBe(1);
+  expect(server.sent('publish')).toMatchObject([{ sdp }]);
   expect(FakePeer.made.length).toBe(1);
-  expect(FakePeer.newest.rollbacks).toBe(1);
 });
 
 test('four seconds without a way: what failed is built anew by itself', async () => {

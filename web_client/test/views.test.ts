@@ -54,7 +54,7 @@ test('after an offer everything is told anew, but for what has ended', () => {
   views.handleSize(8, stage, 1280, 720);
   timers.advance(200);
   views.handleRemoved(7);
-  views.handleOffer();
+  views.tellAnew();
   timers.advance(200);
   expect(told.slice(2)).toEqual([[8, 1280, 720]]);
 });

@@ -47,6 +47,7 @@ const REBUILD_MS = 8000;
 
 export class PathGuard extends Emitter<PathEvents> {
   #state: PathState = 'steady';
+  #lost = false;
   #connection: RTCPeerConnection | null = null;
   #bytes = 0;
   #sent = 0;
@@ -66,6 +67,11 @@ export class PathGuard extends Emitter<PathEvents> {
 
   get state(): PathState {
     return this.#state;
+  }
+
+  /** Whether the connection was given up and is not being built anew yet. */
+  get lost(): boolean {
+    return this.#lost;
   }
 
   /** Watch this connection from now on. */
@@ -94,7 +100,7 @@ export class PathGuard extends Emitter<PathEvents> {
   handleState(state: RTCPeerConnectionState): void {
     if (state === 'connected') this.#settle();
     else if (state === 'disconnected') this.#restart('disconnected');
-    else if (state === 'failed') this.#rejoin();
+    else if (state === 'failed') this.giveUp();
   }
 
   handleSigns({ bytes, sent, selected, answers }: SignsOfLife): void {
@@ -130,8 +136,10 @@ export class PathGuard extends Emitter<PathEvents> {
     this.emit('restart', trigger);
   }
 
-  #rejoin(): void {
+  /** The connection will not heal, whatever its path does. */
+  giveUp(): void {
     this.#enter('rejoining');
+    this.#lost = true;
     this.emit('rejoin', undefined);
   }
 
@@ -141,7 +149,7 @@ export class PathGuard extends Emitter<PathEvents> {
 
   #enter(state: PathState, patience = 0): void {
     this.#cancelTimer();
-    this.#impatient = false;
+    this.#impatient = this.#lost = false;
     if (patience > 0) this.#wait(patience);
     if (state === this.#state) return;
     this.#state = state;
@@ -150,7 +158,7 @@ export class PathGuard extends Emitter<PathEvents> {
 
   #wait(milliseconds: number): void {
     this.#cancelTimer();
-    this.#cancelTimer = this.timers.after(milliseconds, () => this.#rejoin());
+    this.#cancelTimer = this.timers.after(milliseconds, () => this.giveUp());
   }
 
   #forget(): void {

@@ -2,13 +2,14 @@
  * What this participant sends: one connection on which the page offers (PROTOCOL.md §2).
  *
  * Each source has one section for the life of the connection; a source that is not sent has a section without
- * direction. One negotiation at a time: what changes meanwhile goes into the next one.
+ * direction.
  */
 import { Emitter } from '../emitter';
 import type { ProducerId, PublishedSource, Reply, Source } from '../signalling/protocol';
 import type { Timers } from '../timers';
 import { ladderOf, type Layers } from './encodings';
 import { wantHeaderExtensions } from './header_extensions';
+import { Negotiation, type AskServer } from './negotiation';
 import { PathGuard, type PathTrigger } from './path_guard';
 import { SenderFrames, type Naming } from './sender_frames';
 import type { EncodedFrameReport } from './sender_frames_worker';
@@ -17,8 +18,8 @@ export type SentSource = Extract<Source, 'microphone' | 'camera' | 'field'>;
 export const SENT_SOURCES: readonly SentSource[] = ['microphone', 'camera', 'field'];
 
 interface PublisherEvents {
-  /** To be sent as `publish`; then `handleReply` or `handleRefusal`. */
-  offer: { sdp: string; sources: PublishedSource[] };
+  /** An offer was refused, or its answer could not be taken: nothing is sent any more until `retry` or the next change. */
+  refused: { error: unknown; offered: readonly PublishedSource[] };
   /** The set of producers, or whether they are being sent, has changed. */
   changed: undefined;
   /** The connection broke and cannot heal: `restart` when the server can be reached. */
@@ -56,14 +57,13 @@ interface Section {
 export class Publisher extends Emitter<PublisherEvents> {
   readonly #sent = new Map<SentSource, Sent>();
   readonly #idle = new Map<SentSource, Section>();
-  #connection: RTCPeerConnection | null = null;
-  #negotiating = false;
-  #changedMeanwhile = false;
-  /** An offer that was never answered, since the connection to the server broke: `resume` makes it again. */
-  #interrupted = false;
+  #negotiation: Negotiation | null = null;
   readonly guard: PathGuard;
   /** Names one's own frames of the field; empty where the browser has no encoded transforms. */
   #fieldFrames = new SenderFrames();
+
+  /** Puts an offer to the server. */
+  ask: AskServer = () => Promise.resolve(null);
 
   constructor(
     private readonly options: {
@@ -87,7 +87,7 @@ export class Publisher extends Emitter<PublisherEvents> {
   }
 
   get connectionState(): RTCPeerConnectionState | 'none' {
-    return this.#connection?.connectionState ?? 'none';
+    return this.#negotiation?.connection.connectionState ?? 'none';
   }
 
   producerOf(source: SentSource): ProducerId | null {
@@ -96,6 +96,11 @@ export class Publisher extends Emitter<PublisherEvents> {
 
   trackOf(source: SentSource): MediaStreamTrack | null {
     return this.#sent.get(source)?.track ?? null;
+  }
+
+  /** Whether a source is to be sent and is not, although nothing is under way that could change it. */
+  isUnsent(source: SentSource): boolean {
+    return this.#sent.get(source)?.producer === null && this.#negotiation?.underWay !== true;
   }
 
   sourceOf(producer: ProducerId): SentSource | null {
@@ -123,7 +128,7 @@ export class Publisher extends Emitter<PublisherEvents> {
     const sent = this.#sent.get(source);
     if (sent !== undefined && sent.label === label) {
       sent.track = track;
-      void sent.section?.transceiver.sender.replaceTrack(track);
+      replaceTrack(sent.section, track);
       this.emit('changed', undefined);
       return;
     }
@@ -132,11 +137,12 @@ export class Publisher extends Emitter<PublisherEvents> {
   }
 
   /** Withhold the picture (a camera whose light is off), or send it again. */
-  async withhold(source: SentSource, track: MediaStreamTrack | null): Promise<void> {
+  withhold(source: SentSource, track: MediaStreamTrack | null): void {
     const sent = this.#sent.get(source);
     if (sent === undefined) return;
     if (track !== null) sent.track = track;
-    await sent.section?.transceiver.sender.replaceTrack(track);
+    replaceTrack(sent.section, track);
+    if (track !== null && this.isUnsent(source)) this.#negotiate();
     this.emit('changed', undefined);
   }
 
@@ -146,7 +152,7 @@ export class Publisher extends Emitter<PublisherEvents> {
     if (sent === undefined) return;
     this.#sent.delete(source);
     if (sent.section !== null) {
-      void sent.section.transceiver.sender.replaceTrack(null);
+      replaceTrack(sent.section, null);
       sent.section.transceiver.direction = 'inactive';
       this.#idle.set(source, sent.section);
     }
@@ -156,45 +162,36 @@ export class Publisher extends Emitter<PublisherEvents> {
 
   /** Seek a new way for the connection there is; media go on over the old one meanwhile. */
   restartIce(): void {
-    if (this.#connection === null) return;
-    this.#connection.restartIce();
+    if (this.#negotiation === null) return;
+    this.#negotiation.connection.restartIce();
     this.guard.handleRestart();
-    this.#negotiate();
+    this.#negotiation.need();
   }
 
   /** Use these TURN servers from the next restart on. */
   setIceServers(iceServers: RTCIceServer[]): void {
-    this.#connection?.setConfiguration({ ...this.#connection.getConfiguration(), iceServers });
+    const connection = this.#negotiation?.connection;
+    connection?.setConfiguration({ ...connection.getConfiguration(), iceServers });
   }
 
   /** Publish everything anew on a new connection: after a failure, or as a new participant. */
   restart(): void {
     this.#discard();
-    if (this.#sent.size > 0) this.guard.rebuild();
+    if (this.#sent.size === 0) return;
+    this.guard.rebuild();
+    this.#negotiate();
+    this.emit('changed', undefined);
+  }
+
+  /** Offer once more what was refused. */
+  retry(): void {
     if (this.#sent.size > 0) this.#negotiate();
+    this.emit('changed', undefined);
   }
 
   close(): void {
     this.#discard();
     this.#sent.clear();
-  }
-
-  /** The server's `reply` to `publish`. */
-  async handleReply(reply: Reply): Promise<void> {
-    const connection = this.#connection;
-    if (connection === null || reply.sdp === undefined) return;
-    await connection.setRemoteDescription({ type: 'answer', sdp: reply.sdp });
-    if (connection !== this.#connection) return;
-    for (const sent of this.#sent.values()) {
-      const mid = sent.section?.transceiver.mid;
-      const producer = reply.producers?.find((other) => other.mid === mid)?.producer ?? null;
-      // another producer: nobody has said yet what is wanted of it
-      if (producer !== sent.producer && sent.section !== null) this.#activate(sent.section, []);
-      sent.producer = producer;
-    }
-    this.#negotiating = false;
-    this.emit('changed', undefined);
-    if (this.#changedMeanwhile) this.#negotiate();
   }
 
   /** The server says which encodings of a producer, the lowest first, anybody watches: the others rest. */
@@ -212,66 +209,36 @@ export class Publisher extends Emitter<PublisherEvents> {
     if (this.producerOf('field') === producer) this.#fieldFrames.handleNaming(naming);
   }
 
-  /** `publish` was refused or its answer never came; the next change tries on a new connection. */
-  handleRefusal(): void {
-    this.#discard();
-    this.emit('changed', undefined);
-  }
-
-  /** The answer will never come: the connection to the server broke. False: there was nothing to keep. */
-  handleInterruption(): boolean {
-    if (this.#connection === null || this.#connection.remoteDescription === null) {
-      this.handleRefusal();
-      return false;
-    }
-    this.#interrupted = true;
-    return true;
-  }
-
-  /** The server can be reached again: make the offer that it may never have seen once more. */
-  async resume(): Promise<void> {
-    const connection = this.#connection;
-    if (!this.#interrupted || connection === null) return;
-    this.#interrupted = false;
-    if (connection.signalingState === 'have-local-offer') await connection.setLocalDescription({ type: 'rollback' });
-    if (connection !== this.#connection) return;
-    this.#negotiating = false;
-    this.#negotiate();
-  }
-
   #negotiate(): void {
-    if (this.#negotiating) {
-      this.#changedMeanwhile = true;
-      return;
-    }
-    this.#negotiating = true;
-    this.#changedMeanwhile = false;
-    // a microtask later: what is sent in one go makes one offer
-    const connection = (this.#connection ??= this.#connect());
-    void Promise.resolve()
-      .then(() => this.#offer(connection))
-      .catch(() => this.handleRefusal());
+    this.#negotiation ??= this.#connect();
+    this.#negotiation.need();
   }
 
-  async #offer(connection: RTCPeerConnection): Promise<void> {
-    if (connection !== this.#connection) return;
-    this.#changedMeanwhile = false;
+  #describe(connection: RTCPeerConnection): () => PublishedSource[] {
     for (const [source, sent] of this.#sent) sent.section ??= this.#addSection(connection, source, sent.track);
     const sections = [...this.#sent].map(([source, sent]) => ({ source, label: sent.label, at: sent.section }));
-    await connection.setLocalDescription(await connection.createOffer());
-    if (connection !== this.#connection) return;
-    const sources = sections.map(({ source, label, at }) => {
-      return { mid: at?.transceiver.mid ?? '', source, label, ...(at?.heights.length ? { heights: at.heights } : {}) };
-    });
-    // no candidates: the server is ICE-lite and learns the page's address from its checks
-    this.emit('offer', { sdp: connection.localDescription?.sdp ?? '', sources });
+    return () =>
+      sections.map(({ source, label, at }) => {
+        return { mid: at?.transceiver.mid ?? '', source, label, ...(at?.heights.length ? { heights: at.heights } : {}) };
+      });
+  }
+
+  #takeProducers({ producers }: Reply): void {
+    for (const sent of this.#sent.values()) {
+      const mid = sent.section?.transceiver.mid;
+      const producer = producers?.find((other) => other.mid === mid)?.producer ?? null;
+      // another producer: nobody has said yet what is wanted of it
+      if (producer !== sent.producer && sent.section !== null) this.#activate(sent.section, []);
+      sent.producer = producer;
+    }
+    this.emit('changed', undefined);
   }
 
   #addSection(connection: RTCPeerConnection, source: SentSource, track: MediaStreamTrack): Section {
     const idle = this.#idle.get(source);
     if (idle !== undefined) {
       this.#idle.delete(source);
-      void idle.transceiver.sender.replaceTrack(track);
+      replaceTrack(idle, track);
       idle.transceiver.direction = 'sendonly';
       return idle;
     }
@@ -308,28 +275,41 @@ export class Publisher extends Emitter<PublisherEvents> {
     sender.transform = new RTCRtpScriptTransform(worker);
   }
 
-  #connect(): RTCPeerConnection {
+  #connect(): Negotiation {
     const connection = this.options.connect();
+    const negotiation = new Negotiation(connection, {
+      ask: this.ask,
+      describe: () => this.#describe(connection),
+      agreed: (reply) => this.#takeProducers(reply),
+      failed: (error, offered) => {
+        this.#discard();
+        this.emit('changed', undefined);
+        this.emit('refused', { error, offered });
+      },
+    });
     connection.addEventListener('connectionstatechange', () => {
-      if (connection === this.#connection) this.emit('changed', undefined);
+      if (negotiation === this.#negotiation) this.emit('changed', undefined);
     });
     this.guard.follow(connection);
-    return connection;
+    return negotiation;
   }
 
   #discard(): void {
     this.guard.stop();
-    this.#interrupted = false;
-    this.#connection?.close();
-    this.#connection = null;
-    this.#negotiating = false;
-    this.#changedMeanwhile = false;
+    this.#negotiation?.end();
+    this.#negotiation = null;
     this.#idle.clear();
     for (const sent of this.#sent.values()) {
       sent.section = null;
       sent.producer = null;
     }
   }
+}
+
+/** Nobody waits for it: on a connection that is closed meanwhile it never ends (WebRTC 1.0, section 5.2, `replaceTrack`). */
+function replaceTrack(section: Section | null, track: MediaStreamTrack | null): void {
+  // refused on a closed connection only; the next one takes the track that is meant to be sent
+  section?.transceiver.sender.replaceTrack(track).catch(() => undefined);
 }
 
 /**

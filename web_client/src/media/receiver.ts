@@ -52,6 +52,11 @@ export class Receiver extends Emitter<ReceiverEvents> {
     return this.#connection !== null;
   }
 
+  /** Whether a new connection is needed, and none has been offered yet. */
+  get missing(): boolean {
+    return this.guard.lost || (this.guard.state === 'rejoining' && this.#connection === null);
+  }
+
   /** Use these TURN servers from the next restart on. */
   setIceServers(iceServers: RTCIceServer[]): void {
     this.#connection?.setConfiguration({ ...this.#connection.getConfiguration(), iceServers });
@@ -84,7 +89,7 @@ export class Receiver extends Emitter<ReceiverEvents> {
     this.#queue = this.#queue
       .then(() => this.#answer(connection, offer))
       .catch(() => {
-        if (connection === this.#connection) this.emit('failed', undefined);
+        if (connection === this.#connection) this.guard.giveUp();
       });
     return this.#queue;
   }

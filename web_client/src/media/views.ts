@@ -56,8 +56,8 @@ export class Views extends Emitter<ViewEvents> {
     this.#told.delete(producer);
   }
 
-  /** The server offers anew and may know nothing of what it was told. */
-  handleOffer(): void {
+  /** The server offers anew, or there was a break: it may know nothing of what it was told. */
+  tellAnew(): void {
     this.#told.clear();
     this.#schedule();
   }

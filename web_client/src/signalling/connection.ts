@@ -137,6 +137,36 @@ export class Connection extends Emitter<ConnectionEvents> {
     });
   }
 
+  /**
+   * Ask for what may be asked twice, and again after each break until it is answered: while it is `wanted`, and by the same
+   * participant; else null. Rejects with RequestError when it is refused or the connection is closed.
+   */
+  async insist(request: Request, wanted: () => boolean): Promise<Reply | null> {
+    const asking = this.#self;
+    while (wanted() && (asking === null || asking === this.#self)) {
+      try {
+        return await this.request(request);
+      } catch (error) {
+        if (!(error instanceof RequestError && error.code === 'disconnected')) throw error;
+        await this.#reachable();
+      }
+    }
+    return null;
+  }
+
+  #reachable(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#state === 'connected') return resolve();
+      if (this.#state === 'closed') return reject(new RequestError('left', 'The connection is closed.'));
+      const stop = this.on('state', ({ state, code, message }) => {
+        if (state !== 'connected' && state !== 'closed') return;
+        stop();
+        if (state === 'connected') resolve();
+        else reject(new RequestError(code, message));
+      });
+    });
+  }
+
   /** Send what wants no answer; dropped while there is no connection. */
   sendEphemeral(message: EphemeralMessage | ViewportMessage): void {
     if (this.#state === 'connected') this.#socket?.send(JSON.stringify(message));

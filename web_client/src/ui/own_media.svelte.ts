@@ -17,6 +17,8 @@ export class OwnMedia {
   microphoneOn = $state(false);
   cameraOn = $state(false);
   fieldOn = $state(false);
+  /** What is captured and switched on, and yet is not sent: nobody hears or sees it. */
+  unsent = $state.raw<ReadonlySet<SentSource>>(new Set());
   /** By the producer that each has become. */
   tracks = $state.raw<ReadonlyMap<ProducerId, MediaStreamTrack>>(new Map());
   /** A device is being opened or closed. */
@@ -56,9 +58,11 @@ export class OwnMedia {
     const { publisher } = this.session;
     const track = publisher.trackOf('microphone');
     if (!this.#may('microphone')) return;
+    if (this.unsent.has('microphone')) return this.sendAgain();
     if (track !== null && track.readyState === 'live') {
       track.enabled = !track.enabled;
-      this.microphoneOn = track.enabled;
+      if (track.enabled && publisher.isUnsent('microphone')) this.sendAgain();
+      this.read();
       return this.#tellMuted('microphone', !track.enabled);
     }
     await this.#change('microphone', async () => {
@@ -72,16 +76,17 @@ export class OwnMedia {
     const { publisher } = this.session;
     const track = publisher.trackOf('camera');
     if (!this.#may('camera')) return;
+    if (this.unsent.has('camera')) return this.sendAgain();
     await this.#change('camera', async () => {
       if (track !== null && track.readyState === 'live') {
         track.stop();
-        await publisher.withhold('camera', null);
+        publisher.withhold('camera', null);
         return this.#tellMuted('camera', true);
       }
       const fresh = await openCamera(this.capture.cameraDevice);
       this.#watchEnd('camera', fresh);
       if (publisher.trackOf('camera') === null) return this.#sendOrStop('camera', fresh, this.session.self?.name ?? '');
-      await publisher.withhold('camera', fresh);
+      publisher.withhold('camera', fresh);
       this.#tellMuted('camera', false);
     });
   }
@@ -102,6 +107,11 @@ export class OwnMedia {
     this.read();
   }
 
+  /** Offer once more what was refused. */
+  sendAgain(): void {
+    this.session.publisher.retry();
+  }
+
   /** Look anew at what is sent. */
   read(): void {
     const { publisher } = this.session;
@@ -111,9 +121,13 @@ export class OwnMedia {
       if (producer !== null && track !== null) own.set(producer, track);
     }
     this.tracks = own;
-    const microphone = publisher.trackOf('microphone');
-    this.microphoneOn = microphone?.readyState === 'live' && microphone.enabled;
-    this.cameraOn = publisher.trackOf('camera')?.readyState === 'live';
+    const captured = (source: SentSource): boolean => {
+      const track = publisher.trackOf(source);
+      return track !== null && track.readyState === 'live' && track.enabled;
+    };
+    this.unsent = new Set(SENT_SOURCES.filter((source) => captured(source) && publisher.isUnsent(source)));
+    this.microphoneOn = captured('microphone') && !this.unsent.has('microphone');
+    this.cameraOn = captured('camera') && !this.unsent.has('camera');
     this.fieldOn = publisher.trackOf('field') !== null;
   }
 
@@ -129,7 +143,7 @@ export class OwnMedia {
       if (source === 'microphone') track.enabled = false;
       else {
         track.stop();
-        void publisher.withhold('camera', null);
+        publisher.withhold('camera', null);
       }
       this.say('alarm', t(`said_${source}_muted_by`, { name: room.participants.get(by)?.name ?? t('role_chair') }));
       this.read();

@@ -11,7 +11,6 @@ export class FakePeer extends EventTarget {
   transceivers: FakeTransceiver[] = [];
   configuration: RTCConfiguration = {};
   restarts = 0;
-  rollbacks = 0;
   signalingState: RTCSignalingState = 'stable';
   remoteDescription: { sdp: string } | null = null;
   /** What `getStats` tells: bytes that arrived, and answers by candidate pair. */
@@ -34,7 +33,7 @@ export class FakePeer extends EventTarget {
   }
 
   addTransceiver(track: MediaStreamTrack, init: RTCRtpTransceiverInit): FakeTransceiver {
-    const transceiver = new FakeTransceiver(String(this.transceivers.length), track, init);
+    const transceiver = new FakeTransceiver(String(this.transceivers.length), track, init, this);
     this.transceivers.push(transceiver);
     return transceiver;
   }
@@ -43,7 +42,7 @@ export class FakePeer extends EventTarget {
     return this.transceivers;
   }
 
-  #chained<Result>(result: Result): Promise<Result> {
+  chained<Result>(result: Result): Promise<Result> {
     if (this.closed) return Promise.reject(new DOMException('The connection is closed.', 'InvalidStateError'));
     return new Promise((done) => {
       queueMicrotask(() => {
@@ -53,11 +52,11 @@ export class FakePeer extends EventTarget {
   }
 
   createOffer(): Promise<object> {
-    return this.#chained({});
+    return this.chained({});
   }
 
   createAnswer(): Promise<object> {
-    return this.#chained({});
+    return this.chained({});
   }
 
   getConfiguration(): RTCConfiguration {
@@ -84,16 +83,11 @@ export class FakePeer extends EventTarget {
     return Promise.resolve(report);
   }
 
-  setLocalDescription(description?: { type: string }): Promise<void> {
-    if (description?.type === 'rollback') {
-      this.rollbacks += 1;
-      this.signalingState = 'stable';
-      return this.#chained(undefined);
-    }
+  setLocalDescription(): Promise<void> {
     this.signalingState = this.signalingState === 'have-remote-offer' ? 'stable' : 'have-local-offer';
     for (const transceiver of this.transceivers) transceiver.mid = transceiver.promised;
     this.localDescription = { sdp: `local ${this.transceivers.map(({ direction }) => direction).join()}` };
-    return this.#chained(undefined);
+    return this.chained(undefined);
   }
 
   setRemoteDescription({ type, sdp }: { type: string; sdp: string }): Promise<void> {
@@ -103,10 +97,10 @@ export class FakePeer extends EventTarget {
     // an offer names its sections, so that receivers exist for them
     for (const [, mid] of sdp.matchAll(/a=mid:(\S+)/g)) {
       if (mid !== undefined && !this.transceivers.some((known) => known.promised === mid)) {
-        this.transceivers.push(new FakeTransceiver(mid, fakeTrack(`track-${mid}`), {}));
+        this.transceivers.push(new FakeTransceiver(mid, fakeTrack(`track-${mid}`), {}, this));
       }
     }
-    return this.#chained(undefined);
+    return this.chained(undefined);
   }
 
   close(): void {
@@ -136,6 +130,7 @@ export class FakeTransceiver {
     readonly promised: string,
     track: MediaStreamTrack,
     readonly init: RTCRtpTransceiverInit,
+    peer: FakePeer,
   ) {
     this.direction = init.direction ?? 'recvonly';
     this.receiver = { track, jitterBufferTarget: null };
@@ -144,7 +139,7 @@ export class FakeTransceiver {
       track,
       replaceTrack: (other) => {
         this.sender.track = other;
-        return Promise.resolve();
+        return peer.chained(undefined);
       },
       getParameters: () => ({ encodings: structuredClone(this.encodings) }),
       setParameters: async ({ encodings }) => {

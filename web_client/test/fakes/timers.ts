@@ -9,6 +9,11 @@ export class FakeTimers implements Timers {
     return this.#now;
   }
 
+  /** How many timers run. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   after(milliseconds: number, call: () => void): () => void {
     const entry = { at: this.#now + milliseconds, call };
     this.#waiting.push(entry);

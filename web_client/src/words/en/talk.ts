@@ -79,4 +79,11 @@ export const talk = {
   replay_chat: 'Chat',
   replay_chat_empty: 'Nothing has been written up to here.',
   replay_field: 'Field',
+  // what is switched on and not sent
+  unsent: 'Not sent',
+  unsent_which: 'Not sent: {names}',
+  unsent_text: 'The server did not take it, so nobody hears or sees it. It is switched on here only.',
+  unsent_microphone: 'Nobody hears you: the microphone is not sent. Press to try again',
+  unsent_camera: 'Nobody sees you: the camera is not sent. Press to try again',
+  unsent_field: 'Nobody sees the field: it is not sent. Press to try again',
 } as const;

@@ -81,4 +81,11 @@ export const talk: Readonly<Record<keyof typeof english, string>> = {
   replay_chat: '聊天',
   replay_chat_empty: '到此为止没有人发言。',
   replay_field: '术野',
+  // what is switched on and not sent
+  unsent: '未发送',
+  unsent_which: '未发送：{names}',
+  unsent_text: '服务器未接收，其他人听不到也看不到。仅在本机开启。',
+  unsent_microphone: '其他人听不到您：麦克风未发送。点按重试',
+  unsent_camera: '其他人看不到您：摄像头未发送。点按重试',
+  unsent_field: '其他人看不到术野：未发送。点按重试',
 };
