@@ -13,6 +13,7 @@ import os
 import resource
 import ssl
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,22 @@ MEMORY = 4 << 30
 #: C-STORE and C-GET statuses that mean that it was taken, if with a remark (PS3.4 annexes B and C).
 TAKEN = frozenset({0x0000, 0xB000, 0xB006, 0xB007})
 PENDING = frozenset({0xFF00, 0xFF01})
+
+
+class Answered:
+    """Tells an archive that is silent from one that broke off: pynetdicom gives the same empty status for both."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._last = seconds, time.monotonic()
+
+    def again(self) -> None:
+        """Note that an answer came."""
+        self._last = time.monotonic()
+
+    def missing(self) -> Refusal:
+        """Say why none came. pynetdicom's clock is a little ahead of this one."""
+        waited = time.monotonic() - self._last
+        return Refusal("pacs_slow" if waited > 0.9 * self._seconds else "pacs_broken")
 
 
 class Refusal(Exception):
@@ -123,7 +140,7 @@ def find(errand: dict[str, Any]) -> None:
 def get(errand: dict[str, Any]) -> None:
     """Fetch a study into a folder, a file an instance."""
     folder, limit = Path(errand["folder"]), errand["bytes"]
-    state = {"bytes": 0, "files": 0}
+    state, answered = {"bytes": 0, "files": 0}, Answered(errand["seconds"])
 
     def store(event: Any) -> int:
         data = event.encoded_dataset()
@@ -132,6 +149,7 @@ def get(errand: dict[str, Any]) -> None:
             say(error="too_large")
             os._exit(0)
         state["files"] += 1
+        answered.again()
         path = folder / f"{state['files']}.dcm"
         path.write_bytes(data)
         say(file=str(path), bytes=len(data))
@@ -149,7 +167,8 @@ def get(errand: dict[str, Any]) -> None:
     try:
         for status, _ in association.send_c_get(query.retrieve_identifier(errand["study"]), model):
             if not status:
-                raise Refusal("pacs_slow")
+                raise answered.missing()
+            answered.again()
             failed = int(status.get("NumberOfFailedSuboperations", 0) or 0)
             if status.Status not in PENDING and status.Status not in TAKEN:
                 raise Refusal("pacs_refused")

@@ -36,11 +36,11 @@ def value(data: bytes, control: int, context: int = 1) -> bytes:
     return pdu(DATA, struct.pack("!IBB", len(data) + 2, context, control) + data)
 
 
-def command(field: int, *more: bytes, data: bool) -> bytes:
+def command(field: int, *more: bytes, data: bool, context: int = 1) -> bytes:
     """Write a command as a P-DATA-TF."""
     numbers = {0x0100: field, 0x0110: 7, 0x0800: 1 if data else 0x0101}
     written = b"".join(element(number, struct.pack("<H", what)) for number, what in numbers.items())
-    return value(written + b"".join(more), 3)
+    return value(written + b"".join(more), 3, context)
 
 
 #: A C-STORE of a CT slice, and the first bytes of its data set, of which more are to come.
