@@ -6,17 +6,14 @@ One that breaks, hangs or eats memory is replaced, and its question is answered 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import struct
-import sys
 from pathlib import Path
 from typing import Any
 
 from annotation.dicom.errors import DicomError
 
-ROOT = Path(__file__).parent.parent.parent
+from .forking import Forked, forker
 
 
 class Decoder:
@@ -25,17 +22,20 @@ class Decoder:
     def __init__(self, workers: int = 2, *, seconds: float = 30.0, memory_mb: int = 3072) -> None:
         """`seconds` and `memory_mb` are what one question may take."""
         self._seconds, self._memory = seconds, memory_mb
-        self._free: asyncio.LifoQueue[asyncio.subprocess.Process | None] = asyncio.LifoQueue()
+        self._free: asyncio.LifoQueue[Forked | None] = asyncio.LifoQueue()
         for _ in range(workers):
             self._free.put_nowait(None)
-        self._running: set[asyncio.subprocess.Process] = set()
+        self._running: set[Forked] = set()
         self._closed = False
 
     async def ask(self, do: str, path: Path, **fields: Any) -> tuple[dict[str, Any], bytes]:
         """Ask a worker; returns the answer's object and its body. Raise DicomError."""
         worker = await self._free.get()
         try:
-            if worker is None or worker.returncode is not None:
+            if worker is not None and worker.over:
+                await self._end(worker)
+                worker = None
+            if worker is None:
                 worker = await self._start()
             async with asyncio.timeout(self._seconds):
                 head, body = await self._exchange(worker, {"do": do, "path": str(path), **fields})
@@ -45,7 +45,7 @@ class Decoder:
             raise DicomError(
                 "broken", f"Reading it took longer than {self._seconds:.0f} s, and was given up."
             ) from None
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, OSError):
             await self._end(worker)
             worker = None
             raise DicomError("broken", "Reading it broke the decoder, which was replaced.") from None
@@ -71,35 +71,23 @@ class Decoder:
         for worker in list(self._running):
             await self._end(worker)
 
-    async def _start(self) -> asyncio.subprocess.Process:
+    async def _start(self) -> Forked:
         if self._closed:
             raise DicomError("broken", "The server is being stopped.")
-        # one thread each: there are as many workers as are wanted, and the address space is limited
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "server.dicom.worker", str(self._memory), cwd=ROOT, env=environment,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-            limit=4 << 20,
-        )  # fmt: skip
+        worker = await forker("worker").fork(str(self._memory), limit=4 << 20)
         self._running.add(worker)
         return worker
 
-    async def _exchange(
-        self, worker: asyncio.subprocess.Process, question: dict[str, Any]
-    ) -> tuple[dict[str, Any], bytes]:
-        assert worker.stdin is not None
-        assert worker.stdout is not None
+    async def _exchange(self, worker: Forked, question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         text = json.dumps(question).encode()
-        worker.stdin.write(struct.pack("!I", len(text)) + text)
-        await worker.stdin.drain()
-        head, body = struct.unpack("!IQ", await worker.stdout.readexactly(12))
-        answer: dict[str, Any] = json.loads(await worker.stdout.readexactly(head))
-        return answer, await worker.stdout.readexactly(body) if body else b""
+        worker.writer.write(struct.pack("!I", len(text)) + text)
+        await worker.writer.drain()
+        head, body = struct.unpack("!IQ", await worker.reader.readexactly(12))
+        answer: dict[str, Any] = json.loads(await worker.reader.readexactly(head))
+        return answer, await worker.reader.readexactly(body) if body else b""
 
-    async def _end(self, worker: asyncio.subprocess.Process | None) -> None:
+    async def _end(self, worker: Forked | None) -> None:
         if worker is None:
             return
         self._running.discard(worker)
-        with contextlib.suppress(ProcessLookupError):
-            worker.kill()
-        await worker.wait()
+        await worker.end()

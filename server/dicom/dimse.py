@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import re
-import sys
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from .forking import Forked, forker
 from .pacs_error import AWAY, BROKEN, LARGE, REFUSED, SLOW, UNTRUSTED, PacsError
 
-ROOT = Path(__file__).parent.parent.parent
 #: Longest line of an answer.
 LINE_LIMIT = 1 << 20
 #: A peer's answer may take so many times the seconds of one wait: connecting, agreeing, answering.
@@ -58,16 +54,10 @@ class Peer:
         self, do: str, *, patience: float = 0.0, **fields: Any
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Run an errand and yield what happens. Raise PacsError. Whoever stops asking ends it."""
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "server.dicom.dimse_program"),
-            cwd=ROOT,
-            env=environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=LINE_LIMIT,
-        )
+        try:
+            process = await forker("dimse_program").fork(limit=LINE_LIMIT)
+        except OSError:
+            raise PacsError("pacs_broken", "The server has no process left to ask with.") from None
         asked = {
             "do": do,
             "host": self.host,
@@ -78,9 +68,7 @@ class Peer:
             "tls": self.tls,
         }
         try:
-            assert process.stdin is not None
-            process.stdin.write(json.dumps(asked | fields).encode() + b"\n")
-            process.stdin.close()
+            process.writer.write(json.dumps(asked | fields).encode() + b"\n")
             async for line in self._lines(process, patience or self.patience):
                 if "error" in line:
                     raise self._refusal(line["error"], fields)
@@ -88,18 +76,13 @@ class Peer:
                     return
                 yield line
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await process.end()
 
-    async def _lines(
-        self, process: asyncio.subprocess.Process, patience: float
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        assert process.stdout is not None
+    async def _lines(self, process: Forked, patience: float) -> AsyncGenerator[dict[str, Any], None]:
         while True:
             try:
                 async with asyncio.timeout(patience):
-                    text = await process.stdout.readline()
+                    text = await process.reader.readline()
             except TimeoutError:
                 raise PacsError("pacs_slow", SLOW.format(self.name, patience)) from None
             except ValueError:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-import os
-import sys
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +18,7 @@ from annotation.operations import Add, Entry
 from annotation.still import Still
 from signalling.patient import DRAWN_ON
 
+from .forking import forker
 from .outbox import Outbox, OutboxJob, Outgoing
 from .pacs_error import PacsError
 
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).parent.parent.parent
 #: Seconds for which writing all of a room's objects may take: a capture of 4K takes one.
 WRITING = 600.0
 #: Of this software, as it stands in what it writes.
@@ -213,21 +210,12 @@ class Export:
         asked["stills"] = kept
 
     async def _run(self, job: OutboxJob, folder: Path, asked: dict[str, Any]) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "server.dicom.writing_program"),
-            cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        process = await forker("writing_program").fork()
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(json.dumps({**asked, "folder": str(folder)}).encode())
-            process.stdin.close()
+            process.writer.write(json.dumps({**asked, "folder": str(folder)}).encode())
+            process.writer.write_eof()
             finished = False
-            async for text in process.stdout:
+            async for text in process.reader:
                 line = json.loads(text)
                 if "file" in line:
                     one = Outgoing(line["file"], line["kind"], line["images"], line["marks"], line["bytes"])
@@ -241,9 +229,7 @@ class Export:
             if not finished and not job.problem:
                 job.problem = "Writing it broke off."
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await process.end()
 
 
 def shared_stills(conductor: Conductor) -> list[Still]:

@@ -194,15 +194,23 @@ class Scp:
             self._associations -= counted
             self._tasks.discard(task)
             incoming.drop()
-            await _closed(writer, acceptor.data_to_send())
+            await _closed(reader, writer, acceptor.data_to_send())
 
 
-async def _closed(writer: asyncio.StreamWriter, last: bytes) -> None:
-    """Say a last thing and close, the hard way if the peer does not listen."""
+async def _closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, last: bytes) -> None:
+    """Say a last thing and let the peer close, as PS3.8 has it: else what is on its way may be lost."""
     try:
-        writer.write(last)
-        writer.close()
         async with asyncio.timeout(CLOSING):
+            writer.write(last)
+            if writer.can_write_eof():
+                writer.write_eof()
+            while await reader.read(READ):
+                pass
+    except (OSError, RuntimeError, TimeoutError):
+        pass
+    try:
+        async with asyncio.timeout(CLOSING):
+            writer.close()
             await writer.wait_closed()
     except (OSError, TimeoutError):
         writer.transport.abort()

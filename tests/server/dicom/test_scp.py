@@ -121,15 +121,17 @@ async def test_who_sends_more_than_is_taken_is_cut_off_and_the_room_told(listeni
 
 
 async def test_the_server_stops_while_an_object_comes(tmp_path: Path) -> None:
+    async def send(port: int) -> bytes:
+        async with speaking(port, asking(), STORE_CT, LITTLE) as reader:
+            return await asyncio.wait_for(reader.read(), PATIENCE)
+
     scp = ScpConfig(port=0, senders=("MODALITY",), rooms=ROOMS)
-    async with contextlib.AsyncExitStack() as stack:
-        async with served(tmp_path, scp=scp) as server:
-            port = server.service.scp.port
-            reader = await stack.enter_async_context(speaking(port, asking(), STORE_CT, LITTLE))
-            await reader.readexactly(6)
-            await until(lambda: bool(half(server)), PATIENCE)
-        # an A-ABORT, then the end
-        assert (await asyncio.wait_for(reader.read(), PATIENCE))[-10:] == upper_layer.abort(0)
+    async with served(tmp_path, scp=scp) as server:
+        port = server.service.scp.port
+        sending = asyncio.create_task(send(port))
+        await until(lambda: bool(half(server)), PATIENCE)
+    # an A-ABORT, then the end
+    assert (await sending)[-10:] == upper_layer.abort(0)
     assert half(server) == []
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
