@@ -85,6 +85,10 @@ class Bedside:
         )
         conductor.service.images.patient_changed(conductor.room.name)
 
+    def write_present(self) -> None:
+        """Write down who is chosen as a recording begins."""
+        self._conductor.write_down({"kind": "patient_chosen", "patient": self.key})
+
     @property
     def key(self) -> str | None:
         """What the patient is called within the room; None: none is chosen."""

@@ -236,7 +236,7 @@ class Conductor:
             self.room.announce(entry)
             self.router.describe(producer, source, naming.heights(track))
             if self.recorder is not None:
-                self.recorder.add_producer(recording.recorded(self, entry), self.service.now())
+                recording.add_producer(self, self.recorder, self.room.producer(producer), self.service.now())
         self._rewatch_all()
 
     def unpublish(self, producers: Sequence[ProducerId]) -> None:

@@ -66,8 +66,20 @@ def _record_present(conductor: Conductor, recorder: RoomRecorder, now: float) ->
     for entry in conductor.document.after(0).entries:
         recorder.receive_operation(notices.operation(entry.to_json()).body, now)
     conductor.presenting.write_present()
+    conductor.bedside.write_present()
     for producer in conductor.room.producers:
-        recorder.add_producer(recorded(conductor, producer), now)
+        add_producer(conductor, recorder, producer, now)
+
+
+def add_producer(conductor: Conductor, recorder: RoomRecorder, producer: Producer, now: float) -> None:
+    """Write down a picture or a sound, with what had been said of it before."""
+    recorder.add_producer(recorded(conductor, producer), now)
+    about: dict[str, object] = {"producer": producer.producer}
+    if producer.orientation is not None:
+        conductor.write_down({"kind": "orient", **about, "orientation": producer.orientation.to_json()})
+    if producer.since is not None:
+        # marks from before are shown as outdated in a replay too
+        conductor.write_down({"kind": "producer_resumed", **about, "since": producer.since})
 
 
 def recorded(conductor: Conductor, producer: Producer) -> RecordedProducer:

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut
 
 from ..anchors import DicomAnchor, VideoAnchor
+from ..still import Facing
 from .capture import Subject, rgb_of_png, secondary_capture
 from .errors import DicomError
 from .frames import of_frame
@@ -32,11 +33,12 @@ _VALUED: Final = frozenset({"roi_ellipse", "roi_rectangle", "probe"})
 
 @dataclass(frozen=True, slots=True)
 class StillFile:
-    """A kept frame of the field: which, and its PNG."""
+    """A kept frame of the field: which, its PNG, and which way round it was said to be."""
 
     producer: int
     rtp_timestamp: int
     path: Path
+    facing: Facing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +191,18 @@ def _of_stills(
             numbered = replace(stamp, number=number)
             if "capture_marked" in want and here:
                 capture = secondary_capture(
-                    picture, subject, numbered, marks=here, description="Field, with marks"
+                    picture,
+                    subject,
+                    numbered,
+                    marks=here,
+                    description="Field, with marks",
+                    facing=still.facing,
                 )
                 yield Written("capture_marked", capture, 1, len(here))
             if "capture_plain" in want:
-                plain = secondary_capture(picture, subject, numbered, description="Field, without marks")
+                plain = secondary_capture(
+                    picture, subject, numbered, description="Field, without marks", facing=still.facing
+                )
                 yield Written("capture_plain", plain, 1, 0)
         except OutgoingError as error:
             yield error

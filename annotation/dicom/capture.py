@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from ..still import Facing
 from .outgoing import (
     MANUFACTURER,
     UTF_8,
@@ -60,8 +61,12 @@ def secondary_capture(
     marks: Sequence[DrawnMark] = (),
     labels: dict[str, str] | None = None,
     description: str = "",
+    facing: Facing | None = None,
 ) -> Dataset:
-    """Write a picture (rows x columns x 3), with these marks drawn in. Raise OutgoingError."""
+    """Write a picture (rows x columns x 3), with these marks drawn in; `facing`: which way round people said it is.
+
+    Raise OutgoingError.
+    """
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
         raise OutgoingError("A capture is made of a picture in RGB of eight bits.")
     rows, columns = picture.shape[:2]
@@ -96,11 +101,12 @@ def secondary_capture(
         )
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         raise OutgoingError("The image's attributes do not make a valid capture.") from error
-    return _described(written, source, stamp, bool(marks), description)
+    described = _described(written, source, stamp, bool(marks), description)
+    return _faced(described, facing)
 
 
 def _described(written: Dataset, source: Dataset, stamp: Stamp, marked: bool, description: str) -> Dataset:
-    # of a capture nobody knows how it lies to the patient (type 2C)
+    # of an image's capture nobody knows how it lies to the patient (type 2C)
     written.PatientOrientation = ""
     written.ConversionType = "WSD"
     written.Modality = "OT"
@@ -125,6 +131,18 @@ def _described(written: Dataset, source: Dataset, stamp: Stamp, marked: bool, de
     written.DateOfSecondaryCapture = moment.strftime("%Y%m%d")
     written.TimeOfSecondaryCapture = moment.strftime("%H%M%S")
     return finish(written, source, stamp)
+
+
+def _faced(written: Dataset, facing: Facing | None) -> Dataset:
+    """Say which way of the patient rows and columns lead (PS3.3 C.7.6.1.1.1), and in words what it has no word for."""
+    if facing is None:
+        return written
+    if facing.row is not None and facing.column is not None:
+        written.PatientOrientation = [facing.row, facing.column]
+    if facing.mirrored:
+        written.SeriesDescription = words(f"{written.SeriesDescription}, MIRRORED", 64)
+        written.ImageComments = "The picture is mirrored: left and right are exchanged"
+    return written
 
 
 def _header_of(subject: Subject, stamp: Stamp) -> Dataset:

@@ -157,7 +157,12 @@ class Export:
             "marks": [entry.to_json() for entry in entries],
             "images": images,
             "stills": [
-                {"producer": s.producer, "rtp_timestamp": s.rtp_timestamp} for s in self.stills(conductor)
+                {
+                    "producer": s.producer,
+                    "rtp_timestamp": s.rtp_timestamp,
+                    "orientation": None if s.orientation is None else s.orientation.to_json(),
+                }
+                for s in self.stills(conductor)
             ],
             "subject": self._subject(conductor),
             "want": [kind for kind in KINDS if kind in want],

@@ -20,6 +20,7 @@ from annotation.dicom.capture import Subject
 from annotation.dicom.errors import DicomError
 from annotation.dicom.outgoing import OutgoingError, Stamp, drawn_marks
 from annotation.operations import parse_entry
+from annotation.still import parse_facing
 
 MEMORY = 4 << 30
 
@@ -35,7 +36,13 @@ def write(job: dict[str, Any]) -> None:
     marks = drawn_marks(parse_entry(entry) for entry in job["marks"])
     images = {anchor: Path(path) for anchor, path in job["images"].items()}
     stills = [
-        StillFile(still["producer"], still["rtp_timestamp"], Path(still["path"])) for still in job["stills"]
+        StillFile(
+            still["producer"],
+            still["rtp_timestamp"],
+            Path(still["path"]),
+            parse_facing(still["orientation"]),
+        )
+        for still in job["stills"]
     ]
     subject = None if job["subject"] is None else Subject(**job["subject"])
     stamp = Stamp(job["now"], new_uid, job["software"], job["creator"], job["institution"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from loadtests.caller import Caller, Refused, calling
+from signalling.worklist import Entry
 from tests.helpers.peer import Publisher
 from tests.helpers.served import served
 from tests.server.test_marks_over_the_wire import Theatre, add, fresh, pointer
+from tests.server.test_presenting import written
 
 
 @pytest.fixture
@@ -67,6 +70,30 @@ async def test_everybody_is_told_which_way_round_the_field_is(theatre: Theatre) 
     while told["producer"]["orientation"] is None:
         told = await theatre.expert.notice("producer")
     assert told["producer"]["orientation"] == mirrored
+
+
+async def test_a_recording_that_begins_later_knows_which_way_round_it_was_and_whose(
+    theatre: Theatre, tmp_path: Path
+) -> None:
+    surgeon, mirrored = theatre.surgeon, {"row": "R", "column": "F", "mirrored": True}
+    conductor = theatre.server.service.rooms["ward"]
+    await surgeon.request("orient", producer=theatre.field, orientation=mirrored)
+    entry = Entry("4711", "", "Müller^Anna", "", "", "", "", "20261129")
+    await surgeon.request("choose_patient", entry=conductor.bedside.offer([entry])[0])
+    await surgeon.request("record", action="start")
+    # another picture of the same source, which is labelled as the first one was
+    publisher = Publisher(surgeon)
+    try:
+        again = (await publisher.publish("field"))[0]["producer"]
+    finally:
+        await publisher.close()
+    await surgeon.request("choose_patient", entry=None)
+    await surgeon.request("record", action="stop")
+    events = await asyncio.to_thread(written, tmp_path)
+    oriented = {one["producer"]: one["orientation"] for one in events if one["kind"] == "orient"}
+    assert oriented == {theatre.field: mirrored, again: mirrored}
+    patients = [one["patient"] for one in events if one["kind"] == "patient_chosen"]
+    assert [patient is None for patient in patients] == [False, True]
 
 
 async def test_an_instruction_is_answered_by_the_surgeon_and_everybody_knows_when(theatre: Theatre) -> None:

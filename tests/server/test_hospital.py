@@ -17,7 +17,7 @@ from PIL import Image
 from annotation.anchors import DicomAnchor, VideoAnchor
 from annotation.operations import Add
 from annotation.shapes import Mark
-from annotation.still import Still
+from annotation.still import Facing, Still
 from loadtests.caller import Caller, Refused, calling
 from server.config import PacsConfig
 from server.stills import KeptStill
@@ -236,7 +236,9 @@ async def test_stills_of_the_field_go_under_the_rooms_patient(running: Served, p
             key = conductor.bedside.key
             kept = KeptStill(7, timestamp, 64, 36, "", for_all=True, links=(), patient=key)
             running.service.stills.keep("ward", kept, png.getvalue())
-            note = Still(7, timestamp, 64, 36, "0" * 64, "Dr. Test", True, "", key)
+            note = Still(
+                7, timestamp, 64, 36, "0" * 64, "Dr. Test", True, "", key, Facing("L", "F", mirrored=True)
+            )
             conductor.decide(note, "stills", "Konsil", "#ffffff")
             anchor = VideoAnchor(7, timestamp, still=True)
             conductor.decide(
@@ -284,6 +286,8 @@ async def test_stills_of_the_field_go_under_the_rooms_patient(running: Served, p
     (sent,) = pacs.objects()
     assert (sent["PatientID"], sent["PatientName"], sent["AccessionNumber"]) == ("4711", "Müller^Anna", "A-7")
     assert (sent["Rows"], sent["Columns"], sent["Modality"]) == ("36", "64", "OT")
+    assert sent["PatientOrientation"] == "L\\F"
+    assert sent["SeriesDescription"].endswith("MIRRORED")
 
 
 async def test_what_was_drawn_goes_by_itself_when_the_last_one_has_left(

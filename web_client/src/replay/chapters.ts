@@ -56,7 +56,7 @@ export function chaptersOf(description: Description, say: (key: Key) => string):
   const added = new Map(description.events.flatMap((event) => (event.kind === 'producer_added' ? [[event.producer, event]] : [])));
   for (const event of description.events) {
     // who and what was there at the beginning is no event
-    if (event.at < BEGINNING_S && (event.kind === 'participant_joined' || event.kind === 'producer_added')) continue;
+    if (event.at < BEGINNING_S && (event.kind === 'participant_joined' || event.kind === 'producer_added' || event.kind === 'orient' || event.kind === 'patient_chosen')) continue;
     if (UNLISTED.has(event.kind) || event.raised === false || (event.kind === 'presenter' && event.participant === null)) continue;
     const camera = event.producer === undefined ? undefined : cameras.get(event.producer);
     const origin = added.get(event.producer);

@@ -1,5 +1,5 @@
 /** A recording's description (PROTOCOL.md §8), as the server gives it. */
-import type { Anchor, LoggedOperation, ParticipantId, Point, ProducerId, Source } from '../signalling/protocol';
+import type { Anchor, LoggedOperation, Orientation, ParticipantId, Point, ProducerId, Source } from '../signalling/protocol';
 
 export interface RecordingSummary {
   recording: string;
@@ -50,6 +50,12 @@ export interface RoomEvent {
   muted?: boolean;
   raised?: boolean;
   locked?: boolean;
+  /** Of `orient`. */
+  orientation?: Orientation | null;
+  /** Of `patient_chosen`: his key. */
+  patient?: string | null;
+  /** Of `producer_resumed`: the RTP timestamp from which on it came again. */
+  since?: number | null;
   /** Who did it to another. */
   by?: ParticipantId;
 }

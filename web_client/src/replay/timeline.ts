@@ -7,8 +7,8 @@
 import { digest } from '../annotation/digest';
 import { visibleMarks, type VisibleMark } from '../annotation/document';
 import { Notebook, isNote } from '../annotation/notebook';
-import { rtpDifference } from '../media/rtp';
-import { isLive, isVideo, type Track } from '../signalling/marks';
+import { ticksBetween } from '../media/rtp';
+import { isLive, isVideo, type StillFacts, type Track } from '../signalling/marks';
 import type { Anchor, LoggedOperation, ParticipantId, Point, ProducerId } from '../signalling/protocol';
 import type { Camera, Description, RecordedPointer } from './description';
 
@@ -18,6 +18,10 @@ const STILL_S = 0.04;
 const ROUNDING_S = 0.001;
 const POINTER_SILENCE_S = 1;
 const TRAIL_S = 0.35;
+/** So long after the telling a mark that follows and has no track was believed (`UNSEEN_MS`). */
+const UNSEEN_S = 0.2;
+/** A good mark is told of every 300 ms; 200 ms later a page that was there had greyed it. */
+const SILENCE_S = 0.5;
 
 export interface ReplayPointer {
   author: ParticipantId;
@@ -25,14 +29,26 @@ export interface ReplayPointer {
   trail: { point: Point; age: number }[];
 }
 
-/** The media time of a frame in its camera's file; negative before its first frame. */
-export function mediaTime(camera: Camera, rtpTimestamp: number): number {
-  return rtpDifference(rtpTimestamp, camera.first_rtp_timestamp) / camera.clock_rate;
+/**
+ * The media time of a frame in its camera's file; negative before its first frame. `near` is the position (seconds after the
+ * recording's start) at which the frame was spoken of, within hours: timestamps come round in a long operation.
+ */
+export function mediaTime(camera: Camera, rtpTimestamp: number, near: number): number {
+  return ticksBetween(rtpTimestamp, camera.first_rtp_timestamp, near - camera.offset, camera.clock_rate) / camera.clock_rate;
 }
 
 /** The RTP timestamp of the frame at this media time. */
 export function rtpTimestampAt(camera: Camera, seconds: number): number {
   return (camera.first_rtp_timestamp + Math.round(seconds * camera.clock_rate)) >>> 0;
+}
+
+/** What is said of a mark's tissue on the glass. */
+export type MovedState = Track['state'] | 'pending';
+
+interface TimedTrack {
+  from: number;
+  sequence: number;
+  track: Track;
 }
 
 interface Timed {
@@ -45,16 +61,25 @@ export class Timeline {
   readonly #operations: Timed[];
   readonly #notes: Timed[] = [];
   /** Of each mark, by time. */
-  readonly #tracks = new Map<string, { from: number; sequence: number; track: Track }[]>();
+  readonly #tracks = new Map<string, TimedTrack[]>();
+  /** When frames were frozen: marks on them come whenever they like. */
+  readonly #frozen = new Map<string, number>();
   readonly #turns: number[];
   readonly #pointers: RecordedPointer[];
   readonly #cameras: ReadonlyMap<ProducerId, Camera>;
   #shown: { turn: number; marks: VisibleMark[] } = { turn: -1, marks: [] };
   #read: { count: number; notebook: Notebook } = { count: 0, notebook: new Notebook() };
 
+  readonly #end: number;
+
   constructor(description: Description) {
+    this.#end = description.seconds;
     this.#cameras = new Map(description.cameras.map((camera) => [camera.producer, camera]));
     const marks: Timed[] = [];
+    for (const { at, operation } of description.operations) {
+      // of a frame that was frozen twice the first time is the nearest to it
+      if (operation.kind === 'still') this.#frozen.set(frameOf(operation.still), Math.min(at, this.#frozen.get(frameOf(operation.still)) ?? at));
+    }
     for (const { at, ...operation } of description.operations) {
       const logged = { ...operation, time: description.started + at * 1000 };
       const { operation: what, sequence } = logged;
@@ -91,12 +116,45 @@ export class Timeline {
     return Math.abs(position - this.#appearance(anchor, Infinity)) <= STILL_S;
   }
 
-  /** Where a mark's tissue was last seen at a position; null: nobody looked, or the mark has changed since. */
+  /** Where a mark's tissue was last seen at a position; null: nobody looked, or the mark was moved since. */
   trackAt(mark: string, position: number): Track | null {
+    const visible = this.marksAt(position).find((one) => one.mark.mark === mark);
+    return visible === undefined ? null : (this.#trackOf(visible, position)?.track ?? null);
+  }
+
+  /**
+   * Where a mark was seen to have gone by this position, and whether that was to be believed, as on a page that was there;
+   * null: where it was drawn. `decided`: the position at which it was put there.
+   */
+  movedAt(visible: VisibleMark, position: number, decided: number): { matrix: Track['matrix'] | null; state: MovedState } | null {
+    const follows = visible.mark.follow === true;
+    const newest = this.#trackOf(visible, position);
+    if (newest !== null) {
+      const silent = follows && newest.track.state === 'good' && position - newest.from > SILENCE_S;
+      return { matrix: newest.track.matrix, state: silent ? 'stale' : newest.track.state };
+    }
+    const isMoved = visible.changed > (visible.sequence ?? Infinity) && (follows || this.#newest(visible.mark.mark, position) !== undefined);
+    if (isMoved) return { matrix: null, state: 'pending' };
+    // nobody had looked yet: what was drawn just now was right
+    return follows ? { matrix: null, state: position - decided > UNSEEN_S ? 'stale' : 'good' } : null;
+  }
+
+  #newest(mark: string, position: number): TimedTrack | undefined {
     const tracks = this.#tracks.get(mark) ?? [];
-    const newest = tracks[countUpTo(tracks, position + ROUNDING_S, ({ from }) => from) - 1];
-    const visible = newest && this.marksAt(position).find((one) => one.mark.mark === mark);
-    return newest !== undefined && visible !== undefined && newest.sequence > visible.changed ? newest.track : null;
+    return tracks[countUpTo(tracks, position + ROUNDING_S, ({ from }) => from) - 1];
+  }
+
+  #trackOf({ mark, changed }: VisibleMark, position: number): TimedTrack | null {
+    const newest = this.#newest(mark.mark, position);
+    return newest !== undefined && newest.sequence > changed ? newest : null;
+  }
+
+  /** What is known of a frozen frame; null: it was not frozen for all. */
+  stillOf(producer: ProducerId, rtpTimestamp: number): StillFacts | null {
+    for (const { logged: { operation } } of this.#notes) {
+      if (operation.kind === 'still' && frameOf(operation.still) === frameOf({ producer, rtp_timestamp: rtpTimestamp })) return operation.still;
+    }
+    return null;
   }
 
   /** What was written up to a position. */
@@ -134,7 +192,7 @@ export class Timeline {
     });
   }
 
-  #tracksOf(mark: string): { from: number; sequence: number; track: Track }[] {
+  #tracksOf(mark: string): TimedTrack[] {
     const known = this.#tracks.get(mark) ?? [];
     this.#tracks.set(mark, known);
     return known;
@@ -145,8 +203,14 @@ export class Timeline {
     const camera = isVideo(anchor) ? this.#cameras.get(anchor.producer) : undefined;
     if (!isVideo(anchor) || camera === undefined) return decidedAt;
     // a mark older than the recording is there from the beginning
-    return Math.min(decidedAt, Math.max(0, camera.offset + mediaTime(camera, anchor.rtp_timestamp)));
+    const near = anchor.still === true ? this.#frozen.get(frameOf(anchor)) : undefined;
+    const from = camera.offset + mediaTime(camera, anchor.rtp_timestamp, near ?? Math.min(decidedAt, this.#end));
+    return Math.min(decidedAt, Math.max(0, from));
   }
+}
+
+function frameOf({ producer, rtp_timestamp }: { producer: ProducerId; rtp_timestamp: number }): string {
+  return `${producer}-${rtp_timestamp}`;
 }
 
 function isOn(anchor: Anchor | null, producer: ProducerId): boolean {

@@ -1,11 +1,12 @@
 /** How the pen works on a live picture, and what lengths on it are worth. */
-import { fieldLength, sayMillimetres, sinceOf, validCalibration } from '../annotation/field_scale';
+import { sinceOf, validCalibration } from '../annotation/field_scale';
 import type { Calibration } from '../annotation/notebook';
 import type { Moment } from '../media/rtp';
 import { UNNAMED } from '../annotation/tools';
-import { isLive, type Scale } from '../signalling/marks';
+import { isLive } from '../signalling/marks';
 import type { Anchor, Mark, ProducerId } from '../signalling/protocol';
 import { t } from '../words/language.svelte';
+import { sayLength } from './field_scale_words';
 import type { Live } from './live.svelte';
 import type { Drawing } from './overlay_source';
 
@@ -73,12 +74,4 @@ export function sayFieldLength(live: Live, producer: ProducerId, mark: Mark, pic
   if (mark.shape !== 'length' || !isLive(mark.anchor, producer)) return null;
   const time = live.session.replica.find(mark.mark)?.anchored ?? live.session.serverNow();
   return sayLength(mark, calibrationOf(live, producer, { rtpTimestamp: mark.anchor.rtp_timestamp, time }), picture);
-}
-
-/** A mark's length in words, by the scale that holds for its frame; null: none does. */
-export function sayLength(mark: Mark, scale: Scale | null, picture: { width: number; height: number }): string | null {
-  const length = fieldLength(mark, scale, picture);
-  if (length === null) return null;
-  if (length.unit === 'mm') return t('length_mm', { value: sayMillimetres(length.value) });
-  return t('length_px', { value: Math.round(length.value) });
 }

@@ -3,10 +3,14 @@ import { Emitter } from '../emitter';
 import type { PaintedPointer } from '../annotation/paint_signs';
 import { isOfLivePicture, sheetOf, type Sheet } from '../annotation/sheet';
 import type { VisibleMark } from '../annotation/sum';
+import { validCalibration } from '../annotation/field_scale';
+import { isBefore } from '../media/rtp';
 import type { Description } from '../replay/description';
+import { Facts } from '../replay/facts';
 import type { Timeline } from '../replay/timeline';
-import { isBoard } from '../signalling/marks';
-import type { Anchor, ParticipantId } from '../signalling/protocol';
+import { isBoard, isVideo } from '../signalling/marks';
+import type { Anchor, Mark, ParticipantId } from '../signalling/protocol';
+import { sayLength } from './field_scale_words';
 import type { OverlayMark, OverlaySource } from './overlay_source';
 
 const TRAIL_S = 0.35;
@@ -18,7 +22,8 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
 
   constructor(
     private readonly timeline: Timeline,
-    description: Description,
+    private readonly description: Description,
+    readonly facts: Facts = new Facts(description),
   ) {
     super();
     this.#people = new Map(description.participants.map((person) => [person.participant, person]));
@@ -45,11 +50,26 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
     return this.timeline
       .marksAt(this.#position)
       .filter((mark) => this.#isOn(mark, sheet) && !this.hidden.has(mark.author))
-      .map(({ mark, author, name, colour }) => {
-        // as it was told at that moment: a recording has no silence of a network
-        const track = isOfLivePicture(mark.anchor) ? this.timeline.trackAt(mark.mark, this.#position) : null;
-        return { mark, author, name, colour, draft: false, transform: track?.matrix, state: track?.state };
+      .map((visible) => {
+        const { mark, author, name, colour, anchored } = visible;
+        const time = anchored ?? this.description.started;
+        const isLive = isOfLivePicture(mark.anchor);
+        const since = typeof sheet === 'number' && isLive ? this.facts.sinceAt(sheet, this.#position) : null;
+        const outdated = since !== null && isVideo(mark.anchor) && isBefore({ rtpTimestamp: mark.anchor.rtp_timestamp, time }, since);
+        const moved = isLive ? this.timeline.movedAt(visible, this.#position, (time - this.description.started) / 1000) : null;
+        return { mark, author, name, colour, draft: false, outdated, transform: moved?.matrix ?? undefined, state: moved?.state };
       });
+  }
+
+  /** A mark's length at the moment shown, in words, by the calibration that held for its frame; null: it is none. */
+  sayLength(mark: Mark, picture: { width: number; height: number }): string | null {
+    if (mark.shape !== 'length' || !isVideo(mark.anchor)) return null;
+    const { producer, rtp_timestamp: rtpTimestamp, still } = mark.anchor;
+    if (still === true) return sayLength(mark, this.timeline.stillOf(producer, rtpTimestamp)?.calibration ?? null, picture);
+    const anchored = this.timeline.marksAt(this.#position).find((one) => one.mark.mark === mark.mark)?.anchored ?? null;
+    const known = this.timeline.notesAt(this.#position).calibrations.get(producer);
+    const since = this.facts.sinceAt(producer, this.#position);
+    return sayLength(mark, validCalibration(known, since, { rtpTimestamp, time: anchored }), picture);
   }
 
   /** What the marks on the whiteboard hang on at a position. */

@@ -95,6 +95,7 @@ export const guidance = {
   still_for_me: 'only you see it',
   still_all: 'for everybody',
   still_me: 'for you alone',
+  replay_patient: 'Patient {letter}',
   still_other_patient: 'Frozen under another patient',
   still_no_patient: 'Frozen while no patient was chosen',
   still_share: 'Show to everybody',

@@ -96,6 +96,7 @@ export const guidance: Readonly<Record<keyof typeof en, string>> = {
   still_for_me: '仅您可见',
   still_all: '所有人可见',
   still_me: '仅您可见',
+  replay_patient: '患者 {letter}',
   still_other_patient: '定格时所选的是另一位患者',
   still_no_patient: '定格时未选择患者',
   still_share: '向所有人显示',
