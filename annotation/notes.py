@@ -13,11 +13,11 @@ from .still import Still, parse_still
 from .values import (
     NAME_LIMIT,
     as_flag,
+    as_hash,
     as_identifier,
     as_integer,
     as_number,
     as_object,
-    as_sm3,
     as_text,
     bad,
 )
@@ -117,12 +117,18 @@ class SharedFile:
     file: str
     name: str
     size: int
-    sm3: str
+    digest: str
     type: str
 
     def to_json(self) -> dict[str, Any]:
         """Give the wire's object."""
-        file = {"file": self.file, "name": self.name, "size": self.size, "sm3": self.sm3, "type": self.type}
+        file = {
+            "file": self.file,
+            "name": self.name,
+            "size": self.size,
+            "digest": self.digest,
+            "type": self.type,
+        }
         return {"kind": "file", "file": file}
 
 
@@ -207,7 +213,7 @@ def _file(body: Json) -> SharedFile:
         as_identifier(file.get("file"), "file"),
         as_text(file.get("name"), "name", 1, FILE_NAME_LIMIT),
         as_integer(file.get("size"), "size", 0, 2**53),
-        as_sm3(file.get("sm3"), "sm3"),
+        as_hash(file.get("digest"), "digest"),
         as_text(file.get("type"), "type", 1, 100),
     )
 

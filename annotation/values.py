@@ -13,7 +13,7 @@ SEQUENCE_LIMIT: Final = 2**53
 UINT32: Final = 2**32 - 1
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
-_SM3: Final = re.compile(r"[0-9a-f]{64}")
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
 # control characters and line separators, bidirectional overrides, lone surrogates
 _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -77,8 +77,8 @@ def as_identifier(value: object, field: str) -> str:
     return value
 
 
-def as_sm3(value: object, field: str) -> str:
-    """Require an SM3 hash (GB/T 32905) in hexadecimal."""
-    if type(value) is not str or not _SM3.fullmatch(value):
+def as_hash(value: object, field: str) -> str:
+    """Require a hash of 256 bits in hexadecimal."""
+    if type(value) is not str or not _HASH.fullmatch(value):
         raise bad(field, "must have 64 hexadecimal digits")
     return value

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, BrowserContext, async_playwright
 
 #: The binary behind Debian's wrapper script; elsewhere whatever Chrome or Playwright's own build there is.
 DEBIAN = Path("/usr/lib/chromium/chromium")
@@ -33,6 +33,19 @@ def executable() -> str | None:
     if DEBIAN.is_file():
         return str(DEBIAN)
     return shutil.which("google-chrome")
+
+
+@contextlib.asynccontextmanager
+async def profile(folder: Path) -> AsyncIterator[BrowserContext]:
+    """Start a browser as a person has it, which keeps on the disk below `folder` what pages give it to keep."""
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            folder, executable_path=executable(), args=FLAGS, headless=True
+        )
+        try:
+            yield context
+        finally:
+            await context.close()
 
 
 @contextlib.asynccontextmanager

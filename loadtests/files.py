@@ -1,25 +1,27 @@
-"""Send a file and fetch it, as a page does: in pieces, hashed at both ends.
+"""Send a file and fetch it, in pieces and hashed at both ends: by this process, and by the page in real Chromium.
 
-``python -m loadtests files [--mb N] [--json FILE]`` starts a server of its own, sends a
-file of N MB (1,000) in pieces of 16 MB, finishes it by its SM3 hash, fetches it again in ranges, and compares the hash.
-This end hashes with Python's OpenSSL, the server with that of `cryptography`: two that must agree.
+``python -m loadtests files [--mb N] [--page] [--json FILE]`` starts a server of its own, sends a file of N MB (1,000)
+in pieces of 16 MB, finishes it by its hash, fetches it again in ranges, and compares the hash. With ``--page`` a page
+does the same after it, in the same run: chosen, sent, kept; asked for, fetched, hashed, saved.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import http.client
 import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from signalling.file_digest import FileDigest
+
 from .caller import Caller
+from .files_page import PageResult, measure_page
 from .server_process import ServerUnderLoad, cpu_seconds, started
 
 PATH = "/api/files"
@@ -41,11 +43,16 @@ class FilesResult:
     download_mb_s: float
     upload_server_cpu_s: float | None
     same_hash: bool
+    load: float
+    page: PageResult | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether the goal was reached each way and what came back is what was sent."""
-        return self.same_hash and min(self.upload_mb_s, self.download_mb_s) > GOAL_MB_S
+        """Whether the goal was reached each way, by the page too, and what came back is what was sent."""
+        speeds = [self.upload_mb_s, self.download_mb_s]
+        if self.page is not None:
+            speeds += [self.page.upload_mb_s, self.page.download_mb_s]
+        return self.same_hash and (self.page is None or self.page.same_hash) and min(speeds) > GOAL_MB_S
 
 
 class FilesCaller:
@@ -59,7 +66,7 @@ class FilesCaller:
 
     def send(self, size: int, piece: bytes) -> tuple[str, str]:
         """Send `size` bytes, the piece over and over; give the file and its hash. Raise RuntimeError."""
-        digest = hashlib.new("sm3")
+        digest = FileDigest()
         with ThreadPoolExecutor(1) as beside:
             about = json.dumps({"name": "load.bin", "size": size}).encode()
             file = str(self._answer("POST", PATH, about)["file"])
@@ -74,14 +81,14 @@ class FilesCaller:
                 self._answer("PATCH", f"{PATH}/{file}", part, headers)
                 hashing.result()
                 offset += len(part)
-        sm3 = digest.hexdigest()
-        while self._answer("POST", f"{PATH}/{file}", json.dumps({"sm3": sm3}).encode()).get("state"):
+        whole = digest.hexdigest()
+        while self._answer("POST", f"{PATH}/{file}", json.dumps({"digest": whole}).encode()).get("state"):
             pass
-        return file, sm3
+        return file, whole
 
     def fetch(self, file: str, size: int) -> str:
         """Fetch a file in ranges; give its hash. Raise RuntimeError."""
-        digest = hashlib.new("sm3")
+        digest = FileDigest()
         with ThreadPoolExecutor(1) as beside:
             hashing = None
             for begin in range(0, size, PIECE):
@@ -126,7 +133,7 @@ def measure(server: ServerUnderLoad, token: str, megabytes: float) -> FilesResul
     try:
         before = cpu_seconds(server.pid) if server.pid else None
         begin = time.monotonic()
-        file, sm3 = caller.send(size, piece)
+        file, whole = caller.send(size, piece)
         sent = time.monotonic()
         spent = cpu_seconds(server.pid) - before if server.pid and before is not None else None
         came = caller.fetch(file, size)
@@ -141,29 +148,39 @@ def measure(server: ServerUnderLoad, token: str, megabytes: float) -> FilesResul
         upload_mb_s=round(size / 1e6 / (sent - begin), 1),
         download_mb_s=round(size / 1e6 / (fetched - sent), 1),
         upload_server_cpu_s=None if spent is None else round(spent, 2),
-        same_hash=came == sm3,
+        same_hash=came == whole,
+        load=os.getloadavg()[0],
     )
 
 
-async def run(megabytes: float) -> FilesResult:
-    """Measure against a server of one's own."""
+async def run(megabytes: float, page: bool = False) -> FilesResult:
+    """Measure against a server of one's own, with a page too where that is wished."""
     async with started() as server:
         token = server.token("expert", "Dr. Files")
         async with Caller(server.url, token):
-            return await asyncio.to_thread(measure, server, token, megabytes)
+            result = await asyncio.to_thread(measure, server, token, megabytes)
+        return replace(result, page=await measure_page(server, megabytes)) if page else result
 
 
 def main(arguments: list[str]) -> int:
     """Run from the command line; the exit code says whether 1,000 MB would take less than 10 s each way."""
     parser = argparse.ArgumentParser(prog="python -m loadtests files", description=__doc__)
     parser.add_argument("--mb", type=float, default=1000.0, help="size of the file in MB (default 1000)")
+    parser.add_argument("--page", action="store_true", help="by a page in real Chromium too")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args(arguments)
-    result = asyncio.run(run(options.mb))
+    result = asyncio.run(run(options.mb, options.page))
     print(
         f"{result.megabytes:g} MB sent in {result.upload_s:g} s ({result.upload_mb_s:g} MB/s), fetched in "
-        f"{result.download_s:g} s ({result.download_mb_s:g} MB/s), hashes {'agree' if result.same_hash else 'DIFFER'}"
+        f"{result.download_s:g} s ({result.download_mb_s:g} MB/s), hashes "
+        f"{'agree' if result.same_hash else 'DIFFER'} (load {result.load:.1f})"
     )
+    if result.page is not None:
+        page = result.page
+        print(
+            f"by the page sent in {page.upload_s:g} s ({page.upload_mb_s:g} MB/s), fetched, hashed and saved in "
+            f"{page.download_s:g} s ({page.download_mb_s:g} MB/s), {'the same' if page.same_hash else 'NOT THE SAME'}"
+        )
     if options.json is not None:
         options.json.write_text(json.dumps(asdict(result), indent=1) + "\n")
     return 0 if result.passed else 1

@@ -21,8 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cryptography.hazmat.primitives import hashes
-
+from signalling.file_digest import FileDigest
 from signalling.files import FileError, NewFile, is_file_id
 
 from .config import FilesConfig
@@ -55,7 +54,7 @@ class FileRefused(Exception):
 
 @dataclass(slots=True)
 class StoredFile:
-    """What is known of a file. `link` names who sent it, `since` in Unix seconds; `sm3` is empty until it is whole."""
+    """What is known of a file. `link` names who sent it; `since` in Unix seconds; `digest` empty until all is there."""
 
     file: str
     room: str
@@ -65,7 +64,7 @@ class StoredFile:
     size: int
     type: str
     since: float
-    sm3: str = ""
+    digest: str = ""
     scanned: bool = False
 
     def to_json(self) -> dict[str, object]:
@@ -74,7 +73,7 @@ class StoredFile:
             "file": self.file,
             "name": self.name,
             "size": self.size,
-            "sm3": self.sm3,
+            "digest": self.digest,
             "type": self.type,
         }
 
@@ -90,7 +89,7 @@ class Incoming:
         self.piece: asyncio.Task[Any] | None = None
         self.finishing: asyncio.Task[StoredFile] | None = None
         # after a restart it is made from what lies on the disk
-        self._hash = hashes.Hash(hashes.SM3()) if offset == 0 else None
+        self._digest = FileDigest() if offset == 0 else None
 
     @property
     def lacking(self) -> int:
@@ -99,7 +98,7 @@ class Incoming:
 
     def append(self, pieces: Sequence[bytes]) -> None:
         """Write what came next, and hash it. Blocking. Raise FileRefused when the disk does not take it."""
-        digest = self._digest()
+        digest = self._fed()
         try:
             with (self.folder / CONTENT).open("ab") as content:
                 if content.tell() > self.offset:
@@ -112,23 +111,23 @@ class Incoming:
             digest.update(piece)
             self.offset += len(piece)
 
-    def sm3(self) -> str:
+    def digest(self) -> str:
         """Hash all that came, 64 hexadecimal digits. Blocking after a restart of the server."""
-        return self._digest().copy().finalize().hex()
+        return self._fed().hexdigest()
 
-    def _digest(self) -> hashes.Hash:
-        if self._hash is None:
-            self._hash = hashes.Hash(hashes.SM3())
+    def _fed(self) -> FileDigest:
+        if self._digest is None:
+            self._digest = FileDigest()
             with (self.folder / CONTENT).open("rb") as content:
                 left = self.offset
                 while left and (block := content.read(min(_BLOCK, left))):
-                    self._hash.update(block)
+                    self._digest.update(block)
                     left -= len(block)
-        return self._hash
+        return self._digest
 
 
 class FileStore:
-    """All rooms' files. To be used within one event loop; only `Incoming.append` and `sm3` run in threads."""
+    """All rooms' files. To be used within one event loop; only `Incoming.append` and `digest` run in threads."""
 
     def __init__(self, config: FilesConfig) -> None:
         self.config = config
@@ -161,7 +160,7 @@ class FileStore:
         """Find what an earlier server left. Blocking."""
         for folder in _folders(self._root / "kept"):
             about = _read(folder)
-            if about is not None and about.sm3 and (folder / CONTENT).is_file():
+            if about is not None and about.digest and (folder / CONTENT).is_file():
                 self.kept[about.file] = about
         for folder in _folders(self._root / "incoming"):
             about = _read(folder)
@@ -214,20 +213,20 @@ class FileStore:
         incoming = self.incoming[about.file] = Incoming(about, folder)
         return incoming
 
-    async def finish(self, incoming: Incoming, sm3: str, now: float) -> StoredFile:
+    async def finish(self, incoming: Incoming, digest: str, now: float) -> StoredFile:
         """Compare the hash, have the scanner look, and keep the file. Raise FileRefused."""
         about = incoming.about
         if incoming.lacking:
             raise FileRefused(
                 409, "file_incomplete", f"{incoming.lacking} bytes of this file have not come yet."
             )
-        if await asyncio.to_thread(incoming.sm3) != sm3:
+        if await asyncio.to_thread(incoming.digest) != digest:
             self._refuse(
                 about.file,
                 FileRefused(422, "file_damaged", "The file was damaged on its way. Please send it again."),
             )
         about.scanned = await self._scan(incoming)
-        about.sm3, about.since = sm3, now
+        about.digest, about.since = digest, now
         kept = self._root / "kept" / about.file
         try:
             kept.parent.mkdir(mode=0o700, exist_ok=True)

@@ -193,18 +193,18 @@ class Files:
         demand(claims, "message")
         file = _file(request)
         try:
-            sm3 = parse_finish(await _body(request))
+            digest = parse_finish(await _body(request))
         except FileError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
         kept = self._store.kept.get(file)
-        if kept is not None and (kept.room, kept.link, kept.sm3) == (claims.room, claims.link, sm3):
+        if kept is not None and (kept.room, kept.link, kept.digest) == (claims.room, claims.link, digest):
             return web.json_response(self._describe(kept, claims))
         if file in self._store.refusals:
             _raise(self._store.refusals[file])
         incoming = self._mine(request)
         await _settled(incoming)
         if incoming.finishing is None:
-            incoming.finishing = asyncio.create_task(self._finish(incoming, sm3, self._present(claims)))
+            incoming.finishing = asyncio.create_task(self._finish(incoming, digest, self._present(claims)))
         finishing = incoming.finishing
         await asyncio.wait({finishing}, timeout=SCAN_WAIT)
         if not finishing.done():
@@ -229,12 +229,12 @@ class Files:
             )
         return min(here, key=lambda participant: participant.state is not State.CONNECTED)
 
-    async def _finish(self, incoming: Incoming, sm3: str, author: Participant) -> StoredFile:
+    async def _finish(self, incoming: Incoming, digest: str, author: Participant) -> StoredFile:
         """Have the file kept, then tell everybody in the room's log. Raise FileRefused."""
-        about = await self._store.finish(incoming, sm3, self._service.now())
+        about = await self._store.finish(incoming, digest, self._service.now())
         conductor = self._service.rooms.get(about.room)
         if conductor is not None:
-            note = SharedFile(about.file, about.name, about.size, about.sm3, about.type)
+            note = SharedFile(about.file, about.name, about.size, about.digest, about.type)
             conductor.decide(note, author.participant, author.name, author.colour)
         return about
 
@@ -262,7 +262,7 @@ class Files:
             "Content-Type": "application/octet-stream",
             "Content-Disposition": disposition(about.name),
             "Cache-Control": "private, no-store",
-            "Konsil-SM3": about.sm3,
+            "Konsil-Digest": about.digest,
         }
         return web.FileResponse(self._store.path(about), headers=headers, chunk_size=1 << 20)
 

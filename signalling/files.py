@@ -25,7 +25,7 @@ BODY_LIMIT: Final = 4096
 UNKNOWN_TYPE: Final = "application/octet-stream"
 
 _FILE: Final = re.compile(r"f-[0-9a-f]{32}")
-_SM3: Final = re.compile(r"[0-9a-f]{64}")
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 # what is never seen lets two names look alike; joiners and direction marks stay: some scripts need them
 _UNSEEN: Final = re.compile("[\u00ad\u180e\u200b\u2060-\u2064\ufeff\ufff9-\ufffb]")
@@ -81,10 +81,10 @@ def parse_new(body: bytes) -> NewFile:
 
 
 def parse_finish(body: bytes) -> str:
-    """Parse what ends a file: the SM3 hash of what was sent, 64 hexadecimal digits. Raise FileError."""
-    digest = _object(body).get("sm3")
-    if type(digest) is not str or not _SM3.fullmatch(digest):
-        raise FileError("The field sm3 must be a string of 64 hexadecimal digits, in small letters.")
+    """Parse what ends a file: the hash of what was sent (`file_digest`), 64 hexadecimal digits. Raise FileError."""
+    digest = _object(body).get("digest")
+    if type(digest) is not str or not _DIGEST.fullmatch(digest):
+        raise FileError("The field digest must be a string of 64 hexadecimal digits, in small letters.")
     return digest
 
 

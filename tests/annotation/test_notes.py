@@ -104,7 +104,7 @@ def test_a_note_out_of_its_limits_is_refused(like: int, changes: dict[str, Any])
         (0, "for_all", None),
         (1, "size", -1),
         (1, "name", ""),
-        (1, "sm3", SM3.upper()),
+        (1, "digest", SM3.upper()),
         (2, "tracks", []),
         (2, "tracks", [7]),
         (2, "matrix", [1, 0, 0, 1, 0]),

@@ -206,7 +206,7 @@ CLAIMS = json.dumps(
 
 FILES = (
     b'n{"name":"report.pdf","size":123,"type":"application/pdf"}',
-    b'h{"sm3":"' + b"a1" * 32 + b'"}',
+    b'h{"digest":"' + b"a1" * 32 + b'"}',
     b"o16777216",
     "/CT Schädel.dcm".encode(),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import os
 import stat
@@ -21,6 +20,7 @@ from loadtests.server_process import ServerUnderLoad
 from server.config import FilesConfig
 from server.files import ABANDONED, MOST_BEGUN, FileStore
 from server.files_http import PATH, PIECE_TYPE
+from signalling.file_digest import FileDigest
 from tests.helpers.served import Answered, Served, served
 from tests.helpers.udp_peers import until
 
@@ -31,8 +31,10 @@ async def running(tmp_path: Path) -> AsyncIterator[Served]:
         yield server
 
 
-def sm3(data: bytes) -> str:
-    return hashlib.new("sm3", data).hexdigest()
+def digest_of(data: bytes) -> str:
+    digest = FileDigest()
+    digest.update(data)
+    return digest.hexdigest()
 
 
 class Sender:
@@ -65,12 +67,12 @@ class Sender:
         return await self.ask("PATCH", f"/{file}", data, Content_Type=PIECE_TYPE, Upload_Offset=str(offset))
 
     async def finish(self, file: str, digest: str) -> Answered:
-        return await self.ask("POST", f"/{file}", json.dumps({"sm3": digest}).encode())
+        return await self.ask("POST", f"/{file}", json.dumps({"digest": digest}).encode())
 
     async def send(self, data: bytes, name: str = "report.pdf") -> Answered:
         file = (await self.begin(name, len(data))).json()["file"]
         assert (await self.piece(file, 0, data)).status == 204
-        return await self.finish(file, sm3(data))
+        return await self.finish(file, digest_of(data))
 
 
 Enter = Callable[..., Awaitable[Sender]]
@@ -104,13 +106,13 @@ async def test_a_file_goes_from_one_to_another(running: Served, tmp_path: Path, 
     assert (told.headers["upload-offset"], told.headers["upload-length"]) == ("100000", "300000")
     wrong = await sender.piece(file, 0, data[:10])
     assert (wrong.status, wrong.headers["upload-offset"]) == (409, "100000")
-    assert (await sender.finish(file, sm3(data))).status == 409
+    assert (await sender.finish(file, digest_of(data))).status == 409
     await sender.piece(file, 100_000, data[100_000:])
-    done = await sender.finish(file, sm3(data))
+    done = await sender.finish(file, digest_of(data))
     assert done.status == 200
-    assert done.json()["sm3"] == sm3(data)
+    assert done.json()["digest"] == digest_of(data)
     assert not done.json()["scanned"]
-    assert (await sender.finish(file, sm3(data))).json() == done.json()
+    assert (await sender.finish(file, digest_of(data))).json() == done.json()
 
     listed = (await other.ask("GET")).json()
     assert [(item["file"], item["name"], item["size"]) for item in listed["files"]] == [
@@ -121,7 +123,7 @@ async def test_a_file_goes_from_one_to_another(running: Served, tmp_path: Path, 
     assert whole.headers["content-type"] == "application/octet-stream"
     assert whole.headers["content-disposition"].startswith("attachment; ")
     assert whole.headers["x-content-type-options"] == "nosniff"
-    assert whole.headers["konsil-sm3"] == sm3(data)
+    assert whole.headers["konsil-digest"] == digest_of(data)
     part = await other.ask("GET", f"/{file}", Range="bytes=299990-")
     assert (part.status, part.body) == (206, data[-10:])
     assert (await other.ask("GET", f"/{file}", Range="bytes=300000-")).status == 416
@@ -145,11 +147,11 @@ async def test_everybody_is_told_in_the_log_and_once(running: Served, enter: Ent
         await sender.piece(file, 0, b"x")
         # with the link alone nothing goes out: the log wants an author who is there
         await sender.caller.request("leave")
-        outside = await sender.finish(file, sm3(b"x"))
+        outside = await sender.finish(file, digest_of(b"x"))
         assert (outside.status, outside.json()["code"]) == (403, "not_present")
         assert (await sender.begin()).status == 403
         async with Caller(running.url, sender.token) as me:
-            answers = await asyncio.gather(*(sender.finish(file, sm3(b"x")) for _ in range(3)))
+            answers = await asyncio.gather(*(sender.finish(file, digest_of(b"x")) for _ in range(3)))
             assert [answer.status for answer in answers] == [200, 200, 200]
             notice = await other.notice("operation")
             assert notice["author"] == me.welcome["self"]
@@ -159,7 +161,7 @@ async def test_everybody_is_told_in_the_log_and_once(running: Served, enter: Ent
                     "file": file,
                     "name": "Ä.pdf",
                     "size": 1,
-                    "sm3": sm3(b"x"),
+                    "digest": digest_of(b"x"),
                     "type": "application/pdf",
                 },
             }
@@ -188,7 +190,7 @@ async def test_a_broken_connection_loses_nothing_that_came(running: Served, ente
     offset = int((await sender.ask("HEAD", f"/{file}")).headers["upload-offset"])
     assert offset == 1_000_000
     assert (await sender.piece(file, offset, data[offset:])).status == 204
-    assert (await sender.finish(file, sm3(data))).status == 200
+    assert (await sender.finish(file, digest_of(data))).status == 200
 
 
 async def test_who_comes_back_takes_over_a_connection_that_hangs(running: Served, enter: Enter) -> None:
@@ -205,7 +207,7 @@ async def test_who_comes_back_takes_over_a_connection_that_hangs(running: Served
     async with asyncio.timeout(20):
         assert b" 409 " in await reader.readline()
     writer.close()
-    assert (await sender.finish(file, sm3(b"0123456789"))).status == 200
+    assert (await sender.finish(file, digest_of(b"0123456789"))).status == 200
 
 
 async def test_a_server_that_comes_back_goes_on(tmp_path: Path, enter: Enter) -> None:
@@ -221,7 +223,7 @@ async def test_a_server_that_comes_back_goes_on(tmp_path: Path, enter: Enter) ->
         assert (await again.ask("GET", f"/{kept}")).body == b"kept"
         assert (await again.ask("HEAD", f"/{file}")).headers["upload-offset"] == "150000"
         await again.piece(file, 150_000, data[150_000:])
-        assert (await again.finish(file, sm3(data))).status == 200
+        assert (await again.finish(file, digest_of(data))).status == 200
 
 
 async def test_what_arrived_damaged_is_not_passed_on(running: Served, enter: Enter) -> None:
@@ -229,7 +231,7 @@ async def test_what_arrived_damaged_is_not_passed_on(running: Served, enter: Ent
     file = (await sender.begin(size=4)).json()["file"]
     await sender.piece(file, 0, b"abcd")
     for _ in range(2):
-        refused = await sender.finish(file, sm3(b"abce"))
+        refused = await sender.finish(file, digest_of(b"abce"))
         assert refused.status == 422
         assert "damaged" in refused.json()["message"]
     assert (await sender.ask("HEAD", f"/{file}")).status == 404

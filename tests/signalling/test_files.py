@@ -101,9 +101,9 @@ def test_announcements_that_are_none(body: bytes) -> None:
 
 def test_the_hash_that_ends_a_file() -> None:
     digest = "ab" * 32
-    assert parse_finish(json.dumps({"sm3": digest}).encode()) == digest
-    for wrong in (b"{}", b'{"sm3":7}', b'{"sm3":"ab"}', json.dumps({"sm3": "AB" * 32}).encode()):
-        with pytest.raises(FileError, match="sm3"):
+    assert parse_finish(json.dumps({"digest": digest}).encode()) == digest
+    for wrong in (b"{}", b'{"digest":7}', b'{"digest":"ab"}', json.dumps({"digest": "AB" * 32}).encode()):
+        with pytest.raises(FileError, match="digest"):
             parse_finish(wrong)
 
 

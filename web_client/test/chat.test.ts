@@ -5,7 +5,7 @@ const signed = (sequence: number, author = 'pt-1', time = sequence * 1000) => ({
 const say = (sequence: number, text = 'x', author = 'pt-1') => ({ ...signed(sequence, author), text });
 const file = (sequence: number) => ({
   ...signed(sequence),
-  shared: { file: 'f-1', name: 'a.pdf', size: 1, sm3: 'ab', type: 'application/pdf' },
+  shared: { file: 'f-1', name: 'a.pdf', size: 1, digest: 'ab', type: 'application/pdf' },
 });
 
 test('messages and files stand in the order of the log', () => {

@@ -4,7 +4,7 @@ import { boardsAt, hasBoard, pageAt, talkOf } from '../src/replay/talk';
 import type { Operation } from '../src/signalling/marks';
 
 const mark = (board: number) => ({ mark: `m-${board}`, shape: 'line' as const, anchor: { board }, points: [], width: 0.004, text: '' });
-const file = { file: 'f-1', name: 'a.pdf', size: 3, sm3: 'ab', type: 'application/pdf' };
+const file = { file: 'f-1', name: 'a.pdf', size: 3, digest: 'ab', type: 'application/pdf' };
 
 function recording(...operations: [number, Operation][]): Description {
   return {

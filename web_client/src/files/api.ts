@@ -6,7 +6,8 @@ export interface RoomFile {
   /** Bytes. */
   size: number;
   type: string;
-  sm3: string;
+  /** Of all of it (`hashing.ts`). */
+  digest: string;
   by: string;
   /** Unix milliseconds: since when it can be fetched, and until when it is kept. */
   since: number;
@@ -39,6 +40,9 @@ export class FileRequestError extends Error {
   }
 }
 
+/** Takes bytes in their order; what it throws ends the fetching. */
+export type Take = (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
+
 /** What a manager asks of the server; every method throws FileRequestError and nothing else, or AbortError. */
 export interface FilesApi {
   list(): Promise<FileList>;
@@ -48,9 +52,9 @@ export interface FilesApi {
   /** Send a piece; gives where the next one begins. */
   send(file: string, offset: number, piece: Blob, signal: AbortSignal): Promise<number>;
   /** End a file by its hash; null: it is still being looked at, ask again. */
-  finish(file: string, sm3: string, signal: AbortSignal): Promise<RoomFile | null>;
-  /** Fetch the bytes from `from` to before `to`. */
-  fetch(file: string, from: number, to: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  finish(file: string, digest: string, signal: AbortSignal): Promise<RoomFile | null>;
+  /** Fetch the bytes from `from` to before `to`; they are handed to `take` as they come. */
+  fetch(file: string, from: number, to: number, signal: AbortSignal, take: Take): Promise<void>;
   remove(file: string): Promise<void>;
 }
 
@@ -81,18 +85,23 @@ export class HttpFilesApi implements FilesApi {
     return offsetOf(await this.#request('PATCH', `/${file}`, { body: piece, headers, signal }));
   }
 
-  async finish(file: string, sm3: string, signal: AbortSignal): Promise<RoomFile | null> {
-    const answer = await this.#request('POST', `/${file}`, { body: JSON.stringify({ sm3 }), signal });
+  async finish(file: string, digest: string, signal: AbortSignal): Promise<RoomFile | null> {
+    const answer = await this.#request('POST', `/${file}`, { body: JSON.stringify({ digest }), signal });
     const about = (await answer.json()) as RoomFile;
     return answer.status === 202 ? null : about;
   }
 
-  async fetch(file: string, from: number, to: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    if (from === to) return new Uint8Array();
+  async fetch(file: string, from: number, to: number, signal: AbortSignal, take: Take): Promise<void> {
+    if (from >= to) return;
     const answer = await this.#request('GET', `/${file}`, { headers: { Range: `bytes=${from}-${to - 1}` }, signal });
-    const piece = new Uint8Array(await broken(answer.arrayBuffer()));
-    if (piece.length !== to - from) throw new FileRequestError(0, 'unreachable', 'Less came than was asked for.');
-    return piece;
+    const reader = answer.body?.getReader();
+    let lacking = to - from;
+    for (let read = await next(reader); read !== null; read = await next(reader)) {
+      lacking -= read.length;
+      if (lacking < 0) break;
+      await take(read);
+    }
+    if (lacking !== 0) throw new FileRequestError(0, 'unreachable', 'Less came than was asked for, or more.');
   }
 
   async remove(file: string): Promise<void> {
@@ -116,6 +125,11 @@ async function broken<Value>(asked: Promise<Value>): Promise<Value> {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new FileRequestError(0, 'unreachable', 'The server cannot be reached.');
   }
+}
+
+async function next(reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (reader === undefined) return null;
+  return (await broken(reader.read())).value ?? null;
 }
 
 function offsetOf(answer: Response): number {

@@ -10,7 +10,8 @@
 import { Emitter } from '../emitter';
 import type { Timers } from '../timers';
 import { FileRequestError, type FilesApi, type RoomFile } from './api';
-import type { Hashing } from './hashing';
+import { FileDigest } from './hashing';
+import type { Incoming } from './incoming';
 
 export type TransferState = 'running' | 'waiting' | 'paused' | 'checking' | 'done' | 'failed' | 'cancelled';
 
@@ -19,6 +20,8 @@ const SMALLEST = 256 * 1024;
 const LARGEST = 16 * 1024 * 1024;
 const QUICK_MS = 500;
 const SLOW_MS = 2000;
+/** How much the newest piece weighs in what is said of the line's speed. */
+const NEWEST = 0.2;
 
 /** How long it is waited after a line broke; the longest again and again. */
 const WAITS_MS = [500, 1000, 2000, 5000, 10_000];
@@ -26,17 +29,21 @@ const WAITS_MS = [500, 1000, 2000, 5000, 10_000];
 const MOST_LATER = 20;
 /** After these a file that is sent again begins at its first byte. */
 const LOST: ReadonlySet<string> = new Set(['file_damaged', 'file_infected', 'not_found', 'unreadable']);
+/** After these a file that is fetched again begins at its first byte: of what came nothing can be trusted. */
+const AGAIN: ReadonlySet<string> = new Set(['file_damaged', 'no_space_here', 'unreadable']);
 
 export interface Means {
   api: FilesApi;
   timers: Timers;
-  hashing: () => Hashing;
+  receive: (file: string) => Incoming;
 }
 
 export abstract class Transfer extends Emitter<{ changed: undefined }> {
   state: TransferState = 'running';
   /** Bytes that are through. */
   done = 0;
+  /** Bytes a second of late; 0: not known yet. */
+  rate = 0;
   /** Why it failed: the server's code and sentence. */
   code = '';
   reason = '';
@@ -84,6 +91,7 @@ export abstract class Transfer extends Emitter<{ changed: undefined }> {
     if (this.state === 'failed') this.forget(this.code);
     [this.code, this.reason] = ['', ''];
     this.#aborting = new AbortController();
+    this.rate = 0;
     this.start();
   }
 
@@ -93,8 +101,15 @@ export abstract class Transfer extends Emitter<{ changed: undefined }> {
     this.release();
   }
 
+  /** Seconds until all is through, going on like this; null: not known yet. */
+  get secondsLeft(): number | null {
+    return this.rate > 0 ? (this.size - this.done) / this.rate : null;
+  }
+
   /** The pieces grow on a quick line and shrink on a slow one. */
-  protected measured(milliseconds: number): void {
+  protected measured(milliseconds: number, bytes: number): void {
+    const rate = (bytes * 1000) / Math.max(1, milliseconds);
+    this.rate = this.rate === 0 ? rate : this.rate + (rate - this.rate) * NEWEST;
     if (milliseconds < QUICK_MS) this.piece = Math.min(LARGEST, this.piece * 2);
     else if (milliseconds > SLOW_MS) this.piece = Math.max(SMALLEST, this.piece / 2);
     this.#failures = 0;
@@ -167,8 +182,8 @@ export class Sending extends Transfer {
   #file: string | null = null;
   #hashed = 0;
   #reading: Promise<void> = Promise.resolve();
-  #hashing: Hashing | null = null;
-  #sm3: string | null = null;
+  #hash = new FileDigest();
+  #digest: string | null = null;
 
   constructor(
     private readonly source: Readable,
@@ -179,7 +194,7 @@ export class Sending extends Transfer {
 
   protected async seek(): Promise<void> {
     // all is there, and only the last answer is lacking
-    if (this.#sm3 !== null) return;
+    if (this.#digest !== null) return;
     if (this.#file === null) this.#file = await this.means.api.begin(this.name, this.size, this.source.type);
     else this.done = await this.means.api.offset(this.#file, this.signal);
     this.progressed();
@@ -192,7 +207,7 @@ export class Sending extends Transfer {
     const sending = this.means.api.send(this.#file!, done, piece, signal);
     try {
       // both must be over, whatever becomes of either: each byte is hashed once and in its order
-      const [hashed, sent] = await Promise.allSettled([this.#hash(piece, done), sending]);
+      const [hashed, sent] = await Promise.allSettled([this.#read(piece, done), sending]);
       if (signal.aborted) return;
       if (hashed.status === 'rejected') throw hashed.reason;
       if (sent.status === 'rejected') throw sent.reason;
@@ -202,33 +217,30 @@ export class Sending extends Transfer {
       if (!(error instanceof FileRequestError) || error.status !== 409) throw error;
       throw new FileRequestError(0, error.code, error.message);
     }
-    this.measured(this.means.timers.now() - began);
+    this.measured(this.means.timers.now() - began, this.done - done);
     this.progressed();
   }
 
   protected async finish(): Promise<void> {
     // what came before an answer was lost has been hashed when it was sent
-    this.#sm3 ??= await this.#opened().digest();
+    this.#digest ??= await this.#hash.digest();
     while (this.sent === null && !this.signal.aborted) {
-      this.sent = await this.means.api.finish(this.#file!, this.#sm3, this.signal);
+      this.sent = await this.means.api.finish(this.#file!, this.#digest, this.signal);
     }
   }
 
   protected release(): void {
-    this.#hashing?.close();
-    this.#hashing = null;
     if (this.state === 'cancelled' && this.#file !== null) void this.means.api.remove(this.#file).catch(() => undefined);
   }
 
   protected forget(code: string): void {
     if (!LOST.has(code)) return;
-    this.#hashing?.close();
-    [this.#file, this.#sm3, this.#hashing, this.#hashed, this.done] = [null, null, null, 0, 0];
+    [this.#file, this.#digest, this.#hash, this.#hashed, this.done] = [null, null, new FileDigest(), 0, 0];
     this.#reading = Promise.resolve();
   }
 
   /** Each byte once and in order, however often it is sent, and whatever was paused meanwhile. */
-  #hash(piece: Blob, from: number): Promise<void> {
+  #read(piece: Blob, from: number): Promise<void> {
     const known = Math.max(0, this.#hashed - from);
     if (known < piece.size) {
       this.#hashed = from + piece.size;
@@ -239,24 +251,20 @@ export class Sending extends Transfer {
 
   async #feed(piece: Blob): Promise<void> {
     try {
-      this.#opened().update(new Uint8Array(await piece.arrayBuffer()));
-    } catch {
+      await this.#hash.update(new Uint8Array(await piece.arrayBuffer()));
+    } catch (error) {
+      if (error instanceof FileRequestError) throw error;
       // of what comes after a gap nothing can be said
       throw new FileRequestError(400, 'unreadable', 'The file cannot be read any more.');
     }
-  }
-
-  #opened(): Hashing {
-    this.#hashing ??= this.means.hashing();
-    return this.#hashing;
   }
 }
 
 export class Fetching extends Transfer {
   readonly way = 'in';
-  /** What came, in pieces that the browser may keep on its disk. */
-  readonly parts: Blob[] = [];
-  #hashing: Hashing | null = null;
+  /** All of it, once its hash is right. */
+  whole: Blob | null = null;
+  #incoming: Incoming | null = null;
 
   constructor(
     readonly of: RoomFile,
@@ -266,37 +274,41 @@ export class Fetching extends Transfer {
   }
 
   protected async seek(): Promise<void> {
-    this.#hashing ??= this.means.hashing();
+    this.#incoming ??= this.means.receive(this.of.file);
+    this.done = this.#incoming.come;
   }
 
   protected async carry(): Promise<void> {
-    const { signal } = this;
+    const { signal, done } = this;
+    const incoming = this.#incoming!;
     const began = this.means.timers.now();
-    const data = await this.means.api.fetch(this.of.file, this.done, Math.min(this.size, this.done + this.piece), signal);
+    await incoming.fetch(Math.min(this.size, done + this.piece), signal);
     if (signal.aborted) return;
-    this.parts.push(new Blob([data]));
-    this.done += data.length;
-    this.#hashing!.update(data);
-    this.measured(this.means.timers.now() - began);
+    this.done = incoming.come;
+    this.measured(this.means.timers.now() - began, this.done - done);
     this.progressed();
   }
 
   protected async finish(): Promise<void> {
-    const sm3 = await this.#hashing!.digest();
-    if (sm3 === this.of.sm3) return;
-    // nothing of it can be trusted: the next try begins anew
-    this.release();
-    [this.done, this.parts.length] = [0, 0];
-    throw new FileRequestError(422, 'file_damaged', 'The file was damaged on its way.');
+    const incoming = this.#incoming!;
+    if ((await incoming.digest()) !== this.of.digest) throw new FileRequestError(422, 'file_damaged', 'The file was damaged on its way.');
+    this.whole = await incoming.file();
   }
 
   protected release(): void {
-    this.#hashing?.close();
-    this.#hashing = null;
-    if (this.state === 'cancelled') this.parts.length = 0;
+    // what has come whole is being saved still
+    if (this.state === 'cancelled') this.drop();
   }
 
-  protected forget(): void {
-    // what came damaged has been given up already, and of the rest nothing is lost
+  protected forget(code: string): void {
+    if (!AGAIN.has(code)) return;
+    this.drop();
+    this.done = 0;
+  }
+
+  /** Hold nothing of it any more. */
+  drop(): void {
+    this.#incoming?.drop();
+    [this.#incoming, this.whole] = [null, null];
   }
 }

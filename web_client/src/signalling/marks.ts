@@ -85,7 +85,7 @@ export interface FileFacts {
   file: string;
   name: string;
   size: number;
-  sm3: string;
+  digest: string;
   type: string;
 }
 

@@ -7,3 +7,9 @@ export function sayBytes(bytes: number): string {
   const digits = unit === 0 || value >= 99.95 ? 0 : 1;
   return `${value.toFixed(digits)} ${UNITS[unit] ?? ''}`;
 }
+
+/** How long something still takes, in words: 40 sec, 3 min, 1.5 hr. */
+export function sayLeft(seconds: number, language: string): string {
+  const [unit, value] = seconds < 59.5 ? ['second', Math.ceil(seconds)] : seconds < 3570 ? ['minute', Math.round(seconds / 60)] : ['hour', Math.round(seconds / 360) / 10];
+  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'short' }).format(value);
+}

@@ -2,7 +2,7 @@
 import { Unread, linesOf, sayable, type TalkLine } from '../chat';
 import { HttpFilesApi, type FileList } from '../files/api';
 import { Files } from '../files/files';
-import { hashInWorker } from '../files/hashing';
+import { IncomingLink } from '../files/incoming_link';
 import type { Fetching, Readable, Sending, TransferState } from '../files/transfer';
 import type { Session } from '../session';
 import { pageTimers } from '../timers';
@@ -17,8 +17,14 @@ export interface TransferRow {
   state: TransferState | 'queued';
   share: number;
   done: number;
+  /** Bytes a second; 0: not known yet. */
+  rate: number;
+  secondsLeft: number | null;
   why: string;
 }
+
+/** How long the browser is given to save a file, milliseconds. */
+const SAVING_MS = 600_000;
 
 export class Talk {
   /** Which tab of the panel is open; null: the panel is closed. */
@@ -46,7 +52,7 @@ export class Talk {
     private readonly session: Session,
     token: string,
   ) {
-    this.#files = new Files({ api: new HttpFilesApi(token), timers: pageTimers, hashing: hashInWorker });
+    this.#files = new Files({ api: new HttpFilesApi(token), timers: pageTimers, receive: (file) => new IncomingLink(file, token) });
     this.#files.on('changed', () => this.#readFiles());
     this.#files.on('fetched', save);
     session.replica.on('changed', () => this.#readLog());
@@ -137,19 +143,26 @@ export class Talk {
       state: this.#files.isQueued(of) ? 'queued' : of.state,
       share: of.size === 0 ? (of.state === 'done' ? 1 : 0) : of.done / of.size,
       done: of.done,
+      rate: of.rate,
+      secondsLeft: of.secondsLeft,
       why: of.code === '' ? '' : sayCode('files_error', of.code, of.reason),
     }));
   }
 }
 
 /** Have the browser save what came: it asks where, or puts it where it puts all. */
-function save({ name, parts }: Fetching): void {
-  const address = URL.createObjectURL(new Blob(parts, { type: 'application/octet-stream' }));
+function save(fetching: Fetching): void {
+  const { name, whole } = fetching;
+  if (whole === null) return;
+  const address = URL.createObjectURL(whole.slice(0, whole.size, 'application/octet-stream'));
   const link = document.createElement('a');
   link.href = address;
   link.download = name;
   link.click();
-  // the browser has taken it by then
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  // it does not say when it has taken all of it, or that somebody was asked where to and answered
+  setTimeout(() => {
+    URL.revokeObjectURL(address);
+    fetching.drop();
+  }, SAVING_MS);
 }
 
