@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from annotation.anchors import DicomAnchor
@@ -41,6 +44,7 @@ class Bedside:
         #: from when on (Unix seconds) which key was chosen: frames are kept that are older than the newest choice
         self._choices: list[tuple[float, str | None]] = []
         conductor.image_checks.insert(0, self._check)
+        self._restore()
 
     def offer(self, entries: Iterable[Entry]) -> list[str]:
         """Remember entries; returns what they are chosen by."""
@@ -61,14 +65,40 @@ class Bedside:
         """Choose the patient, tell everybody and the recording. Raise RoomError."""
         conductor = self._conductor
         conductor.room.demand(member.identifier, "choose_patient")
-        if message.entry is None:
-            self.patient = self.entry = None
-        else:
+        entry = None
+        if message.entry is not None:
             entry = self._entries.get(message.entry)
             if entry is None:
                 raise RoomError("not_found", "This entry is not in the worklist any more; look again.")
+        self._set(entry)
+        kept = json.dumps(asdict(entry)) if entry is not None else ""
+        conductor.service.images.store.keep_patient(conductor.room.name, kept)
+        for other in conductor.members.values():
+            other.send(notices.patient(self.describe(other.role)))
+        # a recording is seen by those who may not see the patient
+        conductor.write_down(
+            {"kind": "patient_chosen", "participant": member.identifier, "patient": self.key}
+        )
+        conductor.service.images.patient_changed(conductor.room.name)
+
+    def end(self) -> None:
+        """Forget the patient: the last one has left. The next consultation in this room is perhaps of another."""
+        self._conductor.service.images.store.keep_patient(self._conductor.room.name, "")
+
+    def _restore(self) -> None:
+        """Take up the patient of a room whose server ended while people were in it: its images are there, too."""
+        kept = self._conductor.service.images.store.kept_patient(self._conductor.room.name)
+        if kept:
+            # what a server of another version wrote may have other fields: then somebody chooses anew
+            with contextlib.suppress(ValueError, TypeError):
+                self._set(Entry(**json.loads(kept)))
+
+    def _set(self, entry: Entry | None) -> None:
+        conductor = self._conductor
+        self.entry = entry
+        self.patient = None
+        if entry is not None:
             uids = conductor.service.images.store.uids(conductor.room.name)
-            self.entry = entry
             self.patient = Patient(
                 Identity(entry.patient_id, entry.issuer, entry.name, entry.birth_date),
                 uids.patient_key(entry.patient_id, entry.issuer),
@@ -77,13 +107,6 @@ class Bedside:
                 entry.procedure,
             )
         self._choices = [*self._choices[-CHOICES_LIMIT:], (conductor.service.now(), self.key)]
-        for other in conductor.members.values():
-            other.send(notices.patient(self.describe(other.role)))
-        # a recording is seen by those who may not see the patient
-        conductor.write_down(
-            {"kind": "patient_chosen", "participant": member.identifier, "patient": self.key}
-        )
-        conductor.service.images.patient_changed(conductor.room.name)
 
     def write_present(self) -> None:
         """Write down who is chosen as a recording begins."""

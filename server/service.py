@@ -210,6 +210,7 @@ class Service:
             self._probes += conductor.router.probes
             self.hospital.room_ended(conductor)
             if not self.stopping:
+                conductor.bedside.end()
                 self.keep(conductor.stop_recorder("", "room_ended"))
 
     def admit(self, claims: Claims, hello: Hello, socket: Socket) -> Member | Guest | None:

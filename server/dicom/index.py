@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS quarantine (
     number INTEGER PRIMARY KEY, room TEXT NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL, code TEXT NOT NULL,
     reason TEXT NOT NULL, bytes INTEGER NOT NULL, file TEXT NOT NULL, added REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS patients (room TEXT PRIMARY KEY, entry TEXT NOT NULL, chosen REAL NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -177,6 +178,29 @@ class Index:
         """Take an entry off the list."""
         with self._lock:
             self._database.execute("DELETE FROM quarantine WHERE room = ? AND number = ?", (room, number))
+
+    # whose the room is
+
+    def keep_patient(self, room: str, entry: str, chosen: float) -> None:
+        """Keep what a room's patient was chosen by; empty: forget it."""
+        with self._lock:
+            if entry:
+                self._database.execute(
+                    "INSERT OR REPLACE INTO patients VALUES (?, ?, ?)", (room, entry, chosen)
+                )
+            else:
+                self._database.execute("DELETE FROM patients WHERE room = ?", (room,))
+
+    def kept_patient(self, room: str) -> str:
+        """Give what a room's patient was chosen by; empty: nobody is."""
+        with self._lock:
+            row = self._database.execute("SELECT entry FROM patients WHERE room = ?", (room,)).fetchone()
+        return str(row[0]) if row is not None else ""
+
+    def forget_patients(self, before: float) -> None:
+        """Forget who was chosen before a time."""
+        with self._lock:
+            self._database.execute("DELETE FROM patients WHERE chosen < ?", (before,))
 
     # age
 

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 QUARANTINE_FILES = 100
 INDEX = "index.sqlite"
 QUARANTINE_BYTES = 512 << 20
+#: Seconds after which a patient who was chosen in a room is not its patient any more when the server starts anew.
+PATIENT_KEPT = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class Store:
             for left in (self.folder / "incoming").iterdir():
                 left.unlink(missing_ok=True)
             self._opened = Index(self.folder / INDEX)
+            self._opened.forget_patients(self._now() - PATIENT_KEPT)
         return self._opened
 
     def close(self) -> None:
@@ -169,6 +172,17 @@ class Store:
     def count_refused(self, room: str) -> int:
         """Count what was not taken."""
         return self._index.count_refused(self._room(room)) if self.exists else 0
+
+    # -- whose the room is ---------------------------------------------------------------------------------------
+
+    def keep_patient(self, room: str, entry: str) -> None:
+        """Keep what a room's patient was chosen by over the server's end, as the images are; empty: forget it."""
+        if entry or self.exists:
+            self._index.keep_patient(self._room(room), entry, self._now())
+
+    def kept_patient(self, room: str) -> str:
+        """Give what a room's patient was chosen by when the server ended; empty: nobody was."""
+        return self._index.kept_patient(self._room(room)) if self.exists else ""
 
     # -- what comes in -------------------------------------------------------------------------------------------
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from loadtests.caller import Refused, calling
 from signalling.worklist import Entry
 from tests.helpers.dicom_files import sample
 from tests.helpers.served import Served, served
+from tests.helpers.udp_peers import until
 
 #: The patient of pydicom's CT_small.dcm, and somebody else.
 CT = Entry("1CT1", "", "CompressedSamples^CT1", "", "O", "A-1", "CT of the chest", "202611291330")
@@ -116,3 +121,40 @@ async def test_a_mark_on_a_frame_that_an_image_has_not_is_refused(running: Serve
         with pytest.raises(Refused) as refused:
             await expert.request("mark", operation=operation)
         assert refused.value.code == "not_found"
+
+
+async def test_the_patient_outlives_the_server_as_the_images_do_but_not_the_consultation(
+    tmp_path: Path,
+) -> None:
+    # the server ends while they are in the room
+    async with contextlib.AsyncExitStack() as people, served(tmp_path) as server:
+        (surgeon,) = await people.enter_async_context(calling(server.url, server.token("surgeon")))
+        sop = (await upload(server))["SOPInstanceUID"]
+        (entry,) = server.service.rooms["ward"].bedside.offer([ELSE])
+        await surgeon.request("choose_patient", entry=entry)
+        chosen = (await surgeon.notice("patient"))["patient"]
+    async with served(tmp_path) as server:
+        async with calling(server.url, server.token("surgeon")) as (surgeon,):
+            assert surgeon.welcome["patient"] == chosen
+            with pytest.raises(Refused) as refused:
+                await surgeon.request("mark", operation=add(sop))
+            assert refused.value.code == "wrong_patient"
+        await until(lambda: not server.service.rooms, 30)
+        # the last one has left: the next consultation chooses
+        async with calling(server.url, server.token("surgeon")) as (surgeon,):
+            assert surgeon.welcome["patient"] is None
+
+
+async def test_a_patient_of_the_day_before_is_nobodys(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        server.service.images.store.keep_patient("ward", json.dumps(asdict(CT)))
+        server.service.images.store.keep_patient("board", '{"of": "another version"}')
+        database = tmp_path / "dicom" / "index.sqlite"
+        with contextlib.closing(sqlite3.connect(database)) as index:
+            index.execute("UPDATE patients SET chosen = chosen - 90000 WHERE entry LIKE '%1CT1%'")
+            index.commit()
+    async with (
+        served(tmp_path) as server,
+        calling(server.url, server.token("chair"), server.token("chair", room="board")) as callers,
+    ):
+        assert [caller.welcome["patient"] for caller in callers] == [None, None]
