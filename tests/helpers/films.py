@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -52,7 +53,13 @@ def encoded(syntax: str, frames: int, container: str = "mp4") -> bytes:
     return buffer.getvalue()
 
 
-def film(syntax: str = H264, frames: int = 30, container: str = "mp4", stream: bytes | None = None) -> bytes:
+def film(
+    syntax: str = H264,
+    frames: int = 30,
+    container: str = "mp4",
+    stream: bytes | None = None,
+    **attributes: Any,
+) -> bytes:
     """Write a film as an endoscopy object that says it bears no words."""
     data = encoded(syntax, frames, container) if stream is None else stream
     single = {
@@ -65,7 +72,7 @@ def film(syntax: str = H264, frames: int = 30, container: str = "mp4", stream: b
     dataset = made(
         SOPClassUID=ENDOSCOPY, Modality="ES", BurnedInAnnotation="NO", NumberOfFrames=frames, Rows=HEIGHT,
         Columns=WIDTH, PhotometricInterpretation="YBR_PARTIAL_420", FrameTime=1000 / RATE,
-        PixelData=encapsulate([data + b"\0" * (len(data) % 2)]), **single,
+        PixelData=encapsulate([data + b"\0" * (len(data) % 2)]), **{**single, **attributes},
     )  # fmt: skip
     dataset["PixelData"].is_undefined_length = True
     dataset["PixelData"].VR = "OB"

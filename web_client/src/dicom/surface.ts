@@ -25,6 +25,22 @@ export class CanvasSurface {
     context.setTransform(1, 0, 0, 1, 0, 0);
   }
 
+  /** Draw a film's frame by the same matrix. */
+  drawFilm(canvas: HTMLCanvasElement, source: CanvasImageSource, of: { columns: number; rows: number }, invert: boolean, matrix: Matrix, pixelRatio: number): void {
+    const context = canvas.getContext('2d');
+    if (context === null) return;
+    const map = pixelMatrix(scaled(matrix, pixelRatio), of);
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.setTransform(map[0], map[1], map[2], map[3], map[4], map[5]);
+    context.imageSmoothingEnabled = true;
+    context.imageSmoothingQuality = Math.hypot(map[0], map[1]) < 1 ? 'high' : 'medium';
+    context.filter = invert ? 'invert(1)' : 'none';
+    context.drawImage(source, 0, 0, of.columns, of.rows);
+    context.filter = 'none';
+    context.setTransform(1, 0, 0, 1, 0, 0);
+  }
+
   #paint(pixels: Pixels, look: Look): void {
     const before = this.#painted;
     if (before?.pixels === pixels && sameLook(before.look, look)) return;

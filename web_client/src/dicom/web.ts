@@ -1,6 +1,6 @@
 /** The room's images over DICOMweb (annotation/dicom/DICOMWEB.md): what there is, its metadata, its frames. */
 import type { Attributes } from './attributes';
-import type { Frame } from './image';
+import type { Frame, Instance } from './image';
 
 /** What the server said instead of an image. */
 export class ImageError extends Error {
@@ -12,6 +12,15 @@ export class ImageError extends Error {
     super(message);
     this.name = 'ImageError';
   }
+}
+
+/** What a film is, and how a page's player names it; `type` is empty where none plays it. */
+export interface FilmFacts {
+  codec: string;
+  type: string;
+  /** Frames a second. */
+  rate: number;
+  frames: number;
 }
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -30,8 +39,23 @@ export class DicomWeb {
 
   /** A frame's decoded bytes. Raise ImageError, or AbortError. */
   async frame({ of, frame }: Frame, signal: AbortSignal): Promise<ArrayBuffer> {
-    const path = `/dicom/studies/${of.study}/series/${of.series}/instances/${of.instance}/frames/${frame}`;
+    const path = `${pathOf(of)}/frames/${frame}`;
     return (await this.#ask(path, 'application/octet-stream', signal)).arrayBuffer();
+  }
+
+  /** What a film is. From then on the browser's player may fetch it at its address, for an hour. Raise ImageError. */
+  async film(of: Instance, signal: AbortSignal): Promise<FilmFacts> {
+    return (await this.#ask(`${pathOf(of)}/film`, 'application/json', signal)).json() as Promise<FilmFacts>;
+  }
+
+  filmAddress(of: Instance): string {
+    return `${pathOf(of)}/film.mp4`;
+  }
+
+  /** A frame as a picture, as the server renders it; `side` bounds its longer side, 0: nothing does. Raise ImageError. */
+  async rendered({ of, frame }: { of: Instance; frame: number }, side: number, signal: AbortSignal): Promise<Blob> {
+    const path = `${pathOf(of)}/frames/${frame}/rendered${side > 0 ? `?viewport=${side},${side}` : ''}`;
+    return (await this.#ask(path, side > 0 ? 'image/jpeg' : 'image/png', signal)).blob();
   }
 
   /** A value too large for the metadata, by the address that they name. */
@@ -47,4 +71,8 @@ export class DicomWeb {
     const said = (await answer.json().catch(() => ({}))) as { code?: string; message?: string };
     throw new ImageError(answer.status, said.code ?? '', said.message ?? '');
   }
+}
+
+function pathOf({ study, series, instance }: Instance): string {
+  return `/dicom/studies/${study}/series/${series}/instances/${instance}`;
 }

@@ -2,6 +2,7 @@
 import type { PathState } from '../media/path_guard';
 import type { HospitalView } from '../hospital';
 import { DicomWeb } from '../dicom/web';
+import type { PresentingRole } from '../dicom/presenting';
 import { sendByRequest, Uploads } from '../dicom/upload';
 import { layersChosen } from '../media/encodings';
 import { Publisher } from '../media/publisher';
@@ -81,6 +82,8 @@ export class Live {
   /** How the worse of both media connections stands. */
   path = $state<PathState>('steady');
   pinned = $state<ProducerId | null>(null);
+  /** Who presents the images, and one's own part in it. */
+  leading = $state.raw<{ role: PresentingRole; participant: ParticipantId | null }>({ role: 'alone', participant: null });
   /** What stands large. */
   stage = $state<StageTab>('field');
   toasts = $state.raw<Toast[]>([]);
@@ -228,6 +231,7 @@ export class Live {
       this.unplayable = session.unplayable;
     });
     document.addEventListener('visibilitychange', () => session.views.handlePageHidden(document.hidden));
+    session.presenting.on('changed', () => (this.leading = { role: session.presenting.role, participant: session.presenting.presenter }));
     session.on('tracks', () => (this.tracks = new Map(session.receiver.tracks)));
     session.on('media', () => this.#readMedia());
     session.tools.on('unnamed', () => this.toast('alarm', t('draw_unnamed')));

@@ -4,6 +4,13 @@
 export const STAGE_TABS = ['field', 'images', 'board'] as const;
 export type StageTab = (typeof STAGE_TABS)[number];
 
+/** What is said of a tab: in the presenter's colour, whom one follows or has looked away from. */
+export interface StageSign {
+  kind: 'presents' | 'presenting' | 'following' | 'looking_away';
+  words: string;
+  colour: string;
+}
+
 /** The tab beside one, `by` steps to the right; the row is a ring. */
 export function stepTab(from: StageTab, by: number): StageTab {
   const { length } = STAGE_TABS;

@@ -16,6 +16,8 @@ import type { ParticipantId } from '../../signalling/protocol';
 import { t } from '../../words/language.svelte';
 import type { Live } from '../live.svelte';
 import { CutPanes } from './cut_panes';
+import { FilmPanes } from './film_panes';
+import type { FilmPlayer } from './film_player';
 
 /** What the left button or one finger does in a pane. */
 export type Hand = 'scroll' | 'window' | 'pan' | 'zoom' | 'locate' | 'draw';
@@ -37,6 +39,8 @@ export interface Shown {
   /** The place in the stack, or the cut's number, from 0; and how many there are. */
   at: number;
   count: number;
+  /** Of a film: who plays it. */
+  film: FilmPlayer | null;
   /** Of a cut: how many of the frames that it is made of are there. */
   loaded: number;
 }
@@ -53,6 +57,7 @@ export class Viewer {
   news = $state(0);
   readonly loader: FrameLoader;
   readonly cuts: CutPanes;
+  readonly films: FilmPanes;
   readonly #forwards = new Map<number, boolean>();
   readonly #films = new Map<number, ReturnType<typeof setTimeout>>();
   readonly #ends: (() => void)[];
@@ -62,6 +67,7 @@ export class Viewer {
     const { session } = live;
     this.loader = new FrameLoader((frame, signal) => live.images.frame(frame, signal));
     this.cuts = new CutPanes(this.loader);
+    this.films = new FilmPanes(live.images, { frame: (index, frame) => this.#handleFilm(index, frame), picture: () => this.#tell() });
     const presenting = session.presenting;
     this.#ends = [
       presenting.on('state', (state) => this.#take(state)),
@@ -95,6 +101,7 @@ export class Viewer {
     for (const end of this.#ends) end();
     for (const timer of this.#films.values()) clearTimeout(timer);
     this.cuts.close();
+    this.films.close();
     this.loader.close();
   }
 
@@ -111,13 +118,14 @@ export class Viewer {
     if (state === null || state === undefined) return null;
     const { catalogue } = this.live.session;
     const series = catalogue.series(this.live.images, state.study, state.series);
-    const empty: Shown = { state, series, stack: null, frame: null, pixels: null, failure: null, at: 0, count: 0, loaded: 0 };
+    const empty: Shown = { state, series, stack: null, frame: null, pixels: null, failure: null, at: 0, count: 0, film: null, loaded: 0 };
     if (series.kind !== 'ready') return empty;
     const { stack } = series;
     if (state.plane !== 'stack') return this.cuts.shown(empty, stack, String(index), state);
     const at = placeIn(stack, state);
     const frame = stack.frames[at] ?? null;
     if (frame === null) return { ...empty, stack };
+    if (this.isFilm(state)) return { ...empty, stack, frame, film: this.films.player(index), at, count: stack.frames.length };
     const loaded = this.loader.state(frame);
     return {
       ...empty,
@@ -141,7 +149,8 @@ export class Viewer {
   /** What marks of a pane hang on; null: it shows a cut, or nothing. */
   anchor(shown: Shown | null): { SOPInstanceUID: string; frame: number } | null {
     if (shown?.frame == null || shown.state.plane !== 'stack') return null;
-    return { SOPInstanceUID: shown.frame.of.instance, frame: shown.frame.frame };
+    // on a film, the frame that is on the glass
+    return { SOPInstanceUID: shown.frame.of.instance, frame: shown.film?.picture?.frame ?? shown.frame.frame };
   }
 
   sheet(shown: Shown | null): Sheet {
@@ -296,14 +305,14 @@ export class Viewer {
     this.hand = 'draw';
   }
 
-  /** The bytes of a series' middle frame, for a small picture of it; null: there is none. */
-  async thumbnail(study: string, series: string, signal: AbortSignal): Promise<{ frame: Frame; bytes: ArrayBuffer } | null> {
+  /** A small picture of a series' middle frame, as the server renders it; null: there is none. */
+  async thumbnail(study: string, series: string, side: number, signal: AbortSignal): Promise<Blob | null> {
     const state = await this.#whenReady(study, series, false);
     const frames = state?.stack.frames ?? [];
     const frame = frames[Math.floor(frames.length / 2)];
     if (frame === undefined || signal.aborted) return null;
     try {
-      return { frame, bytes: await this.live.images.frame(frame, signal) };
+      return await this.live.images.rendered(frame, side, signal);
     } catch {
       return null;
     }
@@ -318,6 +327,11 @@ export class Viewer {
   toggleFilm(index: number): void {
     const pane = this.state.panes[index];
     if (pane != null) this.changePane(index, { playing: !pane.playing });
+  }
+
+  /** Whether a pane shows a film in a container of its own. */
+  isFilm(pane: PaneState | null): boolean {
+    return pane !== null && this.live.session.catalogue.factsOf(pane.series)?.kind === 'video';
   }
 
   // following the state
@@ -340,6 +354,7 @@ export class Viewer {
   #handleLoaded(): void {
     this.#tell();
     this.#wish();
+    this.#runFilms();
   }
 
   /** Once a turn: many frames come together. */
@@ -370,6 +385,10 @@ export class Viewer {
       }
       const { stack } = series;
       const count = stack.frames.length;
+      if (this.isFilm(pane)) {
+        this.loader.want(String(index), []);
+        continue;
+      }
       const first = stack.frames[0]?.of;
       const size = first === undefined ? 1 : first.columns * first.rows * first.samples * Math.max(1, first.bits >> 3);
       if (pane.plane !== 'stack') {
@@ -405,6 +424,15 @@ export class Viewer {
   #runFilms(): void {
     for (let index = 0; index < 4; index++) {
       const pane = this.state.panes[index] ?? null;
+      const series = pane === null || !this.isFilm(pane) ? null : this.live.session.catalogue.series(this.live.images, pane.study, pane.series);
+      const film = series?.kind === 'ready' ? (series.stack.frames[placeIn(series.stack, pane as PaneState)] ?? null) : null;
+      const player = this.films.show(index, film, pane, this.role !== 'following');
+      // a player leads by itself; what no player plays goes on from frame to frame as they come
+      if (pane !== null && this.isFilm(pane) && player?.isPlayable !== false) {
+        clearTimeout(this.#films.get(index));
+        this.#films.delete(index);
+        continue;
+      }
       const runs = pane?.playing === true && this.role !== 'following';
       if (!runs && this.#films.has(index)) {
         clearTimeout(this.#films.get(index));
@@ -412,6 +440,14 @@ export class Viewer {
       }
       if (runs && !this.#films.has(index)) this.#scheduleFrame(index, performance.now());
     }
+  }
+
+  /** A film's player is at another frame. */
+  #handleFilm(index: number, frame: number): void {
+    const shown = this.shown(index);
+    if (shown?.stack == null || shown.frame === null) return;
+    const at = shown.at + frame - shown.frame.frame;
+    if (shown.stack.frames[at]?.frame === frame) this.goTo(index, at);
   }
 
   #scheduleFrame(index: number, last: number): void {
@@ -425,7 +461,7 @@ export class Viewer {
         const now = performance.now();
         const shown = this.shown(index);
         // a film waits for its frames rather than leave one out, and does not hurry afterwards
-        if (shown !== null && (shown.pixels !== null || shown.failure !== null) && shown.count > 1) {
+        if (shown !== null && (shown.pixels !== null || shown.failure !== null || shown.film?.picture?.frame === shown.frame?.frame) && shown.count > 1) {
           this.#forwards.set(index, true);
           this.goTo(index, (shown.at + 1) % shown.count);
         }
