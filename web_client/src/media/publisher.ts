@@ -306,7 +306,7 @@ export class Publisher extends Emitter<PublisherEvents> {
   }
 }
 
-/** Nobody waits for it: on a connection that is closed meanwhile it never ends (WebRTC 1.0, section 5.2, `replaceTrack`). */
+/** Nobody waits for it: on a connection that is closed meanwhile it need never end (WebRTC 1.0, section 5.2, `replaceTrack`). */
 function replaceTrack(section: Section | null, track: MediaStreamTrack | null): void {
   // refused on a closed connection only; the next one takes the track that is meant to be sent
   section?.transceiver.sender.replaceTrack(track).catch(() => undefined);

@@ -137,6 +137,7 @@ export class FakeTransceiver {
     this.encodings = (init.sendEncodings ?? [{}]).map((encoding) => ({ ...encoding, active: encoding.active ?? true }));
     this.sender = {
       track,
+      // as the standard has it: Chromium does answer on a connection that was closed meanwhile
       replaceTrack: (other) => {
         this.sender.track = other;
         return peer.chained(undefined);
