@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .frame_identity import FrameIdentity
+from .frames_sent import FramesSent
 from .ids import ProducerId, Rid, Ssrc, TransportId
 from .key_frames import KeyFrameRequests
 from .layer_rates import LayerRates
@@ -55,6 +56,7 @@ class Producer:
     capture_offset: int = 0
     rates: LayerRates = field(init=False)
     identity: FrameIdentity = field(init=False)
+    frames: FramesSent = field(init=False)
     wanted: tuple[bool, ...] = field(init=False)
     wanted_since: list[float] = field(init=False)
 
@@ -62,6 +64,7 @@ class Producer:
         """Begin with what the offer told."""
         self.encodings = [Encoding(e.rid, e.ssrc, e.rtx_ssrc) for e in self.track.encodings]
         self.rates = LayerRates(len(self.encodings))
+        self.frames = FramesSent(self.track.clock_rate)
         self.identity = FrameIdentity(self.track.clock_rate)
         self.wanted = (True,) * len(self.encodings)
         self.wanted_since = [float("-inf")] * len(self.encodings)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .delivery import INTERVAL, Delivered, Delivery
 from .ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
-from .plane import ConsumerSpec, EncodingSpec, EventKind, Plane, PlaneEvent, ProducerSpec
+from .plane import ConsumerSpec, EncodingSpec, EncodingStatistics, EventKind, Plane, PlaneEvent, ProducerSpec
 from .producer import Producer, TapClaim
 from .qualities import Qualities, qualities
 from .recognition import recognise
@@ -109,9 +109,25 @@ class Router:
         self._reporting.forget(transport)
         return ended
 
+    def sent(self, producer: ProducerId, rtp_timestamp: int) -> bool:
+        """Tell whether a frame of a producer may have been sent, by its canonical RTP timestamp."""
+        entry = self.producers.get(producer)
+        if entry is None:
+            return False
+        self._note_frames(entry, self._plane.producer_statistics(producer).encodings)
+        return entry.frames.holds(rtp_timestamp)
+
+    @staticmethod
+    def _note_frames(producer: Producer, encodings: Sequence[EncodingStatistics]) -> None:
+        for encoding in encodings:
+            if encoding.offset is not None and not producer.interrupted:
+                producer.frames.note((t + encoding.offset) % (1 << 32) for t in encoding.recent_timestamps)
+
     def _end_of_line(self, producer: Producer) -> int:
         newest: int | None = None
-        for encoding in self._plane.producer_statistics(producer.producer).encodings:
+        encodings = self._plane.producer_statistics(producer.producer).encodings
+        self._note_frames(producer, encodings)
+        for encoding in encodings:
             if encoding.offset is not None and encoding.recent_timestamps:
                 timestamp = (encoding.recent_timestamps[0] + encoding.offset) % (1 << 32)
                 if newest is None or 0 < timestamp - newest & 0xFFFFFFFF < 1 << 31:
@@ -461,6 +477,7 @@ class Router:
     def _measure(self, producer: Producer, now: float) -> None:
         encodings = self._plane.producer_statistics(producer.producer).encodings
         producer.rates.update(encodings, now)
+        self._note_frames(producer, encodings)
         if not producer.identity.settled and not producer.interrupted and encodings[0].offset is not None:
             producer.identity.settle(encodings[0].offset)
         for encoding, offset in producer.identity.find(encodings):

@@ -21,6 +21,7 @@ from annotation.operations import (
 )
 from annotation.shapes import Mark
 from annotation.values import AnnotationError
+from media.ids import ProducerId
 from signalling import messages
 from signalling.entities import Producer
 from signalling.permissions import Permission, may
@@ -74,6 +75,8 @@ def check_anchor(member: Member, anchor: Anchor) -> None:
         me = conductor.room.participant(member.identifier)
         if me is not None and not picture.may_be_watched(me):
             raise RoomError("not_permitted", "You may not watch this picture.")
+        if not conductor.router.sent(ProducerId(anchor.producer), anchor.rtp_timestamp):
+            raise RoomError("unknown_frame", "No frame of this picture bears this RTP timestamp.")
     elif isinstance(anchor, DicomAnchor):
         conductor.check_image(member, anchor)
 

@@ -9,6 +9,9 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
 
 from loadtests.caller import Caller
+from media.ids import ProducerId
+from server.service import Service
+from tests.helpers.udp_peers import until
 
 
 def connection() -> RTCPeerConnection:
@@ -80,3 +83,18 @@ class Watcher:
     async def close(self) -> None:
         """Hang up."""
         await self.peer.close()
+
+
+async def frame_sent(service: Service, producer: int) -> int:
+    """Wait until a frame of a producer has come; returns its RTP timestamp."""
+    (router,) = (room.router for room in service.rooms.values() if producer in room.router.producers)
+    frames = router.producers[ProducerId(producer)].frames
+
+    def newest() -> int | None:
+        router.sent(ProducerId(producer), 0)  # has it look
+        return frames.newest
+
+    await until(lambda: newest() is not None, 20)
+    found = newest()
+    assert found is not None
+    return found

@@ -12,14 +12,20 @@ import pytest
 
 from annotation.document import Replica, parse_tail
 from loadtests.caller import Caller, Message, Refused, calling
-from tests.helpers.peer import Publisher
+from tests.helpers.peer import Publisher, frame_sent
 from tests.helpers.served import Served, served
+
+#: Ticks of the RTP clock; where timestamps come round.
+HOUR = 3600 * 90_000
+UINT32 = 0xFFFFFFFF
 
 
 class Room:
     """A surgeon with a field, an expert, a trainee; the surgeon hears what is told."""
 
-    def __init__(self, server: Served, surgeon: Caller, expert: Caller, trainee: Caller, field: int) -> None:
+    def __init__(
+        self, server: Served, surgeon: Caller, expert: Caller, trainee: Caller, field: int, frame: int
+    ) -> None:
         self.server, self.surgeon, self.expert, self.trainee, self.field = (
             server,
             surgeon,
@@ -27,6 +33,8 @@ class Room:
             trainee,
             field,
         )
+        #: an RTP timestamp that was sent
+        self.frame = frame
         self.heard: list[Message] = []
         surgeon.on_notice = self.heard.append
 
@@ -34,7 +42,7 @@ class Room:
         mark = {
             "mark": "m-1",
             "shape": "arrow",
-            "anchor": {"producer": self.field, "rtp_timestamp": 1},
+            "anchor": {"producer": self.field, "rtp_timestamp": self.frame},
             "points": [[0.1, 0.1], [0.2, 0.2]],
             "width": 0.004,
             "text": "",
@@ -55,7 +63,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
         publisher = Publisher(surgeon)
         stack.push_async_callback(publisher.close)
         field = (await publisher.publish("field"))[0]["producer"]
-        yield Room(server, surgeon, expert, trainee, field)
+        yield Room(server, surgeon, expert, trainee, field, await frame_sent(server.service, field))
 
 
 async def code(caller: Caller, operation: dict[str, Any]) -> str:
@@ -66,10 +74,12 @@ async def code(caller: Caller, operation: dict[str, Any]) -> str:
 
 
 async def test_bad_marks_are_refused_and_told_to_nobody(room: Room) -> None:
-    expert, video = room.expert, {"producer": room.field, "rtp_timestamp": 1}
+    expert, video = room.expert, {"producer": room.field, "rtp_timestamp": room.frame}
     freehand = room.mark(shape="freehand", points=[[0.5, 0.5]] * 2001)
     for operation, expected in (
         (room.mark(anchor={"producer": 4711, "rtp_timestamp": 1}), "not_found"),
+        (room.mark(anchor={**video, "rtp_timestamp": room.frame + HOUR & UINT32}), "unknown_frame"),
+        (room.mark(anchor={**video, "rtp_timestamp": room.frame - HOUR & UINT32}), "unknown_frame"),
         (room.mark(anchor={**video, "still": True}), "not_found"),
         (room.mark(anchor={"SOPInstanceUID": "1.2.840.1", "frame": 1}), "not_found"),
         (room.mark(anchor={"board": 0}), "bad_message"),
@@ -136,7 +146,7 @@ async def test_each_changes_what_is_theirs_and_all_agree(room: Room) -> None:
     await expert.request("mark", operation={**room.mark(points=[[0.3, 0.3], [0.4, 0.4]]), "kind": "edit"})
     await surgeon.request("mark", operation={"kind": "delete", "marks": ["m-1"]})
     await surgeon.request("mark", operation={"kind": "undo"})
-    video = {"producer": room.field, "rtp_timestamp": 1}
+    video = {"producer": room.field, "rtp_timestamp": room.frame}
     calibrate = {"kind": "calibrate", "anchor": video, "points": [[0, 0.5], [1, 0.5]], "millimetres": 30}
     await surgeon.request("mark", operation=calibrate)
     await expert.request("mark", operation=room.mark(mark="m-2", shape="length"))

@@ -41,7 +41,7 @@ async def freeze(caller: Caller, producer: int, timestamp: int, for_all: bool) -
 
 
 def on_still(producer: int, timestamp: int, mark: str) -> dict[str, Any]:
-    operation = add(producer, mark)
+    operation = add(producer, mark, timestamp)
     operation["mark"]["anchor"] = {"producer": producer, "rtp_timestamp": timestamp, "still": True}
     return operation
 

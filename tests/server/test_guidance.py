@@ -11,7 +11,7 @@ import pytest
 
 from loadtests.caller import Caller, Refused, calling
 from signalling.worklist import Entry
-from tests.helpers.peer import Publisher
+from tests.helpers.peer import Publisher, frame_sent
 from tests.helpers.served import served
 from tests.server.test_marks_over_the_wire import Theatre, add, fresh, pointer
 from tests.server.test_presenting import written
@@ -27,15 +27,15 @@ async def theatre(tmp_path: Path) -> AsyncIterator[Theatre]:
         publisher = Publisher(surgeon)
         stack.push_async_callback(publisher.close)
         field = (await publisher.publish("field"))[0]["producer"]
-        yield Theatre(server, surgeon, expert, field)
+        yield Theatre(server, surgeon, expert, field, await frame_sent(server.service, field))
 
 
 async def test_without_the_pen_neither_marks_nor_pointers_pass(theatre: Theatre) -> None:
     surgeon, expert = theatre.surgeon, theatre.expert
-    await expert.request("mark", operation=add(theatre.field, "m-1"))
+    await expert.request("mark", operation=add(theatre.field, "m-1", theatre.frame))
     await surgeon.request("permit", participant=expert.identifier, draws=False)
     with pytest.raises(Refused) as refused:
-        await expert.request("mark", operation=add(theatre.field, "m-2"))
+        await expert.request("mark", operation=add(theatre.field, "m-2", theatre.frame))
     assert refused.value.code == "not_permitted"
     (conductor,) = theatre.server.service.rooms.values()
     lane = next(m for m in conductor.members.values() if m.identifier == surgeon.identifier).lane
@@ -45,16 +45,16 @@ async def test_without_the_pen_neither_marks_nor_pointers_pass(theatre: Theatre)
     assert lane.counters.offered == 0
     await surgeon.request("permit", participant=expert.identifier, draws=None)
     await expert.send(pointer(theatre.field, 2, fresh(theatre)))
-    await expert.request("mark", operation=add(theatre.field, "m-3"))
+    await expert.request("mark", operation=add(theatre.field, "m-3", theatre.frame))
     assert lane.counters.offered == 1
 
 
 async def test_a_trainee_with_the_pen_draws_in_a_colour_of_his_own(theatre: Theatre) -> None:
     async with Caller(theatre.server.url, theatre.server.token("trainee", "Maria")) as trainee:
         with pytest.raises(Refused):
-            await trainee.request("mark", operation=add(theatre.field, "m-1"))
+            await trainee.request("mark", operation=add(theatre.field, "m-1", theatre.frame))
         await theatre.surgeon.request("permit", participant=trainee.identifier, draws=True)
-        await trainee.request("mark", operation=add(theatre.field, "m-2"))
+        await trainee.request("mark", operation=add(theatre.field, "m-2", theatre.frame))
         told = await theatre.expert.notice("operation")
         colours = {p["colour"] for p in trainee.welcome["participants"]}
         assert told["author"] == trainee.identifier
@@ -98,7 +98,7 @@ async def test_a_recording_that_begins_later_knows_which_way_round_it_was_and_wh
 
 async def test_an_instruction_is_answered_by_the_surgeon_and_everybody_knows_when(theatre: Theatre) -> None:
     surgeon, expert = theatre.surgeon, theatre.expert
-    await expert.request("mark", operation=add(theatre.field, "m-1"))
+    await expert.request("mark", operation=add(theatre.field, "m-1", theatre.frame))
     asked = {"kind": "instruct", "instruction": "i-1", "text": "Clip here", "mark": "m-1", "spoken": False}
     await expert.request("mark", operation=asked)
     for caller in (expert, surgeon):

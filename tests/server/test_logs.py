@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.caller import Caller, Refused, calling
-from tests.helpers.peer import Publisher, Watcher
+from tests.helpers.peer import Publisher, Watcher, frame_sent
 from tests.helpers.served import served
 
 #: The other side of the call runs in this process too; its loggers are not the server's.
@@ -39,7 +39,7 @@ async def test_a_session_leaves_no_names_no_tokens_and_no_addresses(
                 text = {
                     "mark": "m-1",
                     "shape": "text",
-                    "anchor": {"producer": video, "rtp_timestamp": 1},
+                    "anchor": {"producer": video, "rtp_timestamp": await frame_sent(server.service, video)},
                     "points": [[0.5, 0.5]],
                     "width": 0.004,
                     "text": "Wand am Magen",

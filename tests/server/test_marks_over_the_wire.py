@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from loadtests.caller import Caller, Message, Refused, calling
-from tests.helpers.peer import Publisher, Watcher
+from tests.helpers.peer import Publisher, Watcher, frame_sent
 from tests.helpers.served import Served, served
 
 
@@ -25,6 +25,8 @@ class Theatre:
     surgeon: Caller
     expert: Caller
     field: int
+    #: an RTP timestamp that was sent
+    frame: int
 
 
 @pytest.fixture
@@ -37,16 +39,16 @@ async def theatre(tmp_path: Path) -> AsyncIterator[Theatre]:
         publisher = Publisher(surgeon)
         stack.push_async_callback(publisher.close)
         field = (await publisher.publish("field"))[0]["producer"]
-        yield Theatre(server, surgeon, expert, field)
+        yield Theatre(server, surgeon, expert, field, await frame_sent(server.service, field))
 
 
-def add(producer: int, mark: str) -> dict[str, Any]:
+def add(producer: int, mark: str, frame: int) -> dict[str, Any]:
     return {
         "kind": "add",
         "mark": {
             "mark": mark,
             "shape": "freehand",
-            "anchor": {"producer": producer, "rtp_timestamp": 3_735_928_559},
+            "anchor": {"producer": producer, "rtp_timestamp": frame},
             "points": [[0.41, 0.52], [0.42, 0.53]],
             "width": 0.004,
             "text": "",
@@ -76,8 +78,8 @@ def fresh(theatre: Theatre) -> float:
 async def test_everybody_gets_every_operation_in_one_order(theatre: Theatre) -> None:
     surgeon, expert = theatre.surgeon, theatre.expert
     said: list[tuple[Caller, dict[str, Any]]] = [
-        (expert, add(theatre.field, "m-1")),
-        (surgeon, add(theatre.field, "m-2")),
+        (expert, add(theatre.field, "m-1", theatre.frame)),
+        (surgeon, add(theatre.field, "m-2", theatre.frame)),
         (expert, {"kind": "undo"}),
         (expert, {"kind": "redo"}),
         (expert, {"kind": "clear_own"}),
@@ -97,7 +99,10 @@ async def test_everybody_gets_every_operation_in_one_order(theatre: Theatre) -> 
 
 async def test_two_who_draw_at_once_get_one_order(theatre: Theatre) -> None:
     async def draw(caller: Caller, name: str) -> list[int]:
-        asked = [caller.request("mark", operation=add(theatre.field, f"{name}-{n}")) for n in range(20)]
+        asked = [
+            caller.request("mark", operation=add(theatre.field, f"{name}-{n}", theatre.frame))
+            for n in range(20)
+        ]
         return [answer["sequence"] for answer in await asyncio.gather(*asked)]
 
     numbers = await asyncio.gather(draw(theatre.surgeon, "s"), draw(theatre.expert, "e"))
@@ -108,7 +113,7 @@ async def test_two_who_draw_at_once_get_one_order(theatre: Theatre) -> None:
 
 async def test_who_comes_late_sees_what_is_visible(theatre: Theatre) -> None:
     for mark in ("m-1", "m-2", "m-3"):
-        await theatre.expert.request("mark", operation=add(theatre.field, mark))
+        await theatre.expert.request("mark", operation=add(theatre.field, mark, theatre.frame))
     await theatre.expert.request("mark", operation={"kind": "undo"})
     async with Caller(theatre.server.url, theatre.server.token("trainee")) as trainee:
         marks = trainee.welcome["marks"]
@@ -125,7 +130,7 @@ async def test_who_comes_late_sees_what_is_visible(theatre: Theatre) -> None:
 
 async def test_who_sees_a_gap_asks_for_what_is_missing(theatre: Theatre) -> None:
     for mark in ("m-1", "m-2", "m-3"):
-        await theatre.expert.request("mark", operation=add(theatre.field, mark))
+        await theatre.expert.request("mark", operation=add(theatre.field, mark, theatre.frame))
     missing = await theatre.surgeon.request("marks", after=1)
     assert (missing["after"], missing["sequence"]) == (1, 3)
     assert [entry["sequence"] for entry in missing["operations"]] == [2, 3]
@@ -135,21 +140,21 @@ async def test_who_sees_a_gap_asks_for_what_is_missing(theatre: Theatre) -> None
 
 
 async def test_a_mark_that_is_sent_twice_stands_once(theatre: Theatre) -> None:
-    await theatre.expert.request("mark", operation=add(theatre.field, "m-1"))
+    await theatre.expert.request("mark", operation=add(theatre.field, "m-1", theatre.frame))
     with pytest.raises(Refused) as refused:
-        await theatre.expert.request("mark", operation=add(theatre.field, "m-1"))
+        await theatre.expert.request("mark", operation=add(theatre.field, "m-1", theatre.frame))
     assert refused.value.code == "duplicate_mark"
     assert (await theatre.expert.request("marks", after=0))["sequence"] == 1
 
 
 async def test_a_mark_has_a_picture_under_it(theatre: Theatre) -> None:
     with pytest.raises(Refused) as refused:
-        await theatre.expert.request("mark", operation=add(theatre.field + 1000, "m-1"))
+        await theatre.expert.request("mark", operation=add(theatre.field + 1000, "m-1", theatre.frame))
     assert refused.value.code == "not_found"
 
 
 async def test_the_marks_of_who_left_stay(theatre: Theatre) -> None:
-    await theatre.expert.request("mark", operation=add(theatre.field, "m-1"))
+    await theatre.expert.request("mark", operation=add(theatre.field, "m-1", theatre.frame))
     await theatre.expert.request("leave")
     await theatre.surgeon.notice("participant_left")
     (entry,) = (await theatre.surgeon.request("marks", after=0))["operations"]

@@ -10,7 +10,7 @@ import pytest
 
 from loadtests.caller import Caller, Message, Refused, calling
 from server.config import RoomsConfig
-from tests.helpers.peer import Publisher, Watcher
+from tests.helpers.peer import Publisher, Watcher, frame_sent
 from tests.helpers.served import Served, served
 
 
@@ -21,13 +21,13 @@ async def running(tmp_path: Path) -> AsyncIterator[Served]:
         yield server
 
 
-def arrow(mark: str, producer: int) -> Message:
+def arrow(mark: str, producer: int, frame: int) -> Message:
     return {
         "kind": "add",
         "mark": {
             "mark": mark,
             "shape": "arrow",
-            "anchor": {"producer": producer, "rtp_timestamp": 90_000},
+            "anchor": {"producer": producer, "rtp_timestamp": frame},
             "points": [[0.1, 0.1], [0.2, 0.2]],
             "width": 0.004,
             "text": "",
@@ -70,11 +70,12 @@ async def test_who_comes_back_is_told_the_marks_it_missed(running: Served) -> No
         publisher = Publisher(surgeon)
         try:
             video = (await publisher.publish("field"))[0]["producer"]
-            assert (await surgeon.request("mark", operation=arrow("m-1", video)))["sequence"] == 1
+            frame = await frame_sent(running.service, video)
+            assert (await surgeon.request("mark", operation=arrow("m-1", video, frame)))["sequence"] == 1
             assert (await expert.notice("operation"))["sequence"] == 1
             await break_off(expert, surgeon)
-            await surgeon.request("mark", operation=arrow("m-2", video))
-            await surgeon.request("mark", operation=arrow("m-3", video))
+            await surgeon.request("mark", operation=arrow("m-2", video, frame))
+            await surgeon.request("mark", operation=arrow("m-3", video, frame))
             again = Caller(running.url, expert.token)
             marks = (await again.join(session=expert.welcome["session"], marks_after=1))["marks"]
             assert marks["after"] == 1

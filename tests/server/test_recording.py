@@ -20,7 +20,7 @@ import pytest
 from loadtests.caller import Caller, Message, Refused, calling
 from server.secret_file import load_secret
 from signalling.tokens import issue
-from tests.helpers.peer import Publisher
+from tests.helpers.peer import Publisher, frame_sent
 from tests.helpers.served import Answered, Served, ask, served
 from tests.helpers.udp_peers import until
 
@@ -58,10 +58,11 @@ async def recorded(server: Served) -> tuple[str, list[dict[str, Any]]]:
             producers = await publisher.publish("field")
             await surgeon.request("record", action="start")
             recording = str((await surgeon.notice("recording"))["recording"]["recording"])
+            frame = await frame_sent(server.service, producers[0]["producer"])
             mark = {
                 "mark": "m-1",
                 "shape": "text",
-                "anchor": {"producer": producers[0]["producer"], "rtp_timestamp": 1},
+                "anchor": {"producer": producers[0]["producer"], "rtp_timestamp": frame},
                 "points": [[0.5, 0.5]],
                 "width": 0.004,
                 "text": "here",

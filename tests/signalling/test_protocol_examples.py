@@ -43,7 +43,7 @@ REQUESTS = {
 NOTICES = {
     *("welcome", "reply", "error", "closed", "pong", "offer", "participant", "participant_left", "producer"),
     *("producer_removed", "clock", "operation", "recording", "naming", "encodings", "delivery"),
-    *("waiting_room", "door", "speaker", "presenter", "patient", "hospital"),
+    *("waiting_room", "door", "speaker", "presenter", "patient", "hospital", "followed"),
 }
 
 
