@@ -11,6 +11,7 @@ from playwright.async_api import expect
 from loadtests.caller import calling
 from tests.browser.barcodes import write_camera
 from tests.browser.chromium import PATIENCE, browser, join, person, picture, probe, until
+from tests.helpers.peer import frame_sent
 from tests.helpers.served import served
 from tests.server.test_marks_over_the_wire import add
 from tests.server.test_patient import ELSE
@@ -90,8 +91,9 @@ async def test_what_a_picture_is_is_said_on_it(tmp_path: Path) -> None:
         await expert.get_by_test_id(f"mirrored-{field}").wait_for()
 
         # more marks than anybody reads
+        frame = await frame_sent(server.service, field)
         for number in range(MARKS):
-            await other.request("mark", operation=add(field, f"m-{number}"))
+            await other.request("mark", operation=add(field, f"m-{number}", frame))
         crowded = expert.get_by_test_id("crowded")
         await expect(crowded).to_have_attribute("data-all", str(MARKS), timeout=PATIENCE)
         await expert.get_by_test_id("declutter").click()

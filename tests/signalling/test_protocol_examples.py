@@ -149,6 +149,8 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
             return notices.naming(7, 1, 1e9, {305419896: 0})
         case "encodings":
             return notices.encodings(7, [True])
+        case "followed":
+            return notices.followed(7, 1)
         case "delivery":
             return notices.delivery(7, "line", 360)
         case "operation":
