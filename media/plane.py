@@ -33,6 +33,11 @@ class Address(NamedTuple):
 ANY_PORT = Address("127.0.0.1", 0)
 
 
+def low_tap(producer: ProducerId) -> ProducerId:
+    """Name a producer's low encoding in the tap (`Plane.set_low_tap`): no identifier is counted up so far."""
+    return ProducerId(producer | 1 << 31)
+
+
 class Codec(IntEnum):
     """What a producer's packets carry. The plane only peeks: is this the start of a key frame?"""
 
@@ -441,6 +446,13 @@ class Plane(Protocol):
         copied with 1 added to its timestamp.
         """
 
+    def set_low_tap(self, producer: ProducerId, encoding: int | None) -> None:
+        """Copy this encoding to the tap as well, whatever `set_tap` copies, or none (None).
+
+        Its records bear `low_tap(producer)` as producer; its timestamps are canonical, and its numbers go on after a
+        gap where it begins anew. It is copied from the moment on at which its frames have the producer's names.
+        """
+
     def add_consumer(self, spec: ConsumerSpec) -> None:
         """Send a producer to a transport; video from its next key frame on."""
 
@@ -530,8 +542,8 @@ class Plane(Protocol):
     def read_tap(self, limit: int = 4 << 20) -> bytes:
         """Take whole tap records, at most `limit` bytes.
 
-        Each: u32 length of what follows, u32 producer, u64 arrival ns, u64 extended sequence number, then
-        the RTP packet, decrypted; all big-endian.
+        Each: u32 length of what follows, u32 producer (or `low_tap` of it), u64 arrival ns, u64 extended sequence
+        number, then the RTP packet, decrypted; all big-endian.
         """
 
     def producer_statistics(self, producer: ProducerId) -> ProducerStatistics:

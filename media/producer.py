@@ -47,6 +47,8 @@ class Producer:
     instant: SenderInstant | None = None
     #: who wants its packets of the tap; what is recorded is never put to rest
     claims: set[TapClaim] = field(default_factory=set)
+    #: an encoding that is tapped beside the best, for whoever needs few pixels: it is not put to rest either
+    low: int | None = None
     muted: bool = False
     #: an RTP timestamp behind all that came before the newest interruption
     end_of_line: int = 0

@@ -210,8 +210,21 @@ class Router:
             for encoding in range(len(entry.encodings)):
                 entry.want_key_frame(encoding)
 
+    def set_low_tap(self, producer: ProducerId, encoding: int | None) -> None:
+        """Copy one of several encodings to the tap as well, beside the best, or none any more (None)."""
+        entry = self.producers[producer]
+        if entry.low == encoding:
+            return
+        entry.low = encoding
+        self._tap_low(entry)
+        if encoding is not None:
+            entry.want_key_frame(encoding)
+
     def _tap(self, entry: Producer) -> None:
         self._plane.set_tap(entry.producer, enabled=bool(entry.claims) and not entry.muted)
+
+    def _tap_low(self, entry: Producer) -> None:
+        self._plane.set_low_tap(entry.producer, None if entry.muted else entry.low)
 
     def set_muted(self, producer: ProducerId, *, muted: bool) -> None:
         """Pass a producer on to nobody, the recorder included, or again to whoever was sent it."""
@@ -221,6 +234,8 @@ class Router:
         entry.muted = muted
         if entry.claims:
             self._tap(entry)
+            if entry.low is not None:
+                self._tap_low(entry)
             if not muted:
                 for encoding in range(len(entry.encodings)):
                     entry.want_key_frame(encoding)
@@ -495,6 +510,8 @@ class Router:
         """Say which encodings are wanted: all until their frames are named, later what is sent, or recorded."""
         count = len(producer.encodings)
         wanted = watched | {count - 1} if "recording" in producer.claims else watched
+        if producer.low is not None:
+            wanted = wanted | {producer.low}
         if not producer.named:
             wanted = set(range(count))
         active = []

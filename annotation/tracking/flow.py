@@ -32,6 +32,20 @@ def reduced(image: Image, width: int) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def alike(size: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Tell whether pictures of these heights and widths may show the same, one larger than the other."""
+    return abs(size[1] * other[0] - size[0] * other[1]) <= 0.02 * size[1] * other[0]
+
+
+def resized(image: Image, size: tuple[int, ...]) -> Image:
+    """Give a picture at this height and width."""
+    if image.shape == size:
+        return image
+    larger = size[0] > image.shape[0]
+    method = cv2.INTER_LINEAR if larger else cv2.INTER_AREA
+    return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=method), np.uint8)
+
+
 def work_alone() -> None:
     """Have OpenCV use one thread only: the other cores are somebody else's."""
     cv2.setNumThreads(1)

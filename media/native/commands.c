@@ -116,6 +116,9 @@ static void carry_out(struct plane *plane, struct command *command)
         ((struct producer *)command->subject)->tapped = command->flag;
         tap_forget(command->subject, -1);
         break;
+    case COMMAND_SET_LOW_TAP:
+        tap_low_choose(command->subject, command->number[0]);
+        break;
     case COMMAND_SET_ENCODING:
         set_encoding(plane, &((struct producer *)command->subject)->encodings[command->number[0]], command->ssrc,
                      command->rtx_ssrc);

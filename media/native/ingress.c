@@ -290,6 +290,8 @@ void ingress(struct plane *plane, struct encoding *encoding, uint8_t *data, size
         announce_key_frame(plane, encoding, packet);
     if (encoding->producer->tapped)
         tap(plane, packet);
+    if (encoding->producer->low_tap.on)
+        tap_low(plane, packet);
 }
 
 uint64_t encoding_lost(struct encoding *encoding)

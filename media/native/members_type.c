@@ -244,6 +244,17 @@ PyObject *set_tap_method(PyObject *object, PyObject *arguments)
     return set_flag(object, arguments, OBJECT_PRODUCER, COMMAND_SET_TAP);
 }
 
+PyObject *set_low_tap_method(PyObject *object, PyObject *arguments)
+{
+    struct plane_object *self = (struct plane_object *)object;
+    PyObject *capsule;
+    struct command command = {.kind = COMMAND_SET_LOW_TAP};
+    if (!running(self) || !PyArg_ParseTuple(arguments, "Oi", &capsule, &command.number[0]))
+        return NULL;
+    command.subject = object_of(capsule, OBJECT_PRODUCER);
+    return command.subject == NULL ? NULL : push(self, command);
+}
+
 PyObject *set_paused_method(PyObject *object, PyObject *arguments)
 {
     return set_flag(object, arguments, OBJECT_CONSUMER, COMMAND_SET_PAUSED);

@@ -163,6 +163,14 @@ struct tapping {
     struct tapped tapped[MAX_ENCODINGS];
 };
 
+/* tap.c: one of several encodings that is copied as well, beside the best, with numbers that do not run backwards. */
+struct low_tap {
+    bool on;
+    bool anew; /* its numbers are to go on after the highest */
+    uint8_t encoding;
+    uint64_t highest, first, shift;
+};
+
 /* Where a producer's canonical timeline stood when its streams ended: of its newest packet. */
 struct line {
     bool known;
@@ -202,6 +210,7 @@ struct producer {
     struct capture capture; /* the newest */
     struct line line;
     struct tapping tapping;
+    struct low_tap low_tap;
 
     struct encoding encodings[MAX_ENCODINGS]; /* lowest quality first */
     int encoding_count;

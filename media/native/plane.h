@@ -83,6 +83,7 @@ enum command_kind {
     COMMAND_MOVE_PRODUCER,
     COMMAND_REMOVE_PRODUCER,
     COMMAND_SET_TAP,
+    COMMAND_SET_LOW_TAP,
     COMMAND_SET_ENCODING,
     COMMAND_SET_TIMESTAMP_OFFSET,
     COMMAND_SET_CAPTURE_OFFSET,
@@ -383,6 +384,8 @@ void move_producer(struct plane *plane, struct producer *producer, struct transp
 
 /* tap.c */
 void tap(struct plane *plane, const struct packet *packet);
+void tap_low(struct plane *plane, const struct packet *packet);
+void tap_low_choose(struct producer *producer, int encoding); /* -1: none */
 void tap_forget(struct producer *producer, int encoding); /* -1: all */
 void wake(int event);
 

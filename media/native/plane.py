@@ -281,6 +281,12 @@ class NativePlane:
         """See media.plane.Plane."""
         self._native.set_tap(self._producer(producer).handle, enabled)
 
+    def set_low_tap(self, producer: ProducerId, encoding: int | None) -> None:
+        """See media.plane.Plane."""
+        chosen = -1 if encoding is None else encoding
+        sender = self._producer(producer) if encoding is None else self._encoding(producer, chosen)
+        self._native.set_low_tap(sender.handle, chosen)
+
     def add_consumer(self, spec: ConsumerSpec) -> None:
         """See media.plane.Plane."""
         check_consumer(spec)

@@ -497,6 +497,7 @@ static PyMethodDef methods[] = {
     {"set_timestamp_offset", set_timestamp_offset_method, METH_VARARGS, NULL},
     {"set_capture_offset", set_capture_offset_method, METH_VARARGS, NULL},
     {"set_tap", set_tap_method, METH_VARARGS, NULL},
+    {"set_low_tap", set_low_tap_method, METH_VARARGS, NULL},
     {"add_consumer", add_consumer_method, METH_VARARGS, NULL},
     {"set_layer", set_layer_method, METH_VARARGS, NULL},
     {"set_paused", set_paused_method, METH_VARARGS, NULL},

@@ -33,6 +33,7 @@ PyObject *set_encoding_method(PyObject *object, PyObject *arguments);
 PyObject *set_timestamp_offset_method(PyObject *object, PyObject *arguments);
 PyObject *set_capture_offset_method(PyObject *object, PyObject *arguments);
 PyObject *set_tap_method(PyObject *object, PyObject *arguments);
+PyObject *set_low_tap_method(PyObject *object, PyObject *arguments);
 PyObject *add_consumer_method(PyObject *object, PyObject *arguments);
 PyObject *remove_consumer_method(PyObject *object, PyObject *capsule);
 PyObject *set_layer_method(PyObject *object, PyObject *arguments);

@@ -203,6 +203,10 @@ class ShardedPlane:
         """See media.plane.Plane."""
         self._of_producer(producer).set_tap(producer, enabled=enabled)
 
+    def set_low_tap(self, producer: ProducerId, encoding: int | None) -> None:
+        """See media.plane.Plane."""
+        self._of_producer(producer).set_low_tap(producer, encoding)
+
     def add_consumer(self, spec: ConsumerSpec) -> None:
         """See media.plane.Plane; ValueError too where producer and transport are in different shards."""
         shard = self._of_transport(spec.transport)

@@ -5,6 +5,7 @@
 
 #define ALIVE (500 * MILLISECOND) /* a better encoding that sent something so lately is waited for */
 #define SILENT SECOND             /* an encoding that sent nothing for so long is given up */
+#define LOW_TAP 0x80000000u       /* media/plane.py */
 
 static bool newer_or_equal(uint32_t timestamp, uint32_t than)
 {
@@ -56,7 +57,8 @@ static void begin(struct producer *producer, const struct packet *packet)
     tapping->encoding = packet->encoding->index;
 }
 
-static void put(struct plane *plane, const struct packet *packet, uint64_t sequence, uint32_t timestamp)
+static void put(struct plane *plane, const struct packet *packet, uint32_t producer, uint64_t sequence,
+                uint32_t timestamp)
 {
     uint8_t header[24 + 8];
     const struct layout *layout = &packet->layout;
@@ -64,7 +66,7 @@ static void put(struct plane *plane, const struct packet *packet, uint64_t seque
     unsigned newest = layout->newest != 0 ? layout->newest : layout->payload;
     unsigned size = layout->size - (newest - layout->payload);
     write_32(header, 24 - 4 + size);
-    write_32(header + 4, (uint32_t)packet->encoding->producer->id);
+    write_32(header + 4, producer);
     write_64(header + 8, (uint64_t)packet->arrival);
     write_64(header + 16, sequence);
     write_32(header + 24, read_32(packet->data));
@@ -95,7 +97,7 @@ static void tap_one(struct plane *plane, struct producer *producer, const struct
     uint64_t sequence = packet->sequence + tapping->shift;
     if (sequence > tapping->highest)
         tapping->highest = sequence;
-    put(plane, packet, sequence, timestamp);
+    put(plane, packet, (uint32_t)producer->id, sequence, timestamp);
 }
 
 void tap(struct plane *plane, const struct packet *packet)
@@ -121,11 +123,42 @@ void tap(struct plane *plane, const struct packet *packet)
         tapping->newest = timestamp;
     bool doubled = tapping->doubled && timestamp == tapping->doubled_timestamp &&
                    tapping->encoding == packet->encoding->index;
-    put(plane, packet, sequence, timestamp + doubled);
+    put(plane, packet, (uint32_t)producer->id, sequence, timestamp + doubled);
+}
+
+/* Beside the best: one encoding as it comes, once its frames have the producer's names. */
+void tap_low(struct plane *plane, const struct packet *packet)
+{
+    struct producer *producer = packet->encoding->producer;
+    struct low_tap *low = &producer->low_tap;
+    if (packet->encoding->index != low->encoding || !packet->encoding->offset_known)
+        return;
+    if (low->anew) {
+        low->anew = false;
+        low->first = packet->sequence;
+        low->shift = low->highest + 2 - packet->sequence;
+    }
+    if (packet->sequence < low->first)
+        return;
+    uint64_t sequence = packet->sequence + low->shift;
+    if (sequence > low->highest)
+        low->highest = sequence;
+    put(plane, packet, (uint32_t)producer->id | LOW_TAP, sequence,
+        packet->timestamp + packet->encoding->timestamp_offset);
+}
+
+void tap_low_choose(struct producer *producer, int encoding)
+{
+    struct low_tap *low = &producer->low_tap;
+    low->on = encoding >= 0;
+    low->anew = true;
+    low->encoding = (uint8_t)(low->on ? encoding : 0);
 }
 
 void tap_forget(struct producer *producer, int encoding)
 {
+    if (encoding == producer->low_tap.encoding)
+        producer->low_tap.anew = true;
     struct tapping *tapping = &producer->tapping;
     for (int i = 0; i < MAX_ENCODINGS; i++)
         if (encoding < 0 || encoding == i)

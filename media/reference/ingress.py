@@ -58,6 +58,7 @@ class Producer:
         """Begin."""
         self.spec = spec
         self.tapped = False
+        self.low_tap: int | None = None
         self.transit = [0] * TRANSIT_BUCKETS
         self._level_now = self._level_before = SILENCE
         self._level_since = self._level_arrival = 0

@@ -17,7 +17,7 @@ from ..plane import Address, ConsumerSpec, Extension, Layer, ProducerSpec
 from .fan_out import Consumer
 from .ingress import Encoding, Producer
 from .peers import AddressBook, Transport
-from .tapping import Tapping
+from .tapping import LowTapping, Tapping
 
 
 class Members:
@@ -30,6 +30,7 @@ class Members:
         self._producers: dict[ProducerId, Producer] = {}
         self._consumers: dict[ConsumerId, Consumer] = {}
         self._tappings: dict[ProducerId, Tapping] = {}
+        self._low_tappings: dict[ProducerId, LowTapping] = {}
 
     def add_transport(self, transport: TransportId, shard: int = 0) -> None:
         """See media.plane.Plane."""
@@ -83,6 +84,7 @@ class Members:
         self._forget_streams(removed)
         del self._producers[producer]
         self._tappings.pop(producer, None)
+        self._low_tappings.pop(producer, None)
 
     def move_producer(self, spec: ProducerSpec) -> None:
         """See media.plane.Plane."""
@@ -98,6 +100,8 @@ class Members:
         moved.move(spec)
         if spec.producer in self._tappings:
             self._tappings[spec.producer].move()
+        if spec.producer in self._low_tappings:
+            self._low_tappings[spec.producer].begin_anew()
         for encoding in moved.encodings:
             for consumer in self._consumers.values():
                 if consumer.spec.producer == spec.producer:
@@ -124,6 +128,8 @@ class Members:
             encoding.begin_anew()
             if producer in self._tappings:
                 self._tappings[producer].forget(index)
+            if index == self._producer(producer).low_tap:
+                self._low_tappings[producer].begin_anew()
             for consumer in self._consumers.values():
                 if consumer.spec.producer == producer:
                     consumer.selection.lose(encoding)
@@ -153,6 +159,13 @@ class Members:
         tapped = self._producer(producer)
         tapped.tapped = enabled
         self._tappings.setdefault(producer, Tapping()).forget()
+
+    def set_low_tap(self, producer: ProducerId, encoding: int | None) -> None:
+        """See media.plane.Plane."""
+        if encoding is not None:
+            self._encoding(producer, encoding)
+        self._producer(producer).low_tap = encoding
+        self._low_tappings.setdefault(producer, LowTapping()).begin_anew()
 
     def add_consumer(self, spec: ConsumerSpec) -> None:
         """See media.plane.Plane."""

@@ -25,6 +25,7 @@ from ..plane import (
     PlaneEvent,
     PlaneStatistics,
     ProducerStatistics,
+    low_tap,
 )
 from ..rtp.feedback import GENERIC_NACK, TRANSPORT_WIDE, GenericNack, parse_feedback
 from ..rtp.packet import RtpError, RtpPacket, measure_header
@@ -292,6 +293,10 @@ class ReferencePlane(Delivery):
             copied = self._tappings[encoding.spec.producer].copy(encoding.producer, encoding, held)
             if copied is not None:
                 self._tap.put(encoding.spec.producer, copied)
+        if encoding.index == encoding.producer.low_tap:
+            copied = self._low_tappings[encoding.spec.producer].copy(encoding, held)
+            if copied is not None:
+                self._tap.put(low_tap(encoding.spec.producer), copied)
         self._fan_out(encoding.producer, held)
 
     def _fan_out(self, producer: Producer, held: HeldPacket) -> None:

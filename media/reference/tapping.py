@@ -111,6 +111,32 @@ class Tapping:
         self._encoding = encoding.index
 
 
+class LowTapping:
+    """One of several encodings as it comes, once its frames have the producer's names; numbers never run backwards."""
+
+    def __init__(self) -> None:
+        """Begin with nothing copied."""
+        self._anew = True
+        self._highest = self._first = self._shift = 0
+
+    def begin_anew(self) -> None:
+        """Go on with other numbers, after a gap."""
+        self._anew = True
+
+    def copy(self, encoding: Encoding, held: HeldPacket) -> HeldPacket | None:
+        """Give a packet as it is copied, with its number and timestamp; None where it is not."""
+        if not encoding.offset_known:
+            return None
+        if self._anew:
+            self._anew, self._first = False, held.sequence
+            self._shift = self._highest + 2 - held.sequence
+        if held.sequence < self._first:
+            return None
+        sequence = held.sequence + self._shift
+        self._highest = max(self._highest, sequence)
+        return _renamed(held, sequence, encoding.canonical(held))
+
+
 def _alone(encoding: Encoding, held: HeldPacket) -> HeldPacket:
     """Of redundant sound make the newest block, as if it had come alone."""
     if not held.newest:

@@ -70,6 +70,10 @@ class Backlog:
         """Give all that is held, as tap records."""
         return b"".join(piece for group in self._groups for piece in group.pieces)
 
+    def newest_group(self) -> bytes:
+        """Give what is held from the newest key frame on, as tap records."""
+        return self.records_since(())
+
     def records_since(self, rtp_timestamps: Iterable[int]) -> bytes:
         """Give what shows these frames and all after them, as tap records: from the key frame before the oldest that
         is held, or from the newest one.

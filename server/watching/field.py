@@ -15,6 +15,7 @@ from media.ids import ProducerId
 from . import wire
 from .backlog import Backlog
 from .follower import Follower
+from .low import LowLayer
 from .pictures import Stream
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class Field:
         self.producers = frozenset({self.producer})
         self.stream = Stream(track.codec, track.payload_type, track.fmtp, track.clock_rate)
         self.backlog = Backlog(track.codec)
+        #: what is followed instead, where there is one and it flows
+        self.low: LowLayer | None = None
+        self._from_low = False
+        self._arrived = 0  # when the best encoding's newest packet did, ns
         self._producer = producer
         self._tracks = tracks
         self._decide = decide
@@ -78,6 +83,16 @@ class Field:
         self._newest: int | None = None  # the RTP timestamp that it looked at last
 
     @property
+    def kept(self) -> int:
+        """Bytes of compressed frames that are held in memory."""
+        return self.backlog.size + (self.low.backlog.size if self.low is not None else 0)
+
+    @property
+    def from_low(self) -> bool:
+        """Whether the low layer is what the worker is given."""
+        return self._from_low and self.follower is not None
+
+    @property
     def tap_interval(self) -> float:
         """How many seconds packets may lie in the tap."""
         return FOLLOWED_INTERVAL if self.follower is not None else INTERVAL
@@ -87,11 +102,37 @@ class Field:
     def receive_tap(self, data: bytes, now: float) -> None:
         """Take packets of this field."""
         self.backlog.receive(data)
+        self._arrived = int.from_bytes(data[8:16], "big")
+        if not self._from_low:
+            self._feed(data)
+
+    def receive_low(self, data: bytes) -> None:
+        """Take packets of the low layer."""
+        if self._from_low:
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
         if self.follower is None:
             return
         # what a worker that does not read cannot take is late too
         self._fed = int.from_bytes(data[8:16], "big")
         self.follower.send(wire.message(wire.PACKETS, data), dispensable=True)
+
+    def _followed_backlog(self) -> Backlog:
+        return self.low.backlog if self.low is not None and self._from_low else self.backlog
+
+    def _choose_layer(self) -> None:
+        """Go over to the low layer when it flows, and to the best when it does not."""
+        if self.low is None or self.follower is None:
+            return
+        from_low = not self.low.silent(self._arrived) if self._from_low else self.low.reliable(self._arrived)
+        if from_low != self._from_low:
+            self._from_low = from_low
+            if not from_low:
+                self._want_key_frame(self._arrived / 1e9)
+            # the same frames by other packets: the worker keeps what it knows of the tissue
+            self.follower.send(wire.message_of(wire.STREAM, wire.describe(self.stream)))
+            self.follower.send(wire.message(wire.PACKETS, self._followed_backlog().newest_group()))
 
     def receive_gap(self, packets: int, now: float) -> None:
         """Learn that packets are missing: their numbers tell where."""
@@ -102,6 +143,7 @@ class Field:
         overdue = newest is None or self.backlog.oversized or now - newest / 1e9 > KEY_FRAME_EVERY
         if overdue:
             self._want_key_frame(now)
+        self._choose_layer()
         if self.follower is not None and self._believed and self._late():
             self._disbelieve()
         if not self._marks and now - self._unneeded_since > self.linger:
@@ -152,6 +194,7 @@ class Field:
             self._start()
 
     def _start(self) -> None:
+        self._from_low = self.low is not None and self.low.reliable(self._arrived)
         self.follower = Follower(self.stream, self._begin, self._receive, self._disbelieve)
 
     def close(self) -> None:
@@ -166,7 +209,7 @@ class Field:
         frames = [
             mark.anchor.rtp_timestamp for mark in self._marks.values() if isinstance(mark.anchor, VideoAnchor)
         ]
-        records = self.backlog.records_since(frames)
+        records = self._followed_backlog().records_since(frames)
         return [self._wanted(self._marks.values(), []), wire.message(wire.PACKETS, records)]
 
     # -- the worker ----------------------------------------------------------------------------------------------

@@ -13,9 +13,12 @@ from media.ids import ProducerId
 
 from . import stills
 from .field import Field
+from .low import LowLayer, low_encoding
 from .stills import Still, StillError
 
 if TYPE_CHECKING:
+    from media.producer import Producer
+
     from ..conductor import Conductor
 
 #: Stills that are decoded at once, a room: each takes a core for a second.
@@ -42,7 +45,7 @@ class Watcher:
     @property
     def kept(self) -> int:
         """Bytes of compressed frames that are held in memory."""
-        return sum(field.backlog.size for field in self._fields.values())
+        return sum(field.kept for field in self._fields.values())
 
     def field(self, producer: ProducerId) -> Field:
         """Give a field that is watched. Raise KeyError."""
@@ -76,8 +79,17 @@ class Watcher:
                 )
                 conductor.service.tap.join(field)
                 conductor.router.set_tap(producer, enabled=True, claim="watching")
+                self._take_low(known, field)
         for producer, field in self._fields.items():
             field.watch(marks.get(producer, []), conductor.service.now())
+
+    def _take_low(self, producer: Producer, field: Field) -> None:
+        """Have a low layer copied beside the best, where there is one: it is what marks are followed in."""
+        low = low_encoding(producer.heights) if self._tracks else None
+        if low is not None:
+            field.low = LowLayer(field.producer, field.stream.codec, field.receive_low)
+            self._conductor.service.tap.join(field.low)
+            self._conductor.router.set_low_tap(field.producer, low)
 
     def drawing(self, stroke: Stroke) -> None:
         """Note that somebody draws, a thousand times a second."""
@@ -130,5 +142,8 @@ class Watcher:
         field = self._fields.pop(producer)
         field.close()
         self._conductor.service.tap.leave(field)
+        if field.low is not None:
+            self._conductor.service.tap.leave(field.low)
         if producer in self._conductor.router.producers:
             self._conductor.router.set_tap(producer, enabled=False, claim="watching")
+            self._conductor.router.set_low_tap(producer, None)

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final
 import av
 
 from annotation.tracking.announcing import Announcer
-from annotation.tracking.flow import reduced, work_alone
+from annotation.tracking.flow import alike, reduced, resized, work_alone
 from annotation.tracking.tracker import Track, Tracker, Wanted
 
 from . import wire
@@ -85,6 +85,7 @@ class Worker:
         self._arrived = 0  # when the newest packet did, ns
         self._looked = 0  # when the newest picture did that was tracked, ns
         self._shown_at: int | None = None  # its RTP timestamp
+        self._size: tuple[int, ...] | None = None  # at which everything is tracked, height and width
         self._left_out = 0
         self._broken = False  # the decoder waits for a key frame
         self._asked = 0.0
@@ -105,6 +106,12 @@ class Worker:
                 self._arrived = max(self._arrived, _newest_arrival(payload))
         elif kind == wire.MARKS:
             self._want(json.loads(payload))
+        elif kind == wire.STREAM:
+            # the same frames in another size: what is known of the marks stays
+            self._stream = wire.read_stream(json.loads(payload))
+            self._pictures, self._decoder = Pictures(self._stream), Decoder(self._stream.codec, quick=True)
+            self._waiting.clear()
+            self._broken = False
         elif kind == wire.FORGET:
             self._announcer.forget()
 
@@ -161,14 +168,24 @@ class Worker:
             None if before is None else (shown.rtp_timestamp - before) % (1 << 32) / self._stream.clock_rate
         )
         awaited = self._tracker.awaits(shown.rtp_timestamp)
-        if step is not None and step < LEAST_STEP and not awaited:
+        # after a change of sizes frames come once more, from the key frame on
+        seen = (
+            before is not None
+            and 0 <= (before - shown.rtp_timestamp) % (1 << 32) < 60 * self._stream.clock_rate
+        )
+        if seen or (step is not None and step < LEAST_STEP and not awaited):
             return
         if lag > LATE / 2 and self._left_out < LEFT_OUT and self._waiting and not awaited:
             self._left_out += 1
             return
         self._left_out = 0
         self._in_time = self._in_time or lag < LATE
-        self._tracker.receive(reduced(brightness(frame), WIDTH), shown.rtp_timestamp)
+        image = reduced(brightness(frame), WIDTH)
+        if self._size is None or not alike(self._size, image.shape):
+            # what was found in a picture of another shape says nothing about this one
+            self._size, self._tracker = image.shape, Tracker(self._stream.clock_rate)
+            self._tracker.want(self._marks.values())
+        self._tracker.receive(resized(image, self._size), shown.rtp_timestamp)
         self._looked, self._shown_at = shown.arrival, shown.rtp_timestamp
         self._swept = self._swept or self._tracker.swept
         self._tell(now, late=lag > LATE)

@@ -17,6 +17,7 @@ from playwright.async_api import Browser, Page
 from tests.browser.barcodes import seen, watch, write_camera
 from tests.browser.chromium import PATIENCE, browser, join, person, probe, until
 from tests.helpers.served import Served, served
+from tests.helpers.udp_peers import until as comes
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -77,9 +78,13 @@ async def test_a_field_in_three_sizes(tmp_path: Path) -> None:
         own = await probe(surgeon, "k.ownFrames")
         assert anchor["rtp_timestamp"] in {f["name"]["rtpTimestamp"] for f in own if f["name"] is not None}
 
-        # the size that nobody watches any more is not sent any more; it is woken when it is wanted
+        # marks are watched in the middle size: the watcher takes that one for as long as it flows
+        field = server.service.rooms["ward"].watcher.field(producer)
+        await comes(lambda: field.from_low, PATIENCE / 1000)
+
+        # a size that nobody needs any more is not sent any more; it is woken when it is wanted
         await large.close()
-        await _layers(surgeon, "layers.filter(layer => layer.active).map(layer => layer.rid).join() === 'q'")
+        await _layers(surgeon, "layers.filter(layer => layer.active).map(layer => layer.rid).join() === 'q,h'")
         # what was in the encoder by then still comes
         await asyncio.wait_for(_frames(changing, producer, 5), PATIENCE / 1000)
         resting = await surgeon.evaluate("window.konsil.layers()")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from media.plane import Codec, Layer
+import pytest
+
+from media.plane import Codec, Layer, low_tap
 from media.rtp.extensions import AudioLevel
 from tests.helpers.rtp_harness import PlaneHarness
 from tests.helpers.rtp_stream import Stream, View, ids
@@ -129,3 +131,47 @@ class CaptureTimes:
         ordered = [number for index, number in enumerate(numbers) if index != 11]
         assert all(before < after for before, after in pairwise(ordered))
         assert numbers[7] < numbers[11] < numbers[8]
+
+    def test_the_tap_gets_a_low_encoding_beside_the_best(self, harness: PlaneHarness) -> None:
+        stream = Simulcast(harness, 2)
+        producer = stream.spec.producer
+        with pytest.raises(ValueError, match="2 encodings"):
+            harness.plane.set_low_tap(producer, 2)
+        harness.plane.set_tap(producer, enabled=True)
+        harness.plane.set_low_tap(producer, 0)
+        harness.settle()
+        stream.picture(FRAME, encodings=[0, 1])
+        stream.picture(2 * FRAME, 0, 1)
+        harness.settle()
+
+        def taken() -> list[tuple[bool, int, int]]:
+            return [
+                (number == low_tap(producer), see(packet).tail[0], packet.timestamp)
+                for number, _, _, packet in records(harness.plane.read_tap())
+            ]
+
+        tapped = records(harness.plane.read_tap())
+        low = [record for record in tapped if record[0] == low_tap(producer)]
+        # of the low one all, and it has the producer's names as the best has
+        assert [(see(p).tail[0], p.timestamp) for _, _, _, p in low] == [
+            *((0, FRAME), (0, FRAME), (0, 2 * FRAME), (0, 2 * FRAME))
+        ]
+        assert [number - low[0][2] for _, _, number, _ in low] == [0, 1, 2, 3]
+        assert {see(p).tail[0] for name, _, _, p in tapped if name == producer} == {1}
+        # each ends by itself
+        harness.plane.set_tap(producer, enabled=False)
+        harness.settle()
+        stream.picture(3 * FRAME)
+        harness.settle()
+        assert taken() == [(True, 0, 3 * FRAME)] * 2
+        harness.plane.set_low_tap(producer, None)
+        harness.settle()
+        stream.picture(4 * FRAME)
+        harness.settle()
+        assert taken() == []
+        # another SSRC: the numbers go on after a gap
+        harness.plane.set_low_tap(producer, 0)
+        stream.picture(5 * FRAME)
+        harness.settle()
+        (_, _, first, _), _ = records(harness.plane.read_tap())
+        assert first > low[-1][2] + 1
