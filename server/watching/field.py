@@ -123,9 +123,12 @@ class Field:
 
     def _choose_layer(self) -> None:
         """Go over to the low layer when it flows, and to the best when it does not."""
-        if self.low is None or self.follower is None:
+        if self.low is None:
             return
-        from_low = not self.low.silent(self._arrived) if self._from_low else self.low.reliable(self._arrived)
+        self.low.compare(self._arrived)
+        if self.follower is None:
+            return
+        from_low = self.low.flows if self._from_low else self.low.reliable
         if from_low != self._from_low:
             self._from_low = from_low
             if not from_low:
@@ -194,7 +197,7 @@ class Field:
             self._start()
 
     def _start(self) -> None:
-        self._from_low = self.low is not None and self.low.reliable(self._arrived)
+        self._from_low = self.low is not None and self.low.reliable
         self.follower = Follower(self.stream, self._begin, self._receive, self._disbelieve)
 
     def close(self) -> None:

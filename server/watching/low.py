@@ -40,15 +40,14 @@ class LowLayer:
         self.backlog = Backlog(codec)
         self._deliver = deliver
         self._arrived = 0  # when the newest packet did, ns
-        self._flowing_since = 0
+        self._flowing_since: int | None = None
 
     def receive_tap(self, data: bytes, now: float) -> None:
         """Take packets of the encoding."""
         self.backlog.receive(data)
-        arrived = int.from_bytes(data[8:16], "big")
-        if arrived - self._arrived > SILENT:
-            self._flowing_since = arrived
-        self._arrived = arrived
+        self._arrived = int.from_bytes(data[8:16], "big")
+        if self._flowing_since is None:
+            self._flowing_since = self._arrived
         self._deliver(data)
 
     def receive_gap(self, packets: int, now: float) -> None:
@@ -57,11 +56,18 @@ class LowLayer:
     def pump(self, now: float) -> None:
         """Nothing is due by itself."""
 
-    def silent(self, arrived: int) -> bool:
-        """Whether nothing came lately while the best encoding's newest packet arrived then, ns."""
-        return arrived - self._arrived > SILENT
+    def compare(self, arrived: int) -> None:
+        """Note when the best encoding's newest packet arrived, ns: beside it this one may be silent."""
+        if arrived - self._arrived > SILENT:
+            self._flowing_since = None
 
-    def reliable(self, arrived: int) -> bool:
+    @property
+    def flows(self) -> bool:
+        """Whether it has not fallen silent beside the best."""
+        return self._flowing_since is not None
+
+    @property
+    def reliable(self) -> bool:
         """Whether it has flowed for a while, and a decoder could begin."""
-        flows = not self.silent(arrived) and self._arrived - self._flowing_since >= FLOWING
-        return flows and self.backlog.newest_key_frame is not None
+        lately = self._flowing_since is not None and self._arrived - self._flowing_since >= FLOWING
+        return lately and self.backlog.newest_key_frame is not None
