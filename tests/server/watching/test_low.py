@@ -150,7 +150,7 @@ def test_marks_stay_what_they_were_when_the_layer_changes() -> None:
     target = io.BytesIO()
     worker = Worker(STREAM, target)
     points = [[0.40, 0.55], [0.46, 0.55], [0.46, 0.66], [0.40, 0.66]]
-    marks = [{"mark": "m-1", "rtp_timestamp": 3 * TICKS, "points": points, "follow": True}]
+    marks = [{"mark": "m-1", "rtp_timestamp": 3 * TICKS, "points": points, "follow": True, "place": 1}]
     worker.receive(wire.MARKS, json.dumps({"marks": marks, "gone": []}).encode())
     told: list[tuple[int, dict[str, Any]]] = []
 
