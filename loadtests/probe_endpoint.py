@@ -177,6 +177,10 @@ class ProbeSocket:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no producers.")
 
+    def set_low_tap(self, producer: ProducerId, encoding: int | None) -> None:
+        """Refuse: packets are the probe's."""
+        raise ValueError("A probe's socket has no producers.")
+
     def inject(self, producer: ProducerId, packets: Sequence[bytes], time: int) -> None:
         """Refuse: packets are the probe's."""
         raise ValueError("A probe's socket has no producers.")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page
 
+from media.ids import ProducerId
 from tests.browser.barcodes import seen, watch, write_camera
 from tests.browser.chromium import PATIENCE, browser, join, person, probe, until
 from tests.helpers.served import Served, served
@@ -79,7 +80,7 @@ async def test_a_field_in_three_sizes(tmp_path: Path) -> None:
         assert anchor["rtp_timestamp"] in {f["name"]["rtpTimestamp"] for f in own if f["name"] is not None}
 
         # marks are watched in the middle size: the watcher takes that one for as long as it flows
-        field = server.service.rooms["ward"].watcher.field(producer)
+        field = server.service.rooms["ward"].watcher.field(ProducerId(producer))
         await comes(lambda: field.from_low, PATIENCE / 1000)
 
         # a size that nobody needs any more is not sent any more; it is woken when it is wanted

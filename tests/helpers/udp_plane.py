@@ -110,6 +110,9 @@ class UdpPlane:
     def set_tap(self, producer: ProducerId, *, enabled: bool) -> None:
         raise NotImplementedError
 
+    def set_low_tap(self, producer: ProducerId, encoding: int | None) -> None:
+        raise NotImplementedError
+
     def add_consumer(self, spec: ConsumerSpec) -> None:
         self.consumers.append(spec)
 
