@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from loadtests.caller import Caller, calling
-from tests.helpers.peer import Publisher, Watcher
+from tests.helpers.peer import Publisher, Watcher, frame_sent
 from tests.helpers.served import served
 
 
@@ -25,7 +25,7 @@ async def test_a_late_joiner_sees_what_the_others_see(tmp_path: Path) -> None:
             mark = {
                 "mark": "m-1",
                 "shape": "arrow",
-                "anchor": {"producer": field, "rtp_timestamp": 1},
+                "anchor": {"producer": field, "rtp_timestamp": await frame_sent(server.service, field)},
                 "points": [[0.1, 0.1], [0.2, 0.2]],
                 "width": 0.004,
                 "text": "",
