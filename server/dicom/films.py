@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from annotation.dicom.errors import DicomError
+from annotation.dicom.reading import FAILURES as READING_FAILURES
 
 #: What a page's own player may know; others are shown frame by frame.
 _PLAYED: Final = {"h264": "avc1", "hevc": "hvc1"}
@@ -23,6 +24,9 @@ _PLAYED: Final = {"h264": "avc1", "hevc": "hvc1"}
 PACKETS_LIMIT: Final = 2_200_000
 #: Most pixels of a frame that is rendered: 8K.
 PIXELS_LIMIT: Final = 36 << 20
+
+#: What FFmpeg and its binding raise at what they did not expect.
+FAILURES: Final = (av.FFmpegError, *READING_FAILURES)
 
 Pieces = Sequence[tuple[int, int]]
 
@@ -88,12 +92,12 @@ def remux(path: Path, pieces: Pieces, target: Path) -> dict[str, Any]:
     try:
         with Stream(path, pieces) as source, _opened(source) as container:
             return _remux(container, _pictures(container), target)
-    except av.FFmpegError as error:
-        target.unlink(missing_ok=True)
-        raise _broken(error) from None
-    except BaseException:
+    except DicomError:
         target.unlink(missing_ok=True)
         raise
+    except FAILURES as error:
+        target.unlink(missing_ok=True)
+        raise _broken(error) from None
 
 
 def picture(path: Path, pieces: Pieces, number: int, kind: str, side: int = 0) -> bytes:
@@ -102,7 +106,9 @@ def picture(path: Path, pieces: Pieces, number: int, kind: str, side: int = 0) -
         with Stream(path, pieces) as source, _opened(source) as container:
             frame = _frame(container, _pictures(container), number)
             image = frame.to_image()
-    except av.FFmpegError as error:
+    except DicomError:
+        raise
+    except FAILURES as error:
         raise _broken(error) from None
     if side and max(image.size) > side:
         image.thumbnail((side, side))
@@ -114,13 +120,13 @@ def picture(path: Path, pieces: Pieces, number: int, kind: str, side: int = 0) -
     return buffer.getvalue()
 
 
-def _broken(error: av.FFmpegError) -> DicomError:
+def _broken(error: Exception) -> DicomError:
     return DicomError("broken", f"The film cannot be read ({type(error).__name__}).")
 
 
 def _opened(source: Stream) -> InputContainer:
     # a film names no other files: what it plays is in it
-    container = av.open(source, "r", options={"protocol_whitelist": ""})
+    container = av.open(source, "r", options={"protocol_whitelist": ""}, metadata_errors="replace")
     assert isinstance(container, InputContainer)
     return container
 
@@ -170,6 +176,8 @@ def _remux(container: InputContainer, stream: VideoStream, target: Path) -> dict
                 packet.stream = copied
                 output.mux(packet)
     told["frames"] = count
+    if count == 0:
+        raise DicomError("incomplete", "The film holds no frames.")
     if not told["type"]:
         target.unlink(missing_ok=True)
     return told

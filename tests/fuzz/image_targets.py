@@ -6,6 +6,7 @@ import io
 import json
 import re
 import struct
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,12 +25,14 @@ from annotation.dicom.rendering import parse_window
 from annotation.dicom.search import LIMIT, parse_query
 from media.plane import Codec
 from recorder.journal import JournalError, tap_packets
+from server.dicom.films import picture, remux
 from server.watching.backlog import Backlog
 from server.watching.pictures import Pictures, Stream, in_order
 from server.watching.wire import Messages, WireError
 from signalling.message_frame import MessageError
 from signalling.presenter_messages import LAYOUTS, parse_viewport
 from tests.helpers.dicom_sending import CT, IMPLICIT, LITTLE, STORE_CT, asking, command, value
+from tests.helpers.films import H264, MPEG2, encoded
 
 from . import hospital_targets
 
@@ -73,6 +76,21 @@ def look_closer(data: bytes) -> None:
     told = look(io.BytesIO(data))
     assert set(told) <= {"file", "modality", "object", "syntax", "rows", "columns", "frames"}
     assert b"Geheim" not in json.dumps(told).encode()
+
+
+def play(data: bytes) -> None:
+    """Put a film into MP4 and show its second frame; what was written is a film."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, target = Path(folder) / "film", Path(folder) / "film.mp4"
+        path.write_bytes(data)
+        half = len(data) // 2
+        try:
+            told = remux(path, [(0, half), (half, len(data) - half)], target)
+        except DicomError:
+            assert not target.exists()
+            raise
+        assert target.exists() == bool(told["type"])
+        assert picture(path, [(0, len(data))], 2, "jpeg", 64).startswith(b"\xff\xd8")
 
 
 def unpack(data: bytes) -> None:
@@ -184,6 +202,12 @@ _PIXELS = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 #: Longer heads than these (functional groups, curves) say nothing new, and cost executions.
 HEAD_LIMIT = 6000
 HEADS = hospital_targets.MARKS + _heads()
+FILMS = (
+    encoded(H264, 3),
+    encoded(H264, 3, "mpegts"),
+    encoded(MPEG2, 3, "mpeg"),
+)
+FILM_LIMIT = 4000
 FILES = hospital_targets.MARKS
 ZIPS = (_zip(),)
 QUERIES = (

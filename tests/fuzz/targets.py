@@ -343,6 +343,9 @@ TARGETS: dict[str, Target] = {
     "feedback_groups": Target(FeedbackGroup.read_all, (struct.error,), (bytes(36), bytes(72)), 80),
     "dicom": Target(image_targets.read_dicom, image_targets.REFUSALS, image_targets.FILES, 1600),
     "looked_at": Target(image_targets.look_closer, (), image_targets.HEADS, image_targets.HEAD_LIMIT),
+    "films": Target(
+        image_targets.play, image_targets.REFUSALS, image_targets.FILMS, image_targets.FILM_LIMIT
+    ),
     "deidentified": Target(
         image_targets.hide, image_targets.REFUSALS, image_targets.HEADS, image_targets.HEAD_LIMIT
     ),

@@ -130,3 +130,23 @@ def test_no_file_of_pydicoms_keeps_a_name_or_a_uid(path: Path) -> None:
         # a word such as "Anonymous" or "4" says nothing
         if len(secret) > 5 and secret.casefold() != "anonymous":
             assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind"),
+    [
+        (0x00100010, "UI"),  # PatientName
+        (0x00100020, "DS"),  # PatientID: what is set then is of its own kind again
+        (0x00080090, "UI"),  # ReferringPhysicianName, which is to be left empty
+        (0x00200010, "UI"),  # StudyID
+        (0x00100040, "LO"),  # PatientSex, which is kept
+        (0x00189004, "UI"),  # ContentQualification, which the table does not name
+    ],
+)
+def test_a_name_does_not_pass_as_another_kind_of_value(tag: int, kind: str) -> None:
+    dataset = made(PatientName="Geheim^Gerda")
+    dataset.pop(tag, None)
+    dataset.add_new(tag, kind, "4711" if kind == "DS" else "GEHEIM")
+    shown = deidentify(dataset, "p-1")
+    assert (shown.PatientID, shown.PatientName) == ("p-1", "Anonymous")
+    assert "GEHEIM" not in shown.to_json().upper()

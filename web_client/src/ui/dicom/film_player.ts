@@ -106,8 +106,10 @@ export class FilmPlayer extends Emitter<{ picture: undefined; frame: number }> {
     const away = wanted.frame - this.#frameAt(this.#video.currentTime);
     this.#video.playbackRate = Math.min(4, Math.max(0.1, wanted.rate / facts.rate));
     if (!wanted.playing) {
+      // what the player is at when it stops is a frame further, at times
+      const ran = !this.#video.paused;
       this.#video.pause();
-      return this.#seekTo(wanted.frame);
+      return this.#seekTo(wanted.frame, ran);
     }
     const isFar = wanted.leads ? Math.abs(away) > OWN_STEP : Math.abs(away) > ASTRAY * facts.rate;
     if (isFar) this.#seekTo(wanted.frame);
@@ -117,9 +119,9 @@ export class FilmPlayer extends Emitter<{ picture: undefined; frame: number }> {
     }
   }
 
-  #seekTo(frame: number): void {
+  #seekTo(frame: number, anyway = false): void {
     if (this.facts === null) return;
-    if (this.picture?.frame === frame && this.#frameAt(this.#video.currentTime) === frame) return;
+    if (!anyway && this.picture?.frame === frame && this.#frameAt(this.#video.currentTime) === frame) return;
     this.#seeks = true;
     // into the middle of the frame: its edges are rounded
     this.#video.currentTime = (frame - 0.5) / this.facts.rate;
@@ -143,7 +145,9 @@ export class FilmPlayer extends Emitter<{ picture: undefined; frame: number }> {
   #watch(): void {
     const step = (_: number, { mediaTime }: { mediaTime: number }): void => {
       if (this.#isClosed || this.facts === null) return;
-      if (!this.#seeks) this.#take(Math.round(mediaTime * this.facts.rate) + 1);
+      const frame = Math.round(mediaTime * this.facts.rate) + 1;
+      // a frame that was on its way when the film was stopped is not shown any more
+      if (!this.#seeks && (this.#wanted?.playing === true || this.#wanted?.frame === frame)) this.#take(frame);
       if (!this.#video.paused) this.#video.requestVideoFrameCallback(step);
     };
     this.#video.requestVideoFrameCallback(step);
