@@ -308,3 +308,14 @@ async def test_our_own_publisher_takes_its_place_again(
             publishing.cancel()
             await asyncio.gather(publishing, return_exceptions=True)
             await watcher.close()
+
+
+async def test_an_offer_that_is_put_again_since_its_answer_was_lost_changes_nothing(running: Served) -> None:
+    async with calling(running.url, running.token("surgeon", "Dr. S")) as (surgeon,):
+        offer, sources = await good_offer(), [{"mid": "0", "source": "field", "label": ""}]
+        first = await surgeon.request("publish", sdp=offer, sources=sources)
+        transport = room_of(running).router.producers[first["producers"][0]["producer"]].transport
+        again = await surgeon.request("publish", sdp=offer, sources=sources)
+        assert (again["sdp"], again["producers"]) == (first["sdp"], first["producers"])
+        producers = room_of(running).router.producers
+        assert [producers[p["producer"]].transport for p in again["producers"]] == [transport]

@@ -16,7 +16,7 @@ import { Guidance } from './guidance';
 import { Presenting, type PresentingAnnouncement } from './dicom/presenting';
 import { Manners, type MannersAnnouncement } from './manners';
 import { FrameClock } from './media/frame_clock';
-import type { Publisher } from './media/publisher';
+import type { Publisher, SentSource } from './media/publisher';
 import type { Receiver } from './media/receiver';
 import { Views } from './media/views';
 import { Pens } from './pens';
@@ -405,12 +405,12 @@ export class Session extends Emitter<SessionEvents> {
       if (message?.type === 'pointer' || message?.type === 'stroke') this.#handleNotice(message);
     });
     this.publisher.ask = (offer, wanted) => this.connection.insist({ type: 'publish', ...offer }, wanted);
-    this.publisher.on('refused', ({ error, offered }) => this.#handleRefusedOffer(error, offered));
+    this.publisher.on('refused', ({ error, offered, fresh }) => this.#handleRefusedOffer(error, offered, fresh));
     this.publisher.on('changed', () => this.emit('media', undefined));
     this.publisher.on('failed', () => this.#healPublisher());
   }
 
-  #handleRefusedOffer(error: unknown, offered: readonly PublishedSource[]): void {
+  #handleRefusedOffer(error: unknown, offered: readonly PublishedSource[], fresh: readonly SentSource[]): void {
     // it ended at the server while this page slept: what is sent goes on over a new one
     if (error instanceof RequestError && error.code === 'connection_gone') return this.publisher.restart();
     if (offered.some(({ source }) => !this.room.maySend(source))) {
@@ -421,6 +421,7 @@ export class Session extends Emitter<SessionEvents> {
     if (error instanceof RequestError) this.#announceRefusal('request_refused', error);
     // the browser itself could not make the offer, or take the server's answer
     else this.emit('announcement', { kind: 'request_refused', code: 'bad_sdp', message: String(error) });
+    this.publisher.goOnWithout(fresh);
   }
 
   /** The server can be reached again: renew what failed meanwhile, and seek new ways for the rest if they are wanted. */

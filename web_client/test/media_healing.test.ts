@@ -96,6 +96,30 @@ test('the first publication, under way at a takeover, is put again, word for wor
   expect([session.publisher.producerOf('camera'), FakePeer.made.length, announced]).toEqual([9, 1, []]);
 });
 
+test('what is refused takes nothing along that was sent before', async () => {
+  await sendCamera();
+  session.publisher.send('microphone', fakeTrack('mic', 'audio'), '');
+  await settled();
+  server.say({ type: 'error', id: server.sent('publish').at(-1)?.id, code: 'limit', message: 'Too much.' });
+  await settled();
+  expect(server.sent('publish').at(-1)).toMatchObject({ sources: [{ source: 'camera' }] });
+  await reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }] });
+  const { publisher } = session;
+  expect([publisher.producerOf('camera'), publisher.isUnsent('camera'), publisher.isUnsent('microphone')]).toEqual([9, false, true]);
+  expect(announced).toEqual([{ kind: 'request_refused', code: 'limit', message: 'Too much.' }]);
+  publisher.retry();
+  await settled();
+  expect(server.sent('publish').at(-1)).toMatchObject({ sources: [{ source: 'camera' }, { source: 'microphone' }] });
+  // refused even alone: there is nothing to go on with
+  publisher.stop('camera');
+  publisher.restart();
+  await settled();
+  const count = server.sent('publish').length;
+  server.say({ type: 'error', id: server.sent('publish').at(-1)?.id, code: 'limit', message: 'Too much.' });
+  await settled();
+  expect([server.sent('publish').length, publisher.isUnsent('microphone')]).toEqual([count, true]);
+});
+
 test('an answer to the offer of a connection that failed reaches no other one', async () => {
   session.publisher.send('camera', fakeTrack('cam'), '');
   await settled();

@@ -181,6 +181,16 @@ test('what was refused is known as not sent until it is offered once more and ta
   expect([publisher.isUnsent('microphone'), publisher.producerOf('microphone')]).toEqual([false, 7]);
 });
 
+test('a field that was refused is offered again with the next device, also under the same name', async () => {
+  publisher.send('field', fakeTrack('field'), 'Operating field');
+  await settled();
+  offers[0]?.refuse(new Error('no'));
+  await settled();
+  publisher.send('field', fakeTrack('other'), 'Operating field');
+  await settled();
+  expect([offers.length, publisher.isUnsent('field')]).toEqual([2, false]);
+});
+
 test('a camera that is switched on again after a refusal is offered again', async () => {
   await publishBoth();
   publisher.withhold('camera', null);

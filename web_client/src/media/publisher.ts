@@ -18,8 +18,8 @@ export type SentSource = Extract<Source, 'microphone' | 'camera' | 'field'>;
 export const SENT_SOURCES: readonly SentSource[] = ['microphone', 'camera', 'field'];
 
 interface PublisherEvents {
-  /** An offer was refused, or its answer could not be taken: nothing is sent any more until `retry` or the next change. */
-  refused: { error: unknown; offered: readonly PublishedSource[] };
+  /** An offer was refused, or its answer could not be taken: nothing is sent any more. `fresh`: what it was the first to name. */
+  refused: { error: unknown; offered: readonly PublishedSource[]; fresh: readonly SentSource[] };
   /** The set of producers, or whether they are being sent, has changed. */
   changed: undefined;
   /** The connection broke and cannot heal: `restart` when the server can be reached. */
@@ -42,6 +42,8 @@ interface Sent {
   label: string;
   section: Section | null;
   producer: ProducerId | null;
+  /** It was refused, and is not offered until `retry`. */
+  heldBack: boolean;
 }
 
 /** A section of the connection, with what its encodings were made for. */
@@ -100,7 +102,8 @@ export class Publisher extends Emitter<PublisherEvents> {
 
   /** Whether a source is to be sent and is not, although nothing is under way that could change it. */
   isUnsent(source: SentSource): boolean {
-    return this.#sent.get(source)?.producer === null && this.#negotiation?.underWay !== true;
+    const sent = this.#sent.get(source);
+    return sent?.producer === null && (sent.heldBack || this.#negotiation?.underWay !== true);
   }
 
   sourceOf(producer: ProducerId): SentSource | null {
@@ -129,10 +132,11 @@ export class Publisher extends Emitter<PublisherEvents> {
     if (sent !== undefined && sent.label === label) {
       sent.track = track;
       replaceTrack(sent.section, track);
+      if (this.isUnsent(source)) return this.retry();
       this.emit('changed', undefined);
       return;
     }
-    this.#sent.set(source, { track, label, section: sent?.section ?? null, producer: sent?.producer ?? null });
+    this.#sent.set(source, { track, label, section: sent?.section ?? null, producer: sent?.producer ?? null, heldBack: false });
     this.#negotiate();
   }
 
@@ -142,7 +146,7 @@ export class Publisher extends Emitter<PublisherEvents> {
     if (sent === undefined) return;
     if (track !== null) sent.track = track;
     replaceTrack(sent.section, track);
-    if (track !== null && this.isUnsent(source)) this.#negotiate();
+    if (track !== null && this.isUnsent(source)) return this.retry();
     this.emit('changed', undefined);
   }
 
@@ -185,8 +189,20 @@ export class Publisher extends Emitter<PublisherEvents> {
 
   /** Offer once more what was refused. */
   retry(): void {
+    for (const sent of this.#sent.values()) sent.heldBack = false;
     if (this.#sent.size > 0) this.#negotiate();
     this.emit('changed', undefined);
+  }
+
+  /** What was refused must not take along what was sent before: that is published anew without it. */
+  goOnWithout(refused: readonly SentSource[]): void {
+    const others = [...this.#sent].filter(([source]) => !refused.includes(source));
+    if (refused.length === 0 || others.length === 0) return;
+    for (const source of refused) {
+      const sent = this.#sent.get(source);
+      if (sent !== undefined) sent.heldBack = true;
+    }
+    this.restart();
   }
 
   close(): void {
@@ -215,8 +231,9 @@ export class Publisher extends Emitter<PublisherEvents> {
   }
 
   #describe(connection: RTCPeerConnection): () => PublishedSource[] {
-    for (const [source, sent] of this.#sent) sent.section ??= this.#addSection(connection, source, sent.track);
-    const sections = [...this.#sent].map(([source, sent]) => ({ source, label: sent.label, at: sent.section }));
+    const offered = [...this.#sent].filter(([, sent]) => !sent.heldBack);
+    for (const [source, sent] of offered) sent.section ??= this.#addSection(connection, source, sent.track);
+    const sections = offered.map(([source, sent]) => ({ source, label: sent.label, at: sent.section }));
     return () =>
       sections.map(({ source, label, at }) => {
         return { mid: at?.transceiver.mid ?? '', source, label, ...(at?.heights.length ? { heights: at.heights } : {}) };
@@ -282,9 +299,10 @@ export class Publisher extends Emitter<PublisherEvents> {
       describe: () => this.#describe(connection),
       agreed: (reply) => this.#takeProducers(reply),
       failed: (error, offered) => {
+        const fresh = [...this.#sent].filter(([, sent]) => sent.producer === null).map(([source]) => source);
         this.#discard();
         this.emit('changed', undefined);
-        this.emit('refused', { error, offered });
+        this.emit('refused', { error, offered, fresh });
       },
     });
     connection.addEventListener('connectionstatechange', () => {

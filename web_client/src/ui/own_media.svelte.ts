@@ -58,7 +58,6 @@ export class OwnMedia {
     const { publisher } = this.session;
     const track = publisher.trackOf('microphone');
     if (!this.#may('microphone')) return;
-    if (this.unsent.has('microphone')) return this.sendAgain();
     if (track !== null && track.readyState === 'live') {
       track.enabled = !track.enabled;
       if (track.enabled && publisher.isUnsent('microphone')) this.sendAgain();
@@ -76,7 +75,6 @@ export class OwnMedia {
     const { publisher } = this.session;
     const track = publisher.trackOf('camera');
     if (!this.#may('camera')) return;
-    if (this.unsent.has('camera')) return this.sendAgain();
     await this.#change('camera', async () => {
       if (track !== null && track.readyState === 'live') {
         track.stop();

@@ -86,7 +86,7 @@ export const talk = {
   unsent: 'Not sent',
   unsent_which: 'Not sent: {names}',
   unsent_text: 'The server did not take it, so nobody hears or sees it. It is switched on here only.',
-  unsent_microphone: 'Nobody hears you: the microphone is not sent. Press to try again',
-  unsent_camera: 'Nobody sees you: the camera is not sent. Press to try again',
-  unsent_field: 'Nobody sees the field: it is not sent. Press to try again',
+  unsent_microphone: 'Nobody hears you: the microphone is not sent. Try again in the bar above',
+  unsent_camera: 'Nobody sees you: the camera is not sent. Try again in the bar above',
+  unsent_field: 'Nobody sees the field: it is not sent. Try again in the bar above',
 } as const;

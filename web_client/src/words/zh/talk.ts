@@ -88,7 +88,7 @@ export const talk: Readonly<Record<keyof typeof english, string>> = {
   unsent: '未发送',
   unsent_which: '未发送：{names}',
   unsent_text: '服务器未接收，其他人听不到也看不到。仅在本机开启。',
-  unsent_microphone: '其他人听不到您：麦克风未发送。点按重试',
-  unsent_camera: '其他人看不到您：摄像头未发送。点按重试',
-  unsent_field: '其他人看不到术野：未发送。点按重试',
+  unsent_microphone: '其他人听不到您：麦克风未发送。请在上方栏中重试',
+  unsent_camera: '其他人看不到您：摄像头未发送。请在上方栏中重试',
+  unsent_field: '其他人看不到术野：未发送。请在上方栏中重试',
 };
