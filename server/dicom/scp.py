@@ -141,7 +141,7 @@ class Scp:
             except DicomError:
                 return NOT_UNDERSTOOD
             return TAKEN if await self._pacs.moves.deliver(found["study"], path) else NOT_AUTHORISED
-        verdict = await self._store.add(path, self._rooms[called], source="c-store")
+        verdict = await self._store.add(path, self._rooms[called], source="device")
         if not isinstance(verdict, Quarantined):
             return TAKEN
         return OUT_OF_RESOURCES if verdict.code == "too_large" else NOT_UNDERSTOOD
@@ -151,7 +151,7 @@ class Scp:
         if called not in self._rooms:
             return
         error = DicomError("too_large", f"The file has more than {self._store.file_bytes >> 20} MiB.")
-        await self._store.refuse(None, self._rooms[called], error, source="c-store", name="")
+        await self._store.refuse(None, self._rooms[called], error, source="device", name="")
 
     # -- connections ---------------------------------------------------------------------------------------------
 

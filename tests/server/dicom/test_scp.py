@@ -97,8 +97,8 @@ async def test_the_status_says_what_became_of_an_object(
     assert len(await held(listening)) == 1
     entries = (await get(listening, "/dicom/quarantine")).json()["quarantine"]
     assert [(entry["source"], entry["code"], entry["kept"]) for entry in entries] == [
-        ("c-store", "not_dicom", True),
-        ("c-store", "duplicate", True),
+        ("device", "not_dicom", True),
+        ("device", "duplicate", True),
     ]
     said = " ".join(record.getMessage() for record in caplog.records if record.name.startswith("server"))
     for secret in ("Geheim", "4711", "ward", str(first.SOPInstanceUID)):
@@ -116,7 +116,7 @@ async def test_who_sends_more_than_is_taken_is_cut_off_and_the_room_told(listeni
     assert "Status" not in answered
     assert await held(listening) == []
     (entry,) = (await get(listening, "/dicom/quarantine")).json()["quarantine"]
-    assert (entry["source"], entry["code"], entry["kept"]) == ("c-store", "too_large", False)
+    assert (entry["source"], entry["code"], entry["kept"]) == ("device", "too_large", False)
     assert half(listening) == []
 
 

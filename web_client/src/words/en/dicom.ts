@@ -154,6 +154,7 @@ export const dicom = {
   aside_source_upload: 'added on this page',
   aside_source_zip: 'out of a ZIP file',
   aside_source_stow: 'sent by another system',
+  aside_source_device: 'sent by a device',
   aside_source_pacs: 'fetched from the archive',
   aside_code_not_dicom: 'This is no DICOM file.',
   aside_code_directory: 'This is only the table of contents of a disc. Add the images themselves.',

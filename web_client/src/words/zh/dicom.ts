@@ -155,6 +155,7 @@ export const dicom: Readonly<Record<keyof typeof en, string>> = {
   aside_source_upload: '在此页面添加',
   aside_source_zip: '来自 ZIP 文件',
   aside_source_stow: '由其他系统发送',
+  aside_source_device: '由设备发送',
   aside_source_pacs: '取自影像归档',
   aside_code_not_dicom: '这不是 DICOM 文件。',
   aside_code_directory: '这只是光盘目录，请添加影像文件本身。',
