@@ -34,13 +34,15 @@ class Presenting:
 
     def carry_out(self, member: Member, message: Present) -> None:
         """Do what a member asked for, and tell everybody. Raise RoomError."""
+        before = self.presenter.participant
         if self.presenter.carry_out(member.identifier, message):
-            self._tell()
+            self._tell(changed=self.presenter.participant != before)
 
     def gone(self, identifier: ParticipantId) -> None:
         """Note that a participant is gone."""
+        before = self.presenter.participant
         if self.presenter.gone(identifier):
-            self._tell()
+            self._tell(changed=self.presenter.participant != before)
 
     def show(self, member: Member, viewport: Viewport) -> None:
         """Pass on what the presenter sees; what anybody else says is dropped: it crossed a handing over."""
@@ -77,12 +79,13 @@ class Presenting:
             self._writing.cancel()
             self._writing = None
 
-    def _tell(self) -> None:
+    def _tell(self, *, changed: bool) -> None:
         self._write()
         told = notices.presenter(self.presenter.to_json())
         for member in self._conductor.members.values():
-            # what its predecessor showed is over
-            member.view_latest(None)
+            if changed:
+                # what its predecessor showed is over
+                member.view_latest(None)
             member.send(told)
         self._conductor.write_down({"kind": "presenter", "participant": self.presenter.participant})
 

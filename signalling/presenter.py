@@ -28,7 +28,9 @@ class Presenter:
 
     def carry_out(self, by: ParticipantId, message: Present) -> bool:
         """Do what was asked for; return whether anything that is told has changed. Raise RoomError."""
-        self._room.demand(by, "mark")
+        # who leads ends it and hands it on also when the pen was taken meanwhile
+        if message.action in ("start", "ask") or by not in (self.participant, *self.asking):
+            self._room.demand(by, "mark")
         match message.action:
             case "start":
                 return self._start(by)
@@ -105,7 +107,7 @@ class Presenter:
         other = self._room.participant(to)
         if other is None:
             raise RoomError("not_found", "There is no such participant in this room.")
-        if not may(other.role, "mark"):
+        if not other.may("mark"):
             raise RoomError("not_permitted", "This participant may not present.")
         if to == by:
             return False

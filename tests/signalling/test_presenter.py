@@ -119,6 +119,27 @@ def test_who_does_not_draw_does_not_present(room: Room, presenter: Presenter, fi
     assert refused(presenter, first, present("give", "pt-nobody")) == "not_found"
 
 
+def test_whose_pen_was_taken_still_ends_it_and_hands_it_on(
+    room: Room, presenter: Presenter, first: Participant, second: Participant
+) -> None:
+    chair = enter(room, "c", "chair")
+    presenter.carry_out(first.participant, present("start"))
+    presenter.carry_out(second.participant, present("ask"))
+    for expert in (first, second):
+        room.permit_drawing(chair.participant, expert.participant, False)
+    # who asked is not given it without a pen, and may take the question back
+    assert refused(presenter, first, present("give", second.participant)) == "not_permitted"
+    assert presenter.carry_out(second.participant, present("stop"))
+    assert refused(presenter, second, present("ask")) == "not_permitted"
+    assert presenter.carry_out(first.participant, present("give", chair.participant))
+    assert refused(presenter, first, present("start")) == "not_permitted"
+    presenter.carry_out(chair.participant, present("stop"))
+    room.permit_drawing(chair.participant, first.participant, True)
+    presenter.carry_out(first.participant, present("start"))
+    room.permit_drawing(chair.participant, first.participant, False)
+    assert presenter.carry_out(first.participant, present("stop"))
+
+
 def test_while_it_is_away_anybody_may_take_over(
     room: Room, presenter: Presenter, first: Participant, second: Participant
 ) -> None:

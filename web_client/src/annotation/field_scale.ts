@@ -48,3 +48,11 @@ function inPixels([from, to]: readonly Point[], { width, height }: { width: numb
   if (from === undefined || to === undefined) return 0;
   return Math.hypot((to[0] - from[0]) * width, (to[1] - from[1]) * height);
 }
+
+/** Read a length as people type it ("10", "10,5 mm", "１０"), within what the server takes; null: it is none. */
+export function readMillimetres(typed: string): number | null {
+  const plain = typed.normalize('NFKC').trim().replace(/\s*(mm|毫米)$/i, '').replace(',', '.');
+  if (!/^\d+(\.\d*)?$|^\.\d+$/.test(plain)) return null;
+  const millimetres = Number(plain);
+  return millimetres >= 0.01 && millimetres <= 10_000 ? millimetres : null;
+}

@@ -11,7 +11,7 @@ import { ImageError } from './web';
 
 export type FrameState = { pixels: Pixels } | { failed: FrameFailure } | null;
 export interface FrameFailure {
-  reason: 'size' | 'kind' | 'palette' | 'none' | 'refused' | 'away' | 'flat' | 'memory';
+  reason: 'size' | 'kind' | 'palette' | 'none' | 'refused' | 'away' | 'flat' | 'memory' | 'missing';
   message: string;
 }
 
@@ -157,7 +157,8 @@ export class FrameLoader extends Emitter<FrameEvents> {
 
 function failureOf(error: unknown): FrameFailure {
   if (error instanceof PixelError) return { reason: error.reason, message: '' };
-  if (error instanceof ImageError) return { reason: 'refused', message: error.message };
+  // busy or broken for now (429, 5xx): it may go another time
+  if (error instanceof ImageError && error.status !== 429 && error.status < 500) return { reason: 'refused', message: error.message };
   return { reason: 'away', message: '' };
 }
 

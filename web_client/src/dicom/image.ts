@@ -43,8 +43,6 @@ export interface Instance {
   photometric: Photometric | null;
   palette: Palette | null;
   modalityTable: Table | null;
-  voiTable: Table | null;
-  windowFunction: WindowFunction;
   regions: readonly UltrasoundRegion[];
   /** Milliseconds from a frame to the next; null: it is no film. */
   frameTime: number | null;
@@ -62,6 +60,8 @@ export interface Frame {
   intercept: number;
   unit: string;
   presets: readonly Preset[];
+  windowFunction: WindowFunction;
+  voiTable: Table | null;
   spacing: Spacing;
   plane: Plane | null;
   /** Height of a pixel by its width. */
@@ -91,8 +91,6 @@ export function readInstance(attributes: Attributes): Instance {
     photometric: isColour ? 'RGB' : photometric === 'MONOCHROME1' || photometric === 'MONOCHROME2' || photometric === 'PALETTE COLOR' ? photometric : null,
     palette: paletteOf(attributes),
     modalityTable: tableOf(itemOf(attributes, '00283000'), '00283002', '00283006'),
-    voiTable: tableOf(itemOf(attributes, '00283010'), '00283002', '00283006'),
-    windowFunction: functionOf(attributes),
     regions: itemsOf(attributes, '00186011').flatMap(regionOf),
     frameTime: frameTimeOf(attributes),
     ways: waysOf(textsOf(attributes, '00200020')),
@@ -120,17 +118,26 @@ export function frameOf(of: Instance, frame: number): Frame {
   const rescale = { ...attributes, ...group('00289145') };
   const type = textOf(rescale, '00281054');
   const slope = numberOf(rescale, '00281053') ?? 1;
+  const shown = { ...attributes, ...group('00289132') };
   return {
     of,
     frame,
     slope: slope === 0 ? 1 : slope,
     intercept: numberOf(rescale, '00281052') ?? 0,
     unit: unitOf(of.modality, type, textsOf(attributes, '00080008')),
-    presets: presetsOf({ ...attributes, ...group('00289132') }),
+    presets: presetsOf(shown),
+    windowFunction: functionOf(shown),
+    voiTable: tableOf(itemOf(shown, '00283010'), '00283002', '00283006'),
     spacing,
     plane: planeOf(of, spacing, group),
     aspect: spacing.y / spacing.x,
   };
+}
+
+/** Whether places in both are of one coordinate system (FrameOfReferenceUID); where none says so, only within a series. */
+export function sharesSpace(one: Instance, other: Instance): boolean {
+  const [mine, theirs] = [textOf(one.attributes, '00200052'), textOf(other.attributes, '00200052')];
+  return mine === theirs && (mine !== '' || one.series === other.series);
 }
 
 function pick(attributes: Attributes): Attributes {
@@ -147,9 +154,11 @@ function unitOf(modality: string, type: string, kinds: readonly string[]): strin
 function presetsOf(attributes: Attributes): Preset[] {
   const [centres, widths] = [numbersOf(attributes, '00281050'), numbersOf(attributes, '00281051')];
   const words = textsOf(attributes, '00281055');
+  // only LINEAR counts whole values: its width is one at least (PS3.3, C.11.2.1.2)
+  const isWide = (width: number): boolean => (functionOf(attributes) === 'LINEAR' ? width >= 1 : width > 0);
   return centres.flatMap((centre, at): Preset[] => {
     const width = widths[at];
-    if (width === undefined || width < 1) return [];
+    if (width === undefined || !isWide(width)) return [];
     return [{ name: words[at] ? null : 'file', label: words[at] ?? '', window: [centre, width] }];
   });
 }

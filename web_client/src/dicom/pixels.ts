@@ -111,13 +111,13 @@ function shader({ frame, ...pixels }: Pixels, look: Look): (stored: number) => n
   const dark = (of.photometric === 'MONOCHROME1') !== look.invert;
   const own = frame.presets[0]?.window ?? null;
   const finish = (value: number): number => (dark ? 255 - Math.round(value) : Math.round(value));
-  if (look.window === null && own === null && of.voiTable !== null) {
-    const table = of.voiTable;
+  if (look.window === null && own === null && frame.voiTable !== null) {
+    const table = frame.voiTable;
     const most = 2 ** table.bits - 1;
     return (stored) => finish((lookedUp(table, rescaled(frame, stored)) / most) * 255);
   }
   const window = look.window ?? own ?? fullWindow({ frame, ...pixels });
-  const kind: WindowFunction = of.windowFunction;
+  const kind: WindowFunction = frame.windowFunction;
   return (stored) => finish(grey(rescaled(frame, stored), window, kind));
 }
 

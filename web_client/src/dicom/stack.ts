@@ -117,3 +117,10 @@ export function orderOfUse(at: number, count: number, forwards: boolean, most: n
   }
   return order.slice(0, most);
 }
+
+/** Where in a stack the very frame stands that is named; `slice` is where it is looked for first. -1: it is not there. */
+export function placeIn(stack: Stack, { instance, frame, slice }: { instance: string; frame: number; slice: number }): number {
+  const hinted = stack.frames[slice];
+  if (hinted?.of.instance === instance && hinted.frame === frame) return slice;
+  return stack.frames.findIndex((one) => one.of.instance === instance && one.frame === frame);
+}

@@ -51,7 +51,7 @@ export function grey(value: number, [centre, width]: Window, kind: WindowFunctio
 /** Where a hand goes: across the width changes, up and down the centre; a fast hand goes as far as the range is wide. */
 export function dragged([centre, width]: Window, dx: number, dy: number, range: number): Window {
   const step = Math.max(range, 1) / 1000;
-  return [round(centre + dy * step), round(Math.max(1, width + dx * step))];
+  return [round(centre + dy * step), round(Math.max(Math.min(1, width), width + dx * step))];
 }
 
 function round(value: number): number {

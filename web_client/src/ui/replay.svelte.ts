@@ -162,6 +162,9 @@ export class Replay {
     this.main = index;
     this.#playhead.setMain(index);
     this.#frameInterval = Infinity;
+    this.#step = null;
+    // its times are its own: until it shows a frame it stands where the playhead does
+    this.#mediaTime = this.#playhead.position - (this.cameras[index]?.offset ?? 0);
     this.#playhead.seek(this.#playhead.position);
   }
 

@@ -8,7 +8,7 @@ import { hasWindow, ownWindow, type Pixels } from '../../dicom/pixels';
 import type { MeasuringShape } from '../../dicom/measurements';
 import type { PresentingRole } from '../../dicom/presenting';
 import type { CutName } from '../../dicom/reformat';
-import { orderOfUse, type Stack } from '../../dicom/stack';
+import { orderOfUse, placeIn, type Stack } from '../../dicom/stack';
 import { EMPTY, UPRIGHT, withLayout, withPane, type Layout, type PaneState, type Plane, type Slab, type ViewportState } from '../../dicom/viewport';
 import type { SeriesFacts, SeriesState, StudyFacts } from '../../dicom/catalogue';
 import { placeOf, sliceThrough } from '../../dicom/volume';
@@ -81,6 +81,8 @@ export class Viewer {
         this.cuts.handleFrame(frame);
         this.#handleLoaded();
       }),
+      // the server is there again
+      session.connection.on('welcome', () => this.retry()),
       this.cuts.cutter.on('cut', () => this.#tell()),
       // a tool chosen by its key or in the dock is meant for here
       session.tools.on('changed', () => {
@@ -124,8 +126,10 @@ export class Viewer {
     if (state.plane !== 'stack') return this.cuts.shown(empty, stack, String(index), state);
     const at = placeIn(stack, state);
     const frame = stack.frames[at] ?? null;
-    if (frame === null) return { ...empty, stack };
-    if (this.isFilm(state)) return { ...empty, stack, frame, film: this.films.player(index), at, count: stack.frames.length };
+    const count = stack.frames.length;
+    // another image in its place would be taken for the one that was meant
+    if (frame === null) return { ...empty, stack, count, at: Math.min(state.slice, Math.max(0, count - 1)), failure: count === 0 ? null : { reason: 'missing', message: '' } };
+    if (this.isFilm(state)) return { ...empty, stack, frame, film: this.films.player(index), at, count };
     const loaded = this.loader.state(frame);
     return {
       ...empty,
@@ -134,8 +138,15 @@ export class Viewer {
       pixels: loaded !== null && 'pixels' in loaded ? loaded.pixels : null,
       failure: loaded !== null && 'failed' in loaded ? loaded.failed : null,
       at,
-      count: stack.frames.length,
+      count,
     };
+  }
+
+  /** Fetch again what could not be reached. */
+  retry(): void {
+    for (const pane of this.state.panes) if (pane !== null) this.live.session.catalogue.retry(pane.series);
+    this.loader.retry();
+    this.#handleLoaded();
   }
 
   edges(shown: Shown): Edges | null {
@@ -396,7 +407,7 @@ export class Viewer {
         continue;
       }
       const most = Math.max(1, Math.min(AHEAD, Math.floor(AHEAD_BYTES / Math.max(1, size))));
-      const at = placeIn(stack, pane);
+      const at = Math.max(0, placeIn(stack, pane));
       const order = orderOfUse(at, count, this.#forwards.get(index) ?? true, most);
       this.loader.want(String(index), order.flatMap((place) => stack.frames[place] ?? []));
     }
@@ -471,14 +482,6 @@ export class Viewer {
       }, Math.max(0, due - performance.now())),
     );
   }
-}
-
-/** Where in a stack the frame stands that a pane names. */
-function placeIn(stack: Stack, { instance, frame, slice }: PaneState): number {
-  const hinted = stack.frames[slice];
-  if (hinted?.of.instance === instance && hinted.frame === frame) return slice;
-  const at = stack.frames.findIndex((one) => one.of.instance === instance && one.frame === frame);
-  return at >= 0 ? at : Math.min(slice, Math.max(0, stack.frames.length - 1));
 }
 
 /** The frame nearest to a point of the patient. */

@@ -48,6 +48,8 @@ export const dicom = {
   viewer_coronal: 'Coronal',
   viewer_sagittal: 'Sagittal',
   viewer_cannot_away: 'This image could not be fetched. Is the server reachable?',
+  viewer_again: 'Try again',
+  viewer_cannot_missing: 'The image that is meant is not here, or not yet.',
   viewer_cannot_size: 'This image is shorter than it says, and cannot be shown.',
   viewer_cannot_kind: 'This kind of image cannot be shown here.',
   viewer_cannot_palette: 'The palette of this image is missing, so its colours are not known.',

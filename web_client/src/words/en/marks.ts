@@ -28,6 +28,7 @@ export const marks = {
 
   // measuring on the field
   calibrate_length: 'How long is this line?',
+  calibrate_refused: 'Millimetres as a number, such as 10 or 2.5.',
   calibrate_done: 'Set',
   calibration_none: 'Not calibrated: lengths are in pixels. Draw over something whose length is known.',
   calibration_by: 'Calibrated by {name} at {time}. It holds in that plane, at that zoom and distance.',

@@ -49,6 +49,8 @@ export const dicom: Readonly<Record<keyof typeof en, string>> = {
   viewer_coronal: '冠状面',
   viewer_sagittal: '矢状面',
   viewer_cannot_away: '无法获取此影像，请确认服务器可达。',
+  viewer_again: '重试',
+  viewer_cannot_missing: '所指的影像不在此处，或尚未到达。',
   viewer_cannot_size: '此影像的数据比其声明的短，无法显示。',
   viewer_cannot_kind: '此类影像无法在此显示。',
   viewer_cannot_palette: '此影像缺少调色板，颜色未知。',

@@ -29,6 +29,7 @@ export const marks: Readonly<Record<keyof typeof en, string>> = {
 
   // measuring on the field
   calibrate_length: '这条线有多长？',
+  calibrate_refused: '请输入以毫米为单位的数字，例如 10 或 2.5。',
   calibrate_done: '确定',
   calibration_none: '尚未标定：长度以像素计。请沿已知长度的物体画一条线。',
   calibration_by: '{name} 于 {time} 标定。仅在该平面、该放大倍数和距离下有效。',
