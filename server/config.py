@@ -128,7 +128,7 @@ class RecordingsConfig:
 
 @dataclass(frozen=True, slots=True)
 class FilesConfig:
-    """Files that people in a room send to each other, and who looks at them first."""
+    """Files that people in a room send to each other."""
 
     folder: str = _key("var/files", "Folder of the files; what is not clean yet lies apart in it.")
     size_mb: int = _key(2048, "Largest file in MiB; 0: nobody sends files.", 0, 1_000_000)
@@ -137,12 +137,19 @@ class FilesConfig:
         1024, "Free disk space in MiB that files leave to everything else.", 0, 1_000_000
     )
     keep_hours: float = _key(24.0, "Hours after which a file is deleted.", 0.01, 8760)
-    scan_command: tuple[str, ...] = _key(
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerConfig:
+    """The virus scanner that looks at files and images before anybody is given them."""
+
+    command: tuple[str, ...] = _key(
         (),
-        "Virus scanner, called with the file's path after these words, such as clamdscan, --fdpass, --no-summary: exit "
-        "code 0: clean, 1: not. Where it is set nothing is passed on that it did not find clean.",
+        "Called with the file's path after these words, such as clamdscan, --fdpass, --no-summary: exit code 0: clean, "
+        "1: not. Where it is set nothing is passed on that it did not find clean. ClamAV takes for clean what is "
+        "larger than its own limits unless clamd.conf says AlertExceedsMax yes (clamscan: --alert-exceeds-max=yes).",
     )
-    scan_seconds: float = _key(300.0, "Seconds that the scanner has for one file.", 1, 7200)
+    seconds: float = _key(300.0, "Seconds that it has for one file.", 1, 7200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +261,7 @@ class Config:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
+    scanner: ScannerConfig = field(default_factory=ScannerConfig)
     dicom: DicomConfig = field(default_factory=DicomConfig)
     scp: ScpConfig = field(default_factory=ScpConfig)
     pacs: PacsConfig = field(default_factory=PacsConfig)
@@ -278,6 +286,7 @@ SECTIONS: dict[str, Any] = {
     "tracking": TrackingConfig,
     "recordings": RecordingsConfig,
     "files": FilesConfig,
+    "scanner": ScannerConfig,
     "dicom": DicomConfig,
     "scp": ScpConfig,
     "pacs": PacsConfig,

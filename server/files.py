@@ -25,6 +25,7 @@ from signalling.file_digest import FileDigest
 from signalling.files import FileError, NewFile, is_file_id
 
 from .config import FilesConfig
+from .scanning import Infected, NotScanned, Scanner
 
 log = logging.getLogger(__name__)
 
@@ -129,8 +130,9 @@ class Incoming:
 class FileStore:
     """All rooms' files. To be used within one event loop; only `Incoming.append` and `digest` run in threads."""
 
-    def __init__(self, config: FilesConfig) -> None:
+    def __init__(self, config: FilesConfig, scanner: Scanner) -> None:
         self.config = config
+        self._scanner = scanner
         self.incoming: dict[str, Incoming] = {}
         self.kept: dict[str, StoredFile] = {}
         self.refusals: OrderedDict[str, FileRefused] = OrderedDict()
@@ -241,38 +243,17 @@ class FileStore:
 
     async def _scan(self, incoming: Incoming) -> bool:
         """Have the scanner look; False: there is none. Raise FileRefused unless it found the file clean."""
-        command = self.config.scan_command
-        if not command:
-            return False
-        path = (incoming.folder / CONTENT).absolute()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command, str(path), stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
-        except OSError as error:
-            log.error("the virus scanner could not be started: %s", error.strerror)
-            raise _unscanned("could not be started") from None
-        try:
-            async with asyncio.timeout(self.config.scan_seconds):
-                code = await process.wait()
-        except TimeoutError:
-            log.error("the virus scanner took longer than %g s", self.config.scan_seconds)
-            raise _unscanned("took too long") from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if code == 1:
-            log.warning("the virus scanner refused a file")
-            self._refuse(
-                incoming.about.file,
-                FileRefused(422, "file_infected", "The virus scanner refused this file. It was deleted."),
+            return await self._scanner.look(incoming.folder / CONTENT)
+        except Infected:
+            refusal = FileRefused(
+                422, "file_infected", "The virus scanner refused this file. It was deleted."
             )
-        if code != 0:
-            log.error("the virus scanner failed with exit code %d", code)
-            raise _unscanned("failed")
-        return True
+            self._refuse(incoming.about.file, refusal)
+        except NotScanned as error:
+            raise FileRefused(
+                503, "scanner_failed", f"The virus scanner {error}: the file is not passed on."
+            ) from None
 
     def _refuse(self, file: str, refusal: FileRefused) -> NoReturn:
         """Delete what came, and remember why."""
@@ -323,10 +304,6 @@ class FileStore:
             busy = incoming.finishing is not None and not incoming.finishing.done()
             if not busy and incoming.touched + ABANDONED <= now:
                 self.remove(incoming.about.file)
-
-
-def _unscanned(what: str) -> FileRefused:
-    return FileRefused(503, "scanner_failed", f"The virus scanner {what}: the file is not passed on.")
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -246,7 +246,7 @@ class Files:
         demand(claims, "fetch_files")
         self._present(claims)
         files = [self._describe(about, claims) for about in self._store.of_room(claims.room)]
-        limits = {"size": self._store.config.size_mb << 20, "scanned": bool(self._store.config.scan_command)}
+        limits = {"size": self._store.config.size_mb << 20, "scanned": self._service.scanner.exists}
         return web.json_response({"files": files, **limits}, headers={"Cache-Control": "no-store"})
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:

@@ -35,6 +35,7 @@ from .hospital import Hospital
 from .member import Member
 from .metrics import Snapshot, quantile
 from .reception import Guest
+from .scanning import Scanner
 from .secret_file import load_secret, load_turn_secret
 from .sockets import Socket
 from .stills import StillStore
@@ -65,7 +66,8 @@ class Service:
         self.rooms: dict[str, Conductor] = {}
         self.tap = Tap(self.plane, self.now)
         self.archive = Archive(Library(Path(config.recordings.folder)))
-        self.files = FileStore(config.files)
+        self.scanner = Scanner(config.scanner)
+        self.files = FileStore(config.files, self.scanner)
         self.images = Images(self)
         self.hospital = Hospital(self)
         self.scp = Scp(config.scp, self.images.store, self.hospital.pacs, config.pacs.aet)

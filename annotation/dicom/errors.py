@@ -6,7 +6,8 @@ from __future__ import annotations
 class DicomError(ValueError):
     """What was sent is not taken: `code` is a word for programs, the text a sentence without any value of the file.
 
-    Codes: not_dicom, directory, duplicate, broken, too_large, incomplete, unsupported, bad_query, bad_request.
+    Codes: not_dicom, directory, duplicate, broken, too_large, incomplete, unsupported, infected, not_scanned,
+    bad_query, bad_request.
     """
 
     def __init__(self, code: str, sentence: str) -> None:

@@ -43,6 +43,7 @@ class Images:
             file_bytes=config.file_mb << 20,
             room_bytes=config.room_mb << 20,
             now=service.wall_clock,
+            look=service.scanner.look,
         )
         self.store.changed = self._changed
         self._due: dict[str, asyncio.TimerHandle] = {}

@@ -166,11 +166,12 @@ class Index:
             row = self._database.execute("SELECT COUNT(*) FROM quarantine WHERE room = ?", (room,)).fetchone()
         return int(row[0])
 
-    def refuse_again(self, room: str, number: int, code: str, reason: str) -> None:
-        """Note why it was not taken this time."""
+    def refuse_again(self, room: str, number: int, code: str, reason: str, *, kept: bool) -> None:
+        """Note why it was not taken this time, and whether its file is kept still."""
+        file = "file" if kept else "''"
         with self._lock:
             self._database.execute(
-                "UPDATE quarantine SET code = ?, reason = ? WHERE room = ? AND number = ?",
+                f"UPDATE quarantine SET code = ?, reason = ?, file = {file} WHERE room = ? AND number = ?",
                 (code, reason, room, number),
             )
 

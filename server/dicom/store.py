@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from annotation.dicom.errors import DicomError
 from annotation.dicom.facts import Facts
 from annotation.dicom.room_uids import RoomUids
 
+from ..scanning import Infected, NotScanned
 from .decoder import Decoder
 from .index import Index, Record, Refused
 
@@ -53,6 +54,11 @@ class Quarantined:
     number: int
 
 
+async def _unseen(path: Path) -> bool:
+    """Stand for a scanner that there is not."""
+    return False
+
+
 class Store:
     """Everybody's images, by room. To be made within a running event loop."""
 
@@ -65,11 +71,15 @@ class Store:
         file_bytes: int = 4 << 30,
         room_bytes: int = 20 << 30,
         now: Callable[[], float] = time.time,
+        look: Callable[[Path], Awaitable[bool]] = _unseen,
     ) -> None:
-        """`secret` is the server's; `file_bytes` and `room_bytes` are the most that one file and one room may have."""
+        """`secret` is the server's; `file_bytes` and `room_bytes` are the most that one file and one room may have.
+
+        `look` is the virus scanner's (`server.scanning`).
+        """
         self.folder, self.decoder = folder, decoder
         self.file_bytes, self.room_bytes = file_bytes, room_bytes
-        self._secret, self._now = secret, now
+        self._secret, self._now, self._look = secret, now, look
         self._opened: Index | None = None
         self._rooms: dict[str, dict[str, Record]] = {}
         self._uids: dict[str, RoomUids] = {}
@@ -199,11 +209,23 @@ class Store:
         else:
             path = data
         try:
+            await self.judge(path)
             return await self._take(path, room)
         except DicomError as error:
             return await self.refuse(path, room, error, source=source, name=name)
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def judge(self, path: Path) -> None:
+        """Show a file to the virus scanner, if there is one. Raise DicomError unless it found the file clean."""
+        try:
+            await self._look(path)
+        except Infected:
+            raise DicomError("infected", "The virus scanner refused this file. It was deleted.") from None
+        except NotScanned as error:
+            raise DicomError(
+                "not_scanned", f"The virus scanner {error}: the file is not passed on."
+            ) from None
 
     async def _take(self, path: Path, room: str) -> Added:
         size = await asyncio.to_thread(_size, path)
@@ -252,7 +274,9 @@ class Store:
     async def refuse(
         self, path: Path | None, room: str, error: DicomError, *, source: str, name: str
     ) -> Quarantined:
-        """Put a file on the room's list of what was not taken, and keep it while there is place."""
+        """Put a file on the room's list of what was not taken, and keep it while there is place; nothing infected."""
+        if error.code == "infected":
+            path = None
         hashed = self._room(room)
         size = await asyncio.to_thread(_size, path) if path is not None else 0
         kept = [entry for entry in self._index.refused(hashed) if entry.file]
@@ -293,10 +317,13 @@ class Store:
         await asyncio.to_thread(self._index.release, self._room(room), sops, released=released)
         self._note(room)
 
-    def refused_file(self, room: str, number: int) -> Path | None:
-        """Name the file of an entry of the list of what was not taken, if it was kept."""
+    def refused_file(self, room: str, number: int, *, unscanned: bool = False) -> Path | None:
+        """Name the file of an entry of the list of what was not taken, if it was kept.
+
+        One that the virus scanner has not judged yet is nobody's to see (`unscanned`).
+        """
         for entry in self.refused(room):
-            if entry.number == number and entry.file:
+            if entry.number == number and entry.file and (unscanned or entry.code != "not_scanned"):
                 return self.folder / "quarantine" / entry.file
         return None
 
@@ -305,15 +332,19 @@ class Store:
 
         None: there is none, it was not kept, or somebody is trying just now. Raise OSError: the disk is full.
         """
-        path = self.refused_file(room, number)
+        path = self.refused_file(room, number, unscanned=True)
         if path is None or number in self._trying:
             return None
         self._trying.add(number)
         try:
+            await self.judge(path)
             verdict = await self._take(path, room)
         except DicomError as error:
+            kept = error.code != "infected"
+            if not kept:
+                await asyncio.to_thread(path.unlink, missing_ok=True)
             await asyncio.to_thread(
-                self._index.refuse_again, self._room(room), number, error.code, str(error)
+                self._index.refuse_again, self._room(room), number, error.code, str(error), kept=kept
             )
             self.changed(room)
             return Quarantined(error.code, str(error), number)

@@ -95,6 +95,7 @@ class Uploads:
         """Take every file of a ZIP file."""
         with await asyncio.to_thread(path.open, "rb") as source:
             try:
+                await self._store.judge(path)
                 archive = await asyncio.to_thread(Archive, source, self._store.room_bytes)
             except DicomError as error:
                 refused = await self._store.refuse(path, room, error, source="upload", name=name)

@@ -17,9 +17,10 @@ import pytest
 from loadtests.caller import Caller, Refused
 from loadtests.files import measure
 from loadtests.server_process import ServerUnderLoad
-from server.config import FilesConfig
+from server.config import FilesConfig, ScannerConfig
 from server.files import ABANDONED, MOST_BEGUN, FileStore
 from server.files_http import PATH, PIECE_TYPE
+from server.scanning import Scanner
 from signalling.file_digest import FileDigest
 from tests.helpers.served import Answered, Served, served
 from tests.helpers.udp_peers import until
@@ -254,8 +255,7 @@ async def test_a_scanner_decides(
     command = (
         ("/bin/sh", "-c", f'cat "$0" > "{tmp_path}/seen"; {script}') if script else ("/no/such/scanner",)
     )
-    limits = FilesConfig(minimum_free_mb=1, scan_command=command, scan_seconds=1.0)
-    async with served(tmp_path, files=limits) as running:
+    async with served(tmp_path, scanner=ScannerConfig(command, seconds=1.0)) as running:
         sender = await enter(running)
         answer = await sender.send(b"X5O!P%")
         assert answer.status == status
@@ -372,7 +372,7 @@ def test_what_cannot_be_read_is_not_believed(tmp_path: Path) -> None:
             folder.mkdir(parents=True)
             (folder / "about.json").write_text(about)
             (folder / "content").write_bytes(b"x")
-    store = FileStore(FilesConfig(folder=str(tmp_path)))
+    store = FileStore(FilesConfig(folder=str(tmp_path)), Scanner(ScannerConfig()))
     store.load()
     assert (store.kept, store.incoming) == ({}, {})
 

@@ -164,6 +164,8 @@ export const dicom = {
   aside_code_incomplete: 'The end of the file is missing. Send it again from where it came.',
   aside_code_too_large: 'The file is larger than the room takes, or the room is full.',
   aside_code_unsupported: 'This kind of file is not taken.',
+  aside_code_infected: 'The virus scanner refused this file. It was deleted.',
+  aside_code_not_scanned: 'The virus scanner gave no answer, so the file is not passed on. Try it once more.',
   aside_code_duplicate: 'The room holds another image with the same identity. The first one stays.',
   aside_why_said: 'The file says that words stand in the picture.',
   aside_why_screen: 'It is a picture of a screen or a scan; a name may stand in it.',

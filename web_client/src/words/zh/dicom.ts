@@ -165,6 +165,8 @@ export const dicom: Readonly<Record<keyof typeof en, string>> = {
   aside_code_incomplete: '文件末尾缺失，请从来源重新发送。',
   aside_code_too_large: '文件超过会诊室允许的大小，或会诊室已满。',
   aside_code_unsupported: '不接收此类文件。',
+  aside_code_infected: '病毒扫描程序拒绝了此文件，文件已删除。',
+  aside_code_not_scanned: '病毒扫描程序没有给出结果，文件不予放行。请再试一次。',
   aside_code_duplicate: '会诊室中已有另一幅相同标识的影像，保留先到的一幅。',
   aside_why_said: '文件声明影像中含有文字。',
   aside_why_screen: '这是屏幕截图或扫描件，其中可能含有姓名。',
