@@ -144,7 +144,8 @@ class Scp:
         verdict = await self._store.add(path, self._rooms[called], source="device")
         if not isinstance(verdict, Quarantined):
             return TAKEN
-        return OUT_OF_RESOURCES if verdict.code == "too_large" else NOT_UNDERSTOOD
+        # either may be otherwise when the device tries again
+        return OUT_OF_RESOURCES if verdict.code in {"too_large", "not_scanned"} else NOT_UNDERSTOOD
 
     async def too_large(self, called: str) -> None:
         """Put on the room's list that an object was too large; of what is moved the archive's count says so."""
