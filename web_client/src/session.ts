@@ -9,6 +9,7 @@
 import { Replica } from './annotation/document';
 import { EphemeralLane } from './annotation/ephemeral';
 import { Followed } from './annotation/movement';
+import { Steps } from './annotation/steps';
 import { Tools, type OutgoingEphemeral } from './annotation/tools';
 import { Emitter } from './emitter';
 import { Catalogue } from './dicom/catalogue';
@@ -103,6 +104,7 @@ export class Session extends Emitter<SessionEvents> {
   #iceServers: RTCIceServer[] = [];
   #cancelRenewal: () => void = () => undefined;
   #askingForMarks = false;
+  readonly #steps = new Steps();
 
   constructor(options: { open: OpenSocket; token: string; timers: Timers; receiver: Receiver; publisher: Publisher }) {
     super();
@@ -180,6 +182,14 @@ export class Session extends Emitter<SessionEvents> {
   /** Put a changed mark of one's own in the place of the one of the same identifier. */
   edit(mark: Mark): void {
     void this.#put('edit', mark);
+  }
+
+  /** Take one's newest step back, or bring it back: what was moved together as one. */
+  stepBack(kind: 'undo' | 'redo'): void {
+    const self = this.self?.participant;
+    if (self === undefined) return;
+    const count = this.#steps.size(kind, this.replica.operations, self, (mark) => this.replica.find(mark) !== null);
+    for (let n = 0; n < count; n += 1) void this.operate({ kind });
   }
 
   setRecording(action: 'start' | 'stop'): void {
@@ -482,8 +492,10 @@ export class Session extends Emitter<SessionEvents> {
     const self = this.self;
     if (self === null) return;
     if (!again) this.replica.addPending(mark, self.participant, self.name, self.colour, kind);
+    const numbered = kind === 'edit' ? this.#steps.begin() : null;
     try {
-      await this.connection.request({ type: 'mark', operation: { kind, mark } });
+      const { sequence } = await this.connection.request({ type: 'mark', operation: { kind, mark } });
+      if (sequence !== undefined) numbered?.(sequence);
     } catch (error) {
       const code = error instanceof RequestError ? error.code : '';
       if (code === 'disconnected') return;

@@ -71,6 +71,11 @@ export class Replica extends Emitter<ReplicaEvents> {
     });
   }
 
+  /** What was decided on marks, in its order. */
+  get operations(): Iterable<LoggedOperation> {
+    return this.#operations.values();
+  }
+
   find(mark: string): VisibleMark | null {
     this.#byName ??= new Map(this.visible.map((visible) => [visible.mark.mark, visible]));
     return this.#byName.get(mark) ?? null;
