@@ -65,7 +65,15 @@ def carry_out(member: Member, message: messages.MarkRequest) -> int:
 
 
 def check_anchor(member: Member, anchor: Anchor) -> None:
-    """Refuse a picture that is not in the room, or not this member's to see. Raise RoomError."""
+    """Refuse what this member may not draw on, and a frame that was never sent. Raise RoomError."""
+    check_picture(member, anchor)
+    if isinstance(anchor, VideoAnchor) and not anchor.still:
+        if not member.conductor.router.sent(ProducerId(anchor.producer), anchor.rtp_timestamp):
+            raise RoomError("unknown_frame", "No frame of this picture bears this RTP timestamp.")
+
+
+def check_picture(member: Member, anchor: Anchor) -> None:
+    """Refuse a picture that is not in the room, or not this member's to see or to draw on. Raise RoomError."""
     conductor = member.conductor
     if isinstance(anchor, VideoAnchor) and anchor.still:
         _check_still(member, anchor)
@@ -75,8 +83,6 @@ def check_anchor(member: Member, anchor: Anchor) -> None:
         me = conductor.room.participant(member.identifier)
         if me is not None and not picture.may_be_watched(me):
             raise RoomError("not_permitted", "You may not watch this picture.")
-        if not conductor.router.sent(ProducerId(anchor.producer), anchor.rtp_timestamp):
-            raise RoomError("unknown_frame", "No frame of this picture bears this RTP timestamp.")
     elif isinstance(anchor, DicomAnchor):
         conductor.check_image(member, anchor)
 

@@ -293,11 +293,13 @@ class Member:
         if me is None or not me.may("mark"):
             return
         try:
-            self.conductor.relay(
-                self, parse_ephemeral(message.body, self.identifier, self.conductor.service.now())
-            )
-        except AnnotationError:
+            parsed = parse_ephemeral(message.body, self.identifier, self.conductor.service.now())
+            # not for an instant may a stroke be seen where its mark would be refused
+            if parsed.anchor is not None:
+                marking.check_picture(self, parsed.anchor)
+        except (AnnotationError, RoomError):
             return
+        self.conductor.relay(self, parsed)
 
     def receive_channel(self, label: str, data: str | bytes) -> None:
         """Take a message of the data channel: the ephemeral lane's other way in."""

@@ -9,8 +9,11 @@ import pytest
 from playwright.async_api import expect
 
 from loadtests.caller import calling
+from media.ids import ProducerId
+from signalling.notices import ServerMessage
 from tests.browser.barcodes import write_camera
 from tests.browser.chromium import PATIENCE, browser, join, person, picture, probe, until
+from tests.browser.test_guidance import draw
 from tests.helpers.peer import frame_sent
 from tests.helpers.served import served
 from tests.server.test_marks_over_the_wire import add
@@ -35,7 +38,7 @@ _LOSE = """async kind => {
 MARKS = 43
 
 
-async def test_what_a_picture_is_is_said_on_it(tmp_path: Path) -> None:
+async def test_what_a_picture_is_is_said_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     camera = write_camera(tmp_path / "camera.y4m", width=512, height=288)
     async with (
         served(tmp_path) as server,
@@ -81,6 +84,28 @@ async def test_what_a_picture_is_is_said_on_it(tmp_path: Path) -> None:
             expert, f"Number(document.querySelector('[data-testid=mode-{field}]').dataset.at) > {before}"
         )
 
+        # one that moves and comes late is no live one: veil, word and border
+        conductor = server.service.rooms["ward"]
+        tell = conductor._clock_notice
+
+        def older(producer: ProducerId) -> ServerMessage | None:
+            """Say that frames were captured so much earlier."""
+            notice = tell(producer)
+            return (
+                None if notice is None else ServerMessage({**notice.body, "time": notice.body["time"] - 1500})
+            )
+
+        monkeypatch.setattr(conductor, "_clock_notice", older)
+        plate, late = expert.get_by_test_id(f"mode-{field}"), expert.get_by_test_id(f"late-{field}")
+        await expect(plate).to_have_attribute("data-mode", "late", timeout=PATIENCE)
+        await expect(plate).to_contain_text("LATE")
+        await late.wait_for()
+        assert await probe(expert, f"k.frames[{field}].frozen") is False
+        await picture(expert, "safety-late")
+        monkeypatch.setattr(conductor, "_clock_notice", tell)
+        await expect(plate).to_have_attribute("data-mode", "live", timeout=PATIENCE)
+        await expect(late).to_have_count(0)
+
         # which way round it is
         await chair.request(
             "orient", producer=field, orientation={"row": "L", "column": "F", "mirrored": True}
@@ -115,3 +140,8 @@ async def test_what_a_picture_is_is_said_on_it(tmp_path: Path) -> None:
         await expect(plate).to_have_attribute("data-mode", "frozen", timeout=PATIENCE)
         await picture(expert, "safety-frozen")
         assert await probe(expert, f"k.frames[{field}].frozen") is True
+        # all marks on it are grey, and none can be begun there
+        await until(expert, f"k.marksDrawnOn({field}).every(mark => mark.stale)")
+        await draw(expert, str(field))
+        await expert.get_by_text("The picture is frozen. A mark on it").first.wait_for()
+        assert await probe(expert, f"k.marksDrawnOn({field}).length") == MARKS

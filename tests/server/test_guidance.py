@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from loadtests.caller import Caller, Refused, calling
 from signalling.worklist import Entry
+from tests.helpers.dicom_files import sample
 from tests.helpers.peer import Publisher, frame_sent
 from tests.helpers.served import served
 from tests.server.test_marks_over_the_wire import Theatre, add, fresh, pointer
@@ -47,6 +49,43 @@ async def test_without_the_pen_neither_marks_nor_pointers_pass(theatre: Theatre)
     await expert.send(pointer(theatre.field, 2, fresh(theatre)))
     await expert.request("mark", operation=add(theatre.field, "m-3", theatre.frame))
     assert lane.counters.offered == 1
+
+
+async def test_no_stroke_is_seen_where_its_mark_would_be_refused(theatre: Theatre) -> None:
+    surgeon, expert = theatre.surgeon, theatre.expert
+    conductor = theatre.server.service.rooms["ward"]
+    data = sample("CT_small.dcm").read_bytes()
+    answered = await theatre.server.ask("POST", "/dicom/upload", theatre.server.bearer("expert"), data)
+    image = {"SOPInstanceUID": answered.json()["files"][0]["SOPInstanceUID"], "frame": 1}
+    lane = conductor.members[surgeon.identifier].lane  # type: ignore[index]
+
+    async def seen(anchor: dict[str, Any]) -> bool:
+        before = lane.counters.offered
+        await expert.send({**pointer(theatre.field, 1, fresh(theatre)), "anchor": anchor})
+        stroke = {
+            "type": "stroke",
+            "mark": "m-1",
+            "shape": "line",
+            "from": 0,
+            "points": [[0.1, 0.2], [0.3, 0.4]],
+        }
+        await expert.send({**stroke, "anchor": anchor, "width": 0.004, "sent": fresh(theatre), "n": 2})
+        await expert.request("ping", time=0)
+        return lane.counters.offered > before
+
+    field = {"producer": theatre.field, "rtp_timestamp": 1}
+    assert await seen(field)
+    assert await seen(image)
+    # another patient's image, what is not in the room, a frozen frame that is not for all
+    other = Entry("4711", "", "Müller^Anna", "", "", "", "", "20261129")
+    await surgeon.request("choose_patient", entry=conductor.bedside.offer([other])[0])
+    assert not await seen(image)
+    assert not await seen({"SOPInstanceUID": "1.2.3", "frame": 1})
+    assert not await seen({**field, "producer": 4711})
+    assert not await seen({**field, "still": True})
+    # a picture that its author may not watch
+    await surgeon.request("restrict", producer=theatre.field, roles=["surgeon"], participants=[])
+    assert not await seen(field)
 
 
 async def test_a_trainee_with_the_pen_draws_in_a_colour_of_his_own(theatre: Theatre) -> None:

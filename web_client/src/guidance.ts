@@ -5,7 +5,8 @@
  */
 import type { Instruction } from './annotation/notebook';
 import type { Replica } from './annotation/document';
-import type { ClientOperation, Reaction } from './signalling/marks';
+import type { ClientOperation, Mark, Reaction } from './signalling/marks';
+import type { ParticipantId } from './signalling/protocol';
 import type { Room } from './signalling/room';
 
 export type InstructionState = 'sent' | 'seen' | 'done' | 'no' | 'withdrawn';
@@ -86,6 +87,28 @@ export function isOverdue({ state, sent }: InstructionView, now: number): boolea
   return state === 'sent' && now - sent >= OVERDUE_MS;
 }
 
+/** Whoever says "clip here" means a mark of a moment ago, or none. */
+export const FRESH_MS = 60_000;
+
+/** A mark as it is drawn on the live field. */
+export interface DrawnOnField {
+  mark: Mark;
+  author: ParticipantId;
+  outdated?: boolean;
+  state?: string | undefined;
+  /** When it was put there, Unix ms by the server's clock; null: just now. */
+  since: number | null;
+}
+
+/** One's own newest mark on the live field that stands where it should and is not old: what an instruction means by itself. */
+export function freshMark(drawn: readonly DrawnOnField[], self: ParticipantId | null, now: number): Mark | null {
+  const right = drawn.filter(
+    ({ author, outdated, state, since }) =>
+      author === self && outdated !== true && (state === undefined || state === 'good') && (since === null || now - since < FRESH_MS),
+  );
+  return right.at(-1)?.mark ?? null;
+}
+
 export class Guidance {
   #views: InstructionView[] | null = null;
   #count = 0;
@@ -116,11 +139,6 @@ export class Guidance {
     const { room } = this;
     const shows = [...room.producers.values()].some(({ source, producer }) => source === 'field' && room.isOwn(producer));
     return shows || room.may('answer');
-  }
-
-  /** One's own newest mark that stands: what an instruction means if no other is chosen. */
-  get newestMark(): string | null {
-    return this.replica.visible.findLast(({ author }) => author === this.room.self)?.mark.mark ?? null;
   }
 
   instruct(text: string, mark: string | null, spoken: boolean): Promise<boolean> {

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Replica } from '../src/annotation/document';
-import { Guidance, LINGER_MS, OVERDUE_MS, isOverdue, lingering, openFirst } from '../src/guidance';
+import { FRESH_MS, Guidance, LINGER_MS, OVERDUE_MS, freshMark, isOverdue, lingering, openFirst, type DrawnOnField } from '../src/guidance';
 import type { ClientOperation, LoggedOperation, Operation } from '../src/signalling/marks';
 import { Room } from '../src/signalling/room';
-import { add, logged } from './fakes/marks';
+import { logged, mark } from './fakes/marks';
 import { person, welcome } from './fakes/server';
 
 const START = 1_795_305_600_000;
@@ -131,10 +131,15 @@ describe('asking', () => {
     expect(second).toMatchObject({ instruction: 'i-x-2', mark: 'm-1', spoken: true });
   });
 
-  it('means one’s own newest mark that stands', () => {
-    expect(guidance.newestMark).toBe(null);
-    replica.handleOperation(add(1, ME, 'm-mine'));
-    replica.handleOperation(add(2, SURGEON, 'm-theirs'));
-    expect(guidance.newestMark).toBe('m-mine');
+  it('means one’s own newest mark on the live field, and none that is grey or old', () => {
+    const drawn = (name: string, fields: Partial<DrawnOnField> = {}): DrawnOnField => ({ mark: mark(name), author: ME, since: START, ...fields });
+    const meant = (...all: DrawnOnField[]): string | null => freshMark(all, ME, START + 5000)?.mark ?? null;
+    expect(meant()).toBe(null);
+    expect(meant(drawn('m-old'), drawn('m-mine', { state: 'good' }), drawn('m-theirs', { author: SURGEON }))).toBe('m-mine');
+    expect(meant(drawn('m-just-now', { since: null }))).toBe('m-just-now');
+    for (const state of ['lost', 'stale', 'pending']) expect(meant(drawn('m-grey', { state })), state).toBe(null);
+    expect(meant(drawn('m-before', { outdated: true }))).toBe(null);
+    expect(meant(drawn('m-long-ago', { since: START + 5000 - FRESH_MS }))).toBe(null);
+    expect(freshMark([drawn('m-mine')], null, START)).toBe(null);
   });
 });

@@ -1,6 +1,6 @@
 /** What the components show of instructions: follows the room's log, and keeps the time. */
-import { isOpen, lingering, openFirst, type InstructionView } from '../guidance';
-import type { Reaction } from '../signalling/marks';
+import { freshMark, isOpen, lingering, openFirst, type DrawnOnField, type InstructionView } from '../guidance';
+import type { Mark, Reaction } from '../signalling/marks';
 import type { Session } from '../session';
 
 /** A mark that an open instruction means, and the number on both. */
@@ -19,18 +19,24 @@ export class GuidanceState {
   all = $state.raw<InstructionView[]>([]);
   mayAnswer = $state(false);
   composing = $state(false);
+  /** A mark goes with what is composed. */
+  withMark = $state(true);
   /** The history is looked at. */
   looking = $state(false);
   /** The instruction whose card is pointed at. */
   pointedAt = $state<string | null>(null);
   /** By the server's clock, ticking while something is open. */
   now = $state(0);
-  newestMark = $state<string | null>(null);
+  /** What an instruction would mean that is sent now: what is selected, else one's own fresh mark on the live field. */
+  meant = $state.raw<Mark | null>(null);
 
-  constructor(private readonly session: Session) {
+  constructor(
+    private readonly session: Session,
+    /** What is drawn on the live fields. */
+    private readonly field: () => DrawnOnField[],
+  ) {
     const read = (): void => {
       this.all = session.guidance.instructions;
-      this.newestMark = session.guidance.newestMark;
       this.mayAnswer = session.guidance.mayAnswer;
       this.tick();
     };
@@ -57,7 +63,17 @@ export class GuidanceState {
       const numbers = [...(before === undefined ? [] : [before.numbers]), this.numberOf(instruction)].join('·');
       rings.set(mark, { mark, numbers, colour, strong: before?.strong === true || instruction === strong });
     }
+    const { meant } = this;
+    // before it is sent: which mark goes with it, and the number that both will bear
+    if (meant !== null && this.withMark && !rings.has(meant.mark)) {
+      rings.set(meant.mark, { mark: meant.mark, numbers: `${this.nextNumber}?`, colour: this.session.self?.colour ?? '#ffffff', strong: true });
+    }
     return [...rings.values()];
+  }
+
+  /** What the next instruction will be called. */
+  get nextNumber(): number {
+    return this.all.length + 1;
   }
 
   /** It never changes: what the surgeon says aloud means the same later. */
@@ -65,25 +81,33 @@ export class GuidanceState {
     return this.all.findIndex((other) => other.instruction === instruction) + 1;
   }
 
-  /** What an instruction means: what is selected, else one's own newest mark. */
-  get meant(): string | null {
-    const [selected] = this.session.pens.selection.selected;
-    return selected ?? this.newestMark;
-  }
-
   tick(): void {
     const now = this.session.serverNow();
     if (now !== null) this.now = now;
+    this.meant = this.composing ? this.#whatIsMeant() : null;
+  }
+
+  /** Open the composer, or close it. */
+  compose(composing: boolean): void {
+    this.composing = composing;
+    this.tick();
+  }
+
+  #whatIsMeant(): Mark | null {
+    const { pens, replica, self } = this.session;
+    const [selected] = pens.selection.selected;
+    if (selected !== undefined) return replica.find(selected)?.mark ?? null;
+    return freshMark(this.field(), self?.participant ?? null, this.now);
   }
 
   /** Whether something changes with time. */
   get ticking(): boolean {
-    return this.all.some(isOpen) || lingering(this.all, this.now).length > 0;
+    return this.composing || this.all.some(isOpen) || lingering(this.all, this.now).length > 0;
   }
 
   handleKey(key: string): boolean {
     if (key === 'i' && this.session.room.may('mark')) {
-      this.composing = !this.composing;
+      this.compose(!this.composing);
       return true;
     }
     const answer = ANSWERS[key];

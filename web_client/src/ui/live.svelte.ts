@@ -26,6 +26,7 @@ import { Session, type Announcement } from '../session';
 import { pageTimers } from '../timers';
 import { sayCode, t } from '../words/language.svelte';
 import { fieldDrawing } from './field_drawing';
+import type { DrawnOnField } from '../guidance';
 import { GuidanceState } from './guidance_state.svelte';
 import { LiveOverlay } from './live_overlay';
 import { watchNetwork } from './network_watch';
@@ -119,7 +120,7 @@ export class Live {
     });
     this.overlay = new LiveOverlay(this.session);
     this.pen = new PenState(this.session, (text) => this.toast('alarm', text));
-    this.guidance = new GuidanceState(this.session);
+    this.guidance = new GuidanceState(this.session, () => this.#drawnOnFields());
     this.stills = new StillsState(this.session, token, (tone, text) => this.toast(tone, text));
     this.own = new OwnMedia(this.session, capture, (tone, text) => this.toast(tone, text));
     this.talk = new Talk(this.session, token);
@@ -151,6 +152,17 @@ export class Live {
   get pictures(): Producer[] {
     return this.producers.filter((producer) => producer.kind === 'video');
   }
+
+  /** Marks on the live fields as they are drawn: where they have gone, and whether that is to be believed. */
+  #drawnOnFields(): DrawnOnField[] {
+    const fields = [...this.session.room.producers.values()].filter(({ source }) => source === 'field');
+    const drawn = fields.flatMap(({ producer }) => this.overlay.marks(producer, performance.now()));
+    return drawn
+      .filter(({ mark }) => this.session.replica.find(mark.mark) !== null)
+      .map((one) => ({ ...one, since: this.session.replica.find(one.mark.mark)?.anchored ?? null }))
+      .sort((a, b) => (a.since ?? Infinity) - (b.since ?? Infinity));
+  }
+
 
   /** What is shown large: what was pinned, else the field, else the first picture of another; not what one may not see. */
   get main(): Producer | null {
