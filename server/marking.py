@@ -67,9 +67,10 @@ def carry_out(member: Member, message: messages.MarkRequest) -> int:
 def check_anchor(member: Member, anchor: Anchor) -> None:
     """Refuse what this member may not draw on, and a frame that was never sent. Raise RoomError."""
     check_picture(member, anchor)
-    if isinstance(anchor, VideoAnchor) and not anchor.still:
-        if not member.conductor.router.sent(ProducerId(anchor.producer), anchor.rtp_timestamp):
-            raise RoomError("unknown_frame", "No frame of this picture bears this RTP timestamp.")
+    if not isinstance(anchor, VideoAnchor) or anchor.still:
+        return
+    if not member.conductor.router.sent(ProducerId(anchor.producer), anchor.rtp_timestamp):
+        raise RoomError("unknown_frame", "No frame of this picture bears this RTP timestamp.")
 
 
 def check_picture(member: Member, anchor: Anchor) -> None:
