@@ -25,6 +25,9 @@ PLANES: Final = ("stack", "axial", "coronal", "sagittal")
 SLABS: Final = ("mean", "max")
 THICKNESSES: Final = (0.01, 1000.0)
 
+#: Pages of the whiteboard.
+BOARDS: Final = 100
+
 NAME_LIMIT: Final = 64
 FRAMES_LIMIT: Final = 1_000_000
 #: Stored values have at most 32 bits, and a slope.
@@ -79,6 +82,8 @@ def parse_viewport(body: dict[str, Any]) -> Viewport:
         "active": integer(state, "active", 0, len(panes) - 1),
         "lines": flag(state, "lines"),
         "panes": [None if pane is None else _pane(pane) for pane in panes],
+        # pages of before know nothing of the whiteboard's
+        "board": integer(state, "board", 1, BOARDS) if "board" in state else 1,
     }
     return Viewport(
         integer(body, "n", 0, INTEGER_LIMIT), number(body, "sent", -TIME_LIMIT, TIME_LIMIT), parsed

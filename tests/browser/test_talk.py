@@ -103,6 +103,21 @@ async def test_two_pages_write_send_and_draw(tmp_path: Path) -> None:
         await until(surgeon, "k.marksDrawnOn('board/2').length === 2")
         await picture(surgeon, "talk-board-1920")
 
+        # who presents leads the others through the pages too; who turns a page himself looks on his own, and comes back
+        await expert.get_by_test_id("board-present").click()
+        await expect(expert.get_by_test_id("board-present-stop")).to_be_visible(timeout=PATIENCE)
+        paper = surgeon.get_by_test_id("board-paper")
+        await expert.get_by_test_id("board-page-1").click()
+        await expect(paper).to_have_attribute("data-page", "1", timeout=PATIENCE)
+        await surgeon.get_by_test_id("board-page-2").click()
+        await expert.get_by_test_id("board-page-2").click()
+        await expert.get_by_test_id("board-page-1").click()
+        await expert.get_by_test_id("board-page-2").click()
+        await surgeon.get_by_test_id("board-page-1").click()
+        await picture(surgeon, "talk-board-away-1920")
+        await surgeon.get_by_test_id("board-come-back").click()
+        await expect(paper).to_have_attribute("data-page", "2", timeout=PATIENCE)
+
         # who comes later finds all of it; a trainee reads, and fetches no files
         trainee = await person(chromium, server.link("trainee", "Maria Santos"), (1180, 820))
         await join(trainee, media=True)
@@ -113,4 +128,9 @@ async def test_two_pages_write_send_and_draw(tmp_path: Path) -> None:
         await trainee.get_by_test_id("panel-files").click()
         await expect(trainee.get_by_test_id("files-reader")).to_be_visible()
         await expect(trainee.get_by_test_id("file-save")).to_have_count(0)
+        await trainee.get_by_test_id("panel-close").click()
+        await trainee.get_by_test_id("stage-board").click()
+        await expect(trainee.get_by_test_id("board-paper")).to_have_attribute(
+            "data-page", "2", timeout=PATIENCE
+        )
         await until(trainee, "k.participants.length === 3")

@@ -31,7 +31,7 @@ PANE: dict[str, Any] = {
     "playing": False,
     "rate": 25,
 }
-STATE: dict[str, Any] = {"layout": "1x1", "active": 0, "lines": False, "panes": [PANE]}
+STATE: dict[str, Any] = {"layout": "1x1", "active": 0, "lines": False, "panes": [PANE], "board": 1}
 
 
 def present(action: str, to: str | None = None) -> Present:
@@ -182,10 +182,16 @@ def test_what_is_seen_is_kept_and_nothing_else() -> None:
         "panes"
     ][1]
     assert viewport(1, STATE | {"panes": [PANE | {"window": None}]}).state["panes"][0]["window"] is None
+    before = {name: value for name, value in STATE.items() if name != "board"}
+    assert viewport(1, before).state["board"] == 1
+    assert viewport(1, before | {"board": 100}).state["board"] == 100
 
 
 WRONG: list[tuple[str, Any]] = [
     ("layout", STATE | {"layout": "9x9"}),
+    ("board", STATE | {"board": 0}),
+    ("board", STATE | {"board": 101}),
+    ("board", STATE | {"board": None}),
     ("panes", STATE | {"panes": []}),
     ("panes", STATE | {"layout": "1x2"}),
     ("panes", STATE | {"panes": [7]}),

@@ -64,6 +64,24 @@ describe('presenting', () => {
     expect([presenting.role, presenting.state]).toEqual(['following', state(3)]);
   });
 
+  it('leads the others to a page of the whiteboard, who come later too, and back from where they looked', () => {
+    const leader = make();
+    leader.presenting.handlePresenter({ type: 'presenter', participant: 'pt-me', asking: [] });
+    leader.timers.advance(SEND_EVERY_MS);
+    leader.presenting.change({ ...leader.presenting.state, board: 7 });
+    const seen = leader.told.at(-1)!.state;
+    expect(seen.board).toBe(7);
+
+    const late = make();
+    late.presenting.handleWelcome(welcome('pt-late', 'pt-a', { n: 1, sent: 0, state: seen }));
+    expect([late.presenting.role, late.shown.at(-1)?.board]).toEqual(['following', 7]);
+    late.presenting.change({ ...late.presenting.state, board: 2 });
+    late.presenting.handleViewport({ type: 'viewport', author: 'pt-a', n: 2, sent: 0, state: { ...seen, board: 8 } });
+    expect([late.presenting.role, late.presenting.state.board]).toEqual(['looking_away', 2]);
+    late.presenting.comeBack();
+    expect(late.presenting.state.board).toBe(8);
+  });
+
   it('takes nothing that is older, or from anybody else', () => {
     const { presenting, shown } = make();
     presenting.handlePresenter({ type: 'presenter', participant: 'pt-a', asking: [] });

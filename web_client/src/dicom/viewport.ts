@@ -60,6 +60,8 @@ export interface ViewportState {
   /** Whether the cuts of the other panes are drawn. */
   lines: boolean;
   panes: (PaneState | null)[];
+  /** The page of the whiteboard that is looked at. */
+  board: number;
 }
 
 export const UPRIGHT: View = { centre: [0.5, 0.5], zoom: 1, rotation: 0, flip: false };
@@ -68,7 +70,7 @@ export function panesOf(layout: Layout): number {
   return LAYOUTS[layout].rows * LAYOUTS[layout].columns;
 }
 
-export const EMPTY: ViewportState = { layout: '1x1', active: 0, lines: true, panes: [null] };
+export const EMPTY: ViewportState = { layout: '1x1', active: 0, lines: true, panes: [null], board: 1 };
 
 /** The same in another layout: what stands in the first panes stays. */
 export function withLayout(state: ViewportState, layout: Layout): ViewportState {

@@ -243,6 +243,7 @@ export class Live {
       this.unplayable = session.unplayable;
     });
     document.addEventListener('visibilitychange', () => session.views.handlePageHidden(document.hidden));
+    session.presenting.on('state', ({ board }) => (this.talk.page = board));
     session.presenting.on('changed', () => (this.leading = { role: session.presenting.role, participant: session.presenting.presenter }));
     session.on('tracks', () => (this.tracks = new Map(session.receiver.tracks)));
     session.on('media', () => this.#readMedia());

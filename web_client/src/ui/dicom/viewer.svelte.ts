@@ -273,7 +273,7 @@ export class Viewer {
       const cuts = reformat.cuts(plane);
       return { ...base, plane, slice: cuts === null ? 0 : sliceThrough(cuts, here) };
     };
-    this.change({ layout: '2x2', active: 0, lines: true, panes: [base, cut('axial'), cut('coronal'), cut('sagittal')] });
+    this.change({ ...this.state, layout: '2x2', active: 0, lines: true, panes: [base, cut('axial'), cut('coronal'), cut('sagittal')] });
   }
 
   /** Have a cut as thick as this; null: as its pixels. */
