@@ -109,6 +109,7 @@ class Hospital:
             "archive": self.pacs.archive,
             "name": self.pacs.name,
             "worklist": self.pacs.worklist_source,
+            "search_in_address": self.pacs.search_in_address,
             "jobs": jobs[:50],
         }
 

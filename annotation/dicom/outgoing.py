@@ -48,13 +48,14 @@ class OutgoingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DrawnMark:
-    """A mark, who drew it, in which colour, and when (Unix seconds)."""
+    """A mark, who drew it, in which colour, and when (Unix seconds); `dash` is its author's as well."""
 
     mark: Mark
     author: str
     name: str
     colour: str
     time: float
+    dash: str = "solid"
 
 
 @dataclass(frozen=True, slots=True)

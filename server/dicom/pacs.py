@@ -74,6 +74,11 @@ class Pacs:
         return self._web is not None or self._peer is not None
 
     @property
+    def search_in_address(self) -> bool:
+        """Whether what is looked for stands in an address: QIDO-RS knows no other way (PS3.18 8.3.4)."""
+        return self._web is not None and self._peer is None
+
+    @property
     def sender(self) -> str:
         """The title by which the archive sends to our port, if it is asked to; else empty."""
         return self._peer.title if self._peer is not None and self._config.move else ""

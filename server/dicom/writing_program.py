@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from annotation.dicom.errors import DicomError
 from annotation.dicom.outgoing import OutgoingError, Stamp, drawn_marks
 from annotation.operations import parse_entry
 from annotation.still import parse_facing
+from signalling.colours import dash
 
 MEMORY = 4 << 30
 
@@ -33,7 +35,8 @@ def new_uid() -> str:
 def write(job: dict[str, Any]) -> None:
     """Do the job."""
     folder = Path(job["folder"])
-    marks = drawn_marks(parse_entry(entry) for entry in job["marks"])
+    drawn = drawn_marks(parse_entry(entry) for entry in job["marks"])
+    marks = [replace(one, dash=dash(one.colour)) for one in drawn]
     images = {anchor: Path(path) for anchor, path in job["images"].items()}
     stills = [
         StillFile(

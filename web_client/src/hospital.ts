@@ -76,6 +76,8 @@ export interface HospitalView {
   /** What people call the archive. */
   name: string;
   worklist: '' | 'worklist' | 'fhir';
+  /** What is looked for stands in the address of the question, which the archive and what is between may write down. */
+  search_in_address?: boolean;
   jobs: Job[];
 }
 

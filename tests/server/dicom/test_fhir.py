@@ -53,3 +53,10 @@ def test_a_token_that_others_can_read_stops_the_server(tmp_path: Path) -> None:
     file.chmod(0o644)
     with pytest.raises(PermissionError, match="can be read by others"):
         Pacs(PacsConfig(fhir="http://127.0.0.1:1/", fhir_token_file=str(file)))
+
+
+def test_a_search_stands_in_an_address_only_where_there_is_the_web_alone() -> None:
+    web, peer = "http://127.0.0.1:1/dicom-web", "PACS@127.0.0.1:104"
+    assert Pacs(PacsConfig(dicomweb=web)).search_in_address
+    assert not Pacs(PacsConfig(dicomweb=web, dimse=peer)).search_in_address
+    assert not Pacs(PacsConfig(dimse=peer)).search_in_address

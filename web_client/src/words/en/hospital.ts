@@ -26,6 +26,7 @@ export const hospital = {
   archive_from: 'From',
   archive_until: 'Until',
   archive_of_patient: 'Of the room’s patient',
+  archive_in_address: '{name} is asked over the web: name and number stand in the address of the question, which its servers may write down. Look by accession number or date where that is not wanted.',
   archive_empty: 'The archive has no such study.',
   archive_more: 'There are more. Say more of what you look for.',
   archive_images: 'images: {count}',

@@ -27,6 +27,7 @@ export const hospital: Readonly<Record<keyof typeof en, string>> = {
   archive_from: '起',
   archive_until: '止',
   archive_of_patient: '本会诊室的患者',
+  archive_in_address: '{name} 通过网页接口查询：姓名和编号会出现在请求地址中，其服务器可能会记录。如不希望如此，请按检查号或日期查询。',
   archive_empty: '归档系统中没有这样的检查。',
   archive_more: '还有更多结果，请补充查找条件。',
   archive_images: '{count} 幅影像',
