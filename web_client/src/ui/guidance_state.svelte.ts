@@ -76,7 +76,7 @@ export class GuidanceState {
     return this.all.length + 1;
   }
 
-  /** It never changes: what the surgeon says aloud means the same later. */
+  /** What the surgeon says aloud means the same later, as long as the log keeps all instructions (600 notes). */
   numberOf(instruction: string): number {
     return this.all.findIndex((other) => other.instruction === instruction) + 1;
   }

@@ -19,7 +19,7 @@ export const hospital: Readonly<Record<keyof typeof en, string>> = {
   worklist_chosen: '已选择',
   worklist_nobody: '不选择患者',
   worklist_none: '此服务器未连接工作列表。',
-  worklist_not_yours: '由术者或主持人选择患者。',
+  worklist_not_yours: '由主刀或主持人选择患者。',
   archive_none: '此服务器未连接影像归档系统。',
   archive_patient_id: '患者编号',
   archive_name: '姓名',
