@@ -35,6 +35,8 @@ from media.transport.transport import IceRole, Transport
 
 from .caller import Caller
 from .drawing import Drawing, draw
+from .following import FPS as CLIP_FPS
+from .following import Following, clip_frames, following
 from .peers.connect import connected
 from .probe_endpoint import ProbePump, ProbeSocket
 from .server_process import Scrape, ServerUnderLoad, quantile_ms, started
@@ -98,9 +100,16 @@ def make_frames(bitrate: int, fps: float = FPS) -> list[list[bytes]]:
 
 
 async def add_field(
-    server: ServerUnderLoad, pump: ProbePump, number: int, of: int, bitrate: int, bursts: int
+    server: ServerUnderLoad,
+    pump: ProbePump,
+    number: int,
+    of: int,
+    bitrate: int,
+    bursts: int,
+    *,
+    real: bool = False,
 ) -> Field:
-    """Publish a field; its frames begin in the gaps between the others'."""
+    """Publish a field; its frames begin in the gaps between the others'. With `real` they are of the demo's clip."""
     caller = Caller(server.url, server.token("surgeon", f"Field {number + 1}"), lambda _: None)
     await caller.join()
     socket, endpoint = pump.open()
@@ -120,8 +129,8 @@ async def add_field(
         ssrc=ssrc,
         payload_type=102,
         clock_rate=90_000,
-        frames=make_frames(bitrate),
-        fps=FPS,
+        frames=clip_frames(PAYLOAD) if real else make_frames(bitrate),
+        fps=CLIP_FPS if real else FPS,
         bursts=bursts,
         offset=number / of / FPS,
         mid=(OUR_EXTENSION_IDS[Extension.MID], "0"),
@@ -188,15 +197,26 @@ async def measure(server: ServerUnderLoad, options: argparse.Namespace) -> dict[
     fields: list[Field] = []
     experts: list[Expert] = []
     drawing: Drawing | None = None
+    followed: Following | None = None
+    stack = contextlib.AsyncExitStack()
     try:
         for number in range(options.fields):
             fields.append(
-                await add_field(server, pump, number, options.fields, options.bitrate, options.bursts)
-            )
+                await add_field(
+                    server, pump, number, options.fields, options.bitrate, options.bursts,
+                    real=options.following is not None,
+                )
+            )  # fmt: skip
         for number in range(options.experts):
             experts.append(await add_expert(server, pump, number, options.fields, feedback=options.feedback))
             _show(f"{len(experts)} of {options.experts} experts have joined")
         await asyncio.sleep(WARM_UP)
+        if options.following:
+            token = server.token("expert", "Pen")
+            streams = {one.producer: one.stream for one in fields}
+            followed = await stack.enter_async_context(
+                following(server.url, token, pump.probe, streams, options.following)
+            )
         _show(f"measuring for {options.seconds:g} s")
         before, streams_before = await server.scrape(), _streams(experts, pump)
         latency_before = _latency([pump.probe.statistics(e.socket.index) for e in experts])
@@ -208,8 +228,12 @@ async def measure(server: ServerUnderLoad, options: argparse.Namespace) -> dict[
         latency_after = _latency([pump.probe.statistics(e.socket.index) for e in experts])
         after, streams_after = await server.scrape(), _streams(experts, pump)
         latency = [b - a for a, b in zip(latency_before, latency_after, strict=True)]
-        return _verdict(options, before, after, streams_before, streams_after, latency, drawing)
+        verdict = _verdict(options, before, after, streams_before, streams_after, latency, drawing)
+        if followed is not None:
+            verdict["following"] = {"marks": options.following * options.fields, **followed.summary()}
+        return verdict
     finally:
+        await stack.aclose()
         for field in fields:
             pump.probe.stop_sending(field.stream)
         for caller in [expert.caller for expert in experts] + [field.caller for field in fields]:
@@ -305,6 +329,13 @@ def _print(verdict: dict[str, Any]) -> None:
             f"  marks           {marks['sent']:,} sent, {marks['received']:,} received, "
             f"p50 {marks['latency_ms']['p50']} ms, p99 {marks['latency_ms']['p99']} ms"
         )
+    if "following" in verdict:
+        told = verdict["following"]
+        lag = told["lag_ms"]
+        lines.append(
+            f"  following       {told['marks']} marks, told {told['told']:,} times, {told['good']:,} times good; from "
+            f"a frame to its news p50 {lag['p50']} ms, p95 {lag['p95']} ms, p99 {lag['p99']} ms"
+        )
     print("\n".join(lines))
 
 
@@ -355,6 +386,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--burn-gil", action="store_true", help="let a Python thread of the server spin")
     parser.add_argument(
         "--marks", type=int, default=0, metavar="N", help="N more experts draw 60 times a second"
+    )
+    parser.add_argument(
+        "--following",
+        type=int,
+        metavar="N",
+        help="fields of real 4K pictures (30 a second, 20 Mbit/s), and N marks on each that follow the tissue; 0: none",
     )
     parser.add_argument("--feedback", action="store_true", help="experts tell what arrives, as browsers do")
     parser.add_argument("--server", help="URL of a running server instead of one of its own")
