@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -20,13 +22,14 @@ import numpy as np
 
 from media.codecs import h264
 from media.native.probe import Probe
-from media.plane import Codec
-from server.demo.clip import ensure_clip
-from server.publisher.bitstream import Bitstream
 
 from .caller import Caller
 
-CLIP: Final = Path(__file__).parent.parent / "build" / "media" / "field-4k.mp4"
+ROOT: Final = Path(__file__).parent.parent
+CLIP: Final = ROOT / "build" / "media" / "field-4k.mp4"
+_MAKE: Final = (
+    "import sys, pathlib; from server.demo.clip import ensure_clip; ensure_clip(pathlib.Path(sys.argv[1]))"
+)
 #: Pictures a second of the clip.
 FPS: Final = 30.0
 #: Seconds after which all marks have been found, and the figures begin.
@@ -36,15 +39,15 @@ SETTLED: Final = 5.0
 @cache
 def clip_frames(payload: int) -> tuple[tuple[bytes, ...], ...]:
     """Give the demo's 4K clip, made once, as RTP payloads frame by frame."""
+    # a process of its own: load tests know the server from outside only
+    subprocess.run([sys.executable, "-c", _MAKE, str(CLIP)], cwd=ROOT, check=True)
     frames: list[tuple[bytes, ...]] = []
-    with av.open(str(ensure_clip(CLIP))) as container:
+    with av.open(str(CLIP)) as container:
         stream = container.streams.video[0]
-        bitstream = Bitstream(Codec.H264, stream.codec_context.extradata or b"")
+        with_start_codes = av.BitStreamFilterContext("h264_mp4toannexb", stream)
         for packet in container.demux(stream):
-            units, _ = bitstream.split(bytes(packet))
-            if units:
-                unit = b"".join(b"\0\0\0\1" + unit for unit in units)
-                frames.append(tuple(h264.packetise(unit, payload)))
+            for whole in with_start_codes.filter(packet) if packet.size else ():
+                frames.append(tuple(h264.packetise(bytes(whole), payload)))
     return tuple(frames)
 
 
