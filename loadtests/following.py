@@ -17,7 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import av
 import numpy as np
 
 from media.codecs import h264
@@ -27,7 +26,6 @@ from .caller import Caller
 
 ROOT: Final = Path(__file__).parent.parent
 CLIP: Final = ROOT / "build" / "media" / "field-4k.mp4"
-_MAKE: Final = (
     "import sys, pathlib; from server.demo.clip import ensure_clip; ensure_clip(pathlib.Path(sys.argv[1]))"
 )
 #: Pictures a second of the clip.
@@ -40,14 +38,14 @@ SETTLED: Final = 5.0
 def clip_frames(payload: int) -> tuple[tuple[bytes, ...], ...]:
     """Give the demo's 4K clip, made once, as RTP payloads frame by frame."""
     # a process of its own: load tests know the server from outside only
-    subprocess.run([sys.executable, "-c", _MAKE, str(CLIP)], cwd=ROOT, check=True)
+    command = [sys.executable, "-m", "server.demo.clip_units", str(CLIP)]
+    data = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     frames: list[tuple[bytes, ...]] = []
-    with av.open(str(CLIP)) as container:
-        stream = container.streams.video[0]
-        with_start_codes = av.BitStreamFilterContext("h264_mp4toannexb", stream)
-        for packet in container.demux(stream):
-            for whole in with_start_codes.filter(packet) if packet.size else ():
-                frames.append(tuple(h264.packetise(bytes(whole), payload)))
+    at = 0
+    while at < len(data):
+        end = at + 4 + int.from_bytes(data[at : at + 4], "big")
+        frames.append(tuple(h264.packetise(data[at + 4 : end], payload)))
+        at = end
     return tuple(frames)
 
 
