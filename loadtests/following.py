@@ -26,8 +26,6 @@ from .caller import Caller
 
 ROOT: Final = Path(__file__).parent.parent
 CLIP: Final = ROOT / "build" / "media" / "field-4k.mp4"
-    "import sys, pathlib; from server.demo.clip import ensure_clip; ensure_clip(pathlib.Path(sys.argv[1]))"
-)
 #: Pictures a second of the clip.
 FPS: Final = 30.0
 #: Seconds after which all marks have been found, and the figures begin.
