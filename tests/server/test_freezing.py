@@ -12,17 +12,15 @@ import pytest
 from annotation.anchors import VideoAnchor
 from annotation.notes import Calibrate
 from loadtests.caller import Caller, Refused, calling
-from media.rtp.packet import RtpPacket
 from server.demo.clip import SMALL
 from signalling.orientation import Orientation
 from signalling.patient_messages import ChoosePatient
 from signalling.worklist import Entry
 from tests.helpers.publishing import publishing, small_clip
 from tests.helpers.served import Served, served
-from tests.helpers.udp_peers import until
 from tests.helpers.watching_client import WatchingClient
 from tests.server.test_marks_over_the_wire import add
-from tests.server.watching.test_stills import decode, read_barcode
+from tests.server.watching.test_stills import read_barcode, seen_by
 
 
 async def get(server: Served, token: str, name: str, room: str = "ward") -> tuple[int, bytes]:
@@ -76,10 +74,7 @@ async def test_from_the_glass_to_everybodys_glass(tmp_path: Path) -> None:
                 await client.answer()
                 producer = int(client.offer["consumers"][0]["producer"])
                 first = say(server, producer, "4711", "R", 0, None)
-                await until(
-                    lambda: len({RtpPacket.parse(data).timestamp for data in client.plane.packets}) > 20, 30
-                )
-                frames = decode(client.plane.packets)
+                frames = await seen_by(client, 20)
                 timestamp = list(frames)[-3]
                 name = f"{producer}-{timestamp}"
 

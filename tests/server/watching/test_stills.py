@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from loadtests.caller import calling
-from media.codecs import h264
+from media.codecs import BY_CODEC, h264
 from media.codecs.packetisation import join_annex_b
 from media.ids import ProducerId
+from media.plane import Codec
 from media.rtp.packet import RtpPacket
 from server.demo import barcode
 from server.demo.clip import SMALL
@@ -38,20 +39,39 @@ def read_barcode(png: bytes) -> int | None:
 
 
 def decode(packets: list[bytes]) -> dict[int, tuple[int | None, int, int]]:
-    """Decode what a receiver was sent: by RTP timestamp the frame's number, width and height."""
+    """Decode what a receiver was sent: by RTP timestamp the frame's number, width and height.
+
+    It asks for no repeats: after a packet that a full socket lost it goes on at the next key frame.
+    """
     frames: dict[int, list[RtpPacket]] = {}
     for data in packets:
         packet = RtpPacket.parse(data)
         frames.setdefault(packet.timestamp, []).append(packet)
     decoder = av.CodecContext.create("h264", "r")
     seen: dict[int, tuple[int | None, int, int]] = {}
+    expected: int | None = None
     for timestamp, parts in frames.items():
-        if not parts[-1].marker:
-            break  # its rest is still on the way
+        first, count = parts[0].sequence_number, len(parts)
+        whole = parts[-1].marker and [p.sequence_number for p in parts] == [
+            (first + n) & 0xFFFF for n in range(count)
+        ]
+        if not whole or (first != expected and not BY_CODEC[Codec.H264].starts_key_frame(parts[0].payload)):
+            expected = None
+            continue
+        expected = (first + count) & 0xFFFF
         units = join_annex_b(h264.depacketise([part.payload for part in parts if part.payload]))
         for frame in decoder.decode(av.Packet(units)):
             seen[timestamp] = (barcode.read(frame.to_ndarray(format="gray")), frame.width, frame.height)
     return seen
+
+
+async def seen_by(client: WatchingClient, frames: int) -> dict[int, tuple[int | None, int, int]]:
+    """Decode what a client was sent, once so many frames can be."""
+    for _ in range(30):
+        if len(seen := decode(client.plane.packets)) >= frames:
+            return seen
+        await client.receive(30)
+    raise AssertionError(f"only {len(seen)} of {frames} frames came whole")
 
 
 async def test_a_still_is_the_very_frame(running: Served) -> None:
@@ -64,11 +84,8 @@ async def test_a_still_is_the_very_frame(running: Served) -> None:
         try:
             await client.answer()
             producer = ProducerId(client.offer["consumers"][0]["producer"])
-            await until(
-                lambda: len({RtpPacket.parse(data).timestamp for data in client.plane.packets}) > 60, 30
-            )
+            seen = await seen_by(client, 60)
             room = running.service.rooms["ward"]
-            seen = decode(client.plane.packets)
             # not the newest alone: one in the middle of a group of pictures, and one of the group before
             chosen = [list(seen)[-2], list(seen)[-9], list(seen)[-33]]
             stills = await asyncio.gather(*(room.watcher.still(producer, timestamp) for timestamp in chosen))
