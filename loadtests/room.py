@@ -199,14 +199,18 @@ async def measure(server: ServerUnderLoad, options: argparse.Namespace) -> dict[
     drawing: Drawing | None = None
     followed: Following | None = None
     stack = contextlib.AsyncExitStack()
+    real = options.following is not None
+    if real:
+        # made before anybody joins: whoever is not heard of for 15 s is gone
+        _show("making the clip, once")
+        await asyncio.to_thread(clip_frames, PAYLOAD)
     try:
         for number in range(options.fields):
             fields.append(
                 await add_field(
-                    server, pump, number, options.fields, options.bitrate, options.bursts,
-                    real=options.following is not None,
+                    server, pump, number, options.fields, options.bitrate, options.bursts, real=real
                 )
-            )  # fmt: skip
+            )
         for number in range(options.experts):
             experts.append(await add_expert(server, pump, number, options.fields, feedback=options.feedback))
             _show(f"{len(experts)} of {options.experts} experts have joined")
