@@ -35,6 +35,7 @@ from .outgoing import (
     written_quietly,
 )
 from .outlines import Graphic, Words, outline
+from .rendering import own_window
 from .spacing import spacing_of
 
 #: Says what a mark measures on an image, such as "34.2 mm"; empty: nothing.
@@ -186,13 +187,12 @@ def _luts(image: Dataset) -> dict[str, Any]:
                 image.get("RescaleType", "") or ("HU" if image.get("Modality") == "CT" else "US")
             ),
         )
-    centre, width = image.get("WindowCenter"), image.get("WindowWidth")
-    if centre not in (None, "") and width not in (None, ""):
+    if (window := own_window(image)) is not None:
         # an image may name several windows, a state one (PS3.3 C.11.8): the first is what a viewer begins with
         found["voi_lut_transformations"] = [
             pr.SoftcopyVOILUTTransformation(
-                window_center=_first(centre),
-                window_width=_first(width),
+                window_center=window.centre,
+                window_width=window.width,
                 voi_lut_function=str(image.get("VOILUTFunction") or "") or None,
             )
         ]
@@ -227,11 +227,6 @@ def _only_its_frames(
         for item in series.ReferencedImageSequence:
             if item.ReferencedSOPInstanceUID in frames:
                 item.ReferencedFrameNumber = sorted(frames[item.ReferencedSOPInstanceUID])
-
-
-def _first(value: Any) -> float:
-    several = hasattr(value, "__iter__") and not isinstance(value, str)
-    return float(next(iter(value)) if several else value)
 
 
 def _aspect(written: Dataset, image: Dataset) -> None:

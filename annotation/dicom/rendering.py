@@ -92,12 +92,7 @@ def _shown(dataset: Dataset, pixels: Pixels, frame: int, window: Window | None) 
         return _eight_bits(pixels[..., :3])
     about = _of_frame(dataset, frame)
     values = apply_modality_lut(pixels, about)
-    if window is None and "WindowCenter" in about:
-        window = Window(
-            _first(about, "WindowCenter"),
-            _first(about, "WindowWidth"),
-            text(about, "VOILUTFunction") or "LINEAR",
-        )
+    window = window or own_window(about)
     if window is not None:
         share = _windowed(np.asarray(values, np.float64), window)
     elif "VOILUTSequence" in about:
@@ -108,6 +103,16 @@ def _shown(dataset: Dataset, pixels: Pixels, frame: int, window: Window | None) 
         share = (plain - plain.min()) / max(float(plain.max() - plain.min()), 1e-12)
     grey = np.clip(share * 255.0 + 0.5, 0, 255).astype(np.uint8)
     return 255 - grey if photometric == "MONOCHROME1" else grey
+
+
+def own_window(about: Dataset) -> Window | None:
+    """Give the file's own window; a width that its function cannot have (PS3.3, C.11.2.1.2) is none at all."""
+    if about.get("WindowCenter") in (None, "") or about.get("WindowWidth") in (None, ""):
+        return None
+    function = text(about, "VOILUTFunction") or "LINEAR"
+    width = _first(about, "WindowWidth")
+    possible = width >= 1 if function == "LINEAR" else width > 0
+    return Window(_first(about, "WindowCenter"), width, function) if possible else None
 
 
 def _first(about: Dataset, keyword: str) -> float:

@@ -103,3 +103,12 @@ def test_tables_of_values_go_with_the_state(first: int, tmp_path: Path) -> None:
     assert list(state.ModalityLUTSequence[0].LUTDescriptor) == [4, first, 16]
     assert list(state.SoftcopyVOILUTSequence[0].VOILUTSequence[0].LUTData) == [0, 100, 200, 40_000]
     assert complaints("dciodvfy", state, tmp_path) == []
+
+
+def test_a_window_of_no_width_is_not_taken_along(tmp_path: Path) -> None:
+    source = image("CT_small.dcm")
+    source.WindowCenter, source.WindowWidth = "0", "0"
+    line = Mark("m-1", "line", DicomAnchor("a", 1), ((0.1, 0.1), (0.5, 0.5)), 0.01)
+    (state,) = presentation_states(drawn(line), {"a": source}, a_stamp())
+    assert "SoftcopyVOILUTSequence" not in state
+    assert complaints("dciodvfy", state, tmp_path) == []

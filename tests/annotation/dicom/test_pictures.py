@@ -168,3 +168,17 @@ def test_every_kind_of_picture_is_rendered(name: str) -> None:
     assert picture.mode == ("RGB" if colour else "L")
     assert len(picture.getcolors(1 << 20) or ()) > 2
     assert render(path, 1, Window(100, 50), "jpeg", side=32).startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize(
+    ("function", "width"), [("", "0"), ("LINEAR", "0.5"), ("SIGMOID", "0"), ("LINEAR_EXACT", "-3")]
+)
+def test_a_window_that_cannot_be_is_none(function: str, width: str, tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(FOLDER / "CT_small.dcm")
+    for keyword in ("WindowCenter", "WindowWidth"):
+        dataset.pop(keyword, None)
+    dataset.save_as(tmp_path / "plain.dcm")
+    dataset.WindowCenter, dataset.WindowWidth, dataset.VOILUTFunction = "0", width, function
+    dataset.save_as(tmp_path / "odd.dcm")
+    plain, odd = (render(tmp_path / name, 1, None, "png") for name in ("plain.dcm", "odd.dcm"))
+    assert odd == plain
