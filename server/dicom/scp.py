@@ -225,6 +225,15 @@ async def _send(writer: asyncio.StreamWriter, acceptor: Acceptor) -> None:
             await writer.drain()
 
 
+async def _on_disk(work: Callable[[], object]) -> None:
+    """Do something in a thread; who is stopped meanwhile waits for it: else it would be done after all was let go."""
+    doing = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(doing)
+    finally:
+        await asyncio.wait({doing})
+
+
 class Incoming:
     """The object that comes over one association, on its way to the disk."""
 
@@ -252,7 +261,7 @@ class Incoming:
             if isinstance(event, Begun):
                 self._called, self._failed = event.called, False
                 self._path = self._spool()
-                self._file = await asyncio.to_thread(self._path.open, "wb")
+                await _on_disk(self._open)
                 self._gathered += file_head(event.sop_class, event.sop_instance, event.transfer_syntax)
             elif isinstance(event, Piece):
                 if not self._failed:
@@ -279,16 +288,20 @@ class Incoming:
             self._path.unlink(missing_ok=True)
             self._path = None
 
+    def _open(self) -> None:
+        assert self._path is not None
+        self._file = self._path.open("wb")
+
     async def _write(self) -> None:
         assert self._file is not None
         data, self._gathered = self._gathered, bytearray()
-        await asyncio.to_thread(self._file.write, data)
+        await _on_disk(partial(self._file.write, data))
 
     async def _whole(self) -> int:
         assert self._path is not None
         assert self._file is not None
         # what its buffer still holds may be what the disk refuses
-        await asyncio.to_thread(self._file.close)
+        await _on_disk(self._file.close)
         try:
             return await self._deliver(self._called, self._path)
         finally:

@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import AE, build_context
 from pynetdicom.sop_class import CTImageStorage, Verification
 
 from annotation.dicom import upper_layer
+from annotation.dicom.acceptor import Begun
 from annotation.dicom.upper_layer import pdu
 from server.config import DicomConfig, PacsConfig, ScpConfig
 from server.dicom.pacs import Pacs
-from server.dicom.scp import ASSOCIATIONS, CONNECTIONS, Scp
+from server.dicom.scp import ASSOCIATIONS, CONNECTIONS, Incoming, Scp
 from tests.helpers.dicom_asking import get
 from tests.helpers.dicom_files import made, sample
 from tests.helpers.dicom_sending import LITTLE, STORE_CT, asking, speaking
@@ -135,6 +137,29 @@ async def test_the_server_stops_while_an_object_comes(tmp_path: Path) -> None:
     assert half(server) == []
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_who_is_stopped_while_the_disk_is_slow_leaves_nothing(tmp_path: Path) -> None:
+    """A FIFO stands for a slow disk: it is not open before somebody reads."""
+
+    async def never(*_: object) -> Any:
+        raise AssertionError("nothing came whole")
+
+    path = tmp_path / "object"
+    os.mkfifo(path)
+    incoming = Incoming(lambda: path, never, never)
+    begun = Begun("THEATRE1", "MODALITY", CTImageStorage, "1.2.3", ImplicitVRLittleEndian)
+    taking = asyncio.create_task(incoming.take(begun))
+    await asyncio.sleep(0)
+    taking.cancel()
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    incoming.drop()
+    assert not path.exists()
+    # nobody holds it open for writing any more
+    assert os.read(reading, 1) == b""
+    os.close(reading)
 
 
 LIES = {
