@@ -125,8 +125,8 @@ async def test_from_a_mark_to_a_frozen_frame(theatre: Theatre) -> None:
         if under["number"] is not None:
             assert apart(here, under["number"]) <= 1
 
-    # an instruction with that mark, seen and done by one key each; it is selected, since on a busy machine, where the
-    # tracker is late, none that was only drawn is certain enough to be meant
+    # an instruction with that mark, seen and done by one key each; it is selected, since before a camera that pans as
+    # fast as this one none that was only drawn is certain enough to be meant
     await expert.keyboard.press("s")
     box = await expert.get_by_test_id(f"overlay-{field}").bounding_box()
     assert box is not None
