@@ -106,6 +106,7 @@ class Bedside:
                 entry.accession,
                 entry.procedure,
             )
+            conductor.veiling.chosen(self.patient)
         self._choices = [*self._choices[-CHOICES_LIMIT:], (conductor.service.now(), self.key)]
 
     def write_present(self) -> None:

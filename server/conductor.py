@@ -57,6 +57,7 @@ from .presenting import Presenting
 from .reception import Guest, Reception
 from .room_recorder import RoomRecorder
 from .sockets import Socket
+from .veiling import Veiling
 from .wall import Wall
 from .watching.watcher import Watcher
 
@@ -92,6 +93,7 @@ class Conductor:
         self.speaking = Speaking(self)
         self.watcher = Watcher(self)
         self.presenting = Presenting(self)
+        self.veiling = Veiling(self)
         self.bedside = Bedside(self)
         self.recall = Recall(self)
         self.ephemeral_dropped = 0
@@ -131,7 +133,7 @@ class Conductor:
                 permissions=permissions(member.role),
                 participants=[participant.to_json() for participant in self.room.participants],
                 producers=[producer.to_json() for producer in self.room.producers],
-                marks=self.document.after(after).text,
+                marks=self.veiling.tail(member.role, self.document.after(after)).text,
                 recording=self.room.recording.to_json() if self.room.recording else None,
                 turn=member.turn(),
                 presenter=self.presenting.presenter.last(),
@@ -360,10 +362,7 @@ class Conductor:
         entry = self.document.apply(operation, author, name, colour, now, over_others=over_others)
         if not isinstance(operation, Note | Tracked):
             self.watcher.marked()
-        notice = notices.operation(entry.to_json(), entry.text)
-        self._tell_all(notice)
-        if self.recorder is not None:
-            self.recorder.receive_operation(notice.body, now)
+        self.veiling.tell(entry)
         return entry.sequence
 
     def vouch(self, producer: ProducerId, rtp_timestamp: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from annotation.veiled import VEILED
 from media.ids import ProducerId
 from signalling.entities import Audience, ParticipantId
 from signalling.manner_messages import (
@@ -20,6 +21,8 @@ from signalling.manner_messages import (
 from signalling.permissions import may
 from signalling.rate import TokenBucket
 from signalling.speaker import ActiveSpeaker
+
+from .veiling import is_veiled
 
 if TYPE_CHECKING:
     from .conductor import Conductor
@@ -116,12 +119,17 @@ class Relay:
         if not allowed or not self._bucket.take(conductor.service.now(), 1 + size // 4096):
             self.dropped += 1
             return
-        message = with_author(member.identifier, data)
+        text: dict[str, object] = {}
+        message = veiled = with_author(member.identifier, data)
+        if isinstance(data, str):
+            text = {"text": data}
+            if (hidden := conductor.veiling.words(data)) != data:
+                text[VEILED] = hidden
+                veiled = with_author(member.identifier, hidden)
         for other in list(conductor.members.values()):
             transport = other.watching.transport if other is not member and other.watching else None
             if transport is not None and transport.channel_open(label):
-                transport.send_message(label, message)
-        text = {"text": data} if isinstance(data, str) else {}
+                transport.send_message(label, veiled if is_veiled(other.role) else message)
         event = {"kind": "message", "label": label, "participant": member.identifier, "bytes": size}
         conductor.write_down(event | text)
 

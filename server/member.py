@@ -195,7 +195,8 @@ class Member:
             case messages.MarkRequest():
                 return notices.reply(message.id, sequence=marking.carry_out(self, message))
             case messages.MarksRequest():
-                return notices.marks(message.id, conductor.document.after(message.after).text)
+                lacking = conductor.veiling.tail(self.role, conductor.document.after(message.after))
+                return notices.marks(message.id, lacking.text)
             case messages.Publish():
                 return self._publish(message)
             case messages.Answer():

@@ -65,6 +65,7 @@ def _record_present(conductor: Conductor, recorder: RoomRecorder, now: float) ->
         conductor.record_event("participant_joined", participant)
     for entry in conductor.document.after(0).entries:
         recorder.receive_operation(notices.operation(entry.to_json()).body, now)
+    conductor.veiling.write_present()
     conductor.presenting.write_present()
     conductor.bedside.write_present()
     for producer in conductor.room.producers:

@@ -13,12 +13,14 @@ from aiohttp import web
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from annotation.veiled import veil_recording
 from recorder.journal import JournalError
 from recorder.library import JOURNAL, RecordingSummary, UnknownRecording, read_header
 from signalling.tokens import SECRET_BYTES, Claims, issue
 
 from .bearer import bearer, claims_of, demand
 from .service import Service
+from .veiling import is_veiled
 
 log = logging.getLogger(__name__)
 
@@ -100,15 +102,17 @@ class Recordings:
 
     async def describe(self, request: web.Request) -> web.Response:
         """Describe a recording of the token's room (PROTOCOL.md, section 8)."""
-        recording = await self._check(request)
+        recording, claims = await self._check(request)
         description = await asyncio.to_thread(self._library.description, recording)
         if description is None:
             raise web.HTTPConflict(text="This recording is still being prepared. Please wait a moment.")
-        return web.json_response(description, headers={"Cache-Control": "private, no-cache"})
+        # who may not see the patient reads what was written with him hidden, as he read it live
+        given = veil_recording(description, hidden=is_veiled(claims.role))
+        return web.json_response(given, headers={"Cache-Control": "private, no-cache"})
 
     async def container(self, request: web.Request) -> web.StreamResponse:
         """Serve a camera's file; aiohttp answers ranges."""
-        recording = await self._check(request)
+        recording, _ = await self._check(request)
         try:
             path, media_type = await asyncio.to_thread(
                 self._library.container, recording, request.match_info["file"]
@@ -118,8 +122,8 @@ class Recordings:
         headers = {"Content-Type": media_type, "Cache-Control": "private, max-age=3600"}
         return web.FileResponse(path, headers=headers)
 
-    async def _check(self, request: web.Request) -> str:
-        """Return the recording's name if it is of the token's room; others do not exist."""
+    async def _check(self, request: web.Request) -> tuple[str, Claims]:
+        """Return the recording's name if it is of the token's room, and who asks; others do not exist."""
         claims = self._claims(request)
         name = request.match_info["recording"]
         try:
@@ -128,7 +132,7 @@ class Recordings:
             raise web.HTTPNotFound(text=str(error)) from None
         if room != claims.room:
             raise web.HTTPNotFound(text=f"There is no recording {name!r}.")
-        return name
+        return name, claims
 
     def _room_of(self, recording: str) -> str:
         return read_header(self._library.folder(recording) / JOURNAL).room

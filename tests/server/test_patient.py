@@ -17,6 +17,7 @@ from signalling.worklist import Entry
 from tests.helpers.dicom_files import sample
 from tests.helpers.served import Served, served
 from tests.helpers.udp_peers import until
+from tests.server.test_recording import prepared
 
 #: The patient of pydicom's CT_small.dcm, and somebody else.
 CT = Entry("1CT1", "", "CompressedSamples^CT1", "", "O", "A-1", "CT of the chest", "202611291330")
@@ -158,3 +159,37 @@ async def test_a_patient_of_the_day_before_is_nobodys(tmp_path: Path) -> None:
         calling(server.url, server.token("chair"), server.token("chair", room="board")) as callers,
     ):
         assert [caller.welcome["patient"] for caller in callers] == [None, None]
+
+
+async def test_who_may_not_see_the_patient_reads_no_name_that_is_known(running: Served) -> None:
+    tokens = [running.token(role) for role in ("surgeon", "expert", "trainee")]
+    async with calling(running.url, *tokens) as (surgeon, expert, trainee):
+        say = {"kind": "say", "text": "Frau Müller, please"}
+        await expert.request("mark", operation=say)
+        # nobody is chosen: nobody can know that this is a name
+        assert (await trainee.notice("operation"))["operation"] == say
+        await surgeon.request("record", action="start")
+        recording = str((await surgeon.notice("recording"))["recording"]["recording"])
+        (entry,) = running.service.rooms["ward"].bedside.offer([ELSE])
+        await surgeon.request("choose_patient", entry=entry)
+        page = {"kind": "page", "board": 2, "title": "anna mueller, 1.1.1970"}
+        await expert.request("mark", operation=page)
+        assert (await trainee.notice("operation"))["operation"] == page | {"title": "▮▮▮, ▮▮▮"}
+        await surgeon.notice("operation")
+        assert (await surgeon.notice("operation"))["operation"] == page
+        # who comes later is told no name, nor who asks again; and it stays so when another patient is chosen
+        await surgeon.request("choose_patient", entry=None)
+        async with calling(running.url, running.token("observer")) as (late,):
+            told = [one["operation"] for one in late.welcome["marks"]["operations"]]
+            assert told == [say | {"text": "Frau ▮▮▮, please"}, page | {"title": "▮▮▮, ▮▮▮"}]
+            again = await late.request("marks", after=0)
+            assert [one["operation"] for one in again["operations"]] == told
+        await surgeon.request("record", action="stop")
+        await prepared(running.url, running.bearer("surgeon"), recording)
+        for bearer, words in (
+            (running.bearer("trainee"), told),
+            (running.bearer("surgeon"), [say, page]),
+        ):
+            replayed = (await running.ask("GET", f"/api/recordings/{recording}", bearer)).json()
+            assert [one["operation"] for one in replayed["operations"]] == words
+            assert "veiled" not in {event["kind"] for event in replayed["events"]}

@@ -9,7 +9,7 @@ export const talk = {
   chat_empty: 'Nobody has written anything yet.',
   chat_write: 'Write to everybody',
   chat_send: 'Send',
-  chat_hint: 'Enter sends, Shift+Enter begins a new line. Trainees and observers read it too: name no patient.',
+  chat_hint: 'Enter sends, Shift+Enter begins a new line. Trainees and observers read it too: name no patient. What the worklist says of him is hidden from them (▮▮▮), other words are not.',
   chat_left: '{count} characters left',
   chat_reader: 'Your role reads here and does not write.',
   chat_spoken: '{name} writes: {text}',

@@ -11,7 +11,7 @@ export const talk: Readonly<Record<keyof typeof english, string>> = {
   chat_empty: '还没有人发言。',
   chat_write: '写给所有人',
   chat_send: '发送',
-  chat_hint: '回车发送，Shift+回车换行。学员和观摩者也能看到：请勿写出患者姓名。',
+  chat_hint: '回车发送，Shift+回车换行。学员和观摩者也能看到：请勿写出患者姓名。工作列表中的患者信息对其显示为 ▮▮▮，其他写法无法识别。',
   chat_left: '还可输入 {count} 个字符',
   chat_reader: '您的角色只能阅读，不能发言。',
   chat_spoken: '{name}写道：{text}',
