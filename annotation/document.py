@@ -14,6 +14,7 @@ from typing import Any, Final
 from .anchors import VideoAnchor
 from .digest import digest
 from .instructions import check as check_instruction
+from .instructions import next_number
 from .log import HELD_LIMIT, HELD_POINTS_LIMIT, MarkLog, UnknownTarget
 from .notebook import Notebook, Shelf
 from .notes import Answer, Instruct, Track, Tracked, Withdraw
@@ -223,7 +224,10 @@ class Document(_Copy):
                 if target is None:
                     raise AnnotationError("nothing_to_redo", "There is nothing of yours to redo.")
                 return Redo(target)
-            case Instruct() | Answer() | Withdraw():
+            case Instruct():
+                self._check_instruction(operation, author)
+                return replace(operation, number=next_number(self._notebook["instructions"]))
+            case Answer() | Withdraw():
                 self._check_instruction(operation, author)
         return operation
 

@@ -6,11 +6,13 @@
 
 What is closed stays closed: an instruction that was done is not undone by a second answer, and who means something else
 gives a new one. What each has come to follows from the notes alone, so that it is the same in every copy of the log.
+Each has a number, which the server gives once: what is said aloud ("number three is done") means the same as long as the
+room lasts, for everybody, in its recording too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -64,6 +66,14 @@ def standing(entries: Iterable[Entry]) -> dict[str, Instruction]:
                 if step is not None:
                     found[identifier] = _at(found[identifier], step, entry.time)
     return found
+
+
+def next_number(entries: Sequence[Entry]) -> int:
+    """Find the number of the next instruction. The newest one is always held: few answers can have come since."""
+    for entry in reversed(entries):
+        if isinstance(entry.operation, Instruct):
+            return entry.operation.number + 1
+    return 1
 
 
 def check(entries: Iterable[Entry], note: Instruct | Answer | Withdraw, author: str) -> None:

@@ -12,6 +12,7 @@ from .shapes import Point, parse_points
 from .still import Still, parse_still
 from .values import (
     NAME_LIMIT,
+    SEQUENCE_LIMIT,
     as_flag,
     as_hash,
     as_identifier,
@@ -37,17 +38,22 @@ TRACK_STATES: Final = ("good", "lost", "stale")
 
 @dataclass(frozen=True, slots=True)
 class Instruct:
-    """Ask the surgeon to do something, by a mark or without one (None)."""
+    """Ask the surgeon to do something, by a mark or without one (None).
+
+    `number` is what people call it, from 1: decided by the server, 0 where it was not (as in older recordings).
+    """
 
     instruction: str
     text: str
     mark: str | None
     spoken: bool
+    number: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Give the wire's object."""
         body = {"kind": "instruct", "instruction": self.instruction, "text": self.text}
-        return {**body, "mark": self.mark, "spoken": self.spoken}
+        body |= {"mark": self.mark, "spoken": self.spoken}
+        return body | {"number": self.number} if self.number else body
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +172,15 @@ Note = Instruct | Answer | Withdraw | Say | Calibrate | Page | Still | SharedFil
 Json = dict[str, Any]
 
 
-def _instruct(body: Json) -> Instruct:
-    mark = body.get("mark")
+def parse_instruct(body: Json, *, decided: bool = False) -> Instruct:
+    """Parse an instruction; its number counts where the server `decided` it. Raise AnnotationError bad_message."""
+    mark, number = body.get("mark"), body.get("number")
     return Instruct(
         as_identifier(body.get("instruction"), "instruction"),
         as_text(body.get("text"), "text", 0, INSTRUCTION_LIMIT),
         None if mark is None else as_identifier(mark, "mark"),
         as_flag(body.get("spoken", False), "spoken"),
+        as_integer(number, "number", 1, SEQUENCE_LIMIT) if decided and number is not None else 0,
     )
 
 
@@ -242,7 +250,7 @@ def _one_track(value: object) -> Track:
 
 #: What a client may write.
 CLIENT_NOTES: Final[dict[str, Callable[[Json], Note]]] = {
-    "instruct": _instruct,
+    "instruct": parse_instruct,
     "answer": _answer,
     "withdraw": _withdraw,
     "say": _say,

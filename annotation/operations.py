@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, get_args
 
 from .anchors import Surface
-from .notes import CLIENT_NOTES, SERVER_NOTES, Note, Tracked
+from .notes import CLIENT_NOTES, SERVER_NOTES, Note, Tracked, parse_instruct
 from .shapes import Mark, parse_mark
 from .values import (
     IDENTIFIER_LIMIT,
@@ -153,7 +153,7 @@ class Entry:
 def parse_operation(value: object) -> Operation:
     """Parse what a client asks for. Raise AnnotationError bad_message.
 
-    A `target` or a pin's `number` is not the client's to name.
+    A `target`, or the `number` of a pin or an instruction, is not the client's to name.
     """
     body = as_object(value, "operation")
     kind = body.get("kind")
@@ -188,6 +188,8 @@ def _parse_decided(value: object, sequence: int) -> Operation:
         return Undo(as_integer(body.get("target"), "target", 1, sequence))
     if kind == "redo":
         return Redo(as_integer(body.get("target"), "target", 1, sequence))
+    if kind == "instruct":
+        return parse_instruct(body, decided=True)
     if type(kind) is str and kind in SERVER_NOTES:
         return SERVER_NOTES[kind](body)
     return parse_operation(body)

@@ -191,6 +191,7 @@ class Interleaving:
                     "text": "Clip\u2019 <b>here</b> 夹",
                     "mark": mark,
                     "spoken": False,
+                    "number": 1,  # not a page's to say
                 }
             case "answer" | "withdraw":
                 given = [e.to_json()["operation"] for e in page.replica.notes("instructions")]

@@ -6,10 +6,11 @@ from itertools import product
 
 import pytest
 
-from annotation.document import Document
+from annotation.document import Document, Replica, Tail, parse_tail
 from annotation.instructions import OPEN_BY_AUTHOR, OPEN_LIMIT, TRANSITIONS, State, standing
+from annotation.notebook import LIMITS
 from annotation.notes import Answer, Instruct, Withdraw
-from annotation.operations import Operation
+from annotation.operations import Operation, parse_entry, parse_operation
 from annotation.values import AnnotationError
 from tests.annotation.helpers import add, apply
 
@@ -103,3 +104,60 @@ def test_nobody_asks_for_more_than_can_be_attended_to() -> None:
     assert code(document, "another", instruct("i-more")) == "too_many_instructions"
     apply(document, "e0", Withdraw("i-0-0"))
     apply(document, "another", instruct("i-more"))
+
+
+def numbers(document: Document | Replica) -> dict[str, int]:
+    """The number that each instruction bears which is still there."""
+    notes = [entry.operation for entry in document.notes("instructions")]
+    return {note.instruction: note.number for note in notes if isinstance(note, Instruct)}
+
+
+def test_its_number_is_given_once_and_never_shifts() -> None:
+    document, follows, entries = Document(), Replica(), []
+    for n in range(1, 701):
+        for author, note in (
+            (f"e{n % 3}", instruct(f"i-{n}")),
+            ("surgeon", Answer(f"i-{n}", "seen")),
+            ("surgeon", Answer(f"i-{n}", "done")),
+        ):
+            entries.append(apply(document, author, note))
+            assert follows.receive(parse_entry(entries[-1].to_json()))
+        assert numbers(document)[f"i-{n}"] == n
+    late = Replica()
+    assert late.load(parse_tail(document.after(0).to_json()))
+    kept = {f"i-{n}": n for n in range(701 - LIMITS["instructions"] // 3, 701)}
+    assert numbers(document) == numbers(follows) == numbers(late) == kept
+    assert document.digest() == follows.digest() == late.digest()
+    # a recording holds them all, whatever the room has let go of since
+    recorded = [parse_entry(entry.to_json()).operation for entry in entries]
+    assert [note.number for note in recorded if isinstance(note, Instruct)] == list(range(1, 701))
+
+
+def test_many_answers_do_not_take_the_count_away() -> None:
+    document = Document()
+    for n in range(1, 300):
+        apply(document, "expert", instruct(f"i-{n}"))
+        apply(document, "surgeon", Answer(f"i-{n}", "no"))
+    assert apply(document, "expert", instruct("i-300")).operation == Instruct("i-300", "Clip here", None, False, 300)
+
+
+def test_its_number_is_not_the_clients_to_say() -> None:
+    document = Document()
+    apply(document, "expert", instruct())
+    asked = parse_operation({**instruct("i-2").to_json(), "number": 77})
+    assert apply(document, "expert", asked).to_json()["operation"]["number"] == 2
+    entry = apply(document, "expert", instruct("i-3")).to_json()
+    for number in (0, -1, 1.5, True, "4", 2**53 + 1):
+        with pytest.raises(AnnotationError):
+            parse_entry({**entry, "operation": {**entry["operation"], "number": number}})
+
+
+def test_a_recording_from_before_they_were_numbered_can_be_read() -> None:
+    document = Document()
+    apply(document, "expert", instruct())
+    body = apply(document, "surgeon", Answer("i-1", "seen")), document.notes("instructions")[0].to_json()
+    del body[1]["operation"]["number"]
+    replay = Replica()
+    assert replay.load(Tail(0, 2, (parse_entry(body[1]), body[0])))
+    assert numbers(replay) == {"i-1": 0}
+    assert standing(replay.notes("instructions"))["i-1"].state == "seen"

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.document import Replica, Tail
+from annotation.notes import Instruct
 from annotation.operations import parse_entry, parse_operation
 from recorder.journal import JournalWriter, RecordType, decode_json
 
@@ -32,6 +33,8 @@ def interleaved(seed: int, steps: int, held: int, recent: int) -> Interleaving:
     for page in room.pages:
         assert page.replica.sequence == room.document.sequence
         assert page.replica.digest() == digest
+    given = [entry.operation for entry in room.entries if isinstance(entry.operation, Instruct)]
+    assert [instruct.number for instruct in given] == list(range(1, len(given) + 1))
     return room
 
 

@@ -13,6 +13,8 @@ export type InstructionState = 'sent' | 'seen' | 'done' | 'no' | 'withdrawn';
 
 export interface InstructionView {
   instruction: string;
+  /** What the surgeon says aloud means the same as long as the room lasts, and in its recording. */
+  number: number;
   text: string;
   mark: string | null;
   spoken: boolean;
@@ -37,9 +39,9 @@ export const LINGER_MS = 8000;
 
 /** What an instruction has come to: the twin of `annotation/instructions.py`. */
 export function viewOf(given: Instruction): InstructionView {
-  const { instruction, text, mark, spoken, author, name, colour, time } = given;
+  const { instruction, number, text, mark, spoken, author, name, colour, time } = given;
   const view: InstructionView = {
-    instruction, text, mark, spoken, author, name, colour, state: 'sent', sent: time, seenAfter: null, closedAfter: null, answeredBy: null,
+    instruction, number, text, mark, spoken, author, name, colour, state: 'sent', sent: time, seenAfter: null, closedAfter: null, answeredBy: null,
   };
   const deeds = [
     ...given.answers.map((answer) => ({ at: answer, state: answer.answer as InstructionState })),

@@ -143,3 +143,31 @@ describe('asking', () => {
     expect(freshMark([drawn('m-mine')], null, START)).toBe(null);
   });
 });
+
+describe('the number of an instruction', () => {
+  /** As the server says it. */
+  const given = (number: number): Operation => ({ kind: 'instruct', instruction: `i-${number}`, text: 'Clip here', mark: null, spoken: false, number });
+
+  it('never shifts, however many notes come, and is the same for a late comer', () => {
+    for (let n = 1; n <= 700; n += 1) {
+      take(ME, given(n), n);
+      answer(`i-${n}`, 'seen', n);
+      answer(`i-${n}`, 'done', n);
+    }
+    const numbers = guidance.instructions.map(({ instruction, number }) => [instruction, number]);
+    expect(numbers).toEqual(Array.from({ length: 200 }, (_, index) => [`i-${501 + index}`, 501 + index]));
+    const late = new Replica();
+    late.handleSnapshot({ after: 0, sequence: 2100, operations: [logged(2098, ME, given(700)), logged(2099, SURGEON, { kind: 'answer', instruction: 'i-700', answer: 'seen' })] });
+    expect(late.instructions.map(({ number }) => number)).toEqual([700]);
+  });
+
+  it('is counted in recordings from before it was given, and does not shift there either', () => {
+    for (let n = 1; n <= 300; n += 1) {
+      instruct(`i-${n}`, n);
+      answer(`i-${n}`, 'seen', n);
+      answer(`i-${n}`, 'done', n);
+    }
+    expect(guidance.instructions.at(0)).toMatchObject({ instruction: 'i-101', number: 101 });
+    expect(guidance.instructions.at(-1)).toMatchObject({ instruction: 'i-300', number: 300 });
+  });
+});

@@ -16,6 +16,8 @@ export interface Signed {
 
 export interface Instruction extends Signed {
   instruction: string;
+  /** What people call it: given once, by the server. */
+  number: number;
   text: string;
   mark: string | null;
   spoken: boolean;
@@ -63,6 +65,8 @@ export function isNote(operation: Operation): boolean {
 
 export class Notebook {
   readonly #shelves = new Map<Shelf, Map<number, LoggedOperation>>(SHELVES.map((shelf) => [shelf, new Map()]));
+  /** Of instructions in recordings from before they were numbered: counted as they come, by sequence. */
+  readonly #counted = new Map<number, number>();
 
   /** Add the next entry; false: it is no note. */
   record(logged: LoggedOperation): boolean {
@@ -74,6 +78,7 @@ export class Notebook {
     entries.delete(key);
     if (operation.kind === 'calibrate' && operation.millimetres === null) return true;
     entries.set(key, logged);
+    if (operation.kind === 'instruct' && operation.number === undefined) this.#counted.set(sequence, this.#counted.size + 1);
     const [oldest] = entries.keys();
     if (entries.size > LIMITS[shelf] && oldest !== undefined) entries.delete(oldest);
     return true;
@@ -88,8 +93,8 @@ export class Notebook {
     for (const logged of this.entries('instructions')) {
       const { operation } = logged;
       if (operation.kind === 'instruct') {
-        const { instruction, text, mark, spoken } = operation;
-        found.set(instruction, { ...signed(logged), instruction, text, mark, spoken, answers: [], withdrawn: null });
+        const { instruction, text, mark, spoken, number = this.#counted.get(logged.sequence) ?? 0 } = operation;
+        found.set(instruction, { ...signed(logged), instruction, number, text, mark, spoken, answers: [], withdrawn: null });
       } else if (operation.kind === 'answer') {
         found.get(operation.instruction)?.answers.push({ ...signed(logged), answer: operation.answer });
       } else if (operation.kind === 'withdraw') {

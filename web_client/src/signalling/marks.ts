@@ -89,7 +89,7 @@ export interface FileFacts {
   type: string;
 }
 
-/** What a client may ask for. */
+/** What a client may ask for. A `target`, and the `number` of a pin or an instruction, are decided by the server. */
 export type ClientOperation =
   | { kind: 'add'; mark: Mark }
   | { kind: 'edit'; mark: Mark }
@@ -98,7 +98,7 @@ export type ClientOperation =
   | { kind: 'redo'; target?: number }
   | { kind: 'clear_own'; of?: Surface }
   | { kind: 'clear_field'; of?: Surface }
-  | { kind: 'instruct'; instruction: string; text: string; mark: string | null; spoken: boolean }
+  | { kind: 'instruct'; instruction: string; text: string; mark: string | null; spoken: boolean; number?: number }
   | { kind: 'answer'; instruction: string; answer: Reaction }
   | { kind: 'withdraw'; instruction: string }
   | { kind: 'say'; text: string }

@@ -57,10 +57,10 @@ export class GuidanceState {
     const open = this.open;
     const strong = this.pointedAt ?? open[0]?.instruction ?? null;
     const rings = new Map<string, Ring>();
-    for (const { instruction, mark, colour } of open) {
+    for (const { instruction, number, mark, colour } of open) {
       if (mark === null) continue;
       const before = rings.get(mark);
-      const numbers = [...(before === undefined ? [] : [before.numbers]), this.numberOf(instruction)].join('·');
+      const numbers = [...(before === undefined ? [] : [before.numbers]), number].join('·');
       rings.set(mark, { mark, numbers, colour, strong: before?.strong === true || instruction === strong });
     }
     const { meant } = this;
@@ -71,14 +71,9 @@ export class GuidanceState {
     return [...rings.values()];
   }
 
-  /** What the next instruction will be called. */
+  /** What the next instruction will probably be called: another one may be quicker. */
   get nextNumber(): number {
-    return this.all.length + 1;
-  }
-
-  /** What the surgeon says aloud means the same later, as long as the log keeps all instructions (600 notes). */
-  numberOf(instruction: string): number {
-    return this.all.findIndex((other) => other.instruction === instruction) + 1;
+    return (this.all.at(-1)?.number ?? 0) + 1;
   }
 
   tick(): void {
