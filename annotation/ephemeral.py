@@ -48,6 +48,7 @@ class Pointer:
     sent: float
     n: int
     ghost: bool = field(default=False, kw_only=True)
+    _text: str | None = field(default=None, init=False, repr=False, compare=False)
     _data: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -63,9 +64,14 @@ class Pointer:
         return {**body, "ghost": True} if self.ghost else body
 
     @property
+    def text(self) -> str:
+        """Encode for the wire (JSON), once for all subscribers."""
+        return self._text or _text(self)
+
+    @property
     def data(self) -> bytes:
-        """Encode for the wire (JSON in UTF-8), once for all subscribers."""
-        return self._data or _encode(self)
+        """The same in UTF-8."""
+        return self._data or _data(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class Stroke:
     width: float
     sent: float
     n: int
+    _text: str | None = field(default=None, init=False, repr=False, compare=False)
     _data: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -99,9 +106,14 @@ class Stroke:
         }
 
     @property
+    def text(self) -> str:
+        """Encode for the wire (JSON), once for all subscribers."""
+        return self._text or _text(self)
+
+    @property
     def data(self) -> bytes:
-        """Encode for the wire (JSON in UTF-8), once for all subscribers."""
-        return self._data or _encode(self)
+        """The same in UTF-8."""
+        return self._data or _data(self)
 
     def continued_by(self, later: Stroke) -> Stroke | None:
         """Join a later part of the same stroke on: its points stand from its `start` on. None at a gap."""
@@ -120,8 +132,14 @@ EphemeralMessage = Pointer | Stroke
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
-def _encode(message: EphemeralMessage) -> bytes:
-    data = _ENCODER.encode(message.to_json()).encode()
+def _text(message: EphemeralMessage) -> str:
+    text = _ENCODER.encode(message.to_json())
+    object.__setattr__(message, "_text", text)
+    return text
+
+
+def _data(message: EphemeralMessage) -> bytes:
+    data = message.text.encode()
     object.__setattr__(message, "_data", data)
     return data
 

@@ -116,7 +116,7 @@ class Member:
         transport = self.watching.transport if self.watching else None
         if transport is not None and transport.channel_open(EPHEMERAL):
             for message in self.lane.to_send(self.conductor.service.now()):
-                transport.send_message(EPHEMERAL, message.data.decode())
+                transport.send_message(EPHEMERAL, message.text)
         elif self.socket is not None:
             self.socket.flush()
 

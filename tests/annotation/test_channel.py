@@ -24,7 +24,11 @@ def test_one_object_is_encoded_once_for_all() -> None:
     first, second = Channel(), Channel()
     first.offer(message, 10.0)
     second.offer(message, 10.0)
-    assert first.to_send(10.0)[0].data is second.to_send(10.0)[0].data
+    one, other = first.to_send(10.0)[0], second.to_send(10.0)[0]
+    # over the socket, and over the data channel
+    assert one.data is other.data
+    assert one.text is other.text
+    assert one.text.encode() == one.data
     assert json.loads(message.data)["author"] == "a"
 
 
