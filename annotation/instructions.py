@@ -6,8 +6,8 @@
 
 What is closed stays closed: an instruction that was done is not undone by a second answer, and who means something else
 gives a new one. What each has come to follows from the notes alone, so that it is the same in every copy of the log.
-Each has a number, which the server gives once: what is said aloud ("number three is done") means the same as long as the
-room lasts, for everybody, in its recording too.
+Each has a number, which the server gives once: what is said aloud ("number three is done") means the same as long as
+the room lasts, for everybody, in its recording too.
 """
 
 from __future__ import annotations

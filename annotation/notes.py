@@ -30,6 +30,7 @@ TRACKS_LIMIT: Final = 500
 #: Movements beyond a few pictures are no movements of tissue.
 MATRIX_LIMIT: Final = 100.0
 
+Json = dict[str, Any]
 Reaction = Literal["seen", "done", "no"]
 REACTIONS: Final = ("seen", "done", "no")
 TrackState = Literal["good", "lost", "stale"]
@@ -51,7 +52,7 @@ class Instruct:
 
     def to_json(self) -> dict[str, Any]:
         """Give the wire's object."""
-        body = {"kind": "instruct", "instruction": self.instruction, "text": self.text}
+        body: Json = {"kind": "instruct", "instruction": self.instruction, "text": self.text}
         body |= {"mark": self.mark, "spoken": self.spoken}
         return body | {"number": self.number} if self.number else body
 
@@ -168,8 +169,6 @@ class Tracked:
 
 
 Note = Instruct | Answer | Withdraw | Say | Calibrate | Page | Still | SharedFile
-
-Json = dict[str, Any]
 
 
 def parse_instruct(body: Json, *, decided: bool = False) -> Instruct:

@@ -141,7 +141,7 @@ async def test_an_instruction_is_answered_by_the_surgeon_and_everybody_knows_whe
     asked = {"kind": "instruct", "instruction": "i-1", "text": "Clip here", "mark": "m-1", "spoken": False}
     await expert.request("mark", operation=asked)
     for caller in (expert, surgeon):
-        await caller.notice("operation", operation=asked)
+        await caller.notice("operation", operation={**asked, "number": 1})
     seen = {"kind": "answer", "instruction": "i-1", "answer": "seen"}
     with pytest.raises(Refused) as refused:
         await expert.request("mark", operation=seen)
@@ -156,7 +156,9 @@ async def test_an_instruction_is_answered_by_the_surgeon_and_everybody_knows_whe
     # who comes late reads what was asked and answered, though the field was cleared
     await surgeon.request("mark", operation={"kind": "clear_field"})
     async with Caller(theatre.server.url, theatre.server.token("trainee")) as trainee:
-        kinds = [entry["operation"]["kind"] for entry in trainee.welcome["marks"]["operations"]]
+        told_late = [entry["operation"] for entry in trainee.welcome["marks"]["operations"]]
+        kinds = [operation["kind"] for operation in told_late]
+        assert next(o for o in told_late if o["kind"] == "instruct")["number"] == 1
         assert [kind for kind in kinds if kind in ("instruct", "answer")] == ["instruct", "answer", "answer"]
 
 
