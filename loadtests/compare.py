@@ -29,11 +29,11 @@ from typing import Any
 
 from media.native import percentile
 
+from .field import make_frames
 from .peers import FIELD_SSRC, PAYLOAD_TYPE, Client, Peer, RunningPeer, namespace
 from .peers.janus import Janus
 from .peers.konsil import Konsil
 from .probe_endpoint import ProbePump
-from .room import make_frames
 from .server_process import cpu_seconds, rss_mb
 
 PEERS: dict[str, list[Peer]] = {"janus": [Janus(0), Janus(1)]}

@@ -31,9 +31,9 @@ from media.sdp.session import SessionDescription, Source, SourceGroup
 from media.transport.transport import IceRole, Transport
 
 from .caller import Caller, Message
+from .field import FPS, H264_FMTP, make_frames
 from .peers.connect import connected
 from .probe_endpoint import ProbePump, ProbeSocket
-from .room import FPS, H264_FMTP, make_frames
 from .server_process import ServerUnderLoad, quantile_ms, started
 
 #: A camera of 720p in three sizes: heights, bit/s.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,15 +39,17 @@ class Drawing:
         }
 
 
-async def draw(url: str, tokens: list[str], producer: int, seconds: float, rate: float = RATE) -> Drawing:
-    """Let everybody with a token draw on a producer for so long. Raise Refused."""
+async def draw(
+    url: str, tokens: list[str], producer: int, newest: Callable[[], int], seconds: float, rate: float = RATE
+) -> Drawing:
+    """Let everybody with a token draw on a producer for so long, on its `newest` frame. Raise Refused."""
     drawing = Drawing()
     callers = [_Drawer(url, token, drawing) for token in tokens]
     try:
         for caller in callers:
             await caller.join()
         tasks = [
-            asyncio.create_task(caller.draw(producer, seconds, rate, n / len(callers)))
+            asyncio.create_task(caller.draw(producer, newest, seconds, rate, n / len(callers)))
             for n, caller in enumerate(callers)
         ]
         await asyncio.gather(*tasks)
@@ -74,10 +77,12 @@ class _Drawer(Caller):
             else:
                 self._receive(json.loads(text))
 
-    async def draw(self, producer: int, seconds: float, rate: float, phase: float) -> None:
+    async def draw(
+        self, producer: int, newest: Callable[[], int], seconds: float, rate: float, phase: float
+    ) -> None:
         """Draw strokes; each becomes a mark, and is undone so that the field does not fill."""
         loop = asyncio.get_running_loop()
-        anchor = {"producer": producer, "rtp_timestamp": 0}
+        anchor = {"producer": producer, "rtp_timestamp": newest()}
         began = loop.time() + phase / rate
         mark = ""
         points: list[list[float]] = []
@@ -95,6 +100,7 @@ class _Drawer(Caller):
                     await self.request("mark", operation={"kind": "add", "mark": {**body, "text": ""}})
                     await self.request("mark", operation={"kind": "undo"})
                 mark, points = f"{self.identifier}-{n}", []
+                anchor = {"producer": producer, "rtp_timestamp": newest()}
             points.append([round(0.2 + 0.6 * (n % STROKE) / STROKE, 4), round(phase, 4)])
             body = {
                 "type": "stroke", "mark": mark, "shape": "freehand", "anchor": anchor, "from": len(points) - 1,

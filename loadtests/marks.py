@@ -26,12 +26,11 @@ from websockets.protocol import Event
 
 from annotation.document import Replica, parse_tail
 from annotation.operations import parse_entry
-from media.ids import Mid, Ssrc
-from media.plane import Codec
-from media.sdp import Fingerprint, PublishedTrack, TransportParameters, offer_publisher
 
 from .caller import Caller
-from .server_process import ServerUnderLoad, cpu_seconds, started
+from .field import thin_field
+from .probe_endpoint import ProbePump
+from .server_process import ROOM, ServerUnderLoad, cpu_seconds, started
 
 #: Points after which a stroke becomes a mark.
 STROKE: Final = 60
@@ -116,10 +115,12 @@ class Expert(Caller):
             if not mark.startswith(self.identifier):
                 self._drawn.durables.append((now - self._drawn.asked[mark]) * 1000)
 
-    async def draw(self, producer: int, seconds: float, rate: float, phase: float) -> None:
+    async def draw(
+        self, producer: int, newest: Callable[[], int], seconds: float, rate: float, phase: float
+    ) -> None:
         """Draw strokes; of the marks that come of them some are changed, and in the end all but few are gone."""
         loop = asyncio.get_running_loop()
-        anchor = {"producer": producer, "rtp_timestamp": 0}
+        anchor = {"producer": producer, "rtp_timestamp": newest()}
         began = loop.time() + phase / rate
         mark, points = "", list[list[float]]()
         # their strokes end one after the other, as people's do
@@ -131,6 +132,7 @@ class Expert(Caller):
                     self.tasks = [task for task in self.tasks if not task.done()]
                     self.tasks.append(asyncio.create_task(self._finish(mark, anchor, points, n // STROKE)))
                 mark, points = f"{self.identifier}-{n}", []
+                anchor = {"producer": producer, "rtp_timestamp": newest()}
             points.append([round(0.2 + 0.6 * (n % STROKE) / STROKE, 4), round(phase, 4)])
             body = {
                 "type": "stroke", "mark": mark, "shape": "freehand", "anchor": anchor, "from": len(points) - 1,
@@ -173,27 +175,30 @@ async def draw(server: ServerUnderLoad, options: argparse.Namespace) -> dict[str
         Expert(server.url, server.token("expert", f"Hand {n + 1}"), drawn) for n in range(options.experts)
     ]
     assert server.pid is not None
-    async with Caller(server.url, server.token("surgeon", "Surgeon"), lambda _: None) as surgeon:
-        producer = await _publish(surgeon)
-        try:
-            for expert in experts:
-                await expert.join()
-            count, seconds, rate = len(experts), options.seconds + WARM_UP, options.rate
-            hands = [
-                asyncio.create_task(expert.draw(producer, seconds, rate, n / count))
-                for n, expert in enumerate(experts)
-            ]
-            await asyncio.sleep(WARM_UP)
-            drawn.counts = True
-            cpu, began = cpu_seconds(server.pid), time.monotonic()
-            await asyncio.sleep(options.seconds)
-            share = (cpu_seconds(server.pid) - cpu) / (time.monotonic() - began)
-            drawn.counts = False
-            await asyncio.gather(*hands)
-            lost = sum([await _lost(expert, drawn.decided) for expert in experts])
-        finally:
-            for expert in experts:
-                await expert.close()
+    pump = ProbePump()
+    try:
+        async with thin_field(server, pump, ROOM) as (field, newest):
+            try:
+                for expert in experts:
+                    await expert.join()
+                count, seconds, rate = len(experts), options.seconds + WARM_UP, options.rate
+                hands = [
+                    asyncio.create_task(expert.draw(field.producer, newest, seconds, rate, n / count))
+                    for n, expert in enumerate(experts)
+                ]
+                await asyncio.sleep(WARM_UP)
+                drawn.counts = True
+                cpu, began = cpu_seconds(server.pid), time.monotonic()
+                await asyncio.sleep(options.seconds)
+                share = (cpu_seconds(server.pid) - cpu) / (time.monotonic() - began)
+                drawn.counts = False
+                await asyncio.gather(*hands)
+                lost = sum([await _lost(expert, drawn.decided) for expert in experts])
+            finally:
+                for expert in experts:
+                    await expert.close()
+    finally:
+        await pump.close()
     both = drawn.strokes + drawn.durables
     return {
         "p50_ms": _quantile(both, 50),
@@ -206,19 +211,6 @@ async def draw(server: ServerUnderLoad, options: argparse.Namespace) -> dict[str
         "durable_p99_ms": _quantile(drawn.durables, 99),
         "durable_received": len(drawn.durables),
     }
-
-
-async def _publish(surgeon: Caller) -> int:
-    """Announce a field; nothing is sent of it, since only the marks on it matter here."""
-    fingerprint = Fingerprint("sha-256", ":".join(["AB"] * 32))
-    parameters = TransportParameters("load", "a password of 24 letters", (fingerprint,))
-    track = PublishedTrack(
-        Mid("0"), "video", Codec.H264, "profile-level-id=640033", 102, Ssrc(1), "f", "f", "f"
-    )
-    offer = str(offer_publisher([track], parameters)).replace("a password of 24 letters", "p" * 24)
-    sources = [{"mid": "0", "source": "field", "label": "Field"}]
-    reply = await surgeon.request("publish", sdp=offer, sources=sources)
-    return int(reply["producers"][0]["producer"])
 
 
 async def _lost(expert: Expert, decided: int) -> int:

@@ -11,23 +11,18 @@ import argparse
 import asyncio
 import contextlib
 import json
-import random
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from media.ids import Mid, Ssrc
+from media.ids import Ssrc
 from media.native.probe import ProbeStatistics, StreamReceived, percentile
-from media.plane import Codec, Extension
-from media.rtp.feedback import PictureLossIndication
-from media.rtp.rtcp import parse_compound
+from media.plane import Extension
 from media.sdp import (
     OUR_EXTENSION_IDS,
-    PublishedTrack,
     answer_subscriber,
-    offer_publisher,
     parse,
     remote_parameters,
 )
@@ -35,35 +30,14 @@ from media.transport.transport import IceRole, Transport
 
 from .caller import Caller
 from .drawing import Drawing, draw
-from .following import FPS as CLIP_FPS
+from .field import PAYLOAD, Field, add_field, thin_field
 from .following import Following, clip_frames, following
 from .peers.connect import connected
 from .probe_endpoint import ProbePump, ProbeSocket
 from .server_process import Scrape, ServerUnderLoad, quantile_ms, started
 
-#: 20 Mbit/s are then 36 packets a frame.
-FPS = 60.0
-PAYLOAD = 1150
-#: Frames until the noise begins anew. As in WebRTC a key frame comes when somebody asks for one, here when all
-#: have joined; it is six times the size of the others.
-GROUP = 3600
-KEY_FRAME_WEIGHT = 6
-
 #: Seconds between the last expert's arrival and the first figure.
 WARM_UP = 2.0
-
-H264_FMTP = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=640033"
-
-
-@dataclass(slots=True)
-class Field:
-    """A publisher and its stream."""
-
-    caller: Caller
-    socket: ProbeSocket
-    transport: Transport
-    producer: int
-    stream: int
 
 
 @dataclass(slots=True)
@@ -74,76 +48,6 @@ class Expert:
     socket: ProbeSocket
     transport: Transport
     ssrcs: set[Ssrc]
-
-
-def make_frames(bitrate: int, fps: float = FPS) -> list[list[bytes]]:
-    """Make one group of pictures as H.264 fragments (RFC 6184, FU-A) of noise, at this rate in bit/s.
-
-    Frames that are smaller than two full packets are two small ones.
-    """
-    noise = random.Random(1).randbytes(PAYLOAD)
-    per_group = bitrate / 8 * GROUP / fps
-    small = per_group / (GROUP - 1 + KEY_FRAME_WEIGHT)
-    frames: list[list[bytes]] = []
-    for number in range(GROUP):
-        kind = 5 if number == 0 else 1
-        size = int(small * (KEY_FRAME_WEIGHT if number == 0 else 1))
-        count = max(2, round(size / PAYLOAD))
-        frames.append(
-            [
-                bytes((0x60 | 28, (0x80 if n == 0 else 0x40 if n == count - 1 else 0) | kind))
-                + noise[2 : max(20, min(PAYLOAD, size // count))]
-                for n in range(count)
-            ]
-        )
-    return frames
-
-
-async def add_field(
-    server: ServerUnderLoad,
-    pump: ProbePump,
-    number: int,
-    of: int,
-    bitrate: int,
-    bursts: int,
-    *,
-    real: bool = False,
-) -> Field:
-    """Publish a field; its frames begin in the gaps between the others'. With `real` they are of the demo's clip."""
-    caller = Caller(server.url, server.token("surgeon", f"Field {number + 1}"), lambda _: None)
-    await caller.join()
-    socket, endpoint = pump.open()
-    transport = endpoint.create(IceRole.CLIENT)
-    ssrc = Ssrc(0x1000 + number)
-    track = PublishedTrack(
-        Mid("0"), "video", Codec.H264, H264_FMTP, 102, ssrc, "field", "field", f"field-{number}"
-    )
-    offer = offer_publisher([track], transport.parameters)
-    sources = [{"mid": "0", "source": "field", "label": f"Field {number + 1}"}]
-    reply = await caller.request("publish", sdp=str(offer), sources=sources)
-    answer = parse(reply["sdp"])
-    transport.start(remote_parameters(answer))
-    await connected(transport)
-    stream = pump.probe.start_sending(
-        socket.index,
-        ssrc=ssrc,
-        payload_type=102,
-        clock_rate=90_000,
-        frames=clip_frames(PAYLOAD) if real else make_frames(bitrate),
-        fps=CLIP_FPS if real else FPS,
-        bursts=bursts,
-        offset=number / of / FPS,
-        mid=(OUR_EXTENSION_IDS[Extension.MID], "0"),
-        capture_time_id=OUR_EXTENSION_IDS[Extension.ABS_CAPTURE_TIME],
-    )
-
-    def on_rtcp(data: bytes, _: int) -> None:
-        # an encoder answers whoever cannot begin without a key frame
-        if any(isinstance(packet, PictureLossIndication) for packet in parse_compound(data)):
-            pump.probe.key_frame(stream)
-
-    transport.callbacks.on_rtcp = on_rtcp
-    return Field(caller, socket, transport, reply["producers"][0]["producer"], stream)
 
 
 async def add_expert(
@@ -248,15 +152,8 @@ async def measure(server: ServerUnderLoad, options: argparse.Namespace) -> dict[
 
 async def _draw(server: ServerUnderLoad, pump: ProbePump, tokens: list[str], seconds: float) -> Drawing:
     """Draw in a room of its own, on a field of little weight."""
-    token = server.token("surgeon", "Surgeon", "marks")
-    async with Caller(server.url, token, lambda _: None) as surgeon:
-        _, endpoint = pump.open()
-        transport = endpoint.create(IceRole.CLIENT)
-        track = PublishedTrack(Mid("0"), "video", Codec.H264, H264_FMTP, 102, Ssrc(0x2000), "f", "f", "f")
-        offer = offer_publisher([track], transport.parameters)
-        sources = [{"mid": "0", "source": "field", "label": "Field"}]
-        reply = await surgeon.request("publish", sdp=str(offer), sources=sources)
-        return await draw(server.url, tokens, reply["producers"][0]["producer"], seconds)
+    async with thin_field(server, pump, "marks") as (field, newest):
+        return await draw(server.url, tokens, field.producer, newest, seconds)
 
 
 def _verdict(

@@ -29,6 +29,8 @@ BURNER = (
     "runpy.run_module('server', run_name='__main__')\n"
 )
 
+#: Where everybody is who is not sent elsewhere.
+ROOM = "loadtest"
 ROOT = Path(__file__).parent.parent
 
 #: Seconds that the server may take to start.
@@ -57,11 +59,11 @@ class ServerUnderLoad:
     pid: int | None
     media_port: int = 0
 
-    def token(self, role: Role, name: str, room: str = "loadtest") -> str:
+    def token(self, role: Role, name: str, room: str = ROOM) -> str:
         """Sign a token."""
         return issue(self.secret, room=room, name=name, role=role, expires=time.time() + 3600)
 
-    def link(self, role: Role, name: str, room: str = "loadtest") -> str:
+    def link(self, role: Role, name: str, room: str = ROOM) -> str:
         """Sign a link for a browser; localhost is a secure context."""
         return f"{self.url.replace('127.0.0.1', 'localhost')}/#token={self.token(role, name, room)}"
 

@@ -46,7 +46,7 @@ class FramesSent:
                 self._span = max(self._span, _WRAP - ahead)
 
     def holds(self, rtp_timestamp: int) -> bool:
-        """Tell whether a frame of this name may have been sent; True where none was yet, so that nobody can say."""
+        """Tell whether a frame of this name may have been sent."""
         if self._newest is None:
-            return True
+            return False
         return (self._newest + self._slack - rtp_timestamp) % _WRAP <= self._span + 2 * self._slack

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.__main__ import main
-from loadtests.room import make_frames
+from loadtests.field import make_frames
 
 
 @pytest.mark.slow

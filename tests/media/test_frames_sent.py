@@ -38,8 +38,8 @@ def test_what_was_sent_before_an_interruption_counts() -> None:
     assert sent.holds(1000)
 
 
-def test_before_the_first_frame_nobody_can_say() -> None:
-    assert FramesSent(RATE).holds(12345)
+def test_before_the_first_frame_there_is_none() -> None:
+    assert not FramesSent(RATE).holds(12345)
 
 
 def test_who_sends_longer_than_a_turn_has_sent_every_timestamp() -> None:

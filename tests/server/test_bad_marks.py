@@ -14,6 +14,7 @@ from annotation.document import Replica, parse_tail
 from loadtests.caller import Caller, Message, Refused, calling
 from tests.helpers.peer import Publisher, frame_sent
 from tests.helpers.served import Served, served
+from tests.server.offers import good_offer
 
 #: Ticks of the RTP clock; where timestamps come round.
 HOUR = 3600 * 90_000
@@ -109,6 +110,20 @@ async def test_bad_marks_are_refused_and_told_to_nobody(room: Room) -> None:
         assert await code(room.trainee, operation) == "not_permitted"
     assert not [notice for notice in room.heard if notice["type"] == "operation"]
     assert (await expert.request("mark", operation=room.mark()))["sequence"] == 1
+
+
+async def test_a_picture_of_which_nothing_has_come_has_no_frames_to_draw_on(room: Room) -> None:
+    sources = [{"mid": "0", "source": "screen", "label": "Silent"}]
+    silent = await room.expert.request("publish", sdp=await good_offer(), sources=sources)
+    anchor = {"producer": silent["producers"][0]["producer"], "rtp_timestamp": 0}
+    scale = {"kind": "calibrate", "anchor": anchor, "points": [[0, 0], [1, 0]], "millimetres": 1}
+    for timestamp in (0, 1, room.frame, UINT32):
+        operation = room.mark(anchor={**anchor, "rtp_timestamp": timestamp})
+        for caller in (room.expert, room.surgeon):
+            assert await code(caller, operation) == "unknown_frame"
+    assert await code(room.surgeon, scale) == "unknown_frame"
+    assert not [notice for notice in room.heard if notice["type"] == "operation"]
+    assert (await room.expert.request("mark", operation=room.mark()))["sequence"] == 1
 
 
 async def test_numbers_that_are_none_and_a_million_points_do_no_harm(room: Room) -> None:
