@@ -138,7 +138,9 @@ def test_many_answers_do_not_take_the_count_away() -> None:
     for n in range(1, 300):
         apply(document, "expert", instruct(f"i-{n}"))
         apply(document, "surgeon", Answer(f"i-{n}", "no"))
-    assert apply(document, "expert", instruct("i-300")).operation == Instruct("i-300", "Clip here", None, False, 300)
+    assert apply(document, "expert", instruct("i-300")).operation == Instruct(
+        "i-300", "Clip here", None, False, 300
+    )
 
 
 def test_its_number_is_not_the_clients_to_say() -> None:
