@@ -61,6 +61,7 @@ class RecordType(IntEnum):
     EVENT = 5  # JSON: who came and went, which tracks there are
     GAP = 6  # packets that never reached the journal
     END = 7  # JSON: the recording was ended in order
+    STILL = 8  # a part of a frozen frame's PNG file (stills.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +272,10 @@ class JournalWriter:
     def receive_gap(self, gap: Gap, now: float) -> None:
         """Say that packets were lost on the way to the journal."""
         self._append(RecordType.GAP, nanoseconds(now), bytes(gap), now)
+
+    def receive_still(self, part: bytes, now: float) -> None:
+        """Keep a part of a frozen frame's file (stills.StillPart)."""
+        self._append(RecordType.STILL, nanoseconds(now), part, now)
 
     def finish(self, now: float, reason: str) -> None:
         """Write the end record, in a block of its own at the file's very end. Nothing may follow."""

@@ -12,6 +12,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from .journal import (
     BLOCK_HEADER_SIZE,
@@ -24,6 +25,8 @@ from .journal import (
     header_size,
     record_header,
 )
+from .seal.digest import sm3
+from .stills import MAX_STILL
 from .writer import DiskError, describe
 
 JOURNAL = "journal.kjr"
@@ -34,11 +37,16 @@ MEDIA_TYPES = {".mp4": "video/mp4", ".m4a": "audio/mp4", ".webm": "video/webm"}
 
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}-[0-9a-f]{4,8}")
 _FILE = re.compile(r"[0-9]{1,10}\.(?:mp4|m4a|webm)")
+_STILL = re.compile(r"[0-9]{1,10}-[0-9]{1,10}\.png")
 _TAIL = 4096  # the end record stands in a block of its own, far smaller than this
 
 
 class UnknownRecording(LookupError):
     """There is no such recording, or no such file of it."""
+
+
+class DamagedFile(Exception):
+    """A file of a recording is not what was recorded; the text is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,19 @@ class Library:
         if path is None or path.is_symlink() or not path.is_file():
             raise UnknownRecording(f"Recording {recording!r} has no file of this name.")
         return path, MEDIA_TYPES[path.suffix]
+
+    def still(self, recording: str, name: str) -> bytes:
+        """Return a frozen frame's PNG file, held against its hash. Raises UnknownRecording, DamagedFile."""
+        path = self.folder(recording) / name if _STILL.fullmatch(name) else None
+        listed: Any = (self.description(recording) or {}).get("stills", [])
+        digest = next((still["sm3"] for still in listed if still["file"] == name), None) if path else None
+        if path is None or digest is None or path.is_symlink() or not path.is_file():
+            raise UnknownRecording(f"Recording {recording!r} has no file of this name.")
+        with path.open("rb") as file:
+            png = file.read(MAX_STILL + 1)
+        if sm3(png).hex() != digest:
+            raise DamagedFile("This frozen frame is not the one that was recorded: it is not shown.")
+        return png
 
     def description(self, recording: str) -> JsonObject | None:
         """Return a recording's description, or None while it is not made yet. Raises UnknownRecording."""

@@ -14,6 +14,7 @@ from media.ids import ProducerId
 from media.plane import Codec
 
 from .journal import Gap, JournalError, JournalHeader, JournalWriter, JsonObject, SenderReport, tap_packets
+from .stills import PARTS_AT_ONCE, STILL_BACKLOG, FrameName, StillQueue
 
 #: A key frame is asked for when the last one is this old (seconds): it is where a replay can seek to, and
 #: where a picture becomes whole again after a loss that nobody could repair.
@@ -63,7 +64,10 @@ RecordingEvent = TapWanted | KeyFrameWanted
 
 
 class Recording:
-    """One recording of one room. Methods after `stop` are ignored, as the last packets may come late."""
+    """One recording of one room. Methods after `close` are ignored, as the last packets may come late.
+
+    `close` ends what is taken of the room, `stop` the journal: between them frozen frames are written to their end.
+    """
 
     def __init__(self, header: JournalHeader, by: str, now: float) -> None:
         self.header = header
@@ -75,6 +79,9 @@ class Recording:
         self._producers: dict[ProducerId, RecordedProducer] = {}
         self._key_frame_at: dict[ProducerId, float] = {}  # when the next one is to be asked for
         self._events: deque[RecordingEvent] = deque()
+        self._stills = StillQueue()
+        self._closed_at = 0.0
+        self._ended = False
         self.receive_event({"kind": "recording_started", "by": by}, now)
 
     @property
@@ -167,23 +174,44 @@ class Recording:
         if not self.stopped:
             self._writer.receive_event(event, now)
 
+    def receive_still(self, name: FrameName, digest: bytes, png: bytes) -> bool:
+        """Keep a frozen frame's file (and its SM3), as the disk has time for it. One at a time: see `awaits_still`.
+
+        False: it is left out, being too large, one too many, or too late.
+        """
+        return not self._ended and self._stills.receive(name, digest, png)
+
+    @property
+    def awaits_still(self) -> bool:
+        """Whether the still before is handed out, and the next may come."""
+        return self._stills.is_idle
+
     def receive_written(self, size: int) -> None:
         """The writer put so many more bytes on the disk."""
         self._handed_out = max(0, self._handed_out - size)
 
-    def stop(self, by: str, now: float, reason: str = "stopped") -> None:
-        """End the recording: the taps close, and `bytes_to_write` gives the end of the journal."""
+    def close(self, by: str, now: float) -> None:
+        """Take nothing more of the room: the taps close."""
         if self.stopped:
             return
         self.receive_event({"kind": "recording_stopped", "by": by}, now)
         for producer in self._producers:
             self._events.append(TapWanted(producer, False))
         self._key_frame_at.clear()
-        self._writer.finish(now, reason)
+        self._closed_at = now
         self.stopped = True
+
+    def stop(self, by: str, now: float, reason: str = "stopped") -> None:
+        """End the recording: `bytes_to_write` gives the end of the journal. A still that is not whole stays so."""
+        self.close(by, now)
+        if not self._ended:
+            # it lasted until nothing more was taken
+            self._writer.finish(self._closed_at, reason)
+            self._ended = True
 
     def bytes_to_write(self, now: float) -> bytes:
         """Take what is due for the disk: whole blocks, or nothing."""
+        self._take_still(now)
         data = self._writer.blocks_to_write(now)
         self._handed_out += len(data)
         return data
@@ -204,6 +232,12 @@ class Recording:
     def next_event(self) -> RecordingEvent | None:
         """Take the next wish to the plane."""
         return self._events.popleft() if self._events else None
+
+    def _take_still(self, now: float) -> None:
+        for _ in range(PARTS_AT_ONCE):
+            if self._ended or self.backlog >= STILL_BACKLOG or (part := self._stills.next_part()) is None:
+                return
+            self._writer.receive_still(bytes(part), now)
 
     def _want_key_frame(self, producer: ProducerId, now: float) -> None:
         self._key_frame_at[producer] = now + KEY_FRAME_PATIENCE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
 from media.ids import ProducerId
@@ -48,6 +49,8 @@ async def carry_out(member: Member, action: Action) -> None:
                 recording.by,
                 now,
                 conductor.recording_failed,
+                partial(service.stills.picture, room.name),
+                service.now,
             )
         except DiskError:
             room.recording_stopped()

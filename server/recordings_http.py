@@ -1,4 +1,4 @@
-"""Recordings over HTTP: the list, a description, and the containers with ranges.
+"""Recordings over HTTP: the list, a description, the containers with ranges, and the frozen frames.
 
 A ``<video>`` element cannot bear a token, and a URL must not; so the page trades its token for a cookie that only
 this path sees.
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from annotation.veiled import veil_recording
 from recorder.journal import JournalError
-from recorder.library import JOURNAL, RecordingSummary, UnknownRecording, read_header
+from recorder.library import JOURNAL, DamagedFile, RecordingSummary, UnknownRecording, read_header
 from signalling.tokens import SECRET_BYTES, Claims, issue
 
 from .bearer import bearer, claims_of, demand
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 COOKIE = "konsil_replay"
 PATH = "/api/recordings"
+
+#: How a frozen frame's name ends.
+STILL_SUFFIX = ".png"
 
 #: Seconds that the cookie lasts; the page renews it.
 LIFETIME = 3600
@@ -111,16 +114,28 @@ class Recordings:
         return web.json_response(given, headers={"Cache-Control": "private, no-cache"})
 
     async def container(self, request: web.Request) -> web.StreamResponse:
-        """Serve a camera's file; aiohttp answers ranges."""
+        """Serve a camera's file, whose ranges aiohttp answers, or a frozen frame."""
         recording, _ = await self._check(request)
+        name = request.match_info["file"]
+        if name.endswith(STILL_SUFFIX):
+            return await self._still(recording, name)
         try:
-            path, media_type = await asyncio.to_thread(
-                self._library.container, recording, request.match_info["file"]
-            )
+            path, media_type = await asyncio.to_thread(self._library.container, recording, name)
         except UnknownRecording as error:
             raise web.HTTPNotFound(text=str(error)) from None
         headers = {"Content-Type": media_type, "Cache-Control": "private, max-age=3600"}
         return web.FileResponse(path, headers=headers)
+
+    async def _still(self, recording: str, name: str) -> web.Response:
+        try:
+            png = await asyncio.to_thread(self._library.still, recording, name)
+        except UnknownRecording as error:
+            raise web.HTTPNotFound(text=str(error)) from None
+        except DamagedFile as error:
+            log.error("a frozen frame of a recording is not the one that was recorded")
+            raise web.HTTPGone(text=str(error)) from None
+        headers = {"Cache-Control": "private, no-store"}
+        return web.Response(body=png, content_type="image/png", headers=headers)
 
     async def _check(self, request: web.Request) -> tuple[str, Claims]:
         """Return the recording's name if it is of the token's room, and who asks; others do not exist."""

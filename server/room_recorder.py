@@ -15,6 +15,7 @@ from recorder.journal import JournalHeader
 from recorder.recording import KeyFrameWanted, RecordedProducer, Recording, TapWanted
 from recorder.writer import DiskWriter
 
+from .recorded_stills import ReadStill, RecordedStills
 from .tap import INTERVAL
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ class RoomRecorder:
         by: str,
         now: float,
         failed: Callable[[str], None],
+        read_still: ReadStill,
+        clock: Callable[[], float],
     ) -> None:
         """Begin to write; `failed` is called with a sentence when the disk refuses. Raise DiskError."""
         loop = asyncio.get_running_loop()
@@ -47,6 +50,7 @@ class RoomRecorder:
 
         self._writer = DiskWriter(journal, on_progress)
         self._recording = Recording(header, by, now)
+        self._stills = RecordedStills(self._recording, read_still, lambda: self.pump(clock()))
 
     @property
     def backlog(self) -> int:
@@ -86,6 +90,7 @@ class RoomRecorder:
     def receive_operation(self, body: dict[str, object], now: float) -> None:
         """Keep a decided operation on marks."""
         self._recording.receive_operation(body, now)
+        self._stills.receive_operation(body)
 
     def receive_pointer(self, body: dict[str, object], now: float) -> None:
         """Keep a pointer or a stroke."""
@@ -119,12 +124,20 @@ class RoomRecorder:
         written = self._writer.written
         self._recording.receive_written(written - self._reported)
         self._reported = written
+        self._stills.handle_written()
+        if self._writer.failure is not None:
+            self._stills.give_up()
         if self._writer.failure is not None and not self._recording.stopped:
             log.error("a recording broke off: %s", self._writer.failure)
             self._failed(self._writer.failure)
 
     async def stop(self, by: str, now: float, reason: str = "stopped") -> None:
-        """End the journal and wait until it is on the disk."""
+        """End the journal and wait until it is on the disk, with the frames that were frozen last."""
+        self._recording.close(by, now)
+        self.pump(now)
+        if self._writer.failure is None:
+            await self._stills.finish()
+        self._stills.give_up()
         self._recording.stop(by, now, reason)
         self.pump(now)
         self._writer.close()

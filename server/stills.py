@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography.hazmat.primitives import hashes
-
+from recorder.seal.digest import sm3
+from recorder.stills import FrameName
 from signalling.permissions import may
 from signalling.tokens import Claims, is_room_name
 
@@ -87,9 +87,7 @@ class StillStore:
                         known, for_all=for_all, links=links, roles=still.roles, guests=still.guests
                     )
                 else:
-                    digest = hashes.Hash(hashes.SM3())
-                    digest.update(png)
-                    still = replace(still, sm3=digest.finalize().hex())
+                    still = replace(still, sm3=sm3(png).hex())
                     _write(folder / f"{still.name}.png", png)
                 _write(folder / f"{still.name}.json", json.dumps(asdict(still)).encode())
                 self._make_room(folder)
@@ -115,6 +113,11 @@ class StillStore:
             return (self._folder / room / f"{still.name}.png").read_bytes()
         except OSError:
             return None
+
+    def picture(self, room: str, frame: FrameName) -> bytes | None:
+        """Read the PNG file of a frame (producer, RTP timestamp), whoever may see it: for the room's recording."""
+        still = self.find(room, f"{frame[0]}-{frame[1]}")
+        return None if still is None else self.read(room, still)
 
     def _make_room(self, folder: Path) -> None:
         """Let the oldest go: of this room beyond its number, of all rooms beyond the size, and what had its time."""

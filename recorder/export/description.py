@@ -28,6 +28,8 @@ class Camera:
     offset: float = 0.0
     seconds: float = 0.0
     first_rtp_timestamp: int = 0
+    #: Where in the file its first picture stands: sound may begin before it.
+    picture_at: float = 0.0
     width: int = 0
     height: int = 0
     audio: int | None = None
@@ -38,8 +40,8 @@ class Camera:
         return replace(self, audio=sound.producer, holes=[*self.holes, *holes])
 
 
-def describe(index: JournalIndex, cameras: list[Camera]) -> JsonObject:
-    """Build the description."""
+def describe(index: JournalIndex, cameras: list[Camera], stills: list[JsonObject]) -> JsonObject:
+    """Build the description; `stills` are the files of frozen frames that could be made."""
     header = index.header
     return {
         "recording": header.recording,
@@ -55,6 +57,7 @@ def describe(index: JournalIndex, cameras: list[Camera]) -> JsonObject:
         ],
         "pointers": _pointers(index),
         "events": [{**event, "at": _at(index, time)} for time, event in index.events],
+        "stills": stills,
         "gaps": _gaps(index, cameras),
         "problems": [
             {"producer": camera.track.producer, "message": camera.problem}
@@ -82,7 +85,8 @@ def _camera(camera: Camera) -> JsonObject:
         "clock_rate": track.clock_rate,
     }
     if track.codec is not Codec.OPUS:
-        description |= {"width": camera.width, "height": camera.height}
+        size: JsonObject = {"width": camera.width, "height": camera.height}
+        description |= {"picture_at": round(camera.picture_at, 6), **size}
     return description | {"audio": camera.audio}
 
 

@@ -29,9 +29,11 @@ from ..journal import (
     tap_packets,
 )
 from ..reader import JournalReader
+from ..stills import PART_HEADER_SIZE, FrameName, StillPart
 
 _READ_SIZE = 1 << 20
 _MAX_PRODUCERS = 10_000
+_MAX_STILLS = 10_000
 _RTP = struct.Struct("!BBHI")  # flags, marker and payload type, sequence number, timestamp
 
 
@@ -67,6 +69,17 @@ class Packets:
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class StillPiece:
+    """A piece of a still: its place in the file, and where it stands in the journal. `digest`, `size`: of the whole."""
+
+    digest: bytes
+    size: int
+    position: int
+    offset: int
+    length: int
 
 
 class _Gathering:
@@ -118,6 +131,7 @@ class JournalIndex:
     pointers: list[tuple[int, JsonObject]] = field(default_factory=list)
     events: list[tuple[int, JsonObject]] = field(default_factory=list)
     gaps: list[tuple[int, Gap]] = field(default_factory=list)
+    stills: dict[FrameName, list[StillPiece]] = field(default_factory=dict)
 
 
 def index_journal(path: Path, progress: Callable[[float], None] = lambda _: None) -> JournalIndex:
@@ -146,7 +160,9 @@ def index_journal(path: Path, progress: Callable[[float], None] = lambda _: None
 
 
 def _take(record: Record, index: JournalIndex, gathering: dict[int, _Gathering]) -> None:
-    index.last_time = max(index.last_time, record.time)
+    if record.type is not RecordType.STILL:
+        # a still is written when the disk has time for it, which may be after the end
+        index.last_time = max(index.last_time, record.time)
     match record.type:
         case RecordType.PACKETS:
             _take_packets(record, index, gathering)
@@ -171,6 +187,8 @@ def _take(record: Record, index: JournalIndex, gathering: dict[int, _Gathering])
             index.events.append((record.time, event))
         case RecordType.GAP:
             index.gaps.append((record.time, Gap.parse(record.payload)))
+        case RecordType.STILL:
+            _take_still(record, index)
         case RecordType.END:
             pass
 
@@ -192,6 +210,16 @@ def _take_packets(record: Record, index: JournalIndex, gathering: dict[int, _Gat
         arrays.timestamps.append(timestamp)
         arrays.arrivals.append(arrival)
         arrays.marks.append(second >> 7)
+
+
+def _take_still(record: Record, index: JournalIndex) -> None:
+    part = StillPart.parse(record.payload)
+    name = part.producer, part.rtp_timestamp
+    if name not in index.stills and len(index.stills) >= _MAX_STILLS:
+        raise JournalError(f"The journal has more than {_MAX_STILLS} stills.")
+    offset = record.offset + PART_HEADER_SIZE
+    piece = StillPiece(part.digest, part.size, part.position, offset, len(part.data))
+    index.stills.setdefault(name, []).append(piece)
 
 
 def _operation(notice: JsonObject) -> JsonObject:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from media.plane import Codec
@@ -27,6 +27,7 @@ from .container import (
 from .description import Camera, describe
 from .frames import Frame, FrameReader
 from .index import JournalIndex, Packets, Track, index_journal
+from .stills import write_stills
 from .timeline import Line, arrival_line, place, report_line
 
 #: Which of a sender's pictures takes its sound: the one that people watch.
@@ -52,10 +53,11 @@ def export(folder: Path, progress: Callable[[float], None] = lambda _: None) -> 
     descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
     try:
         cameras = _Export(folder, index, read_packet).cameras()
+        stills = write_stills(folder, index, lambda offset, length: os.pread(descriptor, length, offset))
     finally:
         os.close(descriptor)
     part = folder / (DESCRIPTION + ".part")
-    part.write_bytes(encode_json(describe(index, cameras)))
+    part.write_bytes(encode_json(describe(index, cameras, stills)))
     part.replace(folder / DESCRIPTION)
     progress(1.0)
 
@@ -132,6 +134,7 @@ class _Export:
             alone = [self._sound_alone(sound)] if sound is not None else []
             return [Camera(track, problem=str(error)), *alone]
         camera = self._camera(video, reader, written, path, zero, span.seconds(VIDEO_RATE))
+        camera = replace(camera, picture_at=(first.timestamp - zero) / VIDEO_RATE)
         if audio is None or ears is None:
             return [camera]
         return [camera.with_sound(audio.track, self._holes(audio, ears))]

@@ -52,7 +52,7 @@ from signalling.message_frame import MessageError
 from signalling.messages import Ephemeral, MarkRequest, parse_message
 from signalling.tokens import TokenError, verify
 
-from . import hospital_targets, image_targets, seeds
+from . import hospital_targets, image_targets, recording_targets, seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,5 +359,8 @@ TARGETS: dict[str, Target] = {
     ),
     "watched_order": Target(image_targets.sort_records, image_targets.REFUSALS, image_targets.TAPS, 200),
     "backlog": Target(image_targets.keep_back, image_targets.REFUSALS, image_targets.TAPS, 200),
+    "still_parts": Target(
+        recording_targets.read_part, recording_targets.REFUSALS, recording_targets.PARTS, 64
+    ),
     "viewport": Target(image_targets.see, image_targets.REFUSALS, image_targets.VIEWPORTS, 500),
 }

@@ -357,7 +357,7 @@ class TestSync:
         )
         assert abs(self.apart(tmp_path)) < 1 / 30
         (entry,) = description["cameras"]
-        assert entry["first_rtp_timestamp"] == 1_000_000
+        assert (entry["first_rtp_timestamp"], entry["picture_at"]) == (1_000_000, 0)
         # both lie where the quicker of the two was received
         assert entry["offset"] == pytest.approx(0.1, abs=1e-3)
 
@@ -396,6 +396,8 @@ class TestSync:
         # the picture's media time still follows from its RTP timestamp
         lead = 45_000
         assert entry["first_rtp_timestamp"] == 1_000_000 - lead
+        # and it is said from when on there is one
+        assert entry["picture_at"] == 0.5
         assert times(tmp_path / "7.mp4") == [lead + n * FRAME_TICKS for n in range(30)]
         assert times(tmp_path / "7.mp4", "audio")[0] == 0
 

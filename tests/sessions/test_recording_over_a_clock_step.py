@@ -72,7 +72,14 @@ async def test_a_flash_and_a_beep_stay_together(tmp_path: Path, step: float) -> 
     video, audio = world.router.publish(world.sender.transport, [VIDEO, AUDIO])
     failures: list[str] = []
     recorder = RoomRecorder(
-        header(), tmp_path / "journal.kjr", world.router, "Dr. Li Wei", STARTED, failures.append
+        header(),
+        tmp_path / "journal.kjr",
+        world.router,
+        "Dr. Li Wei",
+        STARTED,
+        failures.append,
+        read_still=lambda _: None,
+        clock=lambda: STARTED,
     )
     recorder.add_producer(camera(video, Codec.VP8), STARTED)
     recorder.add_producer(camera(audio, Codec.OPUS, payload_type=111), STARTED)
