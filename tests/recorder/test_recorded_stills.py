@@ -109,7 +109,7 @@ def test_a_still_waits_for_a_slow_disk_and_packets_do_not_wait_for_it() -> None:
     recording = Recording(header(), "Dr. Li Wei", STARTED)
     file = png(20 << 20)
     assert recording.receive_still(FRAME, sm3(file), file)
-    assert not recording.awaits_still
+    given = [recording.awaits_still]
     data = b""
     for tick in range(60):
         data += recording.bytes_to_write(STARTED + 1 + tick)
@@ -127,7 +127,7 @@ def test_a_still_waits_for_a_slow_disk_and_packets_do_not_wait_for_it() -> None:
         recording.receive_written(len(data))
         data += (more := recording.bytes_to_write(STARTED + 100 + tick))
         recording.receive_written(len(more))
-    assert recording.awaits_still
+    assert [*given, recording.awaits_still] == [False, True]
     recording.stop("Dr. Li Wei", STARTED + 200)
     assert not recording.receive_still((7, 1), sm3(file), file)
     data += recording.bytes_to_write(STARTED + 200)
