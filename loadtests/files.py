@@ -2,7 +2,8 @@
 
 ``python -m loadtests files [--mb N] [--page] [--json FILE]`` starts a server of its own, sends a file of N MB (1,000)
 in pieces of 16 MB, finishes it by its hash, fetches it again in ranges, and compares the hash. With ``--page`` a page
-does the same after it, in the same run: chosen, sent, kept; asked for, fetched, hashed, saved.
+does the same after it, in the same run: chosen, sent, kept; asked for, fetched, hashed, saved. Beside both stands what
+bare HTTP takes for such a file in that run (`peers/plain_files.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from signalling.file_digest import FileDigest
 
 from .caller import Caller
 from .files_page import PageResult, measure_page
+from .peers.plain_files import PlainResult, measure_plain
 from .server_process import ServerUnderLoad, cpu_seconds, started
 
 PATH = "/api/files"
@@ -45,6 +47,7 @@ class FilesResult:
     same_hash: bool
     load: float
     page: PageResult | None = None
+    plain: PlainResult | None = None
 
     @property
     def passed(self) -> bool:
@@ -155,11 +158,13 @@ def measure(server: ServerUnderLoad, token: str, megabytes: float) -> FilesResul
 
 async def run(megabytes: float, page: bool = False) -> FilesResult:
     """Measure against a server of one's own, with a page too where that is wished."""
+    plain = await measure_plain(megabytes)
     async with started() as server:
         token = server.token("expert", "Dr. Files")
         async with Caller(server.url, token):
             result = await asyncio.to_thread(measure, server, token, megabytes)
-        return replace(result, page=await measure_page(server, megabytes)) if page else result
+        by_page = await measure_page(server, megabytes) if page else None
+        return replace(result, page=by_page, plain=plain)
 
 
 def main(arguments: list[str]) -> int:
@@ -175,8 +180,18 @@ def main(arguments: list[str]) -> int:
         f"{result.download_s:g} s ({result.download_mb_s:g} MB/s), hashes "
         f"{'agree' if result.same_hash else 'DIFFER'} (load {result.load:.1f})"
     )
-    if result.page is not None:
-        page = result.page
+    plain, page = result.plain, result.page
+    if plain is not None:
+        print(
+            f"bare HTTP takes {plain.upload_s:g} and {plain.download_s:g} s: "
+            f"{result.upload_s / plain.upload_s:.1f} and {result.download_s / plain.download_s:.1f} times that"
+            + (
+                f", by the page {page.upload_s / plain.upload_s:.1f} and {page.download_s / plain.download_s:.1f}"
+                if page is not None
+                else ""
+            )
+        )
+    if page is not None:
         print(
             f"by the page sent in {page.upload_s:g} s ({page.upload_mb_s:g} MB/s), fetched, hashed and saved in "
             f"{page.download_s:g} s ({page.download_mb_s:g} MB/s), {'the same' if page.same_hash else 'NOT THE SAME'}"

@@ -380,4 +380,15 @@ test('over HTTP: the token is in a header, a broken line is no answer, and an er
   answer = async () => new Response('de', { status: 206 });
   await api.fetch('f-1', 3, 5, signal, take);
   expect(String.fromCharCode(...came)).toBe('abcde');
+  // a browser that reads into no buffer of ours
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start(stream) {
+      for (const part of ['f', 'gh']) stream.enqueue(new TextEncoder().encode(part));
+      stream.close();
+    },
+  });
+  expect(() => body.getReader({ mode: 'byob' })).toThrow(TypeError);
+  answer = async () => new Response(body, { status: 206 });
+  await api.fetch('f-1', 5, 8, signal, take);
+  expect(String.fromCharCode(...came)).toBe('abcdefgh');
 });

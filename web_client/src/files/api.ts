@@ -40,7 +40,7 @@ export class FileRequestError extends Error {
   }
 }
 
-/** Takes bytes in their order; what it throws ends the fetching. */
+/** Takes bytes in their order, which are overwritten when it is over; what it throws ends the fetching. */
 export type Take = (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
 
 /** What a manager asks of the server; every method throws FileRequestError and nothing else, or AbortError. */
@@ -59,6 +59,9 @@ export interface FilesApi {
 }
 
 const PATH = '/api/files';
+
+/** Bytes that are read at once, at most. */
+const READ = 1024 * 1024;
 
 export class HttpFilesApi implements FilesApi {
   constructor(
@@ -94,9 +97,9 @@ export class HttpFilesApi implements FilesApi {
   async fetch(file: string, from: number, to: number, signal: AbortSignal, take: Take): Promise<void> {
     if (from >= to) return;
     const answer = await this.#request('GET', `/${file}`, { headers: { Range: `bytes=${from}-${to - 1}` }, signal });
-    const reader = answer.body?.getReader();
+    const next = readerOf(answer.body);
     let lacking = to - from;
-    for (let read = await next(reader); read !== null; read = await next(reader)) {
+    for (let read = await next(); read !== null; read = await next()) {
       lacking -= read.length;
       if (lacking < 0) break;
       await take(read);
@@ -127,9 +130,23 @@ async function broken<Value>(asked: Promise<Value>): Promise<Value> {
   }
 }
 
-async function next(reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined): Promise<Uint8Array<ArrayBuffer> | null> {
-  if (reader === undefined) return null;
-  return (await broken(reader.read())).value ?? null;
+/** Gives what comes next, null at the end; into one buffer over and over where the browser can: memory is dear to get. */
+function readerOf(body: ReadableStream<Uint8Array<ArrayBuffer>> | null): () => Promise<Uint8Array<ArrayBuffer> | null> {
+  if (body === null) return async () => null;
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: 'byob' });
+  } catch {
+    const plain = body.getReader();
+    return async () => (await broken(plain.read())).value ?? null;
+  }
+  let buffer = new ArrayBuffer(READ);
+  return async () => {
+    const { value } = await broken(reader.read(new Uint8Array(buffer)));
+    if (value === undefined || value.length === 0) return null;
+    buffer = value.buffer;
+    return value;
+  };
 }
 
 function offsetOf(answer: Response): number {

@@ -14,20 +14,30 @@ export class FileDigest {
   #held = 0;
 
   /** Take what comes next; to be called again when this is over. */
-  async update(data: Uint8Array): Promise<void> {
+  async update(data: Uint8Array<ArrayBuffer>): Promise<void> {
     demandHashing();
     for (let at = 0; at < data.length; ) {
       const part = data.subarray(at, at + BLOCK - this.#held);
+      if (part.length === BLOCK) {
+        // a whole one needs no other place to be gathered in
+        await this.#add(part);
+        at += BLOCK;
+        continue;
+      }
       this.#block.set(part, this.#held);
       this.#held += part.length;
       at += part.length;
       if (this.#held === BLOCK) {
-        // the browser copies a block when it begins with it: the next one fills meanwhile, and none piles up
-        await this.#hashes.at(-1);
-        this.#hashes.push(sha256(this.#block));
+        await this.#add(this.#block);
         this.#held = 0;
       }
     }
+  }
+
+  async #add(block: Uint8Array<ArrayBuffer>): Promise<void> {
+    // the browser copies a block when it begins with it: the next one fills meanwhile, and none piles up
+    await this.#hashes.at(-1);
+    this.#hashes.push(sha256(block));
   }
 
   /** The hash of all that came, 64 hexadecimal digits. */

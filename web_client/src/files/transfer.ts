@@ -10,14 +10,14 @@
 import { Emitter } from '../emitter';
 import type { Timers } from '../timers';
 import { FileRequestError, type FilesApi, type RoomFile } from './api';
-import { FileDigest } from './hashing';
+import { BLOCK, FileDigest } from './hashing';
 import type { Incoming } from './incoming';
 
 export type TransferState = 'running' | 'waiting' | 'paused' | 'checking' | 'done' | 'failed' | 'cancelled';
 
 /** A piece is as large as the line carries in about a second, within these bounds, bytes. */
 const SMALLEST = 256 * 1024;
-const LARGEST = 16 * 1024 * 1024;
+const LARGEST = 64 * 1024 * 1024;
 const QUICK_MS = 500;
 const SLOW_MS = 2000;
 /** How much the newest piece weighs in what is said of the line's speed. */
@@ -251,7 +251,10 @@ export class Sending extends Transfer {
 
   async #feed(piece: Blob): Promise<void> {
     try {
-      await this.#hash.update(new Uint8Array(await piece.arrayBuffer()));
+      // by blocks: a piece may be larger than what one wants in memory
+      for (let at = 0; at < piece.size; at += BLOCK) {
+        await this.#hash.update(new Uint8Array(await piece.slice(at, at + BLOCK).arrayBuffer()));
+      }
     } catch (error) {
       if (error instanceof FileRequestError) throw error;
       // of what comes after a gap nothing can be said
