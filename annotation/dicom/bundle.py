@@ -43,12 +43,13 @@ class StillFile:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An object that is to go: what it is, on how many images, with how many marks."""
+    """An object that is to go: what it is, on how many images, with how many marks; of a still, which."""
 
     kind: Kind
     dataset: Dataset
     images: int
     marks: int
+    still: StillFile | None = None
 
 
 class _Frames:
@@ -83,6 +84,13 @@ class _Frames:
         return measure(
             drawn.mark, measured_image(self.headers[anchor.sop_instance_uid], pixels, anchor.frame)
         )
+
+
+def labels_of(marks: Sequence[DrawnMark], images: Mapping[str, Path]) -> dict[str, str]:
+    """Say what each mark on these images measures, by mark, as it stands beside it; nothing of those that do not."""
+    frames = _Frames(images)
+    on_images = [drawn for drawn in marks if _anchor(drawn) in frames.headers]
+    return {drawn.mark.mark: label(frames.measure(drawn)) for drawn in on_images}
 
 
 def write_all(
@@ -198,12 +206,12 @@ def _of_stills(
                     description="Field, with marks",
                     facing=still.facing,
                 )
-                yield Written("capture_marked", capture, 1, len(here))
+                yield Written("capture_marked", capture, 1, len(here), still)
             if "capture_plain" in want:
                 plain = secondary_capture(
                     picture, subject, numbered, description="Field, without marks", facing=still.facing
                 )
-                yield Written("capture_plain", plain, 1, 0)
+                yield Written("capture_plain", plain, 1, 0, still)
         except OutgoingError as error:
             yield error
 

@@ -1,16 +1,20 @@
 """What those see who may not see the patient: PS3.15, annex E, the Basic Application Confidentiality Profile.
 
 The table stands in basic_profile.txt as the standard has it; what is not in the table is treated by its kind, so that
-an attribute that nobody thought of does not pass: free text, dates, persons, addresses and everything private go. One
-option is taken, Retain Patient Characteristics (sex, age, size, weight), since they are what a learner judges a picture
-by. UIDs are the room's (room_uids.py). Words within the picture are not removed: `Facts.burned_in` says that they are
-feared.
+an attribute that nobody thought of does not pass: free text, dates, persons, addresses and everything private go. Of its options
+two can be taken: Retain Patient Characteristics (sex, age, size, weight), which are what a learner judges a picture
+by, and Retain Longitudinal Temporal Information with Modified Dates (all dates of the images moved by the same days).
+UIDs are the room's or a copy's (room_uids.py). Words within the picture are not removed: `Facts.burned_in` says that
+they are feared.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,6 +72,9 @@ _DUMMIES: Final[dict[str, object]] = {
     "AE": "REMOVED",
 }
 
+#: Data Set Trailing Padding: bytes of which nobody says what they are.
+_PADDING: Final = 0xFFFCFFFC
+
 #: Kinds of values that pass only if the table says so: texts without bound, dates, addresses, what is unknown.
 _REMOVED_KINDS: Final = frozenset({"LT", "ST", "UT", "UC", "UR", "AE", "DA", "DT", "PN", "UN"})
 #: What holds a number of the machine's, whatever it is said to be of.
@@ -75,30 +82,76 @@ _NUMBERS: Final = frozenset({"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD"})
 _WORDS: Final = frozenset({"LO", "SH", "CS", "LT", "ST", "UT", "UC"})
 
 #: PS3.16, CID 7050.
-_CODES: Final = (
-    ("113100", "Basic Application Confidentiality Profile"),
-    ("113108", "Retain Patient Characteristics Option"),
+MEANINGS: Final = {
+    "113100": "Basic Application Confidentiality Profile",
+    "113103": "Clean Graphics Option",
+    "113104": "Clean Structured Content Option",
+    "113105": "Clean Descriptors Option",
+    "113107": "Retain Longitudinal Temporal Information Modified Dates Option",
+    "113108": "Retain Patient Characteristics Option",
+}
+
+#: When the patient was looked at: what the option moves. What is of other days (birth, admission, orders) goes.
+_MOVED: Final = frozenset(
+    {
+        *(0x00080012, 0x00080013, 0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x0008002A, 0x00080030),
+        *(0x00080031, 0x00080032, 0x00080033, 0x00181072, 0x00181078, 0x00181079, 0x00189074, 0x00189151),
+        *(0x00189516, 0x00189517),
+    }
 )
-METHOD: Final = ["PS3.15 2026c table E.1-1, basic profile", "Sex, age, size, weight kept", "UIDs of the room"]
 
 _WORD = re.compile(r"[^\W_]+")
 
 
-def deidentify(dataset: Dataset, patient_key: str) -> Dataset:
-    """Give a copy of a data set, which bears the room's UIDs already, that holds nothing of the patient."""
-    hidden = _clean(dataset, _names(dataset))
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What of the profile's options is taken, and whose the UIDs are, in words for DeidentificationMethod."""
+
+    #: Retain Patient Characteristics
+    characteristics: bool = True
+    #: days by which dates are moved back; None: they go
+    days: int | None = None
+    uids: str = "UIDs of the room"
+
+    def method(self) -> list[str]:
+        """Say it for people, in texts of at most 64 characters."""
+        return [
+            "PS3.15 2026c table E.1-1, basic profile",
+            "Sex, age, size, weight " + ("kept" if self.characteristics else "removed"),
+            "Dates " + ("removed" if self.days is None else "moved, all by the same days"),
+            self.uids,
+        ]
+
+    def codes(self) -> list[str]:
+        """Say it by CID 7050."""
+        dates = [] if self.days is None else ["113107"]
+        return ["113100", *dates, *(["113108"] if self.characteristics else [])]
+
+
+#: What roles see that may not see the patient.
+VIEW: Final = Options()
+
+
+def deidentify(dataset: Dataset, patient_key: str, options: Options = VIEW) -> Dataset:
+    """Give a copy of a data set, which bears other UIDs already, that holds nothing of the patient."""
+    hidden = _clean(dataset, _names(dataset), options)
     hidden.PatientName = "Anonymous"
     hidden.PatientID = patient_key
-    hidden.PatientIdentityRemoved = "YES"
-    hidden.DeidentificationMethod = list(METHOD)
-    hidden.LongitudinalTemporalInformationModified = "REMOVED"
-    items = []
-    for value, meaning in _CODES:
-        item = Dataset()
-        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", meaning
-        items.append(item)
-    hidden.DeidentificationMethodCodeSequence = items
+    say_how(hidden, options, options.codes())
     return hidden
+
+
+def say_how(dataset: Dataset, options: Options, codes: Sequence[str]) -> None:
+    """State that and how an object was de-identified (PS3.3 C.12.1.1.1.1): `codes` of CID 7050."""
+    dataset.PatientIdentityRemoved = "YES"
+    dataset.DeidentificationMethod = options.method()
+    dataset.LongitudinalTemporalInformationModified = "REMOVED" if options.days is None else "MODIFIED"
+    items = []
+    for value in codes:
+        item = Dataset()
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", MEANINGS[value]
+        items.append(item)
+    dataset.DeidentificationMethodCodeSequence = items
 
 
 def _names(dataset: Dataset) -> frozenset[str]:
@@ -121,15 +174,17 @@ def _names(dataset: Dataset) -> frozenset[str]:
     return frozenset(found)
 
 
-def _clean(dataset: Dataset, names: frozenset[str]) -> Dataset:
+def _clean(dataset: Dataset, names: frozenset[str], options: Options) -> Dataset:
     hidden = Dataset()
     for tag in list(dataset.keys()):
         if tag.is_private or tag.element == 0 or (0x5000 <= tag.group < 0x7000 and tag.group % 2 == 0):
             # private attributes, group lengths, curves and overlays
             continue
+        if tag == _PADDING:
+            continue
         try:
             element = dataset[tag]
-            kept = _treat(tag, element, names)
+            kept = _treat(tag, element, names, options)
         except FAILURES:
             continue
         if kept is not None:
@@ -137,17 +192,21 @@ def _clean(dataset: Dataset, names: frozenset[str]) -> Dataset:
     return hidden
 
 
-def _treat(tag: BaseTag, element: DataElement, names: frozenset[str]) -> DataElement | None:
+def _treat(
+    tag: BaseTag, element: DataElement, names: frozenset[str], options: Options
+) -> DataElement | None:
     action = TABLE.get(int(tag), "")
     if _is_misnamed(tag, element.VR) or (element.VR == "UI" and not _are_uids(element.value)):
         # a name that is said to be a UID, or a size, would pass as one
         return None
-    if tag in CHARACTERISTICS:
+    if tag in CHARACTERISTICS and options.characteristics:
         return _characteristic(element, names)
     if element.VR == "SQ":
         if action and int(tag) not in _REFERENCES:
             return None
-        return DataElement(tag, "SQ", [_clean(item, names) for item in element.value])
+        return DataElement(tag, "SQ", [_clean(item, names, options) for item in element.value])
+    if tag in _MOVED and options.days is not None and (moved := _moved(element, options.days)) is not None:
+        return moved
     if action == "X":
         return None
     if action == "U" or element.VR == "UI":
@@ -157,6 +216,21 @@ def _treat(tag: BaseTag, element: DataElement, names: frozenset[str]) -> DataEle
     if action:
         return DataElement(tag, element.VR, _DUMMIES[element.VR]) if element.VR in _DUMMIES else None
     return _by_kind(tag, element, names)
+
+
+def _moved(element: DataElement, days: int) -> DataElement | None:
+    """Move a date back; None: it is none. The time of day stays, so that all lies as far apart as before."""
+    value = str(element.value or "")
+    if element.VR == "TM":
+        return element if re.fullmatch(r"\d{2,6}(\.\d{1,6})?", value) else None
+    if element.VR not in ("DA", "DT") or not re.fullmatch(r"\d{8}(\d{2,6}(\.\d{1,6})?([+-]\d{4})?)?", value):
+        return None
+    try:
+        day = datetime.datetime.strptime(value[:8], "%Y%m%d").replace(tzinfo=datetime.UTC)
+        earlier = (day - datetime.timedelta(days)).strftime("%Y%m%d")
+    except (ValueError, OverflowError):
+        return None
+    return DataElement(element.tag, element.VR, earlier + value[8:])
 
 
 def _is_misnamed(tag: BaseTag, kind: str) -> bool:

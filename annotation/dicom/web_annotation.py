@@ -1,16 +1,18 @@
 """Marks as W3C Web Annotations (https://www.w3.org/TR/annotation-model/), in JSON-LD.
 
 A target is an image by its WADO-RS address or, for a frame of the stream, by the still that the server keeps of it;
-where on it says an SVG selector in pixels. Nothing of the patient stands in it but the image's UIDs.
+where on it says an SVG selector in pixels. Nothing of the patient stands in it but the image's UIDs. What was
+measured stands in the body, and what was asked for by a mark in another.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from ..anchors import DicomAnchor, VideoAnchor
 from .outgoing import DrawnMark
 from .outlines import Graphic, Words, outline
 
@@ -20,22 +22,47 @@ CONTEXT = "http://www.w3.org/ns/anno.jsonld"
 Locator = Callable[[DrawnMark], tuple[str, int, int] | None]
 
 
+def place_of(drawn: DrawnMark) -> str:
+    """Name what a mark stands on: an image's UID and frame, or a still; empty: a live picture, or the whiteboard."""
+    anchor = drawn.mark.anchor
+    if isinstance(anchor, DicomAnchor):
+        return f"{anchor.sop_instance_uid} {anchor.frame}"
+    if isinstance(anchor, VideoAnchor) and anchor.still:
+        return f"{anchor.producer}-{anchor.rtp_timestamp}"
+    return ""
+
+
 def web_annotations(
     marks: Iterable[DrawnMark],
     locate: Locator,
     identifier: str,
-    label: Callable[[DrawnMark], str] = lambda _mark: "",
+    labels: Mapping[str, str] | None = None,
+    *,
+    instructions: Mapping[str, Sequence[str]] | None = None,
+    dated: bool = True,
 ) -> dict[str, Any]:
-    """Write an AnnotationPage; `identifier` is its IRI, such as urn:uuid:…"""
+    """Write an AnnotationPage; `identifier` is its IRI, such as urn:uuid:…
+
+    By mark: `labels` say what it measures, `instructions` what was asked for by it. Not `dated`: without times.
+    """
     items = []
     for drawn in marks:
         found = locate(drawn)
         if found is not None:
-            items.append(_annotation(drawn, found, identifier, label(drawn)))
+            label, asked = (labels or {}).get(drawn.mark.mark, ""), (instructions or {}).get(drawn.mark.mark, ())
+            items.append(_annotation(drawn, found, identifier, label, asked, dated=dated))
     return {"@context": CONTEXT, "id": identifier, "type": "AnnotationPage", "items": items}
 
 
-def _annotation(drawn: DrawnMark, found: tuple[str, int, int], page: str, label: str) -> dict[str, Any]:
+def _annotation(
+    drawn: DrawnMark,
+    found: tuple[str, int, int],
+    page: str,
+    label: str,
+    asked: Sequence[str],
+    *,
+    dated: bool,
+) -> dict[str, Any]:
     source, columns, rows = found
     mark = drawn.mark
     created = datetime.datetime.fromtimestamp(drawn.time, datetime.UTC).isoformat(timespec="milliseconds")
@@ -44,16 +71,20 @@ def _annotation(drawn: DrawnMark, found: tuple[str, int, int], page: str, label:
         "id": f"{page}#{mark.mark}",
         "type": "Annotation",
         "motivation": "assessing" if label else "commenting" if mark.text else "highlighting",
-        "created": created.replace("+00:00", "Z"),
+        **({"created": created.replace("+00:00", "Z")} if dated else {}),
         "creator": {"type": "Person", "name": drawn.name},
         "target": {
             "source": source,
             "selector": {"type": "SvgSelector", "value": _svg(drawn, columns, rows)},
         },
     }
-    text = " ".join(part for part in (mark.text, label) if part)
-    if text:
-        annotation["body"] = {"type": "TextualBody", "value": text, "format": "text/plain"}
+    bodies: list[dict[str, Any]] = [
+        {"type": "TextualBody", "value": text, "format": "text/plain", "purpose": purpose}
+        for text, purpose in ((mark.text, "commenting"), (label, "assessing"), *((a, "describing") for a in asked))
+        if text
+    ]
+    if bodies:
+        annotation["body"] = bodies[0] if len(bodies) == 1 else bodies
     return annotation
 
 

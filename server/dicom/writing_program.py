@@ -1,7 +1,8 @@
 """Writes what goes to the hospital, in a process of its own: images are decoded and drawn on
 here, and not beside the rooms.
 
-One job as JSON on standard input; a line of JSON for each object, the last one with `done` or `error`.
+One job as a line of JSON on standard input; a line of JSON for each object, the last one with `done` or `error`. A job
+with `copy` makes a de-identified copy (copy_writing.py), one with `targets` Web Annotations.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from annotation.dicom.bundle import StillFile, write_all
+from annotation.dicom.bundle import StillFile, labels_of, write_all
 from annotation.dicom.capture import Subject
 from annotation.dicom.errors import DicomError
-from annotation.dicom.outgoing import OutgoingError, Stamp, drawn_marks
+from annotation.dicom.outgoing import DrawnMark, OutgoingError, Stamp, drawn_marks
+from annotation.dicom.web_annotation import place_of, web_annotations
 from annotation.operations import parse_entry
 from annotation.still import parse_facing
 from signalling.colours import dash
+
+from .copy_writing import write_copy
 
 MEMORY = 4 << 30
 
@@ -32,13 +36,15 @@ def new_uid() -> str:
     return f"2.25.{uuid.uuid4().int}"
 
 
-def write(job: dict[str, Any]) -> None:
-    """Do the job."""
-    folder = Path(job["folder"])
+def marks_of(job: dict[str, Any]) -> list[DrawnMark]:
+    """Take a job's marks, each with its author's dash."""
     drawn = drawn_marks(parse_entry(entry) for entry in job["marks"])
-    marks = [replace(one, dash=dash(one.colour)) for one in drawn]
-    images = {anchor: Path(path) for anchor, path in job["images"].items()}
-    stills = [
+    return [replace(one, dash=dash(one.colour)) for one in drawn]
+
+
+def stills_of(job: dict[str, Any]) -> list[StillFile]:
+    """Take a job's stills."""
+    return [
         StillFile(
             still["producer"],
             still["rtp_timestamp"],
@@ -47,6 +53,21 @@ def write(job: dict[str, Any]) -> None:
         )
         for still in job["stills"]
     ]
+
+
+def annotate(job: dict[str, Any]) -> None:
+    """Write Web Annotations with what was measured."""
+    marks = marks_of(job)
+    labels = labels_of(marks, {anchor: Path(path) for anchor, path in job["images"].items()})
+    targets = {place: (url, width, height) for place, (url, width, height) in job["targets"].items()}
+    page = web_annotations(marks, lambda drawn: targets.get(place_of(drawn)), job["identifier"], labels)
+    Path(job["folder"], "annotations.json").write_text(json.dumps(page, ensure_ascii=False), "utf-8")
+
+
+def write(job: dict[str, Any]) -> None:
+    """Write what goes to the hospital."""
+    folder, marks, stills = Path(job["folder"]), marks_of(job), stills_of(job)
+    images = {anchor: Path(path) for anchor, path in job["images"].items()}
     subject = None if job["subject"] is None else Subject(**job["subject"])
     stamp = Stamp(job["now"], new_uid, job["software"], job["creator"], job["institution"])
     for number, written in enumerate(write_all(marks, images, stills, subject, job["want"], stamp)):
@@ -76,9 +97,15 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o077)
     os.nice(5)
-    job: dict[str, Any] = json.loads(sys.stdin.read())
+    job: dict[str, Any] = json.loads(sys.stdin.readline())
     try:
-        write(job)
+        if "copy" in job:
+            job |= {"new_uid": new_uid, "identifier": str(uuid.uuid4())}
+            write_copy(job, marks_of(job), stills_of(job), _say, sys.stdin.readline)
+        elif "targets" in job:
+            annotate(job)
+        else:
+            write(job)
     except (DicomError, OutgoingError) as error:
         _say(error=str(error))
     except MemoryError:

@@ -10,7 +10,7 @@ import pytest
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 
-from annotation.dicom.deidentify import CHARACTERISTICS, METHOD, TABLE, deidentify
+from annotation.dicom.deidentify import CHARACTERISTICS, TABLE, VIEW, Options, deidentify
 from annotation.dicom.reading import parse
 from annotation.dicom.room_uids import RoomUids
 from tests.helpers.dicom_files import FOLDER, made
@@ -97,8 +97,8 @@ def test_what_the_table_does_not_name_is_treated_by_its_kind() -> None:
 def test_it_says_how_it_was_done() -> None:
     result = hidden(made())
     assert result.PatientIdentityRemoved == "YES"
-    assert list(result.DeidentificationMethod) == METHOD
-    assert all(len(text) <= 64 for text in METHOD)
+    assert list(result.DeidentificationMethod) == VIEW.method()
+    assert all(len(text) <= 64 for text in [*VIEW.method(), *Options(days=1, uids="").method()])
     assert [item.CodeValue for item in result.DeidentificationMethodCodeSequence] == ["113100", "113108"]
     assert (str(result.PatientName), result.PatientID) == ("Anonymous", "p-1")
 
