@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import files_http, hospital_http, line_test, recordings_http, stills_http, whep, whip
+from . import copies_http, files_http, hospital_http, line_test, recordings_http, stills_http, whep, whip
 from .dicom import aside as dicom_aside
 from .dicom import curate as dicom_curate
 from .dicom import films_http as dicom_films
@@ -134,6 +134,7 @@ def build(service: Service) -> web.Application:
     for part in (dicom_web, dicom_retrieve, dicom_upload, dicom_aside, dicom_curate, dicom_films):
         part.add_routes(application, service)
     hospital_http.add_routes(application, service)
+    copies_http.add_routes(application, service)
     if (DIST / "assets").is_dir():
         application.router.add_static("/assets", DIST / "assets")
     return application

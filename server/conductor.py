@@ -26,7 +26,7 @@ from media.rtp.ntp import unix_from_ntp
 from media.sdp import OfferedTrack
 from signalling import messages, notices
 from signalling.messages import Hello
-from signalling.permissions import permissions
+from signalling.permissions import Role, permissions
 from signalling.room import (
     AudienceChanged,
     ConnectionClosed,
@@ -88,6 +88,8 @@ class Conductor:
         #: Each tells whether an image is in the room, or raises RoomError where it must not be drawn on.
         self.image_checks: list[Callable[[Member, DicomAnchor], bool]] = []
         self.members: dict[ParticipantId, Member] = {}
+        #: of all who were ever here, for what is written of their marks when they have gone
+        self.roles: dict[ParticipantId, Role] = {}
         self.recorder: RoomRecorder | None = None
         self.reception = Reception(self, guarded=limits.waiting_room)
         self.speaking = Speaking(self)
@@ -172,6 +174,7 @@ class Conductor:
             self.forget_if_empty()
             raise
         self.members[identifier] = member
+        self.roles[identifier] = claims.role
         self.watcher.look()
         self.record_event("participant_joined", participant)
         return member

@@ -16,6 +16,7 @@ from signalling import notices
 from signalling.patient import Identity, match
 from signalling.permissions import may
 
+from .dicom.copies import Copies
 from .dicom.export import Export
 from .dicom.outbox import Outbox
 from .dicom.pacs import Pacs
@@ -77,9 +78,10 @@ class Hospital:
         self._service = service
         self.pacs = Pacs(config)
         self.outbox = Outbox(
-            Path(config.outbox), self.pacs, config.retry_seconds, service.wall_clock, self._changed
+            Path(config.outbox), self.pacs, config.retry_seconds, service.wall_clock, self.changed
         )
         self.export = Export(service, self.outbox)
+        self.copies = Copies(service)
         self._found: dict[str, dict[str, FoundStudy]] = {}
         self._fetches: dict[str, Fetch] = {}
         self._due: set[str] = set()
@@ -103,7 +105,8 @@ class Hospital:
     def describe(self, room: str) -> dict[str, Any]:
         """Say what is there, and how a room's jobs stand."""
         fetches = [fetch.to_json() for fetch in self._fetches.values() if fetch.room == room]
-        jobs = [*fetches, *(job.to_json() for job in self.outbox.of(room))]
+        sent = [job.to_json() for job in self.outbox.of(room)]
+        jobs = [*fetches, *sent, *(copy.to_json() for copy in self.copies.of(room))]
         jobs.sort(key=lambda job: -float(job["time"]))
         return {
             "archive": self.pacs.archive,
@@ -115,10 +118,13 @@ class Hospital:
 
     def tell(self, member: Member) -> None:
         """Tell a member who came."""
-        if may(member.role, "images") and (self.pacs.archive or self.pacs.worklist_source):
+        # a copy may be taken where no hospital is configured, too
+        if may(member.role, "images") and (
+            self.pacs.archive or self.pacs.worklist_source or may(member.role, "copy_out")
+        ):
             member.send(notices.hospital(self.describe(member.conductor.room.name)))
 
-    def _changed(self, room: str) -> None:
+    def changed(self, room: str) -> None:
         """Tell a room, at most a few times a second."""
         if room not in self._due:
             self._due.add(room)
@@ -188,7 +194,7 @@ class Hospital:
                 break
             del self._fetches[oldest]
         fetch.task = asyncio.create_task(self._fetch(fetch, study.study))
-        self._changed(room)
+        self.changed(room)
         return fetch
 
     async def _fetch(self, fetch: Fetch, study: str) -> None:
@@ -203,7 +209,7 @@ class Hospital:
                     verdict = await store.add(path, fetch.room, source="pacs")
                     fetch.done += 1
                     fetch.refused += not isinstance(verdict, Added)
-                    self._changed(fetch.room)
+                    self.changed(fetch.room)
             fetch.state = "done"
             if not fetch.done:
                 fetch.state, fetch.message = "failed", f"{self.pacs.name} sent nothing of this study."
@@ -219,7 +225,7 @@ class Hospital:
             raise
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-            self._changed(fetch.room)
+            self.changed(fetch.room)
 
     # -- jobs ----------------------------------------------------------------------------------------------------
 
@@ -231,7 +237,10 @@ class Hospital:
                 fetch.task.cancel()
             elif action == "dismiss" and fetch.state != "running":
                 del self._fetches[job]
-            self._changed(room)
+            self.changed(room)
+            return
+        if self.copies.act(room, job, action):
+            self.changed(room)
             return
         going = self.outbox.jobs.get(job)
         if going is None or going.room != room:

@@ -98,6 +98,9 @@ def state_written(dataset: Dataset, options: Options) -> Dataset:
     for tag in list(dataset.keys()):
         if TABLE.get(int(tag)) == "X" and int(tag) not in _OURS:
             del dataset[tag]
+    # what a library adds bears this moment
+    dataset.pop("ContributingEquipmentSequence", None)
+    dataset.StudyID = ""
     cleaned = {"PR": "113103", "SR": "113104", "KO": "113104"}.get(text(dataset, "Modality"))
     codes = {*options.codes(), "113105", *([cleaned] if cleaned else [])}
     say_how(dataset, options, sorted(codes))

@@ -1,11 +1,11 @@
 """What those see who may not see the patient: PS3.15, annex E, the Basic Application Confidentiality Profile.
 
 The table stands in basic_profile.txt as the standard has it; what is not in the table is treated by its kind, so that
-an attribute that nobody thought of does not pass: free text, dates, persons, addresses and everything private go. Of its options
-two can be taken: Retain Patient Characteristics (sex, age, size, weight), which are what a learner judges a picture
-by, and Retain Longitudinal Temporal Information with Modified Dates (all dates of the images moved by the same days).
-UIDs are the room's or a copy's (room_uids.py). Words within the picture are not removed: `Facts.burned_in` says that
-they are feared.
+an attribute that nobody thought of does not pass: free text, dates, persons, addresses and everything private go. Of
+its options two can be taken: Retain Patient Characteristics (sex, age, size, weight), which are what a learner judges a
+picture by, and Retain Longitudinal Temporal Information with Modified Dates (all dates of the images moved by the same
+days). UIDs are the room's or a copy's (room_uids.py). Words within the picture are not removed: `Facts.burned_in` says
+that they are feared.
 """
 
 from __future__ import annotations
@@ -192,9 +192,7 @@ def _clean(dataset: Dataset, names: frozenset[str], options: Options) -> Dataset
     return hidden
 
 
-def _treat(
-    tag: BaseTag, element: DataElement, names: frozenset[str], options: Options
-) -> DataElement | None:
+def _treat(tag: BaseTag, element: DataElement, names: frozenset[str], options: Options) -> DataElement | None:
     action = TABLE.get(int(tag), "")
     if _is_misnamed(tag, element.VR) or (element.VR == "UI" and not _are_uids(element.value)):
         # a name that is said to be a UID, or a size, would pass as one

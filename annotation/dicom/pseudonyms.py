@@ -80,7 +80,9 @@ def pseudonymous(
                 continue
             mark = replace(mark, text="")
         label = labels[one.author]
-        found.append(replace(one, mark=replace(mark, mark=mark_id(mark.mark, uids)), author=label, name=label))
+        found.append(
+            replace(one, mark=replace(mark, mark=mark_id(mark.mark, uids)), author=label, name=label)
+        )
     return found
 
 
@@ -89,9 +91,7 @@ def mark_id(mark: str, uids: RoomUids) -> str:
     return "m-" + uids.file_name(f"mark {mark}")[:24]
 
 
-def kept_instructions(
-    words: Iterable[Words], kept: Container[str], uids: RoomUids
-) -> dict[str, list[str]]:
+def kept_instructions(words: Iterable[Words], kept: Container[str], uids: RoomUids) -> dict[str, list[str]]:
     """Give the instructions that are kept, by the mark's identifier within the copy."""
     found: dict[str, list[str]] = {}
     for one in words:

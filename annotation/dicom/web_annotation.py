@@ -49,7 +49,10 @@ def web_annotations(
     for drawn in marks:
         found = locate(drawn)
         if found is not None:
-            label, asked = (labels or {}).get(drawn.mark.mark, ""), (instructions or {}).get(drawn.mark.mark, ())
+            label, asked = (
+                (labels or {}).get(drawn.mark.mark, ""),
+                (instructions or {}).get(drawn.mark.mark, ()),
+            )
             items.append(_annotation(drawn, found, identifier, label, asked, dated=dated))
     return {"@context": CONTEXT, "id": identifier, "type": "AnnotationPage", "items": items}
 
@@ -80,7 +83,11 @@ def _annotation(
     }
     bodies: list[dict[str, Any]] = [
         {"type": "TextualBody", "value": text, "format": "text/plain", "purpose": purpose}
-        for text, purpose in ((mark.text, "commenting"), (label, "assessing"), *((a, "describing") for a in asked))
+        for text, purpose in (
+            (mark.text, "commenting"),
+            (label, "assessing"),
+            *((a, "describing") for a in asked),
+        )
         if text
     ]
     if bodies:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shutil
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotation.anchors import DicomAnchor, VideoAnchor
 from annotation.dicom.bundle import KINDS
 from annotation.dicom.measuring import MEASURING
+from annotation.dicom.outgoing import DrawnMark, drawn_marks
+from annotation.dicom.web_annotation import place_of
 from annotation.operations import Add, Entry
 from annotation.still import Still
 from signalling.patient import DRAWN_ON
 
+from ..stills import StillStore
 from .forking import forker
 from .outbox import Outbox, OutboxJob, Outgoing
 from .pacs_error import PacsError
@@ -44,12 +48,12 @@ class Export:
 
     # -- what there is -------------------------------------------------------------------------------------------
 
-    def entries(self, conductor: Conductor) -> list[Entry]:
-        """List the marks that can go: on the patient's images and on stills; not those that came from the archive."""
+    def entries(self, conductor: Conductor, *, archived: bool = False) -> list[Entry]:
+        """List the marks that can go: on the patient's images and on stills; `archived`: also those of the archive."""
         store, room = self._service.images.store, conductor.room.name
         found = []
         for entry in conductor.document.visible_entries():
-            if not isinstance(entry.operation, Add) or entry.author.startswith("pacs-"):
+            if not isinstance(entry.operation, Add) or (entry.author.startswith("pacs-") and not archived):
                 continue
             anchor = entry.operation.mark.anchor
             if isinstance(anchor, DicomAnchor):
@@ -146,30 +150,76 @@ class Export:
     def _job(
         self, conductor: Conductor, entries: Sequence[Entry], want: Sequence[str], by: str
     ) -> dict[str, Any]:
-        store, room, config = self._service.images.store, conductor.room.name, self._service.config.pacs
-        images = {
-            anchor.sop_instance_uid: str(store.path(room, anchor.sop_instance_uid).absolute())
-            for entry in entries
-            if isinstance(entry.operation, Add)
-            and isinstance(anchor := entry.operation.mark.anchor, DicomAnchor)
-        }
+        config = self._service.config.pacs
         return {
             "marks": [entry.to_json() for entry in entries],
-            "images": images,
-            "stills": [
-                {
-                    "producer": s.producer,
-                    "rtp_timestamp": s.rtp_timestamp,
-                    "orientation": None if s.orientation is None else s.orientation.to_json(),
-                }
-                for s in self.stills(conductor)
-            ],
-            "subject": self._subject(conductor),
+            "images": self._images(conductor, entries),
+            **self.stills_and_subject(conductor, self.stills(conductor)),
             "want": [kind for kind in KINDS if kind in want],
             "now": self._service.wall_clock(),
             "software": VERSION,
             "creator": by,
             "institution": config.institution,
+        }
+
+    def stills_and_subject(self, conductor: Conductor, stills: Sequence[Still]) -> dict[str, Any]:
+        """Describe stills, and whose they are, for the process that writes."""
+        described = [
+            {
+                "producer": s.producer,
+                "rtp_timestamp": s.rtp_timestamp,
+                "orientation": None if s.orientation is None else s.orientation.to_json(),
+            }
+            for s in stills
+        ]
+        return {"stills": described, "subject": self._subject(conductor)}
+
+    # -- Web Annotations -----------------------------------------------------------------------------------------
+
+    async def annotations(
+        self,
+        conductor: Conductor,
+        locate: Callable[[DrawnMark], tuple[str, int, int] | None],
+        identifier: str,
+    ) -> bytes:
+        """Write the chosen patient's marks as Web Annotations, with what they measure. Raise PacsError, OSError."""
+        entries = self.entries(conductor, archived=True)
+        targets = {place_of(one): found for one in drawn_marks(entries) if (found := locate(one)) is not None}
+        store = self._service.images.store
+        folder = store.spool()
+        folder = folder.with_name(folder.name + "-annotations")
+        asked = {
+            "marks": [entry.to_json() for entry in entries],
+            "images": self._images(conductor, entries),
+            "targets": targets,
+            "identifier": identifier,
+            "folder": str(folder.absolute()),
+        }
+        await asyncio.to_thread(folder.mkdir, mode=0o700)
+        try:
+            process = await forker("writing_program").fork()
+            try:
+                process.writer.write(json.dumps(asked).encode() + b"\n")
+                async with asyncio.timeout(WRITING):
+                    said = await process.reader.readline()
+            finally:
+                await process.end()
+            if "done" not in (json.loads(said) if said else {}):
+                raise PacsError("broken", "The annotations could not be written.")
+            return await asyncio.to_thread((folder / "annotations.json").read_bytes)
+        except TimeoutError:
+            raise PacsError("broken", "Writing the annotations took too long and was given up.") from None
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def _images(self, conductor: Conductor, entries: Sequence[Entry]) -> dict[str, str]:
+        """Name the files of the images that marks stand on, by the room's UIDs."""
+        store, room = self._service.images.store, conductor.room.name
+        return {
+            anchor.sop_instance_uid: str(store.path(room, anchor.sop_instance_uid).absolute())
+            for entry in entries
+            if isinstance(entry.operation, Add)
+            and isinstance(anchor := entry.operation.mark.anchor, DicomAnchor)
         }
 
     def _subject(self, conductor: Conductor) -> dict[str, str] | None:
@@ -191,7 +241,7 @@ class Export:
     async def _write(self, job: OutboxJob, asked: dict[str, Any]) -> None:
         folder = self._outbox.path(job).absolute()
         try:
-            await asyncio.to_thread(self._bring_stills, job.room, folder, asked)
+            await asyncio.to_thread(bring_stills, self._service.stills, job.room, folder, asked)
             async with asyncio.timeout(WRITING):
                 await self._run(job, folder, asked)
         except TimeoutError:
@@ -201,18 +251,6 @@ class Export:
         if job.state == "writing":
             await asyncio.to_thread(_take_away, asked["stills"])
             self._outbox.ready(job)
-
-    def _bring_stills(self, room: str, folder: Path, asked: dict[str, Any]) -> None:
-        kept = []
-        for still in asked["stills"]:
-            name = f"{still['producer']}-{still['rtp_timestamp']}"
-            found = self._service.stills.find(room, name)
-            png = None if found is None else self._service.stills.read(room, found)
-            if png is not None:
-                path = folder / f"{name}.png"
-                path.write_bytes(png)
-                kept.append({**still, "path": str(path)})
-        asked["stills"] = kept
 
     async def _run(self, job: OutboxJob, folder: Path, asked: dict[str, Any]) -> None:
         process = await forker("writing_program").fork()
@@ -235,6 +273,20 @@ class Export:
                 job.problem = "Writing it broke off."
         finally:
             await process.end()
+
+
+def bring_stills(stills: StillStore, room: str, folder: Path, asked: dict[str, Any]) -> None:
+    """Put the stills that are asked for into a folder; those that had to go are not asked for any more."""
+    kept = []
+    for still in asked["stills"]:
+        name = f"{still['producer']}-{still['rtp_timestamp']}"
+        found = stills.find(room, name)
+        png = None if found is None else stills.read(room, found)
+        if png is not None:
+            path = folder / f"{name}.png"
+            path.write_bytes(png)
+            kept.append({**still, "path": str(path)})
+    asked["stills"] = kept
 
 
 def shared_stills(conductor: Conductor) -> list[Still]:

@@ -105,7 +105,11 @@ class Store:
                 (self.folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
             # what an earlier server left half done is nobody's
             for left in (self.folder / "incoming").iterdir():
-                left.unlink(missing_ok=True)
+                if left.is_dir():
+                    # of a study that was being fetched, or a copy
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
             self._opened = Index(self.folder / INDEX)
             self._opened.forget_patients(self._now() - PATIENT_KEPT)
         return self._opened

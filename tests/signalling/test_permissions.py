@@ -11,11 +11,11 @@ ALLOWED: dict[Role, set[Permission]] = {
         *("publish", "publish_field", "watch", "mark", "clear_own", "clear_field", "record", "replay"),
         *("answer", "calibrate"),
         *("admit", "remove", "raise_hand", "message", "guide", "fetch_files", "images", "patient"),
-        "choose_patient",
+        *("choose_patient", "copy_out"),
         "curate_images",
     },
     "chair": {
-        *("calibrate", "choose_patient"),
+        *("calibrate", "choose_patient", "copy_out"),
         *("publish", "watch", "mark", "clear_own", "clear_field", "record", "replay", "moderate"),
         *("admit", "remove", "raise_hand", "message", "guide", "fetch_files", "images", "patient"),
         "curate_images",

@@ -245,7 +245,7 @@ def test_a_still_of_the_field_bears_the_rooms_patient(tmp_path: Path) -> None:
 
 def test_web_annotations_are_json_ld_with_an_svg_each() -> None:
     page = web_annotations(
-        every_mark("a"), lambda _: ("https://konsil.example.org/i", 640, 480), "urn:uuid:1", lambda _: ""
+        every_mark("a"), lambda _: ("https://konsil.example.org/i", 640, 480), "urn:uuid:1"
     )
     assert json.loads(json.dumps(page))["type"] == "AnnotationPage"
     assert len(page["items"]) == len(EVERY_SHAPE)

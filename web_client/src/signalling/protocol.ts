@@ -38,6 +38,7 @@ export const PERMISSIONS = [
   'images',
   'curate_images',
   'choose_patient',
+  'copy_out',
   'patient',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
