@@ -49,9 +49,15 @@ class Fetch:
     description: str
     state: str = "running"
     message: str = ""
+    #: the message as a word for pages
+    code: str = ""
     done: int = 0
     refused: int = 0
     task: asyncio.Task[None] | None = None
+
+    def fail(self, code: str, message: str) -> None:
+        """End without all that was asked for."""
+        self.state, self.code, self.message = "failed", code, message
 
     def to_json(self) -> dict[str, Any]:
         """Describe for clients."""
@@ -63,6 +69,7 @@ class Fetch:
             "description": self.description,
             "state": self.state,
             "message": self.message,
+            "code": self.code,
             "done": self.done,
             "total": self.total,
             "refused": self.refused,
@@ -212,13 +219,13 @@ class Hospital:
                     self.changed(fetch.room)
             fetch.state = "done"
             if not fetch.done:
-                fetch.state, fetch.message = "failed", f"{self.pacs.name} sent nothing of this study."
+                fetch.fail("nothing_sent", f"{self.pacs.name} sent nothing of this study.")
         except PacsError as error:
-            fetch.state, fetch.message = "failed", str(error)
+            fetch.fail(error.word, str(error))
         except TimeoutError:
-            fetch.state, fetch.message = "failed", "It took longer than an hour and was given up."
+            fetch.fail("too_slow", "It took longer than an hour and was given up.")
         except OSError:
-            fetch.state, fetch.message = "failed", "The server's disk refuses."
+            fetch.fail("disk", "The server's disk refuses.")
         except asyncio.CancelledError:
             # what has come is kept
             fetch.state = "cancelled"

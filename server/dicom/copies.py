@@ -145,7 +145,9 @@ class Copies:
             one["marks"] += on[record.sop]
             if record.facts.burned_in != "NO":
                 why = word_of_warning(record.facts.burned_in)
-                one["pictures"].append({"picture": record.sop, "why": why, "marks": on[record.sop]})
+                frames = max(1, record.facts.NumberOfFrames)
+                picture = {"picture": record.sop, "why": why, "marks": on[record.sop], "frames": frames}
+                one["pictures"].append(picture)
         return {
             "patient": conductor.bedside.describe("surgeon"),
             "series": list(series.values()),

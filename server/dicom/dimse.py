@@ -102,4 +102,4 @@ class Peer:
             "too_large": LARGE.format(int(fields.get("bytes", 0)) >> 20),
         }
         sentence = sentences.get(code, BROKEN.format(self.name))
-        return PacsError("pacs_refused" if code in ("does_not_send", "untrusted") else code, sentence)
+        return PacsError("pacs_refused" if code in ("does_not_send", "untrusted") else code, sentence, code)

@@ -245,9 +245,9 @@ class Export:
             async with asyncio.timeout(WRITING):
                 await self._run(job, folder, asked)
         except TimeoutError:
-            job.problem = "Writing it took too long and was given up."
+            job.problem, job.code = "Writing it took too long and was given up.", "too_slow"
         except OSError:
-            job.problem = "The server's disk refuses."
+            job.problem, job.code = "The server's disk refuses.", "disk"
         if job.state == "writing":
             await asyncio.to_thread(_take_away, asked["stills"])
             self._outbox.ready(job)
@@ -268,9 +268,9 @@ class Export:
                     finished = True
                 else:
                     # one that cannot be written does not hold up the others
-                    job.problem = line.get("problem") or line["error"]
+                    job.problem, job.code = line.get("problem") or line["error"], line["code"]
             if not finished and not job.problem:
-                job.problem = "Writing it broke off."
+                job.problem, job.code = "Writing it broke off.", "writing_broke_off"
         finally:
             await process.end()
 

@@ -31,7 +31,7 @@ JOBS_LIMIT = 1_000
 
 @dataclass(slots=True)
 class Outgoing:
-    """One object: `state` is waiting, sent or refused; `why` a few words of the archive."""
+    """One object: `state` is waiting, sent or refused; `why` a few words, `code` a word, `status` the archive's own."""
 
     file: str
     kind: str
@@ -40,6 +40,8 @@ class Outgoing:
     bytes: int
     state: str = "waiting"
     why: str = ""
+    code: str = ""
+    status: str = ""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,8 @@ class OutboxJob:
     created: float
     state: State = "writing"
     problem: str = ""
+    #: the problem as a word for pages
+    code: str = ""
     objects: list[Outgoing] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -63,10 +67,19 @@ class OutboxJob:
             "time": self.created * 1000,
             "state": self.state,
             "message": self.problem,
+            "code": self.code,
             "done": sum(one.state != "waiting" for one in self.objects),
             "total": len(self.objects),
             "objects": [
-                {"kind": o.kind, "images": o.images, "marks": o.marks, "state": o.state, "message": o.why}
+                {
+                    "kind": o.kind,
+                    "images": o.images,
+                    "marks": o.marks,
+                    "state": o.state,
+                    "message": o.why,
+                    "code": o.code,
+                    "status": o.status,
+                }
                 for o in self.objects
             ],
         }
@@ -146,8 +159,8 @@ class Outbox:
             return
         for one in job.objects:
             if one.state == "refused":
-                one.state, one.why = "waiting", ""
-        job.state, job.problem = "waiting", ""
+                one.state, one.why, one.code, one.status = "waiting", "", "", ""
+        job.state, job.problem, job.code = "waiting", "", ""
         self.keep(job)
         self._nudge.set()
 
@@ -190,10 +203,10 @@ class Outbox:
                 continue
             path = self.path(job) / one.file
             try:
-                taken, one.why = await self._pacs.send(path)
+                taken, one.why, one.code, one.status = await self._pacs.send(path)
             except PacsError as error:
                 # nobody knows: the same object sent twice is the same object
-                job.problem = str(error)
+                job.problem, job.code = str(error), error.word
                 if job.state == "sending":
                     job.state = "waiting"
                 self.keep(job)
@@ -202,7 +215,7 @@ class Outbox:
                 self.keep(job)
                 return
             one.state = "sent" if taken else "refused"
-            job.problem = ""
+            job.problem = job.code = ""
             if taken:
                 path.unlink(missing_ok=True)
             self.keep(job)

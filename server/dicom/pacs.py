@@ -18,18 +18,11 @@ from .dicom_tls import client_context
 from .dimse import Peer
 from .fhir import Fhir
 from .moves import Arrival, Moves, Queue
-from .pacs_error import LARGE, SLOW, PacsError
+from .pacs_error import LARGE, SLOW, UNSAID, PacsError, Verdict, refusal
 from .pacs_web import WebPacs
 
 #: Seconds that an archive may take to send a study; how long it may be silent is another matter.
 MOVING: Final = 3600.0
-
-#: What C-STORE's status says, in words (PS3.4 B.2.3).
-_STATUS: Final = {
-    0xA7: "it is out of resources",
-    0xA9: "the object does not match its class",
-    0xC: "it does not understand it",
-}
 
 
 class Pacs:
@@ -198,15 +191,16 @@ class Pacs:
             queue.put_nowait(error)
 
     def _some_failed(self, failed: int) -> PacsError:
-        return PacsError("pacs_broken", f"{self.name} could not send {failed} of the study's objects.")
+        sentence = f"{self.name} could not send {failed} of the study's objects."
+        return PacsError("pacs_broken", sentence, "some_failed")
 
-    async def send(self, path: Path) -> tuple[bool, str]:
+    async def send(self, path: Path) -> Verdict:
         """Send an object; returns whether it was taken, and why not. Raise PacsError when nobody can know."""
         if self._web is not None:
             return await self._web.store(path)
         if self._peer is None:
             raise _missing("No archive is configured.")
-        verdict = (False, "it did not say what became of it")
+        verdict = UNSAID
         async with contextlib.aclosing(self._peer.errand("store", files=[str(path)])) as lines:
             async for line in lines:
                 verdict = _verdict(int(line["status"]))
@@ -231,11 +225,8 @@ def _missing(sentence: str) -> PacsError:
     return PacsError("not_configured", sentence)
 
 
-def _verdict(status: int) -> tuple[bool, str]:
-    if status in (0x0000, 0xB000, 0xB006, 0xB007):
-        return True, ""
-    words = _STATUS.get(status >> 8) or _STATUS.get(status >> 12) or "it does not take such objects"
-    return False, f"{words} ({status:04X})"
+def _verdict(status: int) -> Verdict:
+    return Verdict(True) if status in (0x0000, 0xB000, 0xB006, 0xB007) else refusal(status)
 
 
 def _secret(file: str, key: str) -> str:

@@ -18,7 +18,7 @@ from yarl import URL
 from annotation.dicom.query import ANSWERS_LIMIT, FoundStudy, StudyQuery, qido_parameters, study_of_json
 
 from .multipart import MultipartError, PartReader, boundary_of
-from .pacs_error import AWAY, BROKEN, LARGE, REFUSED, SLOW, UNTRUSTED, PacsError
+from .pacs_error import AWAY, BROKEN, LARGE, REFUSED, SLOW, UNSAID, UNTRUSTED, PacsError, Verdict, refusal
 
 #: Most bytes of an answer in JSON.
 JSON_LIMIT = 8 << 20
@@ -101,9 +101,11 @@ class WebPacs:
             except MultipartError:
                 raise PacsError("pacs_broken", BROKEN.format(self.name)) from None
             if not reader.complete:
-                raise PacsError("pacs_broken", f"{self.name} broke off before the study was complete.")
+                raise PacsError(
+                    "pacs_broken", f"{self.name} broke off before the study was complete.", "broke_off"
+                )
 
-    async def store(self, path: Path) -> tuple[bool, str]:
+    async def store(self, path: Path) -> Verdict:
         """Send one object (STOW-RS); returns whether it was taken, and what was said if not. Raise PacsError."""
         head = f"--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
         content = await asyncio.to_thread(path.read_bytes)
@@ -121,7 +123,7 @@ class WebPacs:
             raw = await answer.content.read(JSON_LIMIT)
             with contextlib.suppress(ValueError, RecursionError):
                 return _verdict(json.loads(raw), answer.status)
-            return answer.status in (200, 202), ""
+            return Verdict(True) if answer.status in (200, 202) else UNSAID
 
     def _session(self, total: float | None) -> aiohttp.ClientSession:
         timeout = aiohttp.ClientTimeout(total=total, connect=self.seconds, sock_read=self.seconds)
@@ -152,16 +154,19 @@ class WebPacs:
                 if answer.status in (401, 403):
                     raise PacsError("pacs_refused", REFUSED.format(self.name))
                 if answer.status == 404 and path.count("/") > 1:
-                    raise PacsError("pacs_refused", f"{self.name} does not have this study any more.")
+                    raise PacsError(
+                        "pacs_refused", f"{self.name} does not have this study any more.", "study_gone"
+                    )
                 if not (200 <= answer.status < 300 or answer.status in also):
                     raise PacsError("pacs_broken", f"{self.name} answered with HTTP status {answer.status}.")
                 yield answer
         except TimeoutError:
             raise PacsError("pacs_slow", SLOW.format(self.name, self.seconds)) from None
         except aiohttp.ClientPayloadError:
-            raise PacsError("pacs_broken", f"{self.name} broke off before its answer was complete.") from None
+            sentence = f"{self.name} broke off before its answer was complete."
+            raise PacsError("pacs_broken", sentence, "broke_off") from None
         except (aiohttp.ClientSSLError, ssl.SSLError):
-            raise PacsError("pacs_refused", UNTRUSTED.format(self.name)) from None
+            raise PacsError("pacs_refused", UNTRUSTED.format(self.name), "untrusted") from None
         except (aiohttp.ClientConnectionError, OSError):
             raise PacsError("pacs_away", AWAY.format(self.name)) from None
         except (aiohttp.ClientError, ValueError) as error:
@@ -170,10 +175,11 @@ class WebPacs:
             raise PacsError("pacs_broken", BROKEN.format(self.name)) from None
 
 
-def _verdict(answer: Any, status: int) -> tuple[bool, str]:
+def _verdict(answer: Any, status: int) -> Verdict:
     """Read STOW's answer (PS3.18 10.5.3, annex I): what failed, and for what reason."""
     failed = answer.get("00081198", {}).get("Value") if isinstance(answer, dict) else None
     for item in failed if isinstance(failed, list) else []:
         reason = item.get("00081197", {}).get("Value", [0]) if isinstance(item, dict) else [0]
-        return False, f"reason {reason[0]:04X}" if reason and isinstance(reason[0], int) else "no reason"
-    return status in (200, 202), ""
+        said = isinstance(reason, list) and reason and isinstance(reason[0], int) and 0 < reason[0] <= 0xFFFF
+        return refusal(reason[0]) if said else UNSAID
+    return Verdict(True) if status in (200, 202) else UNSAID

@@ -72,7 +72,7 @@ def write(job: dict[str, Any]) -> None:
     stamp = Stamp(job["now"], new_uid, job["software"], job["creator"], job["institution"])
     for number, written in enumerate(write_all(marks, images, stills, subject, job["want"], stamp)):
         if isinstance(written, OutgoingError):
-            _say(problem=str(written))
+            _say(problem=str(written), code="not_written")
             continue
         path = folder / f"{number}.dcm"
         written.dataset.save_as(path, enforce_file_format=True)
@@ -107,14 +107,14 @@ def main() -> None:
         else:
             write(job)
     except (DicomError, OutgoingError) as error:
-        _say(error=str(error))
+        _say(error=str(error), code="not_written")
     except MemoryError:
-        _say(error="Writing it takes more memory than there is for it.")
+        _say(error="Writing it takes more memory than there is for it.", code="no_memory")
     except OSError:
-        _say(error="The server's disk refuses.")
+        _say(error="The server's disk refuses.", code="disk")
     except Exception:
         # whatever an image's attributes did to the libraries
-        _say(error="An image's attributes could not be carried over.")
+        _say(error="An image's attributes could not be carried over.", code="not_written")
     else:
         _say(done=True)
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deedsOf, dicomDate, HospitalApi, HospitalError, isUnderWay, type FetchJob, type SendJob } from '../src/hospital';
+import { deedsOf, dicomDate, HospitalApi, HospitalError, imagesOf, isUnderWay, type CopyPreview, type FetchJob, type SendJob } from '../src/hospital';
 
 const FETCH: FetchJob = {
   job: 'f-1', kind: 'fetch', by: 'A', time: 0, description: '', state: 'running', message: '', done: 0, total: 1, refused: 0,
@@ -49,5 +49,30 @@ describe('the hospital', () => {
   it('writes days as DICOM does', () => {
     expect(dicomDate('2026-11-29')).toBe('20261129');
     expect(dicomDate('')).toBe('');
+  });
+
+  it('counts a picture in which words may stand only if it was ticked itself', () => {
+    const series = { study: 's', modality: 'US', number: 1, description: '', marks: 0 };
+    const warned = ['w1', 'w2'].map((picture) => ({ picture, why: 'ultrasound', marks: 0, frames: 1 }));
+    const preview: CopyPreview = {
+      patient: null, stills: [], texts: [], left_out: [],
+      series: [{ ...series, series: 'a', images: 3, pictures: warned }, { ...series, series: 'b', images: 5, pictures: [] }],
+    };
+    expect(imagesOf(preview, new Set(['a', 'b']), new Set())).toBe(6);
+    expect(imagesOf(preview, new Set(['a']), new Set(['w2']))).toBe(2);
+    expect(imagesOf(preview, new Set(), new Set(['w1', 'w2']))).toBe(0);
+  });
+
+  it('asks for a copy in the body, and gives where it is saved from', async () => {
+    const { api, asked } = answering(201, { copy: '/api/hospital/copies/0' });
+    const choice = { want: ['report' as const], series: ['2.25.1'], pictures: [], stills: [], texts: ['t-1'], dates: 'moved' as const, characteristics: true, patient: 'p-1' };
+    expect(await api.copy(choice)).toBe('/api/hospital/copies/0');
+    expect([asked[0]?.url, JSON.parse(String(asked[0]?.init.body))]).toEqual(['/api/hospital/copy', choice]);
+  });
+
+  it('fetches annotations with the token in a header', async () => {
+    const { api, asked } = answering(200, { items: [] });
+    expect(JSON.parse(await (await api.annotations()).text())).toEqual({ items: [] });
+    expect(asked[0]).toMatchObject({ url: '/api/hospital/annotations', init: { method: 'GET', headers: { Authorization: 'Bearer secret' } } });
   });
 });

@@ -14,7 +14,7 @@ import pytest
 
 from server.config import PacsConfig, ScpConfig
 from server.dicom.pacs import Pacs
-from server.dicom.pacs_error import PacsError
+from server.dicom.pacs_error import PacsError, Verdict
 from tests.helpers.certificates import Authority
 from tests.helpers.dicom_files import sample
 from tests.helpers.orthanc import Orthanc
@@ -124,7 +124,7 @@ async def test_an_archive_is_sent_to_if_both_trust_each_other(
         await archive(trusted, stranger.certify("127.0.0.1", "other")).send(FILE)
     assert refused.value.code == "pacs_refused"
     assert list((tmp_path / "kept").iterdir()) == []
-    assert await archive(trusted, ours).send(FILE) == (True, "")
+    assert await archive(trusted, ours).send(FILE) == Verdict(True)
     (kept,) = (tmp_path / "kept").iterdir()
     assert kept.name.startswith("CT.")
 

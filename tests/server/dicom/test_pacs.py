@@ -18,7 +18,7 @@ from annotation.dicom.query import QueryError, StudyQuery
 from annotation.dicom.reading import quietly
 from server.config import PacsConfig
 from server.dicom.pacs import Pacs
-from server.dicom.pacs_error import PacsError
+from server.dicom.pacs_error import PacsError, Verdict
 from tests.helpers.bearer_front import TOKEN, bearer_front
 from tests.helpers.dicom_files import sample
 from tests.helpers.drawing import a_stamp, every_mark, image
@@ -66,7 +66,7 @@ async def test_what_we_wrote_is_taken(pacs: Orthanc, tmp_path: Path, way: str) -
     (written,) = presentation_states(every_mark("a"), {"a": source}, a_stamp())
     path = tmp_path / "state.dcm"
     written.save_as(path, enforce_file_format=True)
-    assert await configured(pacs, tmp_path, way).send(path) == (True, "")
+    assert await configured(pacs, tmp_path, way).send(path) == Verdict(True)
     (kept,) = pacs.objects()
     assert (kept["SOPInstanceUID"], kept["Modality"]) == (written.SOPInstanceUID, "PR")
     assert kept["StudyInstanceUID"] == source.StudyInstanceUID
@@ -75,7 +75,7 @@ async def test_what_we_wrote_is_taken(pacs: Orthanc, tmp_path: Path, way: str) -
 async def test_what_is_no_dicom_is_refused_with_a_reason(pacs: Orthanc, tmp_path: Path) -> None:
     path = tmp_path / "bad.dcm"
     path.write_bytes(b"nothing of the kind")
-    taken, _ = await configured(pacs, tmp_path, "web").send(path)
+    taken = (await configured(pacs, tmp_path, "web").send(path)).taken
     assert not taken
 
 
@@ -112,7 +112,7 @@ async def test_an_archive_that_wants_a_token_is_given_it(pacs: Orthanc, tmp_path
         (study,), _ = await archive.search(StudyQuery(patient_id=source.PatientID))
         (path,) = await fetched(archive, study.study, tmp_path)
         assert quietly(pydicom.dcmread, path).SOPInstanceUID == source.SOPInstanceUID
-        assert await archive.send(written) == (True, "")
+        assert await archive.send(written) == Verdict(True)
         with pytest.raises(PacsError) as refused:
             await holding("by-the-station").send(written)
         assert refused.value.code == "pacs_refused"

@@ -1,6 +1,7 @@
 /** How the hospital's dates and names are said to people. */
 import { language, sayCode, t } from '../../words/language.svelte';
-import { HospitalError } from '../../hospital';
+import { isKey } from '../../words/words';
+import { HospitalError, type Job, type SentObject } from '../../hospital';
 import { sayPersonName } from '../../names';
 
 /** DICOM's DA, with or without a time behind it. */
@@ -26,6 +27,18 @@ export function sayName(name: string): string {
 export function sayError(error: unknown): string {
   if (!(error instanceof HospitalError)) return t('error_pacs_broken');
   return sayCode('error', error.code, error.message);
+}
+
+/** What is wrong with a job, in the reader's language; `name` is the archive's. */
+export function sayProblem({ code = '', message }: Job, name: string): string {
+  const key = `problem_${code}`;
+  return isKey(key) ? t(key, { name }) : message;
+}
+
+/** What became of an object. */
+export function sayVerdict({ state, code = '', status = '', message }: SentObject): string {
+  const reason = sayCode('verdict', code, message);
+  return t(`job_object_${state}`, { reason: isKey(`verdict_${code}`) && status !== '' ? `${reason} (${status})` : reason });
 }
 
 /** Today as an input of type date has it. */
