@@ -210,8 +210,8 @@ class Document(_Copy):
                 self._check_calibrated(mark, now)
                 self._check_room_for(1, len(mark.points))
                 return Add(replace(mark, number=self._pin_number(mark))) if mark.shape == "pin" else operation
-            case Edit(mark):
-                return self._decide_edit(mark, author, now)
+            case Edit(marks):
+                return self._decide_edit(marks, author, now)
             case Delete(marks):
                 return self._decide_delete(marks, author, over_others)
             case Undo():
@@ -231,20 +231,27 @@ class Document(_Copy):
                 self._check_instruction(operation, author)
         return operation
 
-    def _decide_edit(self, mark: Mark, author: str, now: float) -> Edit:
-        found = self._log.find(mark.mark)
-        if found is None or not isinstance(found.operation, Add):
+    def _decide_edit(self, marks: tuple[Mark, ...], author: str, now: float) -> Edit:
+        """Take those that are still there; what must not be done with one of them is done with none."""
+        decided, points = [], 0
+        for mark in marks:
+            found = self._log.find(mark.mark)
+            if found is None or not isinstance(found.operation, Add):
+                continue
+            if found.author != author:
+                raise AnnotationError("not_permitted", "This is somebody else's mark.")
+            old = found.operation.mark
+            if old.shape != mark.shape or old.anchor.surface != mark.anchor.surface:
+                raise bad("mark", "must keep its shape and what it is drawn on")
+            # what stays on its frame is measured as before, whatever was calibrated since
+            if mark.anchor != old.anchor:
+                self._check_calibrated(mark, now)
+            points += len(mark.points) - len(old.points)
+            decided.append(mark if mark.number == old.number else replace(mark, number=old.number))
+        if not decided:
             raise AnnotationError("not_found", "This mark is no longer there.")
-        if found.author != author:
-            raise AnnotationError("not_permitted", "This is somebody else's mark.")
-        old = found.operation.mark
-        if old.shape != mark.shape or old.anchor.surface != mark.anchor.surface:
-            raise bad("mark", "must keep its shape and what it is drawn on")
-        # what stays on its frame is measured as before, whatever was calibrated since
-        if mark.anchor != old.anchor:
-            self._check_calibrated(mark, now)
-        self._check_room_for(0, len(mark.points) - len(old.points))
-        return Edit(replace(mark, number=old.number))
+        self._check_room_for(0, points)
+        return Edit(tuple(decided))
 
     def _decide_delete(self, marks: tuple[str, ...], author: str, over_others: bool) -> Delete:
         found = {mark: entry for mark in marks if (entry := self._log.find(mark)) is not None}
@@ -333,4 +340,9 @@ class Replica(_Copy):
 
 
 def _points(entry: Entry) -> int:
-    return len(entry.operation.mark.points) if isinstance(entry.operation, Add | Edit) else 0
+    match entry.operation:
+        case Add(mark):
+            return len(mark.points)
+        case Edit(marks):
+            return sum([len(mark.points) for mark in marks])
+    return 0

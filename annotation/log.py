@@ -35,7 +35,7 @@ class _Drawn:
     """A held add and what acts on it."""
 
     add: Entry
-    edits: list[int] = field(default_factory=list)  # held, ascending
+    edits: dict[int, Mark] = field(default_factory=dict)  # held, ascending: what it looks like by each
     deletes: set[int] = field(default_factory=set)  # held
     track: tuple[Entry, Track] | None = None
 
@@ -58,6 +58,7 @@ class MarkLog:
         ] = {}  # author or everybody, surface: standing ones
         self._visible: dict[int, Entry] = {}
         self._sorted = True
+        self._held_marks = 0  # of edits, beyond the first of each
         self._held_points = 0
         self.visible_points = 0
 
@@ -76,8 +77,8 @@ class MarkLog:
 
     @property
     def held(self) -> int:
-        """How many operations are held."""
-        return len(self._held)
+        """How many operations are held; an edit counts once for each of its marks."""
+        return len(self._held) + self._held_marks
 
     def has(self, mark: str) -> bool:
         """Tell whether a mark of this identifier is held, visible or not."""
@@ -124,16 +125,16 @@ class MarkLog:
                 self._drawn[entry.sequence] = _Drawn(entry)
                 self._held_points += len(mark.points)
                 self._look([entry.sequence])
-            case Edit(mark):
-                number = self._identifiers.get(mark.mark)
-                if number is None or (number in self._undone and self._held[number].author == entry.author):
-                    raise UnknownTarget(f"Entry {entry.sequence} edits a mark that is not held.")
-                before = self._looks(self._drawn[number])
-                self._acts_on[entry.sequence] = [number]
-                self._drawn[number].edits.append(entry.sequence)
-                self._held_points += len(mark.points)
+            case Edit(marks):
+                numbers = [self._edited_add(entry, mark) for mark in marks]
+                before = {number: self._looks(self._drawn[number]) for number in numbers}
+                for number, mark in zip(numbers, marks, strict=True):
+                    self._drawn[number].edits[entry.sequence] = mark
+                self._acts_on[entry.sequence] = numbers
+                self._held_points += _points(marks)
+                self._held_marks += len(marks) - 1
                 self._hold(entry)
-                self._edited(number, before)
+                self._edited(before)
             case Delete(marks):
                 numbers = [self._identifiers[mark] for mark in marks if mark in self._identifiers]
                 self._acts_on[entry.sequence] = numbers
@@ -179,9 +180,9 @@ class MarkLog:
             self.visible_points += len(now.points)
 
     def _looks(self, drawn: _Drawn) -> Mark:
-        for number in reversed(drawn.edits):
+        for number, mark in reversed(drawn.edits.items()):
             if number not in self._undone:
-                return _mark(self._held[number])
+                return mark
         return _mark(drawn.add)
 
     def _is_hidden(self, number: int, drawn: _Drawn) -> bool:
@@ -216,12 +217,20 @@ class MarkLog:
             ).anchor.surface == operation.of:
                 yield number
 
-    def _edited(self, number: int, before: Mark) -> None:
+    def _edited_add(self, entry: Entry, mark: Mark) -> int:
+        """Find the add that an edit changes. Raise UnknownTarget."""
+        number = self._identifiers.get(mark.mark)
+        if number is None or (number in self._undone and self._held[number].author == entry.author):
+            raise UnknownTarget(f"Entry {entry.sequence} edits a mark that is not held.")
+        return number
+
+    def _edited(self, before: dict[int, Mark]) -> None:
         # a track is of where the mark was: what was only restyled or reworded is still there
-        drawn = self._drawn[number]
-        if self._looks(drawn).tissue != before.tissue:
-            drawn.track = None
-        self._look([number])
+        for number, mark in before.items():
+            drawn = self._drawn[number]
+            if self._looks(drawn).tissue != mark.tissue:
+                drawn.track = None
+        self._look(before)
 
     # undo and redo
 
@@ -238,8 +247,8 @@ class MarkLog:
         sequence = held.sequence
         if undo == (sequence in self._undone):
             return  # it is so already
-        edited = self._acts_on[sequence][0] if isinstance(held.operation, Edit) else 0
-        before = self._looks(self._drawn[edited]) if edited else None
+        edited = self._acts_on[sequence] if isinstance(held.operation, Edit) else ()
+        before = {number: self._looks(self._drawn[number]) for number in edited}
         redoable = self._redoable.setdefault(entry.author, [])
         standing = self._standing.setdefault(entry.author, [])
         if undo:
@@ -254,8 +263,7 @@ class MarkLog:
             case Add():
                 self._look([sequence])
             case Edit():
-                assert before is not None
-                self._edited(edited, before)
+                self._edited(before)
             case Delete():
                 self._look(self._acts_on[sequence])
             case ClearOwn() | ClearField():
@@ -299,8 +307,9 @@ class MarkLog:
                 return True
             # nothing older is undone, an edit, a delete or a clear: these would have been settled first
             match entry.operation:
-                case Edit(mark):
-                    self._fold(self._acts_on[entry.sequence][0], mark)
+                case Edit(marks):
+                    for number, mark in zip(self._acts_on[entry.sequence], marks, strict=True):
+                        self._fold(number, mark)
                     self._drop(entry.sequence)
                     return True
                 case Delete():
@@ -320,6 +329,20 @@ class MarkLog:
         self._held_points += len(mark.points) - len(_mark(drawn.add).points)
         drawn.add = self._held[number] = _as(drawn.add, mark)
 
+    def _leave_out(self, edit: int, number: int) -> None:
+        """Take a mark that is gone for good out of an edit; with its last one the edit goes."""
+        entry, numbers = self._held[edit], self._acts_on[edit]
+        assert isinstance(entry.operation, Edit)
+        if len(numbers) == 1:
+            self._drop(edit)
+            return
+        at = numbers.index(number)
+        marks = entry.operation.marks
+        del numbers[at]
+        self._held[edit] = replace(entry, operation=Edit(marks[:at] + marks[at + 1 :]))
+        self._held_marks -= 1
+        self._held_points -= len(marks[at].points)
+
     def _drop(self, sequence: int) -> None:
         entry = self._held.pop(sequence, None)
         if entry is None:
@@ -333,16 +356,17 @@ class MarkLog:
                 self._held_points -= len(mark.points)
                 if self._identifiers.get(mark.mark) == sequence:
                     del self._identifiers[mark.mark]
-                for edit in drawn.edits:
-                    self._drop(edit)
+                for edit in list(drawn.edits):
+                    self._leave_out(edit, sequence)
                 for delete in drawn.deletes:
                     self._acts_on[delete].remove(sequence)
                 self._look([sequence])
-            case Edit(mark):
-                self._held_points -= len(mark.points)
+            case Edit(marks):
+                self._held_points -= _points(marks)
+                self._held_marks -= len(marks) - 1
                 for number in self._acts_on.pop(sequence):
                     if number in self._drawn:
-                        self._drawn[number].edits.remove(sequence)
+                        del self._drawn[number].edits[sequence]
             case Delete():
                 for number in self._acts_on.pop(sequence):
                     self._drawn[number].deletes.discard(sequence)
@@ -353,9 +377,13 @@ class MarkLog:
                     clears.remove(sequence)
 
 
-def _mark(entry: Entry) -> Mark:
-    assert isinstance(entry.operation, Add | Edit)
-    return entry.operation.mark
+def _mark(add: Entry) -> Mark:
+    assert isinstance(add.operation, Add)
+    return add.operation.mark
+
+
+def _points(marks: Iterable[Mark]) -> int:
+    return sum([len(mark.points) for mark in marks])
 
 
 def _as(add: Entry, mark: Mark) -> Entry:

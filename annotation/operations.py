@@ -6,7 +6,7 @@ Parsers take plain JSON values and check everything; an object that exists is a 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, get_args
 
@@ -25,8 +25,8 @@ from .values import (
     bad,
 )
 
-#: Marks that one delete may name: a selection, not a wiping.
-DELETE_LIMIT: Final = 1_000
+#: Marks that one edit or delete may name: a selection, not a wiping.
+TOGETHER_LIMIT: Final = 1_000
 SURFACES: Final[tuple[Surface, ...]] = get_args(Surface)
 
 
@@ -43,13 +43,16 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Put a mark in the place of the author's own one of the same identifier."""
+    """Put marks in the place of the author's own ones of the same identifiers: those that are moved together come back
+    together. There is at least one, and none twice."""
 
-    mark: Mark
+    marks: tuple[Mark, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Give the wire's object."""
-        return {"kind": "edit", "mark": self.mark.to_json()}
+        if len(self.marks) == 1:
+            return {"kind": "edit", "mark": self.marks[0].to_json()}
+        return {"kind": "edit", "marks": [mark.to_json() for mark in self.marks]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,7 @@ def _parse_decided(value: object, sequence: int) -> Operation:
     if kind == "add":
         return Add(parse_mark(body.get("mark"), decided=True))
     if kind == "edit":
-        return Edit(parse_mark(body.get("mark"), decided=True))
+        return _edit(body, decided=True)
     if kind == "undo":
         return Undo(as_integer(body.get("target"), "target", 1, sequence))
     if kind == "redo":
@@ -195,14 +198,33 @@ def _parse_decided(value: object, sequence: int) -> Operation:
     return parse_operation(body)
 
 
+def _edit(body: dict[str, Any], *, decided: bool = False) -> Edit:
+    if "marks" not in body:
+        return Edit((parse_mark(body.get("mark"), decided=decided),))
+    if "mark" in body:
+        raise bad("mark", "must not stand beside marks")
+    marks = tuple([parse_mark(mark, decided=decided) for mark in _several(body)])
+    _check_once([mark.mark for mark in marks])
+    return Edit(marks)
+
+
 def _delete(body: dict[str, Any]) -> Delete:
+    named = tuple([as_identifier(mark, "marks") for mark in _several(body)])
+    _check_once(named)
+    return Delete(named)
+
+
+def _several(body: dict[str, Any]) -> Sequence[object]:
     marks = body.get("marks")
-    if not isinstance(marks, list | tuple) or not 1 <= len(marks) <= DELETE_LIMIT:
-        raise bad("marks", f"must be a list of 1 to {DELETE_LIMIT}")
-    named = tuple([as_identifier(mark, "marks") for mark in marks])
+    # counted before any of them is looked at
+    if not isinstance(marks, list | tuple) or not 1 <= len(marks) <= TOGETHER_LIMIT:
+        raise bad("marks", f"must be a list of 1 to {TOGETHER_LIMIT}")
+    return marks
+
+
+def _check_once(named: Sequence[str]) -> None:
     if len(set(named)) != len(named):
         raise bad("marks", "must not name a mark twice")
-    return Delete(named)
 
 
 def _surface(body: dict[str, Any]) -> Surface:
@@ -215,7 +237,7 @@ def _surface(body: dict[str, Any]) -> Surface:
 
 _CLIENT_KINDS: Final[dict[str, Callable[[dict[str, Any]], Operation]]] = {
     "add": lambda body: Add(parse_mark(body.get("mark"))),
-    "edit": lambda body: Edit(parse_mark(body.get("mark"))),
+    "edit": _edit,
     "delete": _delete,
     "undo": lambda _: Undo(),
     "redo": lambda _: Redo(),

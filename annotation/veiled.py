@@ -24,8 +24,10 @@ Hide = Callable[[str], str]
 def veiled(operation: Operation, hide: Hide) -> Operation:
     """Hide what must not be read in an operation; the same object where there is nothing."""
     match operation:
-        case Add(mark) | Edit(mark) if (text := hide(mark.text)) != mark.text:
-            return replace(operation, mark=replace(mark, text=text))
+        case Add(mark) if (text := hide(mark.text)) != mark.text:
+            return Add(replace(mark, text=text))
+        case Edit(marks) if any(hide(mark.text) != mark.text for mark in marks):
+            return Edit(tuple([replace(mark, text=hide(mark.text)) for mark in marks]))
         case Say() | Instruct() if (text := hide(operation.text)) != operation.text:
             return replace(operation, text=text)
         case Page(title=title) if (text := hide(title)) != title:

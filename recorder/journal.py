@@ -32,7 +32,8 @@ FLUSH_SIZE = 4 << 20
 MAX_METADATA = 64 << 10
 MAX_RECORD = 8 << 20  # twice the most that Plane.read_tap gives
 MAX_BLOCK = MAX_RECORD + FLUSH_SIZE + 4096
-MAX_JSON = 512 << 10  # a signalling message has at most 256 KiB
+#: A signalling message has at most 256 KiB; a letter of it that is masked may take three bytes for one.
+MAX_JSON = 1 << 20
 
 _FILE_HEADER = struct.Struct("!8sHHQI")  # magic, version, flags, started, length of the metadata
 _BLOCK_HEADER = struct.Struct("!4sIQII")  # magic, flags, number, length, CRC-32 of the payload

@@ -56,9 +56,14 @@ def carry_out(member: Member, message: messages.MarkRequest) -> int:
     if not (isinstance(operation, Answer) and _shows_field(member)):
         room.demand(member.identifier, PERMISSIONS[type(operation)])
     match operation:
-        case Add(mark) | Edit(mark):
+        case Add(mark):
             check_anchor(member, mark.anchor)
             check_scale(member, mark)
+        case Edit(marks):
+            for anchor in {mark.anchor for mark in marks}:
+                check_anchor(member, anchor)
+            for mark in marks:
+                check_scale(member, mark)
         case Calibrate(anchor):
             check_anchor(member, anchor)
     return member.conductor.apply(member, operation, over_others=may(member.role, "clear_field"))

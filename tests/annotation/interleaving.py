@@ -34,8 +34,8 @@ ANCHORS = (
 )
 #: What an author does, and how often.
 DEEDS = {
-    "add": 40, "edit": 25, "delete": 8, "undo": 20, "redo": 12, "clear_own": 2, "clear_field": 12, "instruct": 3,
-    "answer": 3, "withdraw": 4, "say": 4, "calibrate": 2, "page": 2, "still": 2, "file": 2, "track": 10,
+    "add": 40, "edit": 15, "edit_together": 14, "delete": 8, "undo": 20, "redo": 12, "clear_own": 2, "clear_field": 12,
+    "instruct": 5, "answer": 4, "withdraw": 8, "say": 4, "calibrate": 2, "page": 2, "still": 2, "file": 2, "track": 10,
 }  # fmt: skip
 
 
@@ -77,7 +77,9 @@ class Interleaving:
             self.now += self.chance.expovariate(50)
             if step == begins:
                 self.recorded = list(self.document.after(0).entries)
-            self.chance.choice(happen)(self.chance.choice(self.pages))
+            # two draw so much that they have something to change and take back
+            pages = self.pages[1:3] if self.chance.random() < 0.5 else self.pages
+            self.chance.choice(happen)(self.chance.choice(pages))
         for page in self.pages:
             self._serve(page, 1_000)
         for page in self.pages:
@@ -173,6 +175,12 @@ class Interleaving:
                 entry = chance.choice(mine or seen) if seen else None
                 old = None if entry is None else entry.to_json()["operation"]["mark"]
                 return None if old is None else {"kind": "edit", "mark": self._mark(old["mark"], old)}
+            case "edit_together":
+                # some of which others have wiped away by the time it arrives
+                own = chance.sample(mine, min(len(mine), chance.randint(2, 5)))
+                olds = [entry.to_json()["operation"]["mark"] for entry in own]
+                looks = [self._mark(old["mark"], old) for old in olds]
+                return {"kind": "edit", "marks": looks} if looks else None
             case "delete":
                 marks = seen if page.author == SURGEON else mine
                 names = [entry.to_json()["operation"]["mark"]["mark"] for entry in marks]
@@ -196,8 +204,8 @@ class Interleaving:
             case "answer" | "withdraw":
                 given = [e.to_json()["operation"] for e in page.replica.notes("instructions")]
                 names = sorted({body["instruction"] for body in given})
-                own = [name for name in names if name.startswith(f"i-{page.author}-")]
-                names = own or names if kind == "withdraw" else names
+                theirs = [name for name in names if name.startswith(f"i-{page.author}-")]
+                names = theirs or names if kind == "withdraw" else names
                 reaction = {"answer": chance.choice(["seen", "done", "no"])} if kind == "answer" else {}
                 return {"kind": kind, "instruction": chance.choice(names), **reaction} if names else None
             case "say":

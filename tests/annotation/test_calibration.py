@@ -59,7 +59,7 @@ def test_a_calibration_holds_from_its_own_frame_on(hours: int) -> None:
     found = document.find("m-1")
     assert found is not None
     assert isinstance(found.operation, Add)
-    assert not refused(document, Edit(replace(found.operation.mark, width=0.01)), now + 8)
+    assert not refused(document, Edit((replace(found.operation.mark, width=0.01),)), now + 8)
 
 
 def test_a_still_is_measured_by_what_was_known_of_its_frame() -> None:

@@ -39,7 +39,7 @@ KINDS: dict[str, Operation] = {
     "clear_field": ClearField(),
     "clear_board": ClearField("board"),
 }
-ON_MARKS = ("edit", "delete")
+ON_MARKS = ("edit", "edit_together", "delete")
 
 
 def undone_by(entries: list[Entry]) -> set[int | None]:
@@ -73,8 +73,8 @@ def judged(entries: list[Entry]) -> tuple[Mark, ...]:
                     gone |= of == surface and other.author == entry.author and other.sequence > entry.sequence
                 case Delete(names):
                     gone |= mark.mark in names
-                case Edit(newer) if newer.mark == mark.mark:
-                    mark = newer
+                case Edit(newer):
+                    mark = next((look for look in newer if look.mark == mark.mark), mark)
         if not gone:
             marks.append(mark)
     return tuple(marks)
@@ -104,8 +104,10 @@ def undoable(entries: list[Entry], author: str) -> int | None:
         match entry.operation:
             case ClearOwn(of) | ClearField(of):
                 stands = entry.sequence >= cleared[of]
-            case Add(mark) | Edit(mark):
+            case Add(mark):
                 stands = not wiped(mark.mark)
+            case Edit(marks):
+                stands = not all(wiped(mark.mark) for mark in marks)
             case Delete(names):
                 stands = not all(wiped(name) for name in names)
             case _:
@@ -132,7 +134,10 @@ def operation_of(kind: str, author: str, document: Document, count: int) -> Oper
         return None
     if kind == "delete":
         return Delete(tuple(mark.mark for mark in seen[-2:]))
-    return Edit(replace(seen[count % len(seen)], width=0.002 + count / 1e5))
+    width = 0.002 + count / 1e5
+    if kind == "edit_together":
+        return Edit(tuple([replace(mark, width=width) for mark in seen[-3:]]))
+    return Edit((replace(seen[count % len(seen)], width=width),))
 
 
 class Client:

@@ -36,7 +36,7 @@ def numbers(document: Document) -> list[int]:
 
 
 def moved(operation: Add, width: float) -> Edit:
-    return Edit(replace(operation.mark, width=width))
+    return Edit((replace(operation.mark, width=width),))
 
 
 def test_an_edit_takes_the_marks_place_and_comes_off_again() -> None:
@@ -75,7 +75,7 @@ def test_only_ones_own_visible_mark_can_be_edited() -> None:
 def test_an_edit_keeps_shape_and_surface(mark: Mark) -> None:
     document = Document()
     apply(document, "a", add("m-1"))
-    assert refusal(document, "a", Edit(mark)) == "bad_message"
+    assert refusal(document, "a", Edit((mark,))) == "bad_message"
 
 
 def test_a_delete_is_undone_like_an_add() -> None:
@@ -160,7 +160,7 @@ def test_two_pins_are_never_called_the_same() -> None:
     assert numbers(document) == [3]
     apply(document, "surgeon", Undo())
     assert numbers(document) == [1, 2, 3]
-    apply(document, "b", Edit(replace(pin("p-3").mark, points=((0.1, 0.1),), text="clip")))
+    apply(document, "b", Edit((replace(pin("p-3").mark, points=((0.1, 0.1),), text="clip"),)))
     assert numbers(document) == [1, 2, 3]
     # taken back, and something else done since: nothing can bring it back
     apply(document, "a", Undo())
@@ -193,8 +193,8 @@ def test_a_length_on_a_video_needs_its_calibration() -> None:
 def test_points_of_edits_count() -> None:
     document = Document(visible_points_limit=10)
     apply(document, "a", add("m-1", points=6))
-    assert refusal(document, "a", Edit(add("m-1", points=11).mark)) == "too_many_marks"
-    apply(document, "a", Edit(add("m-1", points=10).mark))
+    assert refusal(document, "a", Edit((add("m-1", points=11).mark,))) == "too_many_marks"
+    apply(document, "a", Edit((add("m-1", points=10).mark,)))
     assert refusal(document, "a", add("m-2", points=1)) == "too_many_marks"
     apply(document, "a", Undo())
     apply(document, "a", add("m-2", points=4))
@@ -255,13 +255,13 @@ def test_what_is_not_moved_keeps_its_track_and_what_is_moved_has_none(state: Tra
         replace(mark, width=0.01, text="here"),
         replace(mark, points=((0.3, 0.3), (0.2, 0.1))),
     ):
-        assert [do(Edit(looks)), do(Undo()), do(Redo())] == [state] * 3
+        assert [do(Edit((looks,))), do(Undo()), do(Redo())] == [state] * 3
     moved = replace(mark, points=((0.1, 0.1), (0.2, 0.5)))
-    assert do(Edit(moved)) is None
+    assert do(Edit((moved,))) is None
     assert do(tracked("good")) == "good"
     assert do(Undo()) is None
     assert do(tracked(state)) == state
     assert do(Redo()) is None
     for elsewhere in (replace(moved, follow=False), replace(moved, anchor=VideoAnchor(7, 5))):
         assert do(tracked(state)) == state
-        assert do(Edit(elsewhere)) is None
+        assert do(Edit((elsewhere,))) is None

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from annotation.document import Replica, Tail
 from annotation.notes import Instruct
-from annotation.operations import parse_entry, parse_operation
+from annotation.operations import Edit, Entry, parse_entry, parse_operation
+from annotation.shapes import Mark
 from recorder.journal import JournalWriter, RecordType, decode_json
 
 from ..helpers.journals import STARTED, header, read_all
@@ -36,6 +37,11 @@ def interleaved(seed: int, steps: int, held: int, recent: int) -> Interleaving:
     given = [entry.operation for entry in room.entries if isinstance(entry.operation, Instruct)]
     assert [instruct.number for instruct in given] == list(range(1, len(given) + 1))
     return room
+
+
+def edited(entry: Entry) -> tuple[Mark, ...]:
+    """The marks that an entry edits."""
+    return entry.operation.marks if isinstance(entry.operation, Edit) else ()
 
 
 def replayed(room: Interleaving) -> list[dict[str, Any]]:
@@ -64,7 +70,10 @@ def test_server_and_pages_agree(seed: int, steps: int, limits: tuple[int, int]) 
 def test_things_happen() -> None:
     rooms = [interleaved(seed, 900, *LIMITS[0]) for seed in range(4)]
     entries = [entry.to_json()["operation"] for room in rooms for entry in room.entries]
-    assert {operation["kind"] for operation in entries} == set(DEEDS)
+    assert {operation["kind"] for operation in entries} == set(DEEDS) - {"edit_together"}
+    groups = {entry.sequence for room in rooms for entry in room.entries if len(edited(entry)) > 1}
+    toggled = {(entry["kind"], entry.get("target") in groups) for entry in entries}
+    assert {("undo", True), ("redo", True)} <= toggled
     refused = {code for room in rooms for code in room.refused}
     assert refused >= {"duplicate_mark", "nothing_to_redo", "not_found", "not_permitted"}
     marks = [(room.document, mark.mark) for room in rooms for mark in room.document.visible()]

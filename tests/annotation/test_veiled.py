@@ -22,7 +22,8 @@ def mark(text: str, name: str = "m-1") -> Add:
 HASH = "0" * 64
 WRITTEN: list[Operation] = [
     mark("Anna"),
-    Edit(mark("for Anna").mark),
+    Edit((mark("for Anna").mark,)),
+    Edit((mark("plain").mark, mark("to Anna", "m-2").mark)),
     Say("Anna, lines\nand more"),
     Instruct("i-1", "clip Anna", None, spoken=False),
     Page(2, "Anna"),

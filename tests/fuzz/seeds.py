@@ -126,6 +126,12 @@ OPERATIONS = tuple(
             "kind": "edit",
             "mark": {**_MARK, "shape": "arrow", "points": [[0, 0], [1, 1]], "anchor": _FRAME, "follow": True},
         },
+        {
+            "kind": "edit",
+            "marks": [
+                {**_MARK, "mark": name, "shape": "line", "points": [[0, 0], [1, 1]]} for name in ("m", "n")
+            ],
+        },
         {"kind": "delete", "marks": ["m", "n"]},
         {"kind": "undo"},
         {"kind": "clear_field", "of": "dicom"},

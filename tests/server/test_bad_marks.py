@@ -145,6 +145,41 @@ async def test_numbers_that_are_none_and_a_million_points_do_no_harm(room: Room)
     assert (await room.surgeon.request("mark", operation=room.mark()))["sequence"] == 1
 
 
+async def test_marks_changed_together_are_one_operation_and_one_undo(room: Room) -> None:
+    expert, surgeon = room.expert, room.surgeon
+    for name in ("m-1", "m-2"):
+        await expert.request("mark", operation=room.mark(mark=name))
+    await surgeon.request("mark", operation=room.mark(mark="m-theirs"))
+
+    def wider(*names: str, **changes: Any) -> dict[str, Any]:
+        marks = [room.mark(mark=name, width=0.02, **changes)["mark"] for name in names]
+        return {"kind": "edit", "marks": marks}
+
+    unknown = {"producer": room.field, "rtp_timestamp": room.frame + HOUR & UINT32}
+    for operation, expected in (
+        (wider("m-1", "m-theirs"), "not_permitted"),
+        (wider("m-8", "m-9"), "not_found"),
+        (wider("m-1", "m-1"), "bad_message"),
+        (wider("m-1", "m-2", anchor=unknown), "unknown_frame"),
+        ({"kind": "edit", "marks": [wider("m-1")["marks"][0], 7]}, "bad_message"),
+        ({"kind": "edit", "marks": [{}] * 60_000}, "bad_message"),
+        ({"kind": "delete", "marks": ["m-1"] * 20_000}, "bad_message"),
+    ):
+        assert await code(expert, operation) == expected, operation
+    # one of them is not there any more
+    assert (await expert.request("mark", operation=wider("m-1", "m-9", "m-2")))["sequence"] == 4
+    await expert.request("mark", operation={"kind": "undo"})
+    answer = await expert.request("marks", after=0)
+    replica = Replica()
+    assert replica.load(parse_tail(answer))
+    assert [(mark.mark, mark.width) for mark in replica.visible()] == [
+        ("m-1", 0.004), ("m-2", 0.004), ("m-theirs", 0.004),
+    ]  # fmt: skip
+    told = [notice["operation"] for notice in room.heard if notice["type"] == "operation"]
+    assert [mark["mark"] for mark in told[3]["marks"]] == ["m-1", "m-2"]
+    assert told[4] == {"kind": "undo", "target": 4}
+
+
 async def test_words_stay_words(room: Room) -> None:
     text = '<img src=x onerror=alert(1)> & "quotes" \u80c6\u56ca'
     operation = room.mark(shape="text", points=[[0.1, 0.1]], text=text)

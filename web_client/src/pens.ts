@@ -13,8 +13,8 @@ import type { Point } from './signalling/protocol';
 import type { Timers } from './timers';
 
 interface PensEvents {
-  /** To be shown at once and asked for. */
-  edit: Mark;
+  /** To be shown at once and asked for, together. */
+  edit: Mark[];
   operation: ClientOperation;
   changed: undefined;
 }
@@ -32,7 +32,7 @@ export class Pens extends Emitter<PensEvents> {
     super();
     this.selection = new Selection(timers);
     this.crosshair = new Crosshair(tools, this.selection);
-    this.selection.on('edit', (mark) => this.emit('edit', mark));
+    this.selection.on('edit', (marks) => this.emit('edit', marks));
     this.selection.on('delete', (marks) => this.emit('operation', { kind: 'delete', marks }));
     tools.on('named', ({ anchor, rtpTimestamp }) => this.selection.handleName(anchor, rtpTimestamp));
     replica.on('changed', () => this.selection.handleMarks((mark) => replica.find(mark) !== null));

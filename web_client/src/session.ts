@@ -9,7 +9,7 @@
 import { Replica } from './annotation/document';
 import { EphemeralLane } from './annotation/ephemeral';
 import { Followed } from './annotation/movement';
-import { Steps } from './annotation/steps';
+import { together } from './annotation/together';
 import { Tools, type OutgoingEphemeral } from './annotation/tools';
 import { Emitter } from './emitter';
 import { Catalogue } from './dicom/catalogue';
@@ -104,7 +104,6 @@ export class Session extends Emitter<SessionEvents> {
   #iceServers: RTCIceServer[] = [];
   #cancelRenewal: () => void = () => undefined;
   #askingForMarks = false;
-  readonly #steps = new Steps();
 
   constructor(options: { open: OpenSocket; token: string; timers: Timers; receiver: Receiver; publisher: Publisher }) {
     super();
@@ -179,17 +178,9 @@ export class Session extends Emitter<SessionEvents> {
     return this.#tell({ type: 'mark', operation });
   }
 
-  /** Put a changed mark of one's own in the place of the one of the same identifier. */
-  edit(mark: Mark): void {
-    void this.#put('edit', mark);
-  }
-
-  /** Take one's newest step back, or bring it back: what was moved together as one. */
-  stepBack(kind: 'undo' | 'redo'): void {
-    const self = this.self?.participant;
-    if (self === undefined) return;
-    const count = this.#steps.size(kind, this.replica.operations, self, (mark) => this.replica.find(mark) !== null);
-    for (let n = 0; n < count; n += 1) void this.operate({ kind });
+  /** Put changed marks of one's own in the place of those of the same identifiers: one undo takes all of them back. */
+  edit(marks: readonly Mark[]): void {
+    for (const part of together(marks)) void this.#put('edit', part);
   }
 
   setRecording(action: 'start' | 'stop'): void {
@@ -298,7 +289,7 @@ export class Session extends Emitter<SessionEvents> {
     this.replica.handleSnapshot(welcome.marks);
     if (resumed) {
       // what was under way when the connection broke: `duplicate_mark` will say if it had arrived
-      for (const { kind, mark } of this.replica.resumePending()) void this.#put(kind, mark, true);
+      for (const { kind, marks } of this.replica.resumePending()) void this.#put(kind, marks, true);
       this.views.tellAnew();
       this.#healMedia();
     } else {
@@ -464,10 +455,10 @@ export class Session extends Emitter<SessionEvents> {
   #listenToMarks(): void {
     this.replica.on('changed', () => this.emit('marks', undefined));
     this.replica.on('gap', ({ after }) => void this.#askForMarks(after));
-    this.tools.on('mark', (mark) => void this.#put('add', mark));
+    this.tools.on('mark', (mark) => void this.#put('add', [mark]));
     this.tools.on('ephemeral', (message) => this.#sendEphemeral(message));
     this.tools.on('changed', () => this.emit('marks', undefined));
-    this.pens.on('edit', (mark) => this.edit(mark));
+    this.pens.on('edit', (marks) => this.edit(marks));
     this.pens.on('operation', (operation) => void this.operate(operation));
     this.pens.on('changed', () => this.emit('marks', undefined));
   }
@@ -487,19 +478,19 @@ export class Session extends Emitter<SessionEvents> {
     }
   }
 
-  /** Add or edit a mark, which is shown at once. */
-  async #put(kind: 'add' | 'edit', mark: Mark, again = false): Promise<void> {
-    const self = this.self;
-    if (self === null) return;
-    if (!again) this.replica.addPending(mark, self.participant, self.name, self.colour, kind);
-    const numbered = kind === 'edit' ? this.#steps.begin() : null;
+  /** Add a mark, or edit some together; they are shown at once. */
+  async #put(kind: 'add' | 'edit', marks: Mark[], again = false): Promise<void> {
+    const [self, [mark]] = [this.self, marks];
+    if (self === null || mark === undefined) return;
+    if (!again) this.replica.addPending(marks, self.participant, self.name, self.colour, kind);
+    const operation: ClientOperation = kind === 'edit' && marks.length > 1 ? { kind, marks } : { kind, mark };
     try {
-      const { sequence } = await this.connection.request({ type: 'mark', operation: { kind, mark } });
-      if (sequence !== undefined) numbered?.(sequence);
+      const { sequence } = await this.connection.request({ type: 'mark', operation });
+      if (sequence !== undefined) this.replica.handleAnswer(sequence, marks);
     } catch (error) {
       const code = error instanceof RequestError ? error.code : '';
       if (code === 'disconnected') return;
-      this.replica.removePending(mark.mark);
+      this.replica.removePending(marks);
       if (code !== 'duplicate_mark') this.#announceRefusal('mark_refused', error);
     }
   }

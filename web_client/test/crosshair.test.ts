@@ -25,7 +25,7 @@ beforeEach(() => {
   crosshair = new Crosshair(tools, selection);
   [marks, edits, deleted, said, permitted] = [[], [], [], [], true];
   tools.on('mark', (mark) => marks.push(mark));
-  selection.on('edit', (mark) => edits.push(mark));
+  selection.on('edit', (marks) => edits.push(...marks));
   selection.on('delete', (names) => deleted.push(names));
   crosshair.on('said', (one) => said.push(one));
   crosshair.attach({

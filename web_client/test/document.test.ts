@@ -83,11 +83,11 @@ test('an undo of something unknown asks for the whole log and keeps what is seen
 
 test('one’s own mark is seen at once, confirmed by its number, or removed when refused', () => {
   const replica = replicaOf(add(1));
-  replica.addPending(mark('m-mine'), 'pt-me', 'Me', '#fff');
-  replica.addPending(mark('m-refused'), 'pt-me', 'Me', '#fff');
+  replica.addPending([mark('m-mine')], 'pt-me', 'Me', '#fff');
+  replica.addPending([mark('m-refused')], 'pt-me', 'Me', '#fff');
   expect(replica.visible.map(({ sequence }) => sequence)).toEqual([1, null, null]);
   replica.handleOperation(add(2, 'pt-me', 'm-mine'));
-  replica.removePending('m-refused');
+  replica.removePending([mark('m-refused')]);
   expect(replica.visible.map(({ mark: { mark: name }, sequence }) => [name, sequence])).toEqual([
     ['m-1', 1],
     ['m-mine', 2],

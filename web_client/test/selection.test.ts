@@ -12,6 +12,8 @@ const now = (): Anchor => NOW;
 let timers: FakeTimers;
 let selection: Selection;
 let edits: Mark[];
+/** Which went out together. */
+let movements: string[][];
 let deleted: string[][];
 
 const line = mark('line', { shape: 'line', points: [[0.1, 0.1], [0.5, 0.1]] });
@@ -24,8 +26,12 @@ beforeEach(() => {
   timers = new FakeTimers();
   selection = new Selection(timers);
   edits = [];
+  movements = [];
   deleted = [];
-  selection.on('edit', (one) => edits.push(one));
+  selection.on('edit', (marks) => {
+    edits.push(...marks);
+    movements.push(marks.map(({ mark: name }) => name));
+  });
   selection.on('delete', (marks) => deleted.push(marks));
 });
 
@@ -75,7 +81,7 @@ describe('by the pen', () => {
     selection.handleDown([0.2, 0.3], glass, all, now, true);
     selection.handleMove([0.25, 0.3]);
     selection.handleUp();
-    expect(edits.map(({ mark: name }) => name)).toEqual(['line', 'box']);
+    expect(movements).toEqual([['line', 'box']]);
     selection.handleDown([0.2, 0.3], glass, all, now, true);
     expect([...selection.selected]).toEqual(['line']);
   });
@@ -127,6 +133,13 @@ describe('by the keyboard', () => {
     expect(edits.map(({ points }) => points)).toEqual([[[0.13, 0.1], [0.53, 0.1]]]);
   });
 
+  test('several are one change', () => {
+    selection.select('line', 'box');
+    for (let step = 0; step < 2; step += 1) selection.nudge([0.01, 0], of(line, box), NOW);
+    timers.advance(700);
+    expect(movements).toEqual([['line', 'box']]);
+  });
+
   test('something else in between ends the row of steps', () => {
     selection.select('line');
     selection.nudge([0.01, 0], of(line), NOW);
@@ -140,6 +153,10 @@ describe('what only looks different', () => {
     selection.select('line', 'box');
     selection.setWidth(0.0105, of(line, box));
     expect(edits.map(({ width, anchor }) => [width, anchor])).toEqual([[0.0105, line.anchor], [0.0105, box.anchor]]);
+    expect(movements).toEqual([['line', 'box']]);
+    // to what all have already nothing is asked for
+    selection.setWidth(0.0105, of(...edits));
+    expect(movements).toHaveLength(1);
   });
 
   test('words are changed as they are typed; a text does not become empty', () => {

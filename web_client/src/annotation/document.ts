@@ -5,7 +5,7 @@
  * seen. One's own marks are shown at once as "pending" and lose that name when their number comes.
  */
 import { Emitter } from '../emitter';
-import type { Track } from '../signalling/marks';
+import { editedBy, type Track } from '../signalling/marks';
 import type { LoggedOperation, Mark, MarksSnapshot, ParticipantId } from '../signalling/protocol';
 import { digest } from './digest';
 import { Notebook } from './notebook';
@@ -23,6 +23,8 @@ interface Pending {
   visible: VisibleMark;
   kind: 'add' | 'edit';
   isEdited: boolean;
+  /** What was edited together bears the same. */
+  movement: number;
   /** Requests under way: an earlier edit's answer must not show what a later one has changed. */
   requests: number;
 }
@@ -39,6 +41,7 @@ export class Replica extends Emitter<ReplicaEvents> {
   #notebook = new Notebook();
   #early = new Map<number, LoggedOperation>();
   #pending = new Map<string, Pending>();
+  #movement = 0;
   #sequence = 0;
   #compactAt = COMPACT_AFTER;
   #decided: VisibleMark[] | null = null;
@@ -61,19 +64,17 @@ export class Replica extends Emitter<ReplicaEvents> {
   }
 
   /** The adds and edits to be asked for once more after a broken connection, which lost their answers. */
-  resumePending(): { kind: 'add' | 'edit'; mark: Mark }[] {
-    return [...this.#pending.values()].flatMap((pending) => {
-      const { kind, isEdited, visible } = pending;
+  resumePending(): { kind: 'add' | 'edit'; marks: Mark[] }[] {
+    const adds: Mark[] = [];
+    const edits = new Map<number, Mark[]>();
+    for (const pending of this.#pending.values()) {
+      const { kind, isEdited, movement, visible } = pending;
       // of an add that was edited since nobody knows which of them arrived
-      const kinds = kind === 'add' && isEdited ? (['add', 'edit'] as const) : [kind];
-      pending.requests = kinds.length;
-      return kinds.map((once) => ({ kind: once, mark: visible.mark }));
-    });
-  }
-
-  /** What was decided on marks, in its order. */
-  get operations(): Iterable<LoggedOperation> {
-    return this.#operations.values();
+      pending.requests = kind === 'add' && isEdited ? 2 : 1;
+      if (kind === 'add') adds.push(visible.mark);
+      if (kind === 'edit' || isEdited) edits.set(movement, [...(edits.get(movement) ?? []), visible.mark]);
+    }
+    return [...adds.map((mark) => ({ kind: 'add' as const, marks: [mark] })), ...[...edits.values()].map((marks) => ({ kind: 'edit' as const, marks }))];
   }
 
   find(mark: string): VisibleMark | null {
@@ -160,18 +161,30 @@ export class Replica extends Emitter<ReplicaEvents> {
     }
   }
 
-  /** Show one's own mark, or what one makes of it, before the server has numbered it: once for each request. */
-  addPending(mark: Mark, author: ParticipantId, name: string, colour: string, kind: 'add' | 'edit' = 'add'): void {
-    const before = this.#pending.get(mark.mark);
-    const visible = { mark, author, name, colour, sequence: null, time: null, anchored: null, changed: 0 };
-    const requests = (before?.requests ?? 0) + 1;
-    this.#pending.set(mark.mark, { visible, kind: before?.kind ?? kind, isEdited: kind === 'edit', requests });
+  /** Show one's own marks, or what one makes of them, before the server has numbered them: once for each request. */
+  addPending(marks: readonly Mark[], author: ParticipantId, name: string, colour: string, kind: 'add' | 'edit' = 'add'): void {
+    const movement = (this.#movement += 1);
+    for (const mark of marks) {
+      const before = this.#pending.get(mark.mark);
+      const visible = { mark, author, name, colour, sequence: null, time: null, anchored: null, changed: 0 };
+      const requests = (before?.requests ?? 0) + 1;
+      this.#pending.set(mark.mark, { visible, kind: before?.kind ?? kind, isEdited: kind === 'edit', movement, requests });
+    }
     this.#changed();
   }
 
-  /** The server refused the mark, or it was never sent. */
-  removePending(mark: string): void {
-    if (this.#settlePending(mark)) this.#changed();
+  /** The server refused the marks, or they were never sent. */
+  removePending(marks: readonly Mark[]): void {
+    const settled = marks.filter(({ mark }) => this.#settlePending(mark));
+    if (settled.length > 0) this.#changed();
+  }
+
+  /** The server has numbered what was asked for: it left out what was no longer there. */
+  handleAnswer(sequence: number, marks: readonly Mark[]): void {
+    const operation = this.#operations.get(sequence)?.operation;
+    if (operation?.kind !== 'edit') return;
+    const taken = new Set(editedBy(operation).map(({ mark }) => mark));
+    this.removePending(marks.filter(({ mark }) => !taken.has(mark)));
   }
 
   #trackSince({ mark, changed }: VisibleMark): Track | null {
@@ -217,7 +230,7 @@ export class Replica extends Emitter<ReplicaEvents> {
         if (operation.target === undefined || !this.#operations.has(operation.target)) return false;
         break;
       case 'edit':
-        if (!this.#names.has(operation.mark.mark)) return false;
+        if (!editedBy(operation).every(({ mark }) => this.#names.has(mark))) return false;
         break;
       case 'add':
         this.#names.add(operation.mark.mark);
@@ -229,7 +242,8 @@ export class Replica extends Emitter<ReplicaEvents> {
     if (operation.kind === 'track' || this.#notebook.record(logged)) return true;
     this.#operations.set(sequence, logged);
     this.#decided = null;
-    if (operation.kind === 'add' || operation.kind === 'edit') this.#settlePending(operation.mark.mark);
+    if (operation.kind === 'add') this.#settlePending(operation.mark.mark);
+    if (operation.kind === 'edit') for (const { mark } of editedBy(operation)) this.#settlePending(mark);
     return true;
   }
 

@@ -31,8 +31,8 @@ export interface Glass {
 }
 
 interface SelectionEvents {
-  /** To be sent as `edit`. */
-  edit: Mark;
+  /** To be sent as one `edit`: what one movement of the hand did comes back as one. */
+  edit: Mark[];
   /** To be sent as `delete`. */
   delete: string[];
   /** A mark's words are to be typed anew; then `setText`. */
@@ -167,10 +167,7 @@ export class Selection extends Emitter<SelectionEvents> {
     const hold = this.#hold;
     this.#hold = null;
     if (hold === null || !hold.moved) return;
-    for (const { mark } of hold.marks) {
-      const draft = this.#drafts.get(mark);
-      if (draft !== undefined) this.#send(draft);
-    }
+    this.#send(hold.marks.flatMap(({ mark }) => this.#drafts.get(mark) ?? []));
   }
 
   /** What is in the hand goes back to where it was. */
@@ -199,11 +196,8 @@ export class Selection extends Emitter<SelectionEvents> {
   /** Draw what is selected in another width. */
   setWidth(width: number, marks: readonly Selectable[]): void {
     this.#endNudge();
-    for (const { mark } of marks) {
-      if (!this.#selected.has(mark.mark) || mark.width === width) continue;
-      this.#change({ ...this.shown(mark), width });
-    }
-    this.emit('changed', undefined);
+    const others = marks.filter(({ mark }) => this.#selected.has(mark.mark) && mark.width !== width);
+    this.#change(others.map(({ mark }) => ({ ...this.shown(mark), width })));
   }
 
   /** Ask for the words of the one that is selected. */
@@ -217,8 +211,7 @@ export class Selection extends Emitter<SelectionEvents> {
     const plain = plainText(text, mark.shape === 'pin' ? 80 : 200);
     // a text without letters would be invisible; a pin without any is a pin
     if (plain === mark.text || (plain === '' && mark.shape === 'text')) return;
-    this.#change({ ...this.shown(mark), text: plain });
-    this.emit('changed', undefined);
+    this.#change([{ ...this.shown(mark), text: plain }]);
   }
 
   remove(): void {
@@ -235,26 +228,24 @@ export class Selection extends Emitter<SelectionEvents> {
   handleName(anchor: Anchor, rtpTimestamp: number | null): void {
     const waiting = this.#unnamed.filter((mark) => mark.anchor === anchor);
     this.#unnamed = this.#unnamed.filter((mark) => mark.anchor !== anchor);
-    for (const mark of waiting) {
-      if (rtpTimestamp !== null) this.#send(mark);
-      else this.#drafts.delete(mark.mark);
-    }
+    if (rtpTimestamp !== null) this.#send(waiting);
+    else for (const { mark } of waiting) this.#drafts.delete(mark);
     if (waiting.length > 0) this.emit('changed', undefined);
   }
 
-  #change(mark: Mark): void {
-    this.#drafts.set(mark.mark, mark);
-    this.#send(mark);
+  #change(marks: Mark[]): void {
+    for (const mark of marks) this.#drafts.set(mark.mark, mark);
+    this.#send(marks);
+    this.emit('changed', undefined);
   }
 
-  #send(mark: Mark): void {
-    if (isUnnamed(mark.anchor)) {
-      this.#unnamed.push(mark);
-      return;
-    }
-    // from here on the log's copy shows it, as pending
-    this.emit('edit', mark);
-    this.#drafts.delete(mark.mark);
+  #send(marks: Mark[]): void {
+    this.#unnamed.push(...marks.filter(({ anchor }) => isUnnamed(anchor)));
+    const named = marks.filter(({ anchor }) => !isUnnamed(anchor));
+    if (named.length === 0) return;
+    // from here on the log's copy shows them, as pending
+    this.emit('edit', named);
+    for (const { mark } of named) this.#drafts.delete(mark);
   }
 
   #endNudge(): void {
@@ -262,7 +253,7 @@ export class Selection extends Emitter<SelectionEvents> {
     this.#cancelNudge = () => undefined;
     const nudged = [...this.#nudged.values()];
     this.#nudged.clear();
-    for (const mark of nudged) this.#send(mark);
+    this.#send(nudged);
   }
 }
 

@@ -1,5 +1,5 @@
 /** What a row of decided operations on marks adds up to: counted anew from all of them, as PROTOCOL.md says it. */
-import { isVideo, surfaceOf } from '../signalling/marks';
+import { editedBy, isVideo, surfaceOf } from '../signalling/marks';
 import type { Anchor, LoggedOperation, Mark, ParticipantId } from '../signalling/protocol';
 import { sheetOf } from './sheet';
 
@@ -84,11 +84,13 @@ export function visibleMarks(operations: ReadonlyMap<number, LoggedOperation>): 
       marks.push(drawn);
       named.set(mark.mark, drawn);
     } else if (operation.kind === 'edit') {
-      const drawn = named.get(operation.mark.mark);
-      if (drawn === undefined) continue;
-      const anchored = isSameFrame(drawn.mark.anchor, operation.mark.anchor) ? (drawn.anchored ?? time) : time;
-      drawn.looks.push({ sequence, mark: operation.mark, anchored, stands: true });
-      look(drawn, sequence);
+      for (const mark of editedBy(operation)) {
+        const drawn = named.get(mark.mark);
+        if (drawn === undefined) continue;
+        const anchored = isSameFrame(drawn.mark.anchor, mark.anchor) ? (drawn.anchored ?? time) : time;
+        drawn.looks.push({ sequence, mark, anchored, stands: true });
+        look(drawn, sequence);
+      }
     } else if (operation.kind === 'delete') {
       for (const mark of stands ? operation.marks : []) {
         const drawn = named.get(mark);
@@ -99,11 +101,13 @@ export function visibleMarks(operations: ReadonlyMap<number, LoggedOperation>): 
       if (stands) clears.set(operation.kind === 'clear_own' ? `${surface} ${author}` : surface, sequence);
     } else if (operation.kind === 'undo' || operation.kind === 'redo') {
       const toggled = operations.get(operation.target ?? 0)?.operation;
-      const drawn = toggled?.kind === 'edit' ? named.get(toggled.mark.mark) : undefined;
-      const edit = drawn?.looks.find((one) => one.sequence === operation.target);
-      if (drawn === undefined || edit === undefined) continue;
-      edit.stands = operation.kind === 'redo';
-      look(drawn, sequence);
+      for (const { mark } of toggled?.kind === 'edit' ? editedBy(toggled) : []) {
+        const drawn = named.get(mark);
+        const edit = drawn?.looks.find((one) => one.sequence === operation.target);
+        if (drawn === undefined || edit === undefined) continue;
+        edit.stands = operation.kind === 'redo';
+        look(drawn, sequence);
+      }
     }
   }
   return marks.filter((drawn) => {

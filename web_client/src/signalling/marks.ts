@@ -92,7 +92,9 @@ export interface FileFacts {
 /** What a client may ask for. A `target`, and the `number` of a pin or an instruction, are decided by the server. */
 export type ClientOperation =
   | { kind: 'add'; mark: Mark }
-  | { kind: 'edit'; mark: Mark }
+  | { kind: 'edit'; mark: Mark; marks?: undefined }
+  /** Several that were moved or restyled together, and come back together. */
+  | { kind: 'edit'; marks: Mark[]; mark?: undefined }
   | { kind: 'delete'; marks: string[] }
   | { kind: 'undo'; target?: number }
   | { kind: 'redo'; target?: number }
@@ -126,6 +128,11 @@ export interface MarksSnapshot {
   after?: number;
   sequence: number;
   operations: LoggedOperation[];
+}
+
+/** The marks of an `edit`, as they look by it. */
+export function editedBy(operation: Extract<Operation, { kind: 'edit' }>): readonly Mark[] {
+  return operation.marks === undefined ? [operation.mark] : operation.marks;
 }
 
 export function isVideo(anchor: Anchor): anchor is VideoAnchor {
