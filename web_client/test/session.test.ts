@@ -2,7 +2,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { Publisher } from '../src/media/publisher';
 import { Receiver } from '../src/media/receiver';
 import { Session, type Announcement } from '../src/session';
-import { add, logged } from './fakes/marks';
+import { add, logged, mark } from './fakes/marks';
 import { FakePeer, settled } from './fakes/peer';
 import { FakeServer, person, welcome } from './fakes/server';
 import { FakeTimers } from './fakes/timers';
@@ -295,4 +295,19 @@ test('a publishing connection that the server has no longer is made anew, withou
   expect(server.sent('publish').length).toBe(2);
   expect(FakePeer.made.map(({ closed }) => closed)).toEqual([true, false]);
   expect(announced).toEqual([]);
+});
+
+test('what is moved together is asked for at once, shown at once, and comes back by one undo', async () => {
+  const names = ['m-1', 'm-2', 'm-3'];
+  names.forEach((name, index) => server.say({ type: 'operation', ...add(index + 1, 'pt-5f0c2a9e', name) }));
+  await settled();
+  const moved = names.map((name) => ({ ...mark(name), points: [[0.5, 0.5], [0.6, 0.6]] as [number, number][] }));
+  session.edit(moved);
+  await settled();
+  const [asked, ...others] = server.sent('mark');
+  expect([asked?.['operation'], others]).toEqual([{ kind: 'edit', marks: moved }, []]);
+  expect(session.replica.visible.map(({ mark: one }) => one.points[0])).toEqual([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]);
+  // the connection breaks before the answer: they go out together again
+  await breakAndReturn({ marks: { after: 3, sequence: 3, operations: [] } });
+  expect(server.sent('mark').map((request) => request['operation'])).toEqual([{ kind: 'edit', marks: moved }]);
 });
