@@ -109,6 +109,7 @@ export const hospital = {
   copy_characteristics: 'Keep sex, age, height and weight',
   copy_count: 'images: {images} · frozen frames: {stills} · texts: {texts}',
   copy_take: 'Save the copy',
+  jobs_copies: 'Copies made',
   job_copy: 'Copy without names',
   job_copy_objects: 'objects: {count}',
   job_copy_missing: '{count} could not be written and are not in it',

@@ -110,6 +110,7 @@ export const hospital: Readonly<Record<keyof typeof en, string>> = {
   copy_characteristics: '保留性别、年龄、身高和体重',
   copy_count: '影像 {images} 幅，定格画面 {stills} 幅，文字 {texts} 条',
   copy_take: '保存副本',
+  jobs_copies: '已生成的副本',
   job_copy: '去标识副本',
   job_copy_objects: '{count} 个对象',
   job_copy_missing: '{count} 个无法生成，不在其中',
