@@ -3,6 +3,7 @@ import { Crosshair, type Said } from '../src/annotation/crosshair';
 import { Selection } from '../src/annotation/selection';
 import { Tools, type Tool } from '../src/annotation/tools';
 import type { Mark } from '../src/signalling/protocol';
+import { mark } from './fakes/marks';
 import { FakeTimers } from './fakes/timers';
 
 const anchor = { producer: 7, rtp_timestamp: 90_000 };
@@ -17,13 +18,14 @@ let edits: Mark[];
 let deleted: string[][];
 let said: Said[];
 let permitted: boolean;
+let theirs: Mark[];
 
 beforeEach(() => {
   timers = new FakeTimers();
   tools = new Tools('k');
   selection = new Selection(timers);
   crosshair = new Crosshair(tools, selection);
-  [marks, edits, deleted, said, permitted] = [[], [], [], [], true];
+  [marks, edits, deleted, said, permitted, theirs] = [[], [], [], [], true, []];
   tools.on('mark', (mark) => marks.push(mark));
   selection.on('edit', (marks) => edits.push(...marks));
   selection.on('delete', (names) => deleted.push(names));
@@ -32,7 +34,8 @@ beforeEach(() => {
     anchor: () => anchor,
     newest: () => anchor,
     permit: () => permitted,
-    mine: () => marks.map((mark) => ({ mark, author: 'me' })),
+    mine: () => marks.map((mark) => ({ mark: selection.shown(mark), author: 'me' })),
+    others: () => theirs.map((mark) => ({ mark, author: 'you' })),
     aspect: 2,
   });
 });
@@ -124,6 +127,48 @@ describe('what is selected', () => {
     keys('enter', 'enter', 'enter');
     const names = said.flatMap((one) => (one.kind === 'selected' ? [[one.mark, one.index, one.count]] : []));
     expect(names).toEqual([['m-k-2', 1, 2], ['m-k-1', 2, 2], ['m-k-2', 1, 2]]);
+  });
+
+  test('a full stop takes hold of one point after another; the arrow keys bend the mark there, Escape lets go of it', () => {
+    marks.push(mark('m-1', { shape: 'angle', points: [[0.2, 0.2], [0.4, 0.4], [0.6, 0.2]] }));
+    tools.choose('select');
+    keys('enter', '.', '.', 'arrowdown', 'arrowdown');
+    expect(selection.handle).toBe(1);
+    timers.advance(1000);
+    expect(edits.map(({ points }) => points)).toEqual([[[0.2, 0.2], [0.4, 0.42], [0.6, 0.2]]]);
+    keys(',', ',');
+    expect(selection.handle).toBe(2);
+    expect(said.flatMap((one) => (one.kind === 'point_chosen' ? [`${one.index}/${one.count}`] : []))).toEqual(['1/3', '2/3', '1/3', '3/3']);
+    keys('escape');
+    expect([selection.handle, [...selection.selected]]).toEqual([null, ['m-1']]);
+    keys('arrowright');
+    timers.advance(1000);
+    expect(edits.at(-1)?.points.map(([x]) => x)).toEqual([0.205, 0.405, 0.605]);
+  });
+
+  test('a mark without points of its own says so, and another selection lets go of the point', () => {
+    marks.push(mark('m-1', { shape: 'pin', points: [[0.2, 0.2]] }), mark('m-2', { shape: 'line', points: [[0.2, 0.2], [0.4, 0.4]] }));
+    tools.choose('select');
+    expect(keys('.')).toEqual([false]);
+    keys('enter', '.');
+    expect(selection.handle).toBe(0);
+    keys('enter');
+    expect(selection.handle).toBeNull();
+    keys('.');
+    expect(said.at(-1)).toEqual({ kind: 'no_points' });
+  });
+
+  test('surgeon and chair come to the marks of others behind their own: these are deleted, never moved', () => {
+    marks.push(mark('m-1', { shape: 'line', points: [[0.2, 0.2], [0.4, 0.4]] }));
+    theirs.push(mark('m-9', { shape: 'line', points: [[0.5, 0.2], [0.6, 0.4]] }));
+    tools.choose('select');
+    keys('enter', 'enter');
+    expect(said.map((one) => [one.kind, 'author' in one ? one.author : ''])).toEqual([['selected', ''], ['selected_of', 'you']]);
+    expect(keys('arrowleft')).toEqual([true]);
+    timers.advance(1000);
+    expect([edits, said.at(-1)]).toEqual([[], { kind: 'not_yours' }]);
+    keys('delete');
+    expect(deleted).toEqual([['m-9']]);
   });
 
   test('Delete removes it; without a selection the key is not for the pen', () => {

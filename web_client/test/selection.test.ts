@@ -54,6 +54,26 @@ describe('by the pen', () => {
     expect(selection.selected.size).toBe(0);
   });
 
+  test('a finger selects several once it is told to: each touch adds or takes away; beside every mark it ends', () => {
+    const touch = (at: Point): boolean => {
+      const hit = selection.handleDown(at, { ...glass, reach: 24 }, all, now, false);
+      selection.handleUp();
+      return hit;
+    };
+    touch([0.3, 0.1]);
+    selection.setSeveral(true);
+    touch([0.3, 0.2]);
+    touch([0.3, 0.8]);
+    expect([...selection.selected]).toEqual(['line', 'box', 'theirs']);
+    touch([0.3, 0.1]);
+    expect([...selection.selected]).toEqual(['box', 'theirs']);
+    touch([0.9, 0.9]);
+    expect([selection.selected.size, selection.several]).toEqual([0, false]);
+    touch([0.3, 0.1]);
+    touch([0.3, 0.2]);
+    expect([...selection.selected]).toEqual(['box']);
+  });
+
   test('a hand that trembles moves nothing', () => {
     drag([0.3, 0.1], [0.301, 0.1]);
     expect(edits).toEqual([]);

@@ -1,6 +1,7 @@
 /**
  * Drawing without a mouse and without dragging: the arrow keys move a crosshair, Enter sets a point, Escape gives up.
- * What was just placed, or is selected, is moved by the arrow keys until something new is begun.
+ * What was just placed, or is selected, is moved by the arrow keys until something new is begun; a full stop takes hold
+ * of one of its points instead, and of the next one.
  */
 import { Emitter } from '../emitter';
 import type { Anchor, Point } from '../signalling/protocol';
@@ -16,14 +17,17 @@ export interface Board {
   permit: () => boolean;
   /** Those of one's own marks on it, as they lie. */
   mine: () => readonly Selectable[];
+  /** Those of others that may be deleted; they are only selected. */
+  others: () => readonly Selectable[];
   /** Width by height. */
   aspect: number;
 }
 
 export type Said =
-  | { kind: 'crosshair' | 'point_set' | 'given_up' | 'none_selected' }
-  | { kind: 'placed' | 'moved'; mark: string }
-  | { kind: 'selected'; mark: string; index: number; count: number }
+  | { kind: 'crosshair' | 'point_set' | 'given_up' | 'none_selected' | 'not_yours' | 'no_points' }
+  | { kind: 'placed' | 'moved' | 'bent'; mark: string }
+  | { kind: 'selected' | 'point_chosen'; mark: string; index: number; count: number }
+  | { kind: 'selected_of'; mark: string; author: string; index: number; count: number }
   | { kind: 'deleted'; count: number };
 
 interface CrosshairEvents {
@@ -95,6 +99,7 @@ export class Crosshair extends Emitter<CrosshairEvents> {
     }
     if (control) return false;
     if (key === 'enter') return this.tools.tool === 'select' ? this.#selectNext(board, shift) : this.#set(board, now);
+    if (key === '.' || key === ',') return this.#choosePoint(board, key === '.' ? 1 : -1);
     if (key === 'escape') return this.#giveUp();
     if (key === 'delete' || key === 'backspace') return this.#remove();
     return false;
@@ -118,11 +123,24 @@ export class Crosshair extends Emitter<CrosshairEvents> {
   #nudge(board: Board, step: Point): boolean {
     const mine = board.mine().filter(({ mark }) => this.selection.selected.has(mark.mark));
     const [first] = mine;
-    if (first === undefined || !board.permit()) return first !== undefined;
-    const anchor = board.anchor();
+    if (first === undefined) {
+      const isTheirs = board.others().some(({ mark }) => this.selection.selected.has(mark.mark));
+      if (isTheirs) this.emit('said', { kind: 'not_yours' });
+      return isTheirs;
+    }
+    const anchor = board.permit() ? board.anchor() : null;
     if (anchor === null) return true;
     this.selection.nudge(step, mine, anchor);
-    this.emit('said', { kind: 'moved', mark: first.mark.mark });
+    this.emit('said', { kind: this.selection.handle === null ? 'moved' : 'bent', mark: first.mark.mark });
+    return true;
+  }
+
+  /** Of the mark that is selected. */
+  #choosePoint(board: Board, by: 1 | -1): boolean {
+    if (this.selection.selected.size === 0 || this.tools.inProgress !== null) return false;
+    const chosen = this.selection.chooseHandle(board.mine(), by);
+    if (chosen === null) this.emit('said', { kind: 'no_points' });
+    else this.emit('said', { kind: 'point_chosen', mark: chosen.mark, index: chosen.index + 1, count: chosen.count });
     return true;
   }
 
@@ -158,7 +176,9 @@ export class Crosshair extends Emitter<CrosshairEvents> {
   }
 
   #selectNext(board: Board, backwards: boolean): boolean {
-    const marks = board.mine();
+    const [mine, others] = [board.mine(), board.others()];
+    // one's own come first, then those of others
+    const marks = [...others, ...mine];
     if (marks.length === 0) {
       this.emit('said', { kind: 'none_selected' });
       return true;
@@ -169,7 +189,10 @@ export class Crosshair extends Emitter<CrosshairEvents> {
     const chosen = marks[next];
     if (chosen === undefined) return false;
     this.selection.select(chosen.mark.mark);
-    this.emit('said', { kind: 'selected', mark: chosen.mark.mark, index: marks.length - next, count: marks.length });
+    const { mark } = chosen.mark;
+    const place = { index: marks.length - next, count: marks.length };
+    if (next < others.length) this.emit('said', { kind: 'selected_of', mark, author: chosen.author, ...place });
+    else this.emit('said', { kind: 'selected', mark, ...place });
     return true;
   }
 
@@ -185,6 +208,7 @@ export class Crosshair extends Emitter<CrosshairEvents> {
   #giveUp(): boolean {
     if (this.tools.inProgress !== null) this.tools.handleCancel();
     else if (this.selection.holding) this.selection.handleCancel();
+    else if (this.selection.releaseHandle()) this.emit('changed', undefined);
     else if (this.selection.selected.size > 0) this.selection.clear();
     else if (this.#at !== null) this.#hide();
     else return false;

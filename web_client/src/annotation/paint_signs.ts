@@ -15,11 +15,12 @@ export interface PaintedPointer {
 }
 
 /** Where the points of a selected mark are taken hold of. */
-export function paintHandles(context: CanvasRenderingContext2D, ground: Ground, points: readonly Point[], round: boolean): void {
+export function paintHandles(context: CanvasRenderingContext2D, ground: Ground, points: readonly Point[], round: boolean, chosen: number | null = null): void {
   const radius = Math.max(5, heightOf(ground.matrix) * 0.007);
   context.save();
-  for (const point of points) {
+  for (const [index, point] of points.entries()) {
     const [x, y] = apply(ground.matrix, point);
+    if (index === chosen) paintChosen(context, x, y, 2 * radius);
     context.beginPath();
     if (round) context.arc(x, y, radius, 0, 2 * Math.PI);
     else context.rect(x - radius, y - radius, 2 * radius, 2 * radius);
@@ -30,6 +31,17 @@ export function paintHandles(context: CanvasRenderingContext2D, ground: Ground, 
     context.stroke();
   }
   context.restore();
+}
+
+/** A ring round the point that the arrow keys move: told by its form, not by its colour. */
+function paintChosen(context: CanvasRenderingContext2D, x: number, y: number, radius: number): void {
+  for (const [colour, width] of [[CORE, 6], [HALO, 3]] as const) {
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.stroke();
+  }
 }
 
 /** A frame round what is selected. */

@@ -59,6 +59,9 @@ const MIN_MOVE = 0.002;
 
 export class Selection extends Emitter<SelectionEvents> {
   readonly #selected = new Set<string>();
+  /** The point that the keyboard has hold of, and of which mark. */
+  #handle: { mark: string; index: number } | null = null;
+  #several = false;
   /** What is shown in place of what the log holds, as long as it is in the hand or its frame has no name. */
   readonly #drafts = new Map<string, Mark>();
   #unnamed: Mark[] = [];
@@ -72,6 +75,44 @@ export class Selection extends Emitter<SelectionEvents> {
 
   get selected(): ReadonlySet<string> {
     return this.#selected;
+  }
+
+  /** Which point of the one mark that is selected is moved by itself; null: the whole mark is. */
+  get handle(): number | null {
+    return this.#handle !== null && this.#selected.size === 1 && this.#selected.has(this.#handle.mark) ? this.#handle.index : null;
+  }
+
+  /** Whether each touch selects one more: a finger has no Shift. */
+  get several(): boolean {
+    return this.#several;
+  }
+
+  setSeveral(several: boolean): void {
+    this.#several = several;
+    this.emit('changed', undefined);
+  }
+
+  /**
+   * Take hold of the next point of the one that is selected, or of the one before it (`by` -1). Says which of how many;
+   * null: what is selected has no points that move by themselves.
+   */
+  chooseHandle(marks: readonly Selectable[], by: 1 | -1): { mark: string; index: number; count: number } | null {
+    const held = marks.filter(({ mark }) => this.#selected.has(mark.mark));
+    const mark = held[0]?.mark;
+    if (mark === undefined || this.#selected.size !== 1 || !hasHandles(mark)) return null;
+    const count = mark.points.length;
+    const before = this.handle ?? (by > 0 ? -1 : 0);
+    this.#handle = { mark: mark.mark, index: (before + by + count) % count };
+    this.emit('changed', undefined);
+    return { ...this.#handle, count };
+  }
+
+  /** The whole mark is moved again. False: it was. */
+  releaseHandle(): boolean {
+    if (this.handle === null) return false;
+    this.#handle = null;
+    this.emit('changed', undefined);
+    return true;
   }
 
   /** Whether a mark is in the hand just now. */
@@ -90,6 +131,8 @@ export class Selection extends Emitter<SelectionEvents> {
 
   select(...marks: string[]): void {
     this.#endNudge();
+    this.#handle = null;
+    if (marks.length === 0) this.#several = false;
     this.#selected.clear();
     for (const mark of marks) this.#selected.add(mark);
     this.emit('changed', undefined);
@@ -114,10 +157,12 @@ export class Selection extends Emitter<SelectionEvents> {
   /**
    * The pen went down with the selecting tool; `at` in fractions. True: it has hit something. `mine` are those that may
    * be changed, `others` those that may only be selected (to delete them); the topmost last. `anchor` is asked for the
-   * frame on the glass when they are moved, and says null where they may not be. `adding` selects more.
+   * frame on the glass when they are moved, and says null where they may not be. `shift` selects more, as `several` does.
    */
-  handleDown(at: Point, glass: Glass, marks: { mine: readonly Selectable[]; others: readonly Selectable[] }, anchor: () => Anchor | null, adding: boolean): boolean {
+  handleDown(at: Point, glass: Glass, marks: { mine: readonly Selectable[]; others: readonly Selectable[] }, anchor: () => Anchor | null, shift: boolean): boolean {
     this.#endNudge();
+    this.#handle = null;
+    const adding = shift || this.#several;
     const pixel = apply(glass.matrix, at);
     const held = marks.mine.filter(({ mark }) => this.#selected.has(mark.mark));
     const only = held.length === 1 ? held[0] : undefined;
@@ -131,7 +176,8 @@ export class Selection extends Emitter<SelectionEvents> {
     }
     const hit = nearest([...marks.others, ...marks.mine], pixel, glass);
     if (hit === null) {
-      if (!adding) this.clear();
+      // beside every mark a finger ends what it began
+      if (!shift) this.clear();
       return false;
     }
     const name = hit.mark.mark;
@@ -179,13 +225,13 @@ export class Selection extends Emitter<SelectionEvents> {
     this.emit('changed', undefined);
   }
 
-  /** Move what is selected by a step; `anchor` is the frame on the glass. Sent when no further step follows. */
+  /** Move what is selected, or the point of it that was chosen, by a step; `anchor` is the frame on the glass. Sent when no further step follows. */
   nudge(step: Point, marks: readonly Selectable[], anchor: Anchor): void {
     this.#cancelNudge();
     for (const one of marks) {
       if (!this.#selected.has(one.mark.mark)) continue;
       const lying = this.#nudged.get(one.mark.mark) ?? asItLies(one);
-      const draft = changedBy(lying, null, step, anchor);
+      const draft = changedBy(lying, this.handle, step, anchor);
       this.#nudged.set(draft.mark, draft);
       this.#drafts.set(draft.mark, draft);
     }
@@ -220,6 +266,7 @@ export class Selection extends Emitter<SelectionEvents> {
     const marks = [...this.#selected];
     if (marks.length === 0) return;
     this.#selected.clear();
+    this.#several = false;
     this.emit('delete', marks);
     this.emit('changed', undefined);
   }

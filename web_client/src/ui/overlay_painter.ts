@@ -33,6 +33,8 @@ export interface Scene {
   /** Where the mouse rests, CSS px in the box; null: nowhere. */
   hover: Point | null;
   selected: ReadonlySet<string>;
+  /** The point of what is selected that the keyboard moves; null: none. */
+  handle: number | null;
   /** Held in the hand. */
   held: (mark: string) => boolean;
   crosshair: Point | null;
@@ -132,12 +134,12 @@ export class OverlayPainter {
       const ground: Ground = { matrix, unit, size };
       const bounds = grown(paintedBounds(mark, ground), 4, 4);
       sum = sum === null ? bounds : around(sum, bounds);
-      const handles = Math.max(8, size.height * 0.01);
+      const handles = Math.max(16, size.height * 0.02);
       return {
         bounds: grown(bounds, handles, handles),
         paint: (context) => {
           paintFrame(context, bounds);
-          if (selected.length === 1 && hasHandles(mark)) paintHandles(context, ground, mark.points, true);
+          if (selected.length === 1 && hasHandles(mark)) paintHandles(context, ground, mark.points, true, scene.handle);
         },
       };
     });

@@ -91,14 +91,22 @@ export class PenState {
     switch (said.kind) {
       case 'placed':
       case 'moved':
+      case 'bent':
         return t(`pen_${said.kind}`, { shape: this.#shapeOf(said.mark) });
       case 'selected':
-        return t('pen_selected', { shape: this.#shapeOf(said.mark), index: said.index, count: said.count });
+      case 'point_chosen':
+        return t(`pen_${said.kind}`, { shape: this.#shapeOf(said.mark), index: said.index, count: said.count });
+      case 'selected_of':
+        return t('pen_selected_of', { shape: this.#shapeOf(said.mark), name: this.#nameOf(said.author), index: said.index, count: said.count });
       case 'deleted':
         return t('pen_deleted', { count: said.count });
       default:
         return t(`pen_${said.kind}`);
     }
+  }
+
+  #nameOf(author: string): string {
+    return this.session.replica.visible.find((one) => one.author === author)?.name ?? '';
   }
 
   #shapeOf(mark: string): string {

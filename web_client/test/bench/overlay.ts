@@ -122,6 +122,7 @@ function sceneOf(stage: Stage, marks: readonly OverlayMark[], pointers: readonly
     selected: new Set(),
     held: () => false,
     crosshair: null,
+    handle: null,
     measure: null,
     sayState: () => '',
   };
