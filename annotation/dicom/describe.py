@@ -57,7 +57,7 @@ def describe(parsed: Parsed) -> Facts:
                 "not_dicom", f"The file has no {keyword}: it is no DICOM object that can be kept."
             )
         if not is_uid(uid):
-            raise DicomError("broken", f"The file's {keyword} is no UID.")
+            raise DicomError("broken", f"The file's {keyword} is no UID.", "bad_uid")
     warnings: list[str] = []
     rows, columns = number(dataset, "Rows"), number(dataset, "Columns")
     pictured = parsed.pixel_tag != 0
@@ -110,16 +110,20 @@ def _kind(parsed: Parsed, dataset: Dataset) -> Kind:
 def _check_pixels(parsed: Parsed, rows: int, columns: int, samples: int, bits: int, frames: int) -> None:
     """Hold what the file claims of its pixels against bounds and against the bytes that it has."""
     if not 0 < rows <= SIDE_LIMIT or not 0 < columns <= SIDE_LIMIT:
-        raise DicomError("broken", "The file has pixels, but no sizes that an image can have.")
+        raise DicomError("broken", "The file has pixels, but no sizes that an image can have.", "no_sizes")
     if bits not in (1, 8, 16, 32, 64) or samples not in (1, 3, 4):
         raise DicomError(
             "unsupported", "The file's pixels have a depth or a number of colours that nobody defined."
         )
     if frames > FRAMES_LIMIT:
-        raise DicomError("too_large", f"The file claims more than {FRAMES_LIMIT:,} frames.")
+        raise DicomError(
+            "too_large", f"The file claims more than {FRAMES_LIMIT:,} frames.", "too_many_frames"
+        )
     frame = rows * columns * samples * max(1, bits // 8)
     if frame > FRAME_LIMIT or frame * frames > PIXELS_LIMIT:
-        raise DicomError("too_large", "The file's pixels would take more memory than a picture may.")
+        raise DicomError(
+            "too_large", "The file's pixels would take more memory than a picture may.", "pixels_too_large"
+        )
     if parsed.pixel_length == UNDEFINED:
         return
     if _compressed(parsed.transfer_syntax):
@@ -128,7 +132,9 @@ def _check_pixels(parsed: Parsed, rows: int, columns: int, samples: int, bits: i
     if text(parsed.dataset, "PhotometricInterpretation").startswith("YBR_FULL_422"):
         expected = expected * 2 // 3
     if parsed.pixel_length < expected:
-        raise DicomError("incomplete", "The file has fewer pixels than its frames, rows and columns say.")
+        raise DicomError(
+            "incomplete", "The file has fewer pixels than its frames, rows and columns say.", "too_few_pixels"
+        )
 
 
 def _compressed(syntax: str) -> bool:

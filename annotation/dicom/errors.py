@@ -7,9 +7,10 @@ class DicomError(ValueError):
     """What was sent is not taken: `code` is a word for programs, the text a sentence without any value of the file.
 
     Codes: not_dicom, directory, duplicate, broken, too_large, incomplete, unsupported, infected, not_scanned,
-    bad_query, bad_request.
+    bad_query, bad_request. `detail`, where it is not empty, says more exactly what is wrong: a page has words of its
+    own for code and detail, in the language of who reads it.
     """
 
-    def __init__(self, code: str, sentence: str) -> None:
+    def __init__(self, code: str, sentence: str, detail: str = "") -> None:
         super().__init__(sentence)
-        self.code = code
+        self.code, self.detail = code, detail

@@ -46,16 +46,20 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(source)
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, UnicodeError):
-            raise DicomError("broken", "The ZIP file is broken or cut off.") from None
+            raise DicomError("broken", "The ZIP file is broken or cut off.", "zip_broken") from None
         # not is_dir(), which fails for a file without a name
         infos = [info for info in self._zip.infolist() if not info.filename.endswith("/")]
         if len(infos) > FILES_LIMIT:
-            raise DicomError("too_large", f"The ZIP file holds more than {FILES_LIMIT:,} files.")
+            raise DicomError(
+                "too_large", f"The ZIP file holds more than {FILES_LIMIT:,} files.", "zip_too_many"
+            )
         if sum(info.file_size for info in infos) > total:
-            raise DicomError("too_large", f"The ZIP file would become more than {total >> 20} MiB.")
+            raise DicomError(
+                "too_large", f"The ZIP file would become more than {total >> 20} MiB.", "zip_too_large"
+            )
         # entries that share their bytes, as bombs do, claim more than there is
         if sum(info.compress_size for info in infos) > size:
-            raise DicomError("broken", "The ZIP file claims more than it holds.")
+            raise DicomError("broken", "The ZIP file claims more than it holds.", "zip_broken")
         self._infos = infos
         self.files = [Packed(index, _name(info.filename), info.file_size) for index, info in enumerate(infos)]
 
@@ -63,27 +67,33 @@ class Archive:
         """Give a file's bytes in pieces. Raise DicomError before or between them."""
         info = self._infos[packed.index]
         if info.flag_bits & 1:
-            raise DicomError("unsupported", "The file is encrypted in its ZIP file.")
+            raise DicomError("unsupported", "The file is encrypted in its ZIP file.", "zip_encrypted")
         if info.compress_type not in _PACKINGS:
-            raise DicomError("unsupported", "The file is packed in a way that is not taken.")
+            raise DicomError("unsupported", "The file is packed in a way that is not taken.", "zip_method")
         limit = max(ALWAYS_ALLOWED, RATIO_LIMIT * info.compress_size)
         if info.file_size > limit:
-            raise DicomError("too_large", "The file is packed so tightly that it would burst its bounds.")
+            raise DicomError(
+                "too_large", "The file is packed so tightly that it would burst its bounds.", "zip_bomb"
+            )
         taken = 0
         try:
             with self._zip.open(info) as file:
                 while piece := file.read(PIECE):
                     if taken == 0 and piece.startswith((ZIP, _EMPTY)):
-                        raise DicomError("unsupported", "A ZIP file within a ZIP file is not opened.")
+                        raise DicomError(
+                            "unsupported", "A ZIP file within a ZIP file is not opened.", "zip_nested"
+                        )
                     taken += len(piece)
                     if taken > min(limit, info.file_size):
-                        raise DicomError("too_large", "The file is larger than its ZIP file says.")
+                        raise DicomError(
+                            "too_large", "The file is larger than its ZIP file says.", "zip_broken"
+                        )
                     yield piece
         except DicomError:
             raise
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError):
             # NotImplementedError is a RuntimeError
-            raise DicomError("broken", "The file is broken in its ZIP file.") from None
+            raise DicomError("broken", "The file is broken in its ZIP file.", "zip_broken") from None
 
     def close(self) -> None:
         """Let go of the file."""

@@ -32,11 +32,15 @@ def decode(path: Path, frame: int) -> Pixels:
     except FAILURES as error:
         first = error
     if path.stat().st_size > WHOLE_LIMIT:
-        raise DicomError("broken", f"The frame cannot be decoded ({type(first).__name__}).") from None
+        raise DicomError(
+            "broken", f"The frame cannot be decoded ({type(first).__name__}).", "undecodable"
+        ) from None
     try:
         return quietly(_otherwise, path, frame)
     except FAILURES:
-        raise DicomError("broken", f"The frame cannot be decoded ({type(first).__name__}).") from None
+        raise DicomError(
+            "broken", f"The frame cannot be decoded ({type(first).__name__}).", "undecodable"
+        ) from None
 
 
 def _otherwise(path: Path, frame: int) -> Pixels:
@@ -55,12 +59,12 @@ def _twelve_bits(path: Path, dataset: Dataset, frame: int) -> Pixels:
     reader = gdcm.ImageReader()
     reader.SetFileName(str(path))
     if not reader.Read():
-        raise DicomError("broken", "The frame cannot be decoded.")
+        raise DicomError("broken", "The frame cannot be decoded.", "undecodable")
     image = reader.GetImage()
     rows, columns = number(dataset, "Rows"), number(dataset, "Columns")
     frames = max(1, number(dataset, "NumberOfFrames", 1))
     if image.GetBufferLength() != rows * columns * frames * 2 or number(dataset, "SamplesPerPixel", 1) != 1:
-        raise DicomError("broken", "The frame is of another size than the file says.")
+        raise DicomError("broken", "The frame is of another size than the file says.", "undecodable")
     buffer = image.GetBuffer().encode("utf-8", "surrogateescape")
     kind = "<i2" if number(dataset, "PixelRepresentation") else "<u2"
     pixels: Pixels = np.frombuffer(buffer, kind).reshape(frames, rows, columns)[frame - 1]

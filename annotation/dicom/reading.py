@@ -137,7 +137,7 @@ def _begins_as_data_set(source: BinaryIO) -> bool:
 def _parse(source: BinaryIO) -> Parsed:
     bounded = Bounded(source)
     if bounded.size < 16:
-        raise DicomError("not_dicom", "The file is too short to be DICOM.")
+        raise DicomError("not_dicom", "The file is too short to be DICOM.", "too_short")
     syntax = _syntax(bounded)
     if syntax == DeflatedExplicitVRLittleEndian:
         source = io.BytesIO(_inflate(bounded))
@@ -150,7 +150,9 @@ def _parse(source: BinaryIO) -> Parsed:
         nonlocal counted
         counted += 1
         if counted > ELEMENTS_LIMIT:
-            raise DicomError("too_large", f"The file has more than {ELEMENTS_LIMIT:,} attributes.")
+            raise DicomError(
+                "too_large", f"The file has more than {ELEMENTS_LIMIT:,} attributes.", "too_many_attributes"
+            )
         if bounded.tell() > HEADER_LIMIT:
             raise DicomError(
                 "too_large", f"The file has more than {HEADER_LIMIT >> 20} MiB before its pixels."
@@ -172,7 +174,9 @@ def _parse(source: BinaryIO) -> Parsed:
         parsed.pixel_tag, parsed.pixel_length = tag, length
         parsed.pixel_offset = bounded.tell() + (12 if long else 8)
         if length != UNDEFINED and parsed.pixel_offset + length > bounded.size:
-            raise DicomError("incomplete", "The file ends within its pixels: it is cut off.")
+            raise DicomError(
+                "incomplete", "The file ends within its pixels: it is cut off.", "pixels_cut_off"
+            )
     return parsed
 
 
@@ -230,7 +234,9 @@ def _inflate(source: Bounded) -> bytes:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     body = inflater.decompress(source.read(), limit)
     if inflater.unconsumed_tail:
-        raise DicomError("too_large", "The file is packed so tightly that it would burst its bounds.")
+        raise DicomError(
+            "too_large", "The file is packed so tightly that it would burst its bounds.", "zip_bomb"
+        )
     parts = []
     for element, start, value, length in elements:
         source.seek(start)

@@ -113,6 +113,7 @@ def _listed(entry: Refused) -> dict[str, object]:
         "name": entry.name,
         "source": entry.source,
         "code": entry.code,
+        "detail": entry.detail,
         "reason": entry.reason,
         "bytes": entry.bytes,
         "kept": bool(entry.file),

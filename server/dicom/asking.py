@@ -74,16 +74,16 @@ class Asking:
         record = self._store.find(asker.room, request.match_info["sop"])
         named = request.match_info
         if record is None or (record.study, record.series) != (named["study"], named["series"]):
-            raise web.HTTPNotFound(text="The room has no such image.")
+            raise web.HTTPNotFound(text="The room has no such image.", reason="no image")
         return record
 
     def _pictured(self, request: web.Request, asker: Asker) -> Record:
         """Find an instance whose pixels may be shown to who asks."""
         record = self._record(request, asker)
         if not record.facts.NumberOfFrames:
-            raise web.HTTPNotFound(text="This object has no pictures.")
+            raise web.HTTPNotFound(text="This object has no pictures.", reason="no pictures")
         if withheld(record, asker.claims.role):
-            raise web.HTTPForbidden(text=WITHHELD)
+            raise web.HTTPForbidden(text=WITHHELD, reason="withheld")
         return record
 
     async def _ask(
@@ -97,4 +97,6 @@ class Asking:
         except DicomError as error:
             if error.code == "bad_query":
                 raise web.HTTPBadRequest(text=str(error)) from None
-            raise web.HTTPUnprocessableEntity(text=str(error)) from None
+            # the code of an error is its reason phrase (`application.guard`)
+            reason = (error.detail or error.code).replace("_", " ")
+            raise web.HTTPUnprocessableEntity(text=str(error), reason=reason) from None

@@ -43,12 +43,14 @@ class Decoder:
             await self._end(worker)
             worker = None
             raise DicomError(
-                "broken", f"Reading it took longer than {self._seconds:.0f} s, and was given up."
+                "broken", f"Reading it took longer than {self._seconds:.0f} s, and was given up.", "too_slow"
             ) from None
         except (asyncio.IncompleteReadError, OSError):
             await self._end(worker)
             worker = None
-            raise DicomError("broken", "Reading it broke the decoder, which was replaced.") from None
+            raise DicomError(
+                "broken", "Reading it broke the decoder, which was replaced.", "decoder_broke"
+            ) from None
         except BaseException:
             # half an answer may be under way: this worker is of no use any more
             await self._end(worker)
@@ -57,7 +59,7 @@ class Decoder:
         finally:
             self._free.put_nowait(worker)
         if "error" in head:
-            raise DicomError(head["code"], head["error"])
+            raise DicomError(head["code"], head["error"], head.get("detail", ""))
         return head, body
 
     @property

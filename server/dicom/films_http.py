@@ -71,7 +71,9 @@ class Films(Asking):
         asker = self._asked(request)
         record = self._film(request, asker)
         if not (await self._told(record, asker))["type"]:
-            raise web.HTTPUnprocessableEntity(text="This film is shown frame by frame: no page plays it.")
+            raise web.HTTPUnprocessableEntity(
+                text="This film is shown frame by frame: no page plays it.", reason="not playable"
+            )
         headers = {**answers.CACHED, "Content-Type": "video/mp4", "Vary": "Authorization, Cookie"}
         return web.FileResponse(_beside(self._store.path(asker.room, record.sop), ".mp4"), headers=headers)
 
@@ -86,7 +88,7 @@ class Films(Asking):
     def _film(self, request: web.Request, asker: Asker) -> Record:
         record = self._pictured(request, asker)
         if record.facts.kind != "video":
-            raise web.HTTPNotFound(text="This object is no film.")
+            raise web.HTTPNotFound(text="This object is no film.", reason="no film")
         return record
 
     async def _told(self, record: Record, asker: Asker) -> dict[str, object]:

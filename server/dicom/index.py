@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from annotation.dicom.errors import DicomError
 from annotation.dicom.facts import Facts
 
 _SCHEMA = """
@@ -20,7 +21,8 @@ CREATE TABLE IF NOT EXISTS instances (
 CREATE INDEX IF NOT EXISTS of_series ON instances (room, series);
 CREATE TABLE IF NOT EXISTS quarantine (
     number INTEGER PRIMARY KEY, room TEXT NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL, code TEXT NOT NULL,
-    reason TEXT NOT NULL, bytes INTEGER NOT NULL, file TEXT NOT NULL, added REAL NOT NULL
+    reason TEXT NOT NULL, bytes INTEGER NOT NULL, file TEXT NOT NULL, added REAL NOT NULL,
+    detail TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS patients (room TEXT PRIMARY KEY, entry TEXT NOT NULL, chosen REAL NOT NULL) WITHOUT ROWID;
 """
@@ -55,6 +57,8 @@ class Refused:
     bytes: int
     file: str
     added: float
+    #: what exactly, beside the code
+    detail: str = ""
 
 
 class Index:
@@ -65,6 +69,10 @@ class Index:
         self._lock = threading.Lock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+        columns = {row[1] for row in self._database.execute("PRAGMA table_info(quarantine)")}
+        if "detail" not in columns:
+            # a file of before there were details
+            self._database.execute("ALTER TABLE quarantine ADD COLUMN detail TEXT NOT NULL DEFAULT ''")
 
     def close(self) -> None:
         """Close."""
@@ -135,8 +143,8 @@ class Index:
         """Add what was not taken; returns its number."""
         with self._lock:
             row = self._database.execute(
-                "INSERT INTO quarantine (room, name, source, code, reason, bytes, file, added)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO quarantine (room, name, source, code, reason, bytes, file, added, detail)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     room,
                     refused.name,
@@ -146,6 +154,7 @@ class Index:
                     refused.bytes,
                     refused.file,
                     refused.added,
+                    refused.detail,
                 ),
             )
             return row.lastrowid or 0
@@ -154,7 +163,7 @@ class Index:
         """List what was not taken, the newest first."""
         with self._lock:
             rows = self._database.execute(
-                "SELECT number, name, source, code, reason, bytes, file, added FROM quarantine"
+                "SELECT number, name, source, code, reason, bytes, file, added, detail FROM quarantine"
                 " WHERE room = ? ORDER BY number DESC",
                 (room,),
             ).fetchall()
@@ -166,13 +175,13 @@ class Index:
             row = self._database.execute("SELECT COUNT(*) FROM quarantine WHERE room = ?", (room,)).fetchone()
         return int(row[0])
 
-    def refuse_again(self, room: str, number: int, code: str, reason: str, *, kept: bool) -> None:
+    def refuse_again(self, room: str, number: int, error: DicomError, *, kept: bool) -> None:
         """Note why it was not taken this time, and whether its file is kept still."""
         file = "file" if kept else "''"
         with self._lock:
             self._database.execute(
-                f"UPDATE quarantine SET code = ?, reason = ?, file = {file} WHERE room = ? AND number = ?",
-                (code, reason, room, number),
+                f"UPDATE quarantine SET code = ?, reason = ?, detail = ?, file = {file} WHERE room = ? AND number = ?",
+                (error.code, str(error), error.detail, room, number),
             )
 
     def forget_refused(self, room: str, number: int) -> None:

@@ -151,7 +151,9 @@ class Scp:
         """Put on the room's list that an object was too large; of what is moved the archive's count says so."""
         if called not in self._rooms:
             return
-        error = DicomError("too_large", f"The file has more than {self._store.file_bytes >> 20} MiB.")
+        error = DicomError(
+            "too_large", f"The file has more than {self._store.file_bytes >> 20} MiB.", "file_too_large"
+        )
         await self._store.refuse(None, self._rooms[called], error, source="device", name="")
 
     # -- connections ---------------------------------------------------------------------------------------------

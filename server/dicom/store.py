@@ -52,6 +52,7 @@ class Quarantined:
     code: str
     reason: str
     number: int
+    detail: str = ""
 
 
 async def _unseen(path: Path) -> bool:
@@ -234,9 +235,13 @@ class Store:
     async def _take(self, path: Path, room: str) -> Added:
         size = await asyncio.to_thread(_size, path)
         if size > self.file_bytes:
-            raise DicomError("too_large", f"The file has more than {self.file_bytes >> 20} MiB.")
+            raise DicomError(
+                "too_large", f"The file has more than {self.file_bytes >> 20} MiB.", "file_too_large"
+            )
         if sum(record.bytes for record in self._records(room).values()) + size > self.room_bytes:
-            raise DicomError("too_large", f"The room holds {self.room_bytes >> 20} MiB of images at most.")
+            raise DicomError(
+                "too_large", f"The room holds {self.room_bytes >> 20} MiB of images at most.", "room_full"
+            )
         digest = await asyncio.to_thread(_digest, path)
         uids, hashed = self.uids(room), self._room(room)
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._now()))
@@ -293,11 +298,11 @@ class Store:
         ):
             file = f"{hashed}-{os.urandom(8).hex()}"
             await asyncio.to_thread(shutil.move, path, self.folder / "quarantine" / file)
-        entry = Refused(0, name[:200], source, error.code, str(error), size, file, self._now())
+        entry = Refused(0, name[:200], source, error.code, str(error), size, file, self._now(), error.detail)
         number = await asyncio.to_thread(self._index.refuse, hashed, entry)
         log.info("a DICOM file was not taken: %s", error.code)
         self.changed(room)
-        return Quarantined(error.code, str(error), number)
+        return Quarantined(error.code, str(error), number, error.detail)
 
     # -- what changes and goes -----------------------------------------------------------------------------------
 
@@ -347,11 +352,9 @@ class Store:
             kept = error.code != "infected"
             if not kept:
                 await asyncio.to_thread(path.unlink, missing_ok=True)
-            await asyncio.to_thread(
-                self._index.refuse_again, self._room(room), number, error.code, str(error), kept=kept
-            )
+            await asyncio.to_thread(self._index.refuse_again, self._room(room), number, error, kept=kept)
             self.changed(room)
-            return Quarantined(error.code, str(error), number)
+            return Quarantined(error.code, str(error), number, error.detail)
         finally:
             self._trying.discard(number)
         await self.forget_refused(room, number)

@@ -80,14 +80,17 @@ class Uploads:
                     size += len(piece)
                     if size > store.file_bytes:
                         raise web.HTTPRequestEntityTooLarge(
-                            store.file_bytes, size, text=f"A file has {store.file_bytes >> 20} MiB at most."
+                            store.file_bytes,
+                            size,
+                            text=f"A file has {store.file_bytes >> 20} MiB at most.",
+                            reason="file too large",
                         )
                     await asyncio.to_thread(file.write, piece)
             yield path
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            raise web.HTTPInsufficientStorage(text="The server's disk is full.") from None
+            raise web.HTTPInsufficientStorage(text="The server's disk is full.", reason="disk full") from None
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
@@ -182,7 +185,13 @@ def file_name(header: str) -> str:
 def describe(verdict: Added | Quarantined, name: str) -> dict[str, object]:
     """Say what became of a file."""
     if isinstance(verdict, Quarantined):
-        return {"name": name, "taken": False, "code": verdict.code, "message": verdict.reason}
+        return {
+            "name": name,
+            "taken": False,
+            "code": verdict.code,
+            "detail": verdict.detail,
+            "message": verdict.reason,
+        }
     record = verdict.record
     return {
         "name": name,

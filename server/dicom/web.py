@@ -97,7 +97,7 @@ class DicomWeb(Asking):
         room, store = asker.claims.room, self._service.images.store
         _, items = self._found(request, asker)
         if not items:
-            raise web.HTTPNotFound(text="The room has no such images.")
+            raise web.HTTPNotFound(text="The room has no such images.", reason="no image")
         key = (
             room,
             *request.match_info.values(),
@@ -161,7 +161,7 @@ class DicomWeb(Asking):
             raise web.HTTPBadRequest(text=f"Frames are named by numbers, {FRAMES_AT_ONCE} at most.")
         numbers = [int(piece) for piece in pieces]
         if any(not 1 <= number <= record.facts.NumberOfFrames for number in numbers):
-            raise web.HTTPNotFound(text="The image has no such frame.")
+            raise web.HTTPNotFound(text="The image has no such frame.", reason="no frame")
         return numbers
 
     async def _frame(self, asker: Asker, record: Record, number: int) -> bytes:

@@ -41,10 +41,10 @@ test('what did not arrive is said, and sent again when that is wanted', async ()
   const server = new FakeServer();
   const uploads = new Uploads(server.send);
   uploads.add([file('a'), file('b')]);
-  server.under.shift()!.fail(new SendError(507, "The server's disk is full."));
+  server.under.shift()!.fail(new SendError(507, 'disk_full', "The server's disk is full."));
   await settled();
   await server.take({});
-  expect(uploads.progress.refused).toEqual([{ name: 'a', message: "The server's disk is full.", code: '', unsent: true }]);
+  expect(uploads.progress.refused).toEqual([{ name: 'a', message: "The server's disk is full.", code: 'disk_full', unsent: true }]);
   uploads.retry();
   expect(uploads.progress).toMatchObject({ files: 1, refused: [] });
   await server.take({});
@@ -75,12 +75,12 @@ test('each file is answered with what became of it, what needs a look first', as
   uploads.add([file('a'), file('b'), file('c')]);
   await server.take({ withheld: '' });
   await server.take({ withheld: 'ultrasound' });
-  await server.take({ taken: false, code: 'incomplete', message: 'It is cut off.' });
+  await server.take({ taken: false, code: 'incomplete', detail: 'pixels_cut_off', message: 'It is cut off.' });
   expect(uploads.progress).toMatchObject({ taken: 2, withheld: 1 });
   expect(uploads.progress.outcomes).toEqual([
-    { name: 'b', kind: 'withheld', code: 'ultrasound', message: '' },
-    { name: 'c', kind: 'refused', code: 'incomplete', message: 'It is cut off.' },
-    { name: 'a', kind: 'taken', code: '', message: '' },
+    { name: 'b', kind: 'withheld', code: 'ultrasound', detail: '', message: '' },
+    { name: 'c', kind: 'refused', code: 'incomplete', detail: 'pixels_cut_off', message: 'It is cut off.' },
+    { name: 'a', kind: 'taken', code: '', detail: '', message: '' },
   ]);
 });
 

@@ -15,6 +15,8 @@ export interface RefusedFile {
   name: string;
   source: string;
   code: string;
+  /** What exactly, beside the code; may be empty. */
+  detail: string;
   /** The server's own sentence. */
   reason: string;
   bytes: number;
@@ -69,9 +71,9 @@ export class AsideApi {
   }
 
   /** Try to have a file taken once more; null: it was. */
-  async again(number: number): Promise<{ code: string; message: string } | null> {
-    const said = (await (await this.#ask('POST', `/quarantine/${number}/again`)).json()) as { taken: boolean; code?: string; message?: string };
-    return said.taken ? null : { code: said.code ?? '', message: said.message ?? '' };
+  async again(number: number): Promise<{ code: string; detail: string; message: string } | null> {
+    const said = (await (await this.#ask('POST', `/quarantine/${number}/again`)).json()) as { taken: boolean; code?: string; detail?: string; message?: string };
+    return said.taken ? null : { code: said.code ?? '', detail: said.detail ?? '', message: said.message ?? '' };
   }
 
   async file(number: number): Promise<Blob> {

@@ -2,10 +2,10 @@
 import { Emitter } from '../emitter';
 import type { Match } from '../hospital';
 import type { AsideCounts } from './aside';
+import { failureOf, type FrameFailure } from './frames';
 import { readInstance, type Instance } from './image';
 import { stackOf, type Stack } from './stack';
 import type { DicomWeb } from './web';
-import { ImageError } from './web';
 
 export type SeriesKind = 'image' | 'video' | 'waveform' | 'document' | 'other';
 
@@ -35,7 +35,7 @@ export interface StudyFacts {
 
 export type SeriesState =
   | { kind: 'loading' }
-  | { kind: 'failed'; message: string }
+  | { kind: 'failed'; failure: FrameFailure }
   | { kind: 'ready'; stack: Stack; instances: readonly Instance[] };
 
 interface CatalogueEvents {
@@ -92,7 +92,7 @@ export class Catalogue extends Emitter<CatalogueEvents> {
       const instances = (await web.metadata(study, series)).map(readInstance);
       state = { kind: 'ready', instances, stack: stackOf(series, instances.filter((one) => one.columns > 0)) };
     } catch (error) {
-      state = { kind: 'failed', message: error instanceof ImageError ? error.message : '' };
+      state = { kind: 'failed', failure: failureOf(error) };
     }
     if (this.#series.get(series) !== loading) return;
     this.#series.set(series, state);

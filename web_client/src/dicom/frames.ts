@@ -12,6 +12,8 @@ import { ImageError } from './web';
 export type FrameState = { pixels: Pixels } | { failed: FrameFailure } | null;
 export interface FrameFailure {
   reason: 'size' | 'kind' | 'palette' | 'none' | 'refused' | 'away' | 'flat' | 'memory' | 'missing';
+  /** What the server said, where it refused: a code, and a sentence in English. */
+  code: string;
   message: string;
 }
 
@@ -35,6 +37,7 @@ export class FrameLoader extends Emitter<FrameEvents> {
   readonly #running = new Map<string, AbortController>();
   readonly #wishes = new Map<string, readonly Frame[]>();
   #bytes = 0;
+  #hurries = false;
 
   constructor(
     private readonly get: Get,
@@ -76,6 +79,17 @@ export class FrameLoader extends Emitter<FrameEvents> {
     this.#go();
   }
 
+  /** The line is slow: as long as what is looked at is not there, nothing is fetched beforehand. */
+  hurry(hurries: boolean): void {
+    if (hurries === this.#hurries) return;
+    this.#hurries = hurries;
+    if (hurries) {
+      const urgent = new Set([...this.#wishes.values()].flatMap((list) => (list[0] === undefined ? [] : [keyOf(list[0])])));
+      for (const [key, controller] of this.#running) if (!urgent.has(key)) controller.abort();
+    }
+    this.#go();
+  }
+
   /** Try again what failed since the server could not be reached. */
   retry(): void {
     for (const [key, { reason }] of [...this.#failed]) if (reason === 'away') this.#failed.delete(key);
@@ -105,7 +119,7 @@ export class FrameLoader extends Emitter<FrameEvents> {
 
   #go(): void {
     for (const frame of this.#next()) {
-      if (this.#running.size >= AT_ONCE) return;
+      if (this.#running.size >= AT_ONCE || (this.#hurries && !this.#isUrgent(frame))) return;
       // what would push out what is looked at sooner is not fetched beforehand
       if (this.#bytes + bytesOf(frame) > this.limit && !this.#isUrgent(frame) && !this.#drop(frame)) return;
       if (!this.#running.has(keyOf(frame))) void this.#load(frame);
@@ -155,17 +169,22 @@ export class FrameLoader extends Emitter<FrameEvents> {
   }
 }
 
-function failureOf(error: unknown): FrameFailure {
-  if (error instanceof PixelError) return { reason: error.reason, message: '' };
+export function failureOf(error: unknown): FrameFailure {
+  if (error instanceof PixelError) return failure(error.reason);
   // busy or broken for now (429, 5xx): it may go another time
-  if (error instanceof ImageError && error.status !== 429 && error.status < 500) return { reason: 'refused', message: error.message };
-  return { reason: 'away', message: '' };
+  if (error instanceof ImageError && error.status !== 429 && error.status < 500) return { reason: 'refused', code: error.code, message: error.message };
+  return failure('away');
+}
+
+/** A failure that the page found by itself. */
+export function failure(reason: Exclude<FrameFailure['reason'], 'refused'>): FrameFailure {
+  return { reason, code: '', message: '' };
 }
 
 export function keyOf({ of, frame }: Frame): string {
   return `${of.instance} ${frame}`;
 }
 
-function bytesOf({ of }: Frame): number {
+export function bytesOf({ of }: Frame): number {
   return of.columns * of.rows * of.samples * Math.max(1, of.bits >> 3);
 }

@@ -12,6 +12,8 @@ export interface Verdict {
   /** Why those who may not see the patient do not see it; empty: they do. */
   withheld?: string;
   code?: string;
+  /** What exactly, beside the code; may be empty. */
+  detail?: string;
   message?: string;
 }
 
@@ -28,6 +30,7 @@ export type Send = (file: Offered, progress: (sent: number) => void, signal: Abo
 export class SendError extends Error {
   constructor(
     readonly status: number,
+    readonly code: string,
     message: string,
   ) {
     super(message);
@@ -39,6 +42,7 @@ export interface Outcome {
   name: string;
   kind: 'taken' | 'again' | 'withheld' | 'refused' | 'unsent';
   code: string;
+  detail: string;
   message: string;
 }
 
@@ -139,9 +143,9 @@ export class Uploads extends Emitter<{ changed: Progress }> {
     } catch (error) {
       if (!this.#stop.signal.aborted) {
         this.#unsent.push(file);
-        const message = error instanceof SendError ? error.message : '';
-        this.#list([{ name: file.name, kind: 'unsent', code: '', message }]);
-        this.#change({ refused: [...this.progress.refused, { name: file.name, code: '', message, unsent: true }] });
+        const { code, message } = error instanceof SendError ? error : { code: '', message: '' };
+        this.#list([{ name: file.name, kind: 'unsent', code, detail: '', message }]);
+        this.#change({ refused: [...this.progress.refused, { name: file.name, code, message, unsent: true }] });
       }
     }
     this.#under.delete(file);
@@ -189,10 +193,10 @@ export class Uploads extends Emitter<{ changed: Progress }> {
 /** What somebody should look at. */
 const TELLING: ReadonlySet<Outcome['kind']> = new Set<Outcome['kind']>(['withheld', 'refused', 'unsent']);
 
-function outcomeOf({ name, taken, again, withheld, code, message }: Verdict): Outcome {
+function outcomeOf({ name, taken, again, withheld, code, detail, message }: Verdict): Outcome {
   const why = withheld ?? '';
   const kind = !taken ? 'refused' : why !== '' ? 'withheld' : again === true ? 'again' : 'taken';
-  return { name, kind, code: taken ? why : (code ?? ''), message: message ?? '' };
+  return { name, kind, code: taken ? why : (code ?? ''), detail: detail ?? '', message: message ?? '' };
 }
 
 /** Send with the browser's own request, which alone tells how much of a body has gone. */
@@ -218,13 +222,13 @@ export function sendByRequest(token: string): Send {
       };
       request.onerror = () => {
         end();
-        reject(new SendError(0, ''));
+        reject(new SendError(0, '', ''));
       };
       request.onload = () => {
         end();
-        const said = request.response as { files?: Verdict[]; message?: string } | null;
+        const said = request.response as { files?: Verdict[]; code?: string; message?: string } | null;
         if (request.status === 200 && said?.files !== undefined) resolve(said.files);
-        else reject(new SendError(request.status, said?.message ?? ''));
+        else reject(new SendError(request.status, said?.code ?? '', said?.message ?? ''));
       };
       request.send(file.data);
     });
