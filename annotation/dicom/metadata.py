@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from typing import Any, Final
 
+import numpy as np
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian
 
 from .facts import Facts
 from .reading import FAILURES, quietly
@@ -16,6 +19,9 @@ from .reading import FAILURES, quietly
 INLINE_LIMIT: Final = 1 << 18
 #: Values within sequences have no address of their own: curves stand in the metadata.
 CURVES_LIMIT: Final = 64 << 20
+
+#: Bytes of the words of a value whose order is that of its file.
+_WORDS: Final = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
 
 #: What is served in its own right.
 _BULK: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
@@ -40,9 +46,32 @@ def _to_json(dataset: Dataset, facts: Facts) -> dict[str, Any]:
             continue
     if facts.kind == "image":
         body |= served_pixels(dataset, facts)
+    if facts.TransferSyntaxUID == ExplicitVRBigEndian:
+        body = _little_endian(body)
     body["00083002"] = {"vr": "UI", "Value": [facts.TransferSyntaxUID]}
     finite: dict[str, Any] = _finite(body)
     return finite
+
+
+def swapped(value: bytes, vr: str) -> bytes:
+    """Turn a big-endian file's words round: on the wire all are little-endian (PS3.18, F.2.7)."""
+    size = _WORDS.get(vr, 1)
+    whole = len(value) - len(value) % size
+    return (
+        np.frombuffer(value[:whole], f"V{size}").view(np.uint8).reshape(-1, size)[:, ::-1].tobytes()
+        + value[whole:]
+    )
+
+
+def _little_endian(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_little_endian(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "InlineBinary" in value:
+        data = swapped(base64.b64decode(value["InlineBinary"]), value.get("vr", ""))
+        return {**value, "InlineBinary": base64.b64encode(data).decode()}
+    return {key: _little_endian(item) for key, item in value.items()}
 
 
 def bulk(tag: int) -> Any:

@@ -9,10 +9,11 @@ from typing import Final
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame, parse_fragments
 from pydicom.filereader import dcmread
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRBigEndian
 
 from .deidentify import deidentify
 from .errors import DicomError
+from .metadata import swapped
 from .original import keep_original
 from .reading import FAILURES, UNDEFINED, Bounded, parse, quietly, text
 from .room_uids import RoomUids
@@ -67,12 +68,14 @@ def bulk(path: Path, tag: int) -> bytes:
     with path.open("rb") as file:
         dataset = parse(file).dataset
         try:
-            value = quietly(lambda: dataset[tag].value)
+            element = quietly(lambda: dataset[tag])
+            value, vr = element.value, element.VR
         except FAILURES:
             value = None
+        meta = getattr(dataset, "file_meta", None)
     if not isinstance(value, bytes):
         raise DicomError("unsupported", "The object has no such value.")
-    return value
+    return swapped(value, vr) if meta and meta.get("TransferSyntaxUID") == ExplicitVRBigEndian else value
 
 
 def stored_frame(path: Path, frame: int) -> bytes:

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FrameLoader } from '../src/dicom/frames';
 import { frameOf, readInstance, type Frame } from '../src/dicom/image';
+import { expanded } from '../src/dicom/palette';
 import { paintPixels, PixelError, readPixels, valueOf, ownWindow, fullWindow, type Look } from '../src/dicom/pixels';
 import { readWaveforms } from '../src/dicom/waveform';
 import { ImageError } from '../src/dicom/web';
@@ -75,6 +76,14 @@ describe('pixels', () => {
       '00281203': { vr: 'OW', InlineBinary: words(0x0000, 0x0000) },
     };
     expect(painted(ct({ columns: 2, rows: 1, more: palette }), Uint8Array.from([0, 1]))).toEqual([[0, 16, 0], [255, 32, 0]]);
+  });
+
+  it('of a palette in segments: values, ramps, and what stood elsewhere once more', () => {
+    // 7, 9; a ramp to 19 in five steps; the two first segments again
+    expect([...(expanded(Uint16Array.from([0, 2, 7, 9, 1, 5, 19, 2, 2, 0, 0]), 14, 2) ?? [])]).toEqual([7, 9, 11, 13, 15, 17, 19, 7, 9, 11, 13, 15, 17, 19]);
+    expect([...(expanded(Uint16Array.from([0, 1, 100, 1, 4, 0, 2, 1, 0, 0, 0, 0]), 6, 1) ?? [])]).toEqual([100, 75, 50, 25, 0, 100]);
+    // too few, unknown, one that names itself, one that lies beyond the end
+    for (const segments of [[0, 2, 7, 9], [3, 1, 1], [2, 1, 0, 0], [0, 1, 5, 2, 1, 6, 0], [2, 1, 999, 0], [2, 65535, 1, 0], []]) expect(expanded(Uint16Array.from(segments), 4, 2)).toBeNull();
   });
 
   it('that are no image, or too few, are said so', () => {
@@ -197,8 +206,8 @@ describe('fetching', () => {
     fetch.want('a', frames.slice(0, 2));
     await answer(0, new ImageError(403, 'withheld', 'Words may stand in this picture.'));
     await answer(1, new TypeError('network'));
-    expect(fetch.state(frames[0] as Frame)).toEqual({ failed: { reason: 'refused', message: 'Words may stand in this picture.' } });
-    expect(fetch.state(frames[1] as Frame)).toEqual({ failed: { reason: 'away', message: '' } });
+    expect(fetch.state(frames[0] as Frame)).toEqual({ failed: { reason: 'refused', code: 'withheld', message: 'Words may stand in this picture.' } });
+    expect(fetch.state(frames[1] as Frame)).toEqual({ failed: { reason: 'away', code: '', message: '' } });
     fetch.retry();
     expect(asked).toEqual(['2.25.0', '2.25.1', '2.25.1']);
   });

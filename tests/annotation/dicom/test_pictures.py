@@ -7,78 +7,18 @@ from __future__ import annotations
 
 import io
 import subprocess
-import warnings
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pydicom
 import pytest
-from pydicom.data import get_testdata_file
-from pydicom.dataset import Dataset
 
-from annotation.dicom.describe import describe
 from annotation.dicom.errors import DicomError
-from annotation.dicom.facts import Facts
 from annotation.dicom.metadata import metadata
 from annotation.dicom.pixels import as_served, decode
-from annotation.dicom.reading import parse
-from annotation.dicom.rendering import Window, render
+from annotation.dicom.rendering import Viewport, Window, render
 from tests.helpers.dicom_files import FOLDER
-
-#: Files whose pixels pydicom does not decode either, and why.
-UNDECODED = {
-    "JPEG2000-embedded-sequence-delimiter.dcm": "its stream is broken",
-    "badVR.dcm": "its number of frames is no number",
-    "JPEG-lossy.dcm": "lossy JPEG of 12 bits",
-    "JPGExtended.dcm": "lossy JPEG of 12 bits",
-}
-
-#: What cannot be taken into a room, whatever its pixels: no series, or cut off.
-NOT_TAKEN = {
-    *("JPEGLSNearLossless_08.dcm", "JPEGLSNearLossless_16.dcm", "SC_rgb_jls_lossy_line.dcm"),
-    *("SC_rgb_jls_lossy_sample.dcm", "MR_truncated.dcm", "UN_sequence.dcm", "empty_charset_LEI.dcm"),
-    *(
-        "meta_missing_tsyntax.dcm",
-        "nested_priv_SQ.dcm",
-        "no_meta.dcm",
-        "no_meta_group_length.dcm",
-        "priv_SQ.dcm",
-    ),
-    "rtplan_truncated.dcm",
-}
-
-FILES = sorted(FOLDER.glob("*.dcm"))
-
-
-def described(path: Path) -> tuple[Facts, Dataset]:
-    with path.open("rb") as file:
-        parsed = parse(file)
-        return describe(parsed), parsed.dataset
-
-
-def served(path: Path, facts: Facts, frame: int) -> bytes:
-    """Give what the server sends of a frame."""
-    if facts.pixel_offset:
-        with path.open("rb") as file:
-            if facts.TransferSyntaxUID != (
-                pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID
-            ):
-                # it was deflated: what lies ready is the inflated file
-                source = parse(file).source
-                source.seek(facts.pixel_offset + (frame - 1) * facts.frame_bytes)
-                return source.read(facts.frame_bytes)
-            file.seek(facts.pixel_offset + (frame - 1) * facts.frame_bytes)
-            return file.read(facts.frame_bytes)
-    return as_served(decode(path, frame))
-
-
-def own_pixels(path: Path) -> npt.NDArray[np.generic]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dataset = pydicom.dcmread(path)
-        pixels = dataset.pixel_array
-    return pixels if dataset.get("NumberOfFrames", 1) not in (None, 1) else pixels[np.newaxis]
+from tests.helpers.dicom_pictures import FILES, NOT_TAKEN, UNDECODED, described, own_pixels, served, stored
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -132,11 +72,6 @@ TWINS = (
 )
 
 
-def stored(name: str) -> Path:
-    path = FOLDER / name
-    return path if path.exists() else Path(str(get_testdata_file(name, download=False)))
-
-
 @pytest.mark.parametrize("names", TWINS, ids=lambda names: names[0] + "~" + names[1])
 def test_the_same_picture_is_the_same_in_every_transfer_syntax(names: tuple[str, ...]) -> None:
     first, *others = [(path, described(path)[0]) for path in map(stored, names)]
@@ -167,7 +102,7 @@ def test_every_kind_of_picture_is_rendered(name: str) -> None:
     colour = facts.PhotometricInterpretation not in ("MONOCHROME1", "MONOCHROME2")
     assert picture.mode == ("RGB" if colour else "L")
     assert len(picture.getcolors(1 << 20) or ()) > 2
-    assert render(path, 1, Window(100, 50), "jpeg", side=32).startswith(b"\xff\xd8")
+    assert render(path, 1, Window(100, 50), "jpeg", Viewport(32, 32)).startswith(b"\xff\xd8")
 
 
 @pytest.mark.parametrize(

@@ -1,27 +1,15 @@
 /** What an instance is to the viewer, drawn from its metadata once: sizes, depths, windows, places in the patient, times. */
 import {
-  itemOf, itemsOf, numberOf, numbersOf, textOf, textsOf, wordsOf, type Attributes,
+  itemOf, itemsOf, numberOf, numbersOf, textOf, textsOf, type Attributes,
 } from './attributes';
 import type { Plane, Ways } from './orientation';
 import { lettersOf } from './orientation';
+import { paletteOf, tableOf, type Palette, type Table } from './palette';
 import { spacingOf, type Spacing, type UltrasoundRegion } from './spacing';
 import { times, type Vector } from './vectors';
 import type { Preset, WindowFunction } from './windowing';
 
 export type Photometric = 'MONOCHROME1' | 'MONOCHROME2' | 'PALETTE COLOR' | 'RGB';
-
-/** What turns stored values into others by a table: the first value that it holds, and what each becomes. */
-export interface Table {
-  first: number;
-  bits: number;
-  values: Uint16Array<ArrayBuffer>;
-}
-
-export interface Palette {
-  red: Table;
-  green: Table;
-  blue: Table;
-}
 
 /** One instance. */
 export interface Instance {
@@ -212,21 +200,4 @@ function regionOf(item: Attributes): UltrasoundRegion[] {
   if (left == null || top == null || right == null || bottom == null || x == null || y == null) return [];
   if (numberOf(item, '00186024') !== 3 || numberOf(item, '00186026') !== 3 || x === 0 || y === 0) return [];
   return [{ left, top, right, bottom, x: Math.abs(x) * 10, y: Math.abs(y) * 10 }];
-}
-
-function paletteOf(attributes: Attributes): Palette | null {
-  const [red, green, blue] = (['1', '2', '3'] as const).map((n) => tableOf(attributes, `0028110${n}`, `0028120${n}`));
-  return red && green && blue ? { red, green, blue } : null;
-}
-
-function tableOf(attributes: Attributes, descriptor: string, data: string): Table | null {
-  const [entries, first, bits] = numbersOf(attributes, descriptor);
-  let values = wordsOf(attributes, data);
-  if (entries === undefined || first === undefined || values === null) return null;
-  const count = entries === 0 ? 65_536 : entries & 0xffff;
-  if (values.length < count && values.length * 2 >= count) {
-    // entries of eight bits, two to a word
-    values = Uint16Array.from(new Uint8Array(values.buffer).subarray(0, count));
-  }
-  return values.length === 0 ? null : { first, bits: bits ?? 16, values: values.slice(0, count) };
 }

@@ -1,5 +1,6 @@
 /** From a frame's bytes, as the server decoded them, to values and to the picture on the glass. */
-import type { Frame, Instance, Palette, Table } from './image';
+import type { Frame, Instance } from './image';
+import type { Palette, Table } from './palette';
 import type { Window } from './viewport';
 import { grey, windowOver, type WindowFunction } from './windowing';
 
@@ -130,7 +131,7 @@ function paintColours(of: Instance, samples: Samples, invert: boolean, into: Uin
   const shift = Math.max(0, Math.min(of.bitsStored, of.bits) - 8);
   const turn = invert ? 0x00ffffff : 0;
   for (let at = 0, from = 0; at < into.length; at++, from += of.samples) {
-    const [red, green, blue] = [(samples[from] ?? 0) >> shift, (samples[from + 1] ?? 0) >> shift, (samples[from + 2] ?? 0) >> shift];
+    const [red, green, blue] = [(samples[from] ?? 0) >>> shift, (samples[from + 1] ?? 0) >>> shift, (samples[from + 2] ?? 0) >>> shift];
     into[at] = (0xff000000 | (((blue << 16) | (green << 8) | red) ^ turn)) >>> 0;
   }
 }
