@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -12,9 +14,11 @@ import numpy.typing as npt
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
+from pydicom.uid import ExplicitVRBigEndian
 
 from .errors import DicomError
 from .frames import of_frame
+from .metadata import swapped
 from .pixels import Pixels, decode
 from .reading import FAILURES, parse, quietly, text
 
@@ -23,6 +27,8 @@ PIXELS_LIMIT: Final = 64 << 20
 SIDE_LIMIT: Final = 8192
 
 Format = Literal["png", "jpeg"]
+_COUNT: Final = re.compile(r"[0-9]{1,5}")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,7}(?:\.[0-9]{0,6})?|", re.ASCII)
 #: What turns a frame's stored values into grey.
 _NEEDED: Final = (
     *(
@@ -61,8 +67,79 @@ def parse_window(value: str) -> Window:
     return Window(centre, width, function)
 
 
-def render(path: Path, frame: int, window: Window | None, kind: Format, side: int = 0) -> bytes:
-    """Render a frame, counted from 1; `side` bounds its longer side, unless it is 0. Raise DicomError, OSError."""
+@dataclass(frozen=True, slots=True)
+class Viewport:
+    """Into which size, in pixels, which part of the picture is put (PS3.18, 8.3.5.1.3)."""
+
+    width: int
+    height: int
+    #: left, top, width and height of the part, pixels of the picture; a negative width or height mirrors it
+    part: tuple[float, float, float, float] | None = None
+
+    def to_json(self) -> list[float]:
+        """Write as numbers."""
+        return [self.width, self.height, *(self.part or ())]
+
+    @classmethod
+    def from_json(cls, numbers: list[float] | None) -> Viewport | None:
+        """Read what `to_json` wrote."""
+        if numbers is None:
+            return None
+        part = (numbers[2], numbers[3], numbers[4], numbers[5]) if len(numbers) == 6 else None
+        return cls(int(numbers[0]), int(numbers[1]), part)
+
+
+def parse_viewport(value: str) -> Viewport:
+    """Parse the `viewport` parameter, vw,vh[,sx,sy,sw,sh], of which the last four may be empty. Raise DicomError."""
+    pieces = value.split(",")
+    if len(pieces) not in (2, 6) or not all(_COUNT.fullmatch(piece) for piece in pieces[:2]):
+        raise DicomError(
+            "bad_query", "viewport is width,height in pixels and perhaps the part that is shown."
+        )
+    width, height = int(pieces[0]), int(pieces[1])
+    if not (1 <= width <= SIDE_LIMIT and 1 <= height <= SIDE_LIMIT):
+        raise DicomError("bad_query", f"viewport has sides from 1 to {SIDE_LIMIT} pixels.")
+    if len(pieces) == 2:
+        return Viewport(width, height)
+    if not all(_NUMBER.fullmatch(piece) for piece in pieces[2:]):
+        raise DicomError("bad_query", "The part in viewport is four numbers: left, top, width, height.")
+    # what is left out: from the edge, and as wide and high as the picture (nought stands for that)
+    left, top, wide, high = (float(piece or 0) for piece in pieces[2:])
+    return Viewport(width, height, (left, top, wide, high))
+
+
+def fitted(picture: Image.Image, viewport: Viewport | None) -> Image.Image:
+    """Cut out the part, mirror it, and shrink it into the viewport with its proportions kept; never enlarge it.
+
+    Raise DicomError bad_query if the part lies beside the picture.
+    """
+    if viewport is None:
+        return picture
+    if viewport.part is not None:
+        left, top, wide, high = viewport.part
+        wide, high = wide or picture.width, high or picture.height
+        box = (
+            max(0, round(left)),
+            max(0, round(top)),
+            min(picture.width, round(left + abs(wide))),
+            min(picture.height, round(top + abs(high))),
+        )
+        if box[0] >= box[2] or box[1] >= box[3]:
+            raise DicomError("bad_query", "The part that viewport names lies beside the picture.")
+        picture = picture.crop(box)
+        if wide < 0:
+            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        if high < 0:
+            picture = picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    if picture.width > viewport.width or picture.height > viewport.height:
+        picture.thumbnail((viewport.width, viewport.height), Image.Resampling.LANCZOS)
+    return picture
+
+
+def render(
+    path: Path, frame: int, window: Window | None, kind: Format, viewport: Viewport | None = None
+) -> bytes:
+    """Render a frame, counted from 1. Raise DicomError, OSError."""
     with path.open("rb") as source:
         dataset = parse(source).dataset
     pixels = decode(path, frame)
@@ -72,9 +149,7 @@ def render(path: Path, frame: int, window: Window | None, kind: Format, side: in
         shown = quietly(_shown, dataset, pixels, frame, window)
     except FAILURES as error:
         raise DicomError("broken", f"The frame cannot be rendered ({type(error).__name__}).") from None
-    picture = Image.fromarray(shown)
-    if side and max(picture.size) > side:
-        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    picture = fitted(Image.fromarray(shown), viewport)
     buffer = io.BytesIO()
     if kind == "png":
         picture.save(buffer, "PNG", compress_level=1)
@@ -87,7 +162,7 @@ def _shown(dataset: Dataset, pixels: Pixels, frame: int, window: Window | None) 
     """Give 8 bits of grey or of RGB."""
     photometric = text(dataset, "PhotometricInterpretation")
     if photometric == "PALETTE COLOR":
-        return _eight_bits(apply_color_lut(pixels, dataset))
+        return _eight_bits(apply_color_lut(pixels, _readable_palette(dataset)))
     if pixels.ndim == 3:
         return _eight_bits(pixels[..., :3])
     about = _of_frame(dataset, frame)
@@ -103,6 +178,18 @@ def _shown(dataset: Dataset, pixels: Pixels, frame: int, window: Window | None) 
         share = (plain - plain.min()) / max(float(plain.max() - plain.min()), 1e-12)
     grey = np.clip(share * 255.0 + 0.5, 0, 255).astype(np.uint8)
     return 255 - grey if photometric == "MONOCHROME1" else grey
+
+
+def _readable_palette(dataset: Dataset) -> Dataset:
+    """Turn the tables of a big-endian file round: pydicom reads those that are not in segments as little-endian."""
+    if dataset.file_meta.get("TransferSyntaxUID") != ExplicitVRBigEndian:
+        return dataset
+    turned = copy.copy(dataset)
+    for colour in ("Red", "Green", "Blue"):
+        keyword = f"{colour}PaletteColorLookupTableData"
+        if keyword in turned:
+            setattr(turned, keyword, swapped(turned[keyword].value, "OW"))
+    return turned
 
 
 def own_window(about: Dataset) -> Window | None:

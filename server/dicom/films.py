@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from annotation.dicom.errors import DicomError
 from annotation.dicom.reading import FAILURES as READING_FAILURES
+from annotation.dicom.rendering import Viewport, fitted
 
 #: What a page's own player may know; others are shown frame by frame.
 _PLAYED: Final = {"h264": "avc1", "hevc": "hvc1"}
@@ -100,18 +101,16 @@ def remux(path: Path, pieces: Pieces, target: Path) -> dict[str, Any]:
         raise _broken(error) from None
 
 
-def picture(path: Path, pieces: Pieces, number: int, kind: str, side: int = 0) -> bytes:
-    """Decode frame `number`, from 1, as PNG or JPEG; `side` bounds its longer side, 0: none does. Raise DicomError."""
+def picture(path: Path, pieces: Pieces, number: int, kind: str, viewport: Viewport | None = None) -> bytes:
+    """Decode frame `number`, from 1, as PNG or JPEG. Raise DicomError."""
     try:
         with Stream(path, pieces) as source, _opened(source) as container:
             frame = _frame(container, _pictures(container), number)
-            image = frame.to_image()
+            image = fitted(frame.to_image(), viewport)
     except DicomError:
         raise
     except FAILURES as error:
         raise _broken(error) from None
-    if side and max(image.size) > side:
-        image.thumbnail((side, side))
     buffer = io.BytesIO()
     if kind == "png":
         image.save(buffer, "PNG", compress_level=1)
@@ -121,7 +120,7 @@ def picture(path: Path, pieces: Pieces, number: int, kind: str, side: int = 0) -
 
 
 def _broken(error: Exception) -> DicomError:
-    return DicomError("broken", f"The film cannot be read ({type(error).__name__}).")
+    return DicomError("broken", f"The film cannot be read ({type(error).__name__}).", "film_broken")
 
 
 def _opened(source: Stream) -> InputContainer:
@@ -134,10 +133,10 @@ def _opened(source: Stream) -> InputContainer:
 def _pictures(container: InputContainer) -> VideoStream:
     streams = container.streams.video
     if not streams:
-        raise DicomError("broken", "The film holds no pictures.")
+        raise DicomError("broken", "The film holds no pictures.", "film_broken")
     stream = streams[0]
     if stream.codec_context is None or not 0 < stream.width * stream.height <= PIXELS_LIMIT:
-        raise DicomError("broken", "The film's pictures have no size that can be shown.")
+        raise DicomError("broken", "The film's pictures have no size that can be shown.", "film_broken")
     stream.codec_context.thread_count = 1
     return stream
 
@@ -177,7 +176,7 @@ def _remux(container: InputContainer, stream: VideoStream, target: Path) -> dict
                 output.mux(packet)
     told["frames"] = count
     if count == 0:
-        raise DicomError("incomplete", "The film holds no frames.")
+        raise DicomError("incomplete", "The film holds no frames.", "film_cut_off")
     if not told["type"]:
         target.unlink(missing_ok=True)
     return told
@@ -236,4 +235,4 @@ def _frame(container: InputContainer, stream: VideoStream, number: int) -> av.Vi
     for count, frame in enumerate(container.decode(stream), 1):
         if count == number:
             return frame
-    raise DicomError("incomplete", "The film has fewer frames than it says.")
+    raise DicomError("incomplete", "The film has fewer frames than it says.", "film_cut_off")

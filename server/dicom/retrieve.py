@@ -11,7 +11,7 @@ from aiohttp import web
 
 from annotation.dicom.errors import DicomError
 from annotation.dicom.listing import Listed
-from annotation.dicom.rendering import SIDE_LIMIT, parse_window
+from annotation.dicom.rendering import Viewport, parse_viewport, parse_window
 
 from ..service import Service
 from . import answers
@@ -21,8 +21,13 @@ from .index import Record
 
 DICOM = "application/dicom"
 
+THUMBNAIL = Viewport(160, 160)
+
 #: Bytes of a film that one answer brings; players ask for the rest.
 FILM_PIECE = 4 << 20
+
+#: An object up to this size is kept, as it was written, for the next range of it.
+WRITTEN_KEPT = 128 << 20
 
 
 def add_routes(application: web.Application, service: Service) -> None:
@@ -42,6 +47,11 @@ def add_routes(application: web.Application, service: Service) -> None:
 class Retrieve(Asking):
     """Answers with what the token's room has."""
 
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        #: the object of which a range was asked for last, as it was written
+        self._written: tuple[tuple[object, ...], bytes] | None = None
+
     async def whole(self, request: web.Request) -> web.StreamResponse:
         """Give objects as files, one part each, written with the room's UIDs."""
         asker = self._asker(request)
@@ -49,13 +59,11 @@ class Retrieve(Asking):
         shown = [item for item in items if not item.withheld]
         if not shown:
             if items:
-                raise web.HTTPForbidden(text=WITHHELD)
-            raise web.HTTPNotFound(text="The room has no such images.")
+                raise web.HTTPForbidden(text=WITHHELD, reason="withheld")
+            raise web.HTTPNotFound(text="The room has no such images.", reason="no image")
         kinds = answers.accepted(request)
-        if len(shown) == 1 and kinds and kinds[0][0] == DICOM:
-            return web.Response(
-                body=await self._whole(shown[0], asker), headers={**answers.UNCACHED, "Content-Type": DICOM}
-            )
+        if len(shown) == 1:
+            return await self._one(request, shown[0], asker, alone=bool(kinds) and kinds[0][0] == DICOM)
         mark = answers.boundary()
         first = await self._whole(shown[0], asker)
         response = web.StreamResponse(
@@ -68,10 +76,36 @@ class Retrieve(Asking):
         await response.write(f"\r\n--{mark}--\r\n".encode())
         return response
 
-    async def _whole(self, item: Listed, asker: Asker) -> bytes:
+    async def _one(self, request: web.Request, item: Listed, asker: Asker, *, alone: bool) -> web.Response:
+        """Give one object, or the range of its bytes that is asked for; `alone`: not as a part."""
+        record = self._existing(item, asker)
+        digest = record.digest[:24]
+        # it is written anew for each room, and for those who may not see the patient
+        tag = f'"{digest}-{asker.patient:d}{alone:d}"'
+        if answers.not_modified(request, tag):
+            return web.Response(status=304, headers={**answers.CACHED, "ETag": tag})
+        key = (asker.room, item.sop, record.digest, asker.patient)
+        kept = self._written
+        body = kept[1] if kept is not None and kept[0] == key else await self._whole(item, asker)
+        if "Range" in request.headers and len(body) <= WRITTEN_KEPT:
+            # who asks for a piece soon asks for the next one
+            self._written = key, body
+        if alone:
+            return answers.bytes_answer(request, body, DICOM, tag)
+        # the same boundary each time, so that a range of one answer fits to the rest of another
+        mark = f"konsil-{digest}"
+        return answers.bytes_answer(
+            request, answers.parts(mark, [(DICOM, body)]), answers.related(mark, DICOM), tag
+        )
+
+    def _existing(self, item: Listed, asker: Asker) -> Record:
         record = self._store.find(asker.room, item.sop)
         if record is None:
-            raise web.HTTPNotFound(text="The room has no such image.")
+            raise web.HTTPNotFound(text="The room has no such image.", reason="no image")
+        return record
+
+    async def _whole(self, item: Listed, asker: Asker) -> bytes:
+        record = self._existing(item, asker)
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(record.added))
         key = self._store.uids(asker.room).key.hex()
         _, body = await self._ask(record, asker, "whole", key=key, time=stamp, patient=asker.patient)
@@ -88,19 +122,21 @@ class Retrieve(Asking):
         thumbnail = request.path.endswith("/thumbnail")
         try:
             window = parse_window(request.query["window"]) if "window" in request.query else None
-            side = 160 if thumbnail else _side(request.query.get("viewport"))
+            asked = request.query.get("viewport")
+            viewport = THUMBNAIL if thumbnail else parse_viewport(asked) if asked is not None else None
         except DicomError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
         kind = _kind(request)
         shown = (window.centre, window.width, window.function) if window else None
-        tag = f'"{record.digest[:24]}-{frame}-{kind}-{side}-{shown}"'.replace(" ", "").replace("'", "")
+        place = viewport.to_json() if viewport else None
+        tag = f'"{record.digest[:24]}-{frame}-{kind}-{place}-{shown}"'.replace(" ", "").replace("'", "")
         if answers.not_modified(request, tag):
             return web.Response(status=304, headers={**answers.CACHED, "ETag": tag})
         if film:
-            _, body = await self._ask(record, asker, "film_picture", frame=frame, format=kind, side=side)
+            _, body = await self._ask(record, asker, "film_picture", frame=frame, format=kind, viewport=place)
         else:
             _, body = await self._ask(
-                record, asker, "rendered", frame=frame, window=shown, format=kind, side=side
+                record, asker, "rendered", frame=frame, window=shown, format=kind, viewport=place
             )
         return answers.bytes_answer(request, body, f"image/{kind}", tag)
 
@@ -131,7 +167,7 @@ class Retrieve(Asking):
         asker = self._asker(request)
         record = self._pictured(request, asker)
         if record.facts.kind != "video":
-            raise web.HTTPNotFound(text="This object is no film.")
+            raise web.HTTPNotFound(text="This object is no film.", reason="no film")
         return await self._film(request, record, asker)
 
     async def _film(self, request: web.Request, record: Record, asker: Asker) -> web.Response:
@@ -174,21 +210,8 @@ def _frame_number(value: str, record: Record) -> int:
         raise web.HTTPBadRequest(text="A frame is named by a number.")
     number = int(value)
     if not 1 <= number <= record.facts.NumberOfFrames:
-        raise web.HTTPNotFound(text="The image has no such frame.")
+        raise web.HTTPNotFound(text="The image has no such frame.", reason="no frame")
     return number
-
-
-def _side(viewport: str | None) -> int:
-    """Read `viewport`, width,height (what follows is not offered). Raise DicomError bad_query."""
-    if viewport is None:
-        return 0
-    parts = viewport.split(",")
-    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
-        raise DicomError("bad_query", "viewport is width,height in pixels.")
-    side = max(int(part) for part in parts)
-    if not 1 <= side <= SIDE_LIMIT:
-        raise DicomError("bad_query", f"viewport has sides from 1 to {SIDE_LIMIT} pixels.")
-    return side
 
 
 def _kind(request: web.Request) -> str:

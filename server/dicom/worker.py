@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from annotation.dicom import ingest, looking, pixels, read_back, reading, rendering, serving, waveform
 from annotation.dicom.errors import DicomError
-from annotation.dicom.rendering import Window
+from annotation.dicom.rendering import Viewport, Window
 from annotation.dicom.room_uids import RoomUids
 
 #: Points of marks out of one object: a room has no place for more.
@@ -45,7 +45,7 @@ def answer(question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
             return {}, pixels.as_served(pixels.decode(path, question["frame"]))
         case "rendered":
             window = Window(*question["window"]) if question["window"] else None
-            arguments = (window, question["format"], question["side"])
+            arguments = (window, question["format"], Viewport.from_json(question["viewport"]))
             return {}, rendering.render(path, question["frame"], *arguments)
         case "stored":
             return {}, serving.stored_frame(path, question["frame"])
@@ -71,7 +71,8 @@ def answer(question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
             from .films import picture  # noqa: PLC0415
 
             pieces = serving.fragments(path)
-            return {}, picture(path, pieces, question["frame"], question["format"], question["side"])
+            viewport = Viewport.from_json(question["viewport"])
+            return {}, picture(path, pieces, question["frame"], question["format"], viewport)
         case "waveform":
             with path.open("rb") as source:
                 return {}, json.dumps(waveform.waveform(reading.parse(source).dataset)).encode()
@@ -113,7 +114,7 @@ def main() -> None:
         try:
             head, body = answer(question)
         except DicomError as error:
-            head, body = {"code": error.code, "error": str(error)}, b""
+            head, body = {"code": error.code, "error": str(error), "detail": error.detail}, b""
         except MemoryError:
             head, body = {"code": "too_large", "error": "The file needs more memory than a picture may."}, b""
         except OSError as error:

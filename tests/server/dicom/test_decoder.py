@@ -65,7 +65,7 @@ async def test_memory_is_bounded(decoder: Decoder, tmp_path: Path) -> None:
         written(made(Rows=15_000, Columns=15_000, PixelData=pixels, PhotometricInterpretation="MONOCHROME2"))
     )
     with pytest.raises(DicomError) as error:
-        await decoder.ask("rendered", tmp_path / "large", frame=1, window=None, format="png", side=0)
+        await decoder.ask("rendered", tmp_path / "large", frame=1, window=None, format="png", viewport=None)
     assert error.value.code in ("too_large", "broken")
     await still_works(decoder)
 

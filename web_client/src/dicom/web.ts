@@ -1,6 +1,7 @@
 /** The room's images over DICOMweb (annotation/dicom/DICOMWEB.md): what there is, its metadata, its frames. */
 import type { Attributes } from './attributes';
 import type { Frame, Instance } from './image';
+import type { Window } from './viewport';
 
 /** What the server said instead of an image. */
 export class ImageError extends Error {
@@ -22,6 +23,9 @@ export interface FilmFacts {
   rate: number;
   frames: number;
 }
+
+/** A frame that the server renders. */
+type Shown = Pick<Frame, 'of' | 'frame'> & Partial<Pick<Frame, 'windowFunction'>>;
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -52,9 +56,14 @@ export class DicomWeb {
     return `${pathOf(of)}/film.mp4`;
   }
 
-  /** A frame as a picture, as the server renders it; `side` bounds its longer side, 0: nothing does. Raise ImageError. */
-  async rendered({ of, frame }: { of: Instance; frame: number }, side: number, signal: AbortSignal): Promise<Blob> {
-    const path = `${pathOf(of)}/frames/${frame}/rendered${side > 0 ? `?viewport=${side},${side}` : ''}`;
+  /**
+   * A frame as a picture, as the server renders it; `side` bounds its longer side, 0: nothing does. `window` null: the file's own.
+   * Raise ImageError.
+   */
+  async rendered({ of, frame, windowFunction }: Shown, side: number, signal: AbortSignal, window: Window | null = null): Promise<Blob> {
+    const kind = windowFunction === undefined || windowFunction === 'LINEAR' ? '' : `,${windowFunction.toLowerCase().replace('_', '-')}`;
+    const asked = [side > 0 ? `viewport=${side},${side}` : '', window === null ? '' : `window=${window.join()}${kind}`].filter((part) => part !== '');
+    const path = `${pathOf(of)}/frames/${frame}/rendered${asked.length > 0 ? `?${asked.join('&')}` : ''}`;
     return (await this.#ask(path, side > 0 ? 'image/jpeg' : 'image/png', signal)).blob();
   }
 

@@ -54,6 +54,25 @@ export function dragged([centre, width]: Window, dx: number, dy: number, range: 
   return [round(centre + dy * step), round(Math.max(Math.min(1, width), width + dx * step))];
 }
 
+/**
+ * A window a step of the keyboard further: `across` is of the width, `down` of the centre. A step is a share of the width, since
+ * that is what the eye sees of it; it has one figure, so that the numbers stay round.
+ */
+export function stepped([centre, width]: Window, across: number, down: number, coarse: boolean): Window {
+  const step = roundStep(width * (coarse ? COARSE_STEP : FINE_STEP));
+  const tidy = (value: number): number => Number(value.toPrecision(9));
+  return [tidy(centre + down * step), tidy(width >= 1 ? Math.max(1, width + across * step) : width + across * step)];
+}
+
+/** Shares of a window's width. */
+const FINE_STEP = 0.025;
+const COARSE_STEP = 0.2;
+
+/** The nearest value that has one figure. */
+function roundStep(value: number): number {
+  return Number(value.toPrecision(1));
+}
+
 function round(value: number): number {
   return Math.abs(value) >= 100 ? Math.round(value) : Math.round(value * 100) / 100;
 }

@@ -1,6 +1,6 @@
 /** The panes that show cuts: which volumes they need, which frames these lack, and what there is to be shown. */
 import { Cutter } from '../../dicom/cutter';
-import type { FrameLoader } from '../../dicom/frames';
+import { failure, type FrameLoader } from '../../dicom/frames';
 import type { Frame } from '../../dicom/image';
 import { Reformat } from '../../dicom/reformat';
 import { coarseFirst } from '../../dicom/reslice';
@@ -58,8 +58,8 @@ export class CutPanes {
     if (state.plane === 'stack') return empty;
     const reformat = this.reformatOf(stack);
     const cuts = reformat.cuts(state.plane);
-    if (cuts === null) return { ...empty, stack, failure: { reason: 'flat', message: '' } };
-    if (!this.cutter.fits(reformat)) return { ...empty, stack, failure: { reason: 'memory', message: '' }, count: cuts.count };
+    if (cuts === null) return { ...empty, stack, failure: failure('flat') };
+    if (!this.cutter.fits(reformat)) return { ...empty, stack, failure: failure('memory'), count: cuts.count };
     const at = Math.min(cuts.count - 1, state.slice);
     const cut = this.cutter.cut(pane, reformat, state.plane, at, state.slab);
     if (cut === null) return { ...empty, stack, frame: reformat.frame(state.plane, at), at, count: cuts.count };

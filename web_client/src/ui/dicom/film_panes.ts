@@ -30,6 +30,15 @@ export class FilmPanes {
     return player;
   }
 
+  /** Open anew what could not be reached. */
+  retry(): void {
+    for (const [index, player] of this.#players) {
+      if (player.failure?.reason !== 'away') continue;
+      player.close();
+      this.#players.delete(index);
+    }
+  }
+
   close(): void {
     for (const player of this.#players.values()) player.close();
     this.#players.clear();

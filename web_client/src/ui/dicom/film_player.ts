@@ -5,7 +5,7 @@
 import { Emitter } from '../../emitter';
 import type { Frame } from '../../dicom/image';
 import type { DicomWeb, FilmFacts } from '../../dicom/web';
-import { ImageError } from '../../dicom/web';
+import { failureOf, type FrameFailure } from '../../dicom/frames';
 
 /** A follower that is so many seconds away from where he should be is put there; nearer, he comes by himself. */
 const ASTRAY = 0.3;
@@ -22,8 +22,8 @@ export interface FilmPicture {
 export class FilmPlayer extends Emitter<{ picture: undefined; frame: number }> {
   facts: FilmFacts | null = null;
   picture: FilmPicture | null = null;
-  /** Why it is not shown; empty: it is, or will be. */
-  failure = '';
+  /** Why it is not shown; null: it is, or will be. */
+  failure: FrameFailure | null = null;
   /** Null until it is known. */
   isPlayable: boolean | null = null;
   readonly #video = document.createElement('video');
@@ -70,7 +70,7 @@ export class FilmPlayer extends Emitter<{ picture: undefined; frame: number }> {
       this.facts = await this.web.film(this.film, this.#stop.signal);
     } catch (error) {
       if (this.#isClosed) return;
-      this.failure = (error instanceof ImageError && error.message) || 'away';
+      this.failure = failureOf(error);
       return this.emit('picture', undefined);
     }
     if (this.#isClosed) return;
@@ -178,13 +178,13 @@ export class FilmPlayer extends Emitter<{ picture: undefined; frame: number }> {
       if (this.#isClosed) return source.close();
       if (this.picture?.source instanceof ImageBitmap) this.picture.source.close();
       this.picture = { source, frame };
-      this.failure = '';
+      this.failure = null;
     } catch (error) {
       if (this.#isClosed) return;
-      this.failure = (error instanceof ImageError && error.message) || 'away';
+      this.failure = failureOf(error);
     }
     this.#fetching = 0;
     this.emit('picture', undefined);
-    if (this.failure === '') void this.#fetch();
+    if (this.failure === null) void this.#fetch();
   }
 }

@@ -9,6 +9,8 @@ export interface ShownImage {
   /** From fractions of the image to CSS pixels of the pane. */
   matrix: number[];
   window: [number, number] | null;
+  /** It stands in for the image, which is on its way. */
+  preview: boolean;
   /** Of a cut: frames that are there. */
   loaded: number;
   /** `performance.now()` of the page. */

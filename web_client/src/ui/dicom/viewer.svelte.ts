@@ -1,11 +1,13 @@
 /** The image viewer's state as its components see it: what each pane shows, what is loaded, which hand the mouse is. */
 import { dicomSheet, type Sheet } from '../../annotation/sheet';
 import { textOf } from '../../dicom/attributes';
-import { FrameLoader, type FrameFailure } from '../../dicom/frames';
+import { failure, FrameLoader, type FrameFailure } from '../../dicom/frames';
 import { waysOfFrame, type Frame } from '../../dicom/image';
 import { edgesOf, isMirrored, type Edges } from '../../dicom/orientation';
 import { hasWindow, ownWindow, type Pixels } from '../../dicom/pixels';
 import type { MeasuringShape } from '../../dicom/measurements';
+import type { Hand } from '../../dicom/pane_keys';
+import { Previews, PREVIEW_SIDE } from '../../dicom/previews';
 import type { PresentingRole } from '../../dicom/presenting';
 import type { CutName } from '../../dicom/reformat';
 import { orderOfUse, placeIn, type Stack } from '../../dicom/stack';
@@ -13,14 +15,15 @@ import { EMPTY, UPRIGHT, withLayout, withPane, type Layout, type PaneState, type
 import type { SeriesFacts, SeriesState, StudyFacts } from '../../dicom/catalogue';
 import { placeOf, sliceThrough } from '../../dicom/volume';
 import type { ParticipantId } from '../../signalling/protocol';
+import { pageTimers } from '../../timers';
 import { t } from '../../words/language.svelte';
 import type { Live } from '../live.svelte';
 import { CutPanes } from './cut_panes';
+import { sayFailure } from './failure_words';
 import { FilmPanes } from './film_panes';
 import type { FilmPlayer } from './film_player';
 
-/** What the left button or one finger does in a pane. */
-export type Hand = 'scroll' | 'window' | 'pan' | 'zoom' | 'locate' | 'draw';
+export type { Hand };
 
 /** Frames that are fetched beforehand, at most. */
 const AHEAD = 400;
@@ -35,6 +38,8 @@ export interface Shown {
   frame: Frame | null;
   /** Null: it is being loaded. */
   pixels: Pixels | null;
+  /** What stands in for pixels that are long in coming. */
+  preview: ImageBitmap | null;
   failure: FrameFailure | null;
   /** The place in the stack, or the cut's number, from 0; and how many there are. */
   at: number;
@@ -52,12 +57,14 @@ export class Viewer {
   asking = $state.raw<readonly ParticipantId[]>([]);
   asksMyself = $state(false);
   studies = $state.raw<readonly StudyFacts[]>([]);
+  /** What the left button, one finger or the arrow keys do in a pane. */
   hand = $state<Hand>('scroll');
   /** Counts what was loaded: whoever shows something reads it. */
   news = $state(0);
   readonly loader: FrameLoader;
   readonly cuts: CutPanes;
   readonly films: FilmPanes;
+  readonly previews: Previews<ImageBitmap>;
   readonly #forwards = new Map<number, boolean>();
   readonly #films = new Map<number, ReturnType<typeof setTimeout>>();
   readonly #ends: (() => void)[];
@@ -68,6 +75,7 @@ export class Viewer {
     this.loader = new FrameLoader((frame, signal) => live.images.frame(frame, signal));
     this.cuts = new CutPanes(this.loader);
     this.films = new FilmPanes(live.images, { frame: (index, frame) => this.#handleFilm(index, frame), picture: () => this.#tell() });
+    this.previews = new Previews(this.loader, async (frame, window, signal) => createImageBitmap(await live.images.rendered(frame, PREVIEW_SIDE, signal, window)), pageTimers);
     const presenting = session.presenting;
     this.#ends = [
       presenting.on('state', (state) => this.#take(state)),
@@ -81,6 +89,7 @@ export class Viewer {
         this.cuts.handleFrame(frame);
         this.#handleLoaded();
       }),
+      this.previews.on('preview', () => this.#tell()),
       // the server is there again
       session.connection.on('welcome', () => this.retry()),
       this.cuts.cutter.on('cut', () => this.#tell()),
@@ -104,6 +113,7 @@ export class Viewer {
     for (const timer of this.#films.values()) clearTimeout(timer);
     this.cuts.close();
     this.films.close();
+    this.previews.close();
     this.loader.close();
   }
 
@@ -120,7 +130,7 @@ export class Viewer {
     if (state === null || state === undefined) return null;
     const { catalogue } = this.live.session;
     const series = catalogue.series(this.live.images, state.study, state.series);
-    const empty: Shown = { state, series, stack: null, frame: null, pixels: null, failure: null, at: 0, count: 0, film: null, loaded: 0 };
+    const empty: Shown = { state, series, stack: null, frame: null, pixels: null, preview: null, failure: null, at: 0, count: 0, film: null, loaded: 0 };
     if (series.kind !== 'ready') return empty;
     const { stack } = series;
     if (state.plane !== 'stack') return this.cuts.shown(empty, stack, String(index), state);
@@ -128,7 +138,7 @@ export class Viewer {
     const frame = stack.frames[at] ?? null;
     const count = stack.frames.length;
     // another image in its place would be taken for the one that was meant
-    if (frame === null) return { ...empty, stack, count, at: Math.min(state.slice, Math.max(0, count - 1)), failure: count === 0 ? null : { reason: 'missing', message: '' } };
+    if (frame === null) return { ...empty, stack, count, at: Math.min(state.slice, Math.max(0, count - 1)), failure: count === 0 ? null : failure('missing') };
     if (this.isFilm(state)) return { ...empty, stack, frame, film: this.films.player(index), at, count };
     const loaded = this.loader.state(frame);
     return {
@@ -136,6 +146,7 @@ export class Viewer {
       stack,
       frame,
       pixels: loaded !== null && 'pixels' in loaded ? loaded.pixels : null,
+      preview: loaded === null ? this.previews.of(String(index), frame) : null,
       failure: loaded !== null && 'failed' in loaded ? loaded.failed : null,
       at,
       count,
@@ -146,6 +157,7 @@ export class Viewer {
   retry(): void {
     for (const pane of this.state.panes) if (pane !== null) this.live.session.catalogue.retry(pane.series);
     this.loader.retry();
+    this.films.retry();
     this.#handleLoaded();
   }
 
@@ -392,9 +404,13 @@ export class Viewer {
       const series = pane === null ? null : catalogue.series(this.live.images, pane.study, pane.series);
       if (pane === null || series?.kind !== 'ready') {
         this.loader.want(String(index), []);
+        this.previews.look(String(index), null, null);
         continue;
       }
       const { stack } = series;
+      const at = pane.plane === 'stack' ? placeIn(stack, pane) : -1;
+      // what a player shows comes by itself, and a cut is never rendered by the server
+      this.previews.look(String(index), this.isFilm(pane) ? null : (stack.frames[at] ?? null), pane.window);
       const count = stack.frames.length;
       if (this.isFilm(pane)) {
         this.loader.want(String(index), []);
@@ -407,8 +423,7 @@ export class Viewer {
         continue;
       }
       const most = Math.max(1, Math.min(AHEAD, Math.floor(AHEAD_BYTES / Math.max(1, size))));
-      const at = Math.max(0, placeIn(stack, pane));
-      const order = orderOfUse(at, count, this.#forwards.get(index) ?? true, most);
+      const order = orderOfUse(Math.max(0, at), count, this.#forwards.get(index) ?? true, most);
       this.loader.want(String(index), order.flatMap((place) => stack.frames[place] ?? []));
     }
   }
@@ -419,7 +434,7 @@ export class Viewer {
       const state = catalogue.series(this.live.images, study, series);
       if (state.kind === 'ready') return state;
       if (state.kind === 'failed') {
-        if (says) this.live.toast('alarm', state.message);
+        if (says) this.live.toast('alarm', sayFailure(state.failure));
         return null;
       }
       await new Promise<void>((done) => {
