@@ -39,7 +39,7 @@ async def test_files_and_a_zip_go_in_and_what_is_not_taken_is_said(tmp_path: Pat
         total = page.get_by_test_id("upload-sum")
         await expect(total).to_have_text("5 taken · 1 withheld from some · 2 not taken", timeout=PATIENCE)
         await until(page, "k.studies.length === 3")
-        await expect(page.get_by_test_id("upload-brief")).to_contain_text("The end of the file is missing.")
+        await expect(page.get_by_test_id("upload-brief")).to_contain_text("The end of the file is missing")
         await page.get_by_test_id("upload-reasons").click()
         reasons = page.get_by_test_id("upload-list")
         await expect(reasons).to_contain_text("CT/readme.txt")
@@ -82,6 +82,8 @@ async def decide(chair: Page) -> list[str]:
     await cut.get_by_test_id("aside-look").click()
     await expect(cut.get_by_test_id("aside-facts")).to_contain_text("MR Image Storage", timeout=PATIENCE)
     await expect(cut).to_contain_text("文件末尾缺失")
+    # the server's English stands on no Chinese page
+    await expect(cut.locator("[lang=en]")).to_have_count(0)
     # the harmless answer has the focus; what is deleted is gone for good
     await letter.get_by_test_id("aside-delete").focus()
     await chair.keyboard.press("Enter")

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pydicom.data
+from PIL import Image
 from pydicom.dataset import Dataset
 
 from annotation.dicom.acceptor import Acceptor, Begun, Ended, Event, Piece, Whole
@@ -21,7 +22,8 @@ from annotation.dicom.errors import DicomError
 from annotation.dicom.looking import look
 from annotation.dicom.packing import ALWAYS_ALLOWED, Archive
 from annotation.dicom.reading import parse, quietly, text
-from annotation.dicom.rendering import parse_window
+from annotation.dicom.rendering import Viewport, fitted, parse_window
+from annotation.dicom.rendering import parse_viewport as parse_rendered_viewport
 from annotation.dicom.search import LIMIT, parse_query
 from media.plane import Codec
 from recorder.journal import JournalError, tap_packets
@@ -114,6 +116,15 @@ def look_for(data: bytes) -> None:
 def window(data: bytes) -> None:
     """Parse a window; its width can be divided by."""
     assert 0 < parse_window(data.decode("utf-8", "replace")).width < 1e9
+
+
+def part(data: bytes) -> None:
+    """Parse a viewport and cut a picture by it; what comes out is within both."""
+    viewport = parse_rendered_viewport(data.decode("utf-8", "replace"))
+    assert Viewport.from_json(viewport.to_json()) == viewport
+    shown = fitted(Image.new("L", (37, 23)), viewport)
+    assert 1 <= shown.width <= min(37, viewport.width)
+    assert 1 <= shown.height <= min(23, viewport.height)
 
 
 def read_wire(data: bytes) -> None:
@@ -215,6 +226,7 @@ QUERIES = (
     b"StudyInstanceUID=2.25.1%5C2.25.2",
     b"00080061=MR,CT&includefield=all",
 )
+PARTS = (b"640,640", b"9,9,1,2.5,-8,8", b"40,30,,,,")
 WINDOWS = (b"40,400", b"-600,1500,linear-exact", b"0.5,1e-3,sigmoid")
 MESSAGES = (b"P\0\0\0\3abcT\0\0\0\0", b"M\0\0\0\2[]")
 TAPS = (

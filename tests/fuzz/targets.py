@@ -353,6 +353,7 @@ TARGETS: dict[str, Target] = {
     "image_query": Target(image_targets.look_for, image_targets.REFUSALS, image_targets.QUERIES, 120),
     "association": Target(image_targets.associate, image_targets.REFUSALS, image_targets.ASSOCIATIONS, 900),
     "window": Target(image_targets.window, image_targets.REFUSALS, image_targets.WINDOWS, 40),
+    "rendered_viewport": Target(image_targets.part, image_targets.REFUSALS, image_targets.PARTS, 60),
     "watcher_wire": Target(image_targets.read_wire, image_targets.REFUSALS, image_targets.MESSAGES, 80),
     "watched_pictures": Target(
         image_targets.put_together, image_targets.REFUSALS, image_targets.PICTURES, 200

@@ -34,6 +34,65 @@ async def test_a_frame_is_rendered_with_the_window_that_is_asked_for(running: Se
     assert (await get(running, at(taken) + "/frames/2/rendered")).status == 404
 
 
+async def test_a_viewport_bounds_both_sides_and_may_show_a_part(running: Served) -> None:
+    values = np.tile(np.arange(80, dtype="<u2") * 3, (40, 1))
+    picture = made(Rows=40, Columns=80, PixelData=values.tobytes(), WindowCenter=128, WindowWidth=256)
+    where = at(await bring(running, written(picture))) + "/rendered?viewport="
+
+    async def seen(viewport: str) -> Image.Image:
+        answered = await get(running, where + viewport, accept="image/png")
+        assert answered.status == 200, answered.body
+        return Image.open(io.BytesIO(answered.body))
+
+    # its proportions are kept, and it is never enlarged
+    sizes = {"20,20": (20, 10), "60,10": (20, 10), "8000,8000": (80, 40), "40,40,0,0,20,20": (20, 20)}
+    for viewport, size in sizes.items():
+        assert (await seen(viewport)).size == size, viewport
+    whole = np.asarray(await seen("80,40"))
+    assert np.array_equal(np.asarray(await seen("80,40,10,5,30,20")), whole[5:25, 10:40])
+    # what is left out: from the edge on, to the other edge
+    assert np.array_equal(np.asarray(await seen("80,40,,,,")), whole)
+    assert np.array_equal(np.asarray(await seen("80,40,70,30,,")), whole[30:, 70:])
+    # a negative size mirrors
+    assert np.array_equal(np.asarray(await seen("80,40,0,0,-80,40")), whole[:, ::-1])
+    for wrong in (
+        "9",
+        "0,9",
+        "9,9,9",
+        "9,9,1,1,x,1",
+        "9,9,100,0,5,5",
+        "99999,9",
+        "9,9,1e5,0,1,1",
+        "9,9,-9,0,9,9",
+    ):
+        assert (await get(running, where + wrong)).status == 400, wrong
+
+
+async def test_an_object_comes_by_ranges_of_its_bytes(running: Served) -> None:
+    taken = await bring(running, written(made()))
+    for accept in ("application/dicom", 'multipart/related; type="application/dicom"'):
+        whole = await get(running, at(taken), accept=accept)
+        assert whole.headers["accept-ranges"] == "bytes"
+        size = len(whole.body)
+        pieces = []
+        for start in range(0, size, 700):
+            piece = await get(running, at(taken), accept=accept, Range=f"bytes={start}-{start + 699}")
+            assert piece.status == 206
+            assert piece.headers["etag"] == whole.headers["etag"]
+            assert piece.headers["content-range"] == f"bytes {start}-{min(size, start + 700) - 1}/{size}"
+            pieces.append(piece.body)
+        assert b"".join(pieces) == whole.body
+        beyond = await get(running, at(taken), accept=accept, Range=f"bytes={size}-")
+        assert (beyond.status, beyond.headers["content-range"]) == (416, f"bytes */{size}")
+        known = await get(running, at(taken), accept=accept, If_None_Match=whole.headers["etag"])
+        assert (known.status, known.body) == (304, b"")
+    # the pieces of who may not see the patient are of another file
+    hidden = await get(running, at(taken), "observer", accept="application/dicom", Range="bytes=0-99999")
+    assert hidden.status == 206
+    assert b"Geheim" not in hidden.body
+    assert hidden.headers["etag"] != whole.headers["etag"]
+
+
 async def test_an_object_comes_whole_under_the_rooms_uids(running: Served) -> None:
     taken = await bring(running, written(made()))
     answered = await get(running, at(taken), accept="application/dicom")
@@ -99,6 +158,7 @@ async def test_words_in_a_picture_are_kept_from_those_who_may_not_see_the_patien
         refused = await get(running, at(taken) + path, "trainee")
         assert refused.status == 403, path
         assert "Words may stand" in refused.json()["message"]
+        assert refused.json()["code"] == "withheld"
         assert (await get(running, at(taken) + path)).status == 200
     listed = (await get(running, "/dicom/instances", "trainee")).json()
     assert listed[0]["00080056"]["Value"] == ["OFFLINE"]

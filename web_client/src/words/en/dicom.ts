@@ -202,7 +202,7 @@ export const dicom = {
   aside_detail_undecodable: 'The pixels of this file cannot be decoded.',
   aside_detail_too_slow: 'Reading this file took too long and was given up.',
   aside_detail_decoder_broke: 'Reading this file failed on the server.',
-  aside_detail_pixels_cut_off: 'The file ends within its pixels: it is cut off.',
+  aside_detail_pixels_cut_off: 'The end of the file is missing: it stops within its pixels. Send it again from where it came.',
   aside_detail_too_few_pixels: 'The file has fewer pixels than it says.',
   aside_detail_zip_broken: 'The ZIP file is damaged or cut off.',
   aside_detail_zip_too_many: 'The ZIP file holds too many files.',

@@ -203,7 +203,7 @@ export const dicom: Readonly<Record<keyof typeof en, string>> = {
   aside_detail_undecodable: '此文件的像素无法解码。',
   aside_detail_too_slow: '读取此文件耗时过长，已放弃。',
   aside_detail_decoder_broke: '服务器读取此文件失败。',
-  aside_detail_pixels_cut_off: '文件在像素数据中途结束，内容不完整。',
+  aside_detail_pixels_cut_off: '文件末尾缺失，在像素数据中途结束。请从来源重新发送。',
   aside_detail_too_few_pixels: '文件的像素少于其声明。',
   aside_detail_zip_broken: 'ZIP 文件已损坏或不完整。',
   aside_detail_zip_too_many: 'ZIP 文件中的文件过多。',
