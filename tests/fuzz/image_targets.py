@@ -92,7 +92,7 @@ def play(data: bytes) -> None:
             assert not target.exists()
             raise
         assert target.exists() == bool(told["type"])
-        assert picture(path, [(0, len(data))], 2, "jpeg", 64).startswith(b"\xff\xd8")
+        assert picture(path, [(0, len(data))], 2, "jpeg", Viewport(32, 32)).startswith(b"\xff\xd8")
 
 
 def unpack(data: bytes) -> None:
