@@ -40,6 +40,9 @@ async def test_the_mark_appears_at_its_frame(tmp_path: Path) -> None:
         mark = await until(expert, "k.marks.length === 1 && k.marks[0].sequence && k.marks[0]")
         first = await probe(expert, f"k.frames[{producer}].frames")
         await until(expert, f"k.frames[{producer}].frames > {first} + 40")
+        (conductor,) = server.service.rooms.values()
+        digest = conductor.document.digest()
+        assert [await probe(page, "k.digest()") for page in (surgeon, expert)] == [digest, digest]
         await surgeon.get_by_test_id("record").click()
         await until(expert, "k.recording === null")
 
@@ -70,3 +73,5 @@ async def test_the_mark_appears_at_its_frame(tmp_path: Path) -> None:
         assert drawn["mark"] == mark["mark"]
         assert drawn["rtp_timestamp"] == anchor
         await picture(trainee, "replay-tablet")
+        # server, both pages and the replay show the same
+        assert await probe(trainee, "k.digest()") == digest

@@ -7,21 +7,119 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
-from tests.browser.chromium import PATIENCE, browser, join, person, picture, until
-from tests.helpers.served import served
+from server.conductor import Conductor
+from tests.browser.chromium import PATIENCE, browser, join, person, picture, probe, until
+from tests.helpers.served import Served, served
+from tests.helpers.udp_peers import until as happens
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 #: Markup that would be seen, or run, if anything took it for more than letters.
 MARKUP = "<img src=x onerror=\"document.title='run'\"><b>bold</b>\nhttps://example.org/ & <script>1</script>"
 
+#: A page's line to the server as a test has it: "whole"; "deaf": what comes is lost; "cut": nothing comes or goes.
+LINE = """
+    window.line = "whole";
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket {
+        constructor(...given) {
+            super(...given);
+            window.sockets.push(this);
+            if (window.line === "cut") this.close();
+            this.addEventListener("message", event => {
+                if (window.line !== "whole") event.stopImmediatePropagation();
+            });
+        }
+        send(data) { if (window.line !== "cut") super.send(data); }
+    };
+"""
+
+#: The browser notices that the line is dead; the page itself would after some seconds.
+BROKEN = "window.sockets.forEach(socket => socket.close())"
+
+
+async def agree(server: Served, *pages: Page) -> None:
+    """Hold the pages' hashes of the room's log against the server's own."""
+    (conductor,) = server.service.rooms.values()
+    digest = conductor.document.digest()
+    for page in pages:
+        assert await probe(page, "k.digest()") == digest
+
+
+def words_of(conductor: Conductor) -> list[str]:
+    """List what was written in the room."""
+    return [entry.operation.to_json()["text"] for entry in conductor.document.notes("chat")]
+
+
+async def draw(page: Page, at: float) -> None:
+    """Draw a line on the page of the whiteboard that one looks at."""
+    box = await page.locator('[data-testid^="overlay-board"]').last.bounding_box()
+    assert box is not None
+    x, y, width, height = box["x"], box["y"], box["width"], box["height"]
+    await page.mouse.move(x + width * at, y + height * 0.3)
+    await page.mouse.down()
+    await page.mouse.move(x + width * (at + 0.2), y + height * 0.7, steps=8)
+    await page.mouse.up()
+
+
+async def the_line_breaks(server: Served, expert: Page, surgeon: Page) -> None:
+    """What is drawn and written over a dead line is said to be unsent, comes once, or is said to be lost."""
+    (conductor,) = server.service.rooms.values()
+    text, unsent = expert.get_by_test_id("chat-text"), expert.get_by_test_id("unsent")
+    await expert.keyboard.press("t")
+    marks = len(conductor.document.visible())
+    # the server hears of the first mark and of the message, and its answers are lost
+    await expert.evaluate("window.line = 'deaf'")
+    await draw(expert, 0.1)
+    await text.fill("over the dead line")
+    await text.press("Enter")
+    await happens(
+        lambda: len(conductor.document.visible()) == marks + 1 and "over the dead line" in words_of(conductor)
+    )
+    # of the second mark it hears nothing
+    await expert.evaluate("window.line = 'cut'")
+    await draw(expert, 0.2)
+    await expect(unsent).to_contain_text("2 of your marks, your message", timeout=PATIENCE)
+    await picture(expert, "talk-unsent-1180")
+    await expert.evaluate(BROKEN)
+    await until(expert, "k.state === 'reconnecting'")
+    await expert.evaluate("window.line = 'whole'")
+    await until(expert, "k.state === 'connected' && k.unsent.marks + k.unsent.messages === 0")
+    await expect(unsent).to_have_count(0, timeout=PATIENCE)
+    await expect(text).to_have_value("", timeout=PATIENCE)
+    assert len(conductor.document.visible()) == marks + 2
+    assert words_of(conductor).count("over the dead line") == 1
+    sequence = conductor.document.sequence
+    await until(surgeon, f"k.marks.filter(mark => mark.sequence).length === {marks + 2}")
+    await agree(server, expert, surgeon)
+
+    # who was away for too long comes back as somebody new, and hears what is lost
+    await expert.evaluate("window.line = 'cut'")
+    await draw(expert, 0.5)
+    await text.fill("said to nobody")
+    await text.press("Enter")
+    await expect(unsent).to_contain_text("1 of your marks, your message", timeout=PATIENCE)
+    await expert.evaluate(BROKEN)
+    gone = await probe(expert, "k.self")
+    await happens(lambda: conductor.members[gone].socket is None)
+    conductor.room.handle_timer(server.service.now() + 60)
+    conductor.pump()
+    await expert.evaluate("window.line = 'whole'")
+    await until(expert, f"k.state === 'connected' && k.self !== {gone!r}")
+    for words in ("1 of your marks did not arrive", "Your message did not arrive: “said to nobody”"):
+        await expect(expert.get_by_text(words)).to_be_visible(timeout=PATIENCE)
+    await expect(unsent).to_have_count(0)
+    await expect(text).to_have_value("said to nobody")
+    assert conductor.document.sequence == sequence
+    await agree(server, expert, surgeon)
+
 
 async def test_two_pages_write_send_and_draw(tmp_path: Path) -> None:
     async with served(tmp_path) as server, browser() as chromium:
         surgeon = await person(chromium, server.link("surgeon", "Dr. Anna Keller"), (1920, 1080))
-        expert = await person(chromium, server.link("expert", "Dr. Li Wei"), (1180, 820))
+        expert = await person(chromium, server.link("expert", "Dr. Li Wei"), (1180, 820), before=LINE)
         for page in (surgeon, expert):
             await join(page, media=False)
 
@@ -84,14 +182,7 @@ async def test_two_pages_write_send_and_draw(tmp_path: Path) -> None:
             await page.keyboard.press(tool)
             overlay = page.locator('[data-testid^="overlay-board"]').last
             await expect(overlay).to_be_visible(timeout=PATIENCE)
-            box = await overlay.bounding_box()
-            assert box is not None
-            x, y, width, height = box["x"], box["y"], box["width"], box["height"]
-            at = 0.25 if page is expert else 0.55
-            await page.mouse.move(x + width * at, y + height * 0.3)
-            await page.mouse.down()
-            await page.mouse.move(x + width * (at + 0.2), y + height * 0.7, steps=8)
-            await page.mouse.up()
+            await draw(page, 0.25 if page is expert else 0.55)
             for each in (surgeon, expert):
                 marks = 1 if page is expert else 2
                 await until(
@@ -134,3 +225,5 @@ async def test_two_pages_write_send_and_draw(tmp_path: Path) -> None:
             "data-page", "2", timeout=PATIENCE
         )
         await until(trainee, "k.participants.length === 3")
+        await agree(server, surgeon, expert, trainee)
+        await the_line_breaks(server, expert, surgeon)

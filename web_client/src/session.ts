@@ -42,6 +42,7 @@ import {
 import { Room } from './signalling/room';
 import { Stills } from './stills';
 import type { Timers } from './timers';
+import { Unsent } from './unsent';
 
 export type Announcement =
   | { kind: 'joined' | 'left' | 'timed_out' | 'removed'; participant: Participant }
@@ -49,6 +50,8 @@ export type Announcement =
   | PresentingAnnouncement
   | { kind: 'recording_started' | 'recording_stopped' | 'recording_failed'; by: string }
   | { kind: 'mark_refused' | 'request_refused'; code: string; message: string }
+  | { kind: 'marks_lost'; count: number }
+  | { kind: 'message_lost'; text: string }
   | { kind: 'resumed' | 'rejoined' };
 
 interface SessionEvents {
@@ -87,6 +90,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly pens: Pens;
   readonly guidance: Guidance;
   readonly stills: Stills;
+  readonly unsent: Unsent;
   readonly clock = new ServerClock();
   readonly receiver: Receiver;
   readonly publisher: Publisher;
@@ -111,6 +115,7 @@ export class Session extends Emitter<SessionEvents> {
     this.receiver = options.receiver;
     this.publisher = options.publisher;
     this.views = new Views(options.timers);
+    this.unsent = new Unsent(options.timers);
     this.manners = new Manners(this.room, this.publisher, (request) => this.#tell(request, 'not_found'));
     this.presenting = new Presenting(options.timers, (request) => this.#tell(request, 'not_found'), (message) => {
       const sent = this.serverNow();
@@ -176,6 +181,25 @@ export class Session extends Emitter<SessionEvents> {
   /** Ask for an operation that needs no showing beforehand: undo, a clear, a note. False: it was refused, which has been announced. */
   operate(operation: ClientOperation): Promise<boolean> {
     return this.#tell({ type: 'mark', operation });
+  }
+
+  /** Write to everybody, over breaks of the line, and once. False: it was refused or lost, which has been announced. */
+  async say(text: string): Promise<boolean> {
+    const before = this.replica.sequence;
+    const author = this.room.self;
+    // an answer may be lost that the room has heard: then the log has it, which a welcome brings
+    const arrived = (): boolean => this.replica.chat.some((line) => line.sequence > before && line.author === author && line.text === text);
+    const over = this.unsent.beginMessage();
+    try {
+      const reply = await this.connection.insist({ type: 'mark', operation: { kind: 'say', text } }, () => !arrived());
+      if (reply !== null || arrived()) return true;
+      this.emit('announcement', { kind: 'message_lost', text });
+    } catch (error) {
+      this.#announceRefusal('request_refused', error);
+    } finally {
+      over();
+    }
+    return false;
   }
 
   /** Put changed marks of one's own in the place of those of the same identifiers: one undo takes all of them back. */
@@ -274,6 +298,8 @@ export class Session extends Emitter<SessionEvents> {
     this.#takeIceServers(welcome.ice_servers, welcome.ice_lifetime);
     this.clock.handleWelcome(welcome.time, this.#timers.now());
     if (!resumed) {
+      const lost = this.replica.pending.length;
+      if (before !== null && lost > 0) this.emit('announcement', { kind: 'marks_lost', count: lost });
       this.replica.reset();
       this.stills.reset();
       this.receiver.reset();
@@ -453,7 +479,10 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   #listenToMarks(): void {
-    this.replica.on('changed', () => this.emit('marks', undefined));
+    this.replica.on('changed', () => {
+      this.unsent.handleMarks(this.replica.pending.map(({ mark }) => mark));
+      this.emit('marks', undefined);
+    });
     this.replica.on('gap', ({ after }) => void this.#askForMarks(after));
     this.tools.on('mark', (mark) => void this.#put('add', [mark]));
     this.tools.on('ephemeral', (message) => this.#sendEphemeral(message));

@@ -140,12 +140,12 @@ test('a mark under way when the connection breaks is sent again; that it had arr
   expect(announced).toEqual([{ kind: 'resumed' }]);
 });
 
-test('under a new identity old marks under way are given up', async () => {
+test('under a new identity old marks under way are given up, which is said', async () => {
   draw();
   await breakAndReturn({ self: 'pt-new', participants: [] });
   expect(session.replica.visible).toEqual([]);
   expect(server.sent('mark')).toEqual([]);
-  expect(announced).toEqual([{ kind: 'rejoined' }]);
+  expect(announced).toEqual([{ kind: 'marks_lost', count: 1 }, { kind: 'rejoined' }]);
 });
 
 test('a gap in the log is asked for, once', async () => {

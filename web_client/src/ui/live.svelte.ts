@@ -24,6 +24,7 @@ import type {
 } from '../signalling/protocol';
 import { Session, type Announcement } from '../session';
 import { pageTimers } from '../timers';
+import type { Waiting } from '../unsent';
 import { sayCode, t } from '../words/language.svelte';
 import { fieldDrawing } from './field_drawing';
 import type { DrawnOnField } from '../guidance';
@@ -89,6 +90,8 @@ export class Live {
   stage = $state<StageTab>('field');
   toasts = $state.raw<Toast[]>([]);
   soundBlocked = $state(false);
+  /** What one has drawn and written and the server has not taken for long. */
+  late = $state.raw<Waiting>({ marks: 0, messages: 0 });
   readonly session: Session;
   readonly images: DicomWeb;
   readonly uploads: Uploads;
@@ -238,6 +241,7 @@ export class Live {
     });
     session.on('waiting', (place) => (this.place = place));
     session.on('room', () => this.#readRoom());
+    session.unsent.on('changed', () => (this.late = session.unsent.late));
     session.on('delivery', () => {
       this.deliveries = new Map(session.deliveries);
       this.unplayable = session.unplayable;
@@ -315,6 +319,10 @@ export class Live {
         const name = this.session.room.participants.get(announcement.participant)?.name ?? '';
         return this.toast('plain', t(`said_${announcement.kind}`, { name }));
       }
+      case 'marks_lost':
+        return this.toast('alarm', t('said_marks_lost', { count: announcement.count }));
+      case 'message_lost':
+        return this.toast('alarm', t('said_message_lost', { text: announcement.text }));
       case 'recording_failed':
         return this.toast('alarm', `${t('said_recording_failed')}. ${this.recording?.reason ?? ''}`);
       case 'mark_refused':

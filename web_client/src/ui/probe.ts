@@ -20,6 +20,8 @@
  *   images                 what each pane of the image viewer shows: {instance, frame, at, count, plane, matrix, window, loaded, drawnAt}
  *   presenter              who leads the others through the images
  *   studies                the room's images, as the server said
+ *   digest()               the hash of what the log shows (PROTOCOL.md, section 4): equal at the server, on all pages and in replay
+ *   unsent                 what one has drawn and written and the server has not taken: {marks, messages}
  *   roundTrip, receiving, publishing
  *   path                   'steady' | 'restarting' | 'rejoining': whether the media connections look for a new way
  */
@@ -151,6 +153,10 @@ export function liveProbe(live: Live): KonsilProbe {
     },
     get path() {
       return live.path;
+    },
+    digest: () => session.replica.digest(),
+    get unsent() {
+      return session.unsent.waiting;
     },
     marksDrawnOn: (sheet) => copy(drawn.get(sheet) ?? []),
     pointersOn: (sheet: Sheet) => live.overlay.pointers(sheet, performance.now()).map(({ name, ghost }) => ({ name, ghost: ghost === true })),

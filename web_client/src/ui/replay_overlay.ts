@@ -33,6 +33,11 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
     return this.#position;
   }
 
+  /** The hash of what stood in the log at a position. */
+  digestAt(position: number): Promise<string> {
+    return this.timeline.digestAt(position);
+  }
+
   /** The picture now on the glass belongs to this position. */
   show(position: number): void {
     if (position === this.#position) return;

@@ -84,7 +84,7 @@ export class Talk {
   /** False: it was not sent, and why has been said. */
   async say(words: string): Promise<boolean> {
     const text = sayable(words);
-    return text === '' || this.session.operate({ kind: 'say', text });
+    return text === '' || this.session.say(text);
   }
 
   send(sources: readonly Readable[]): void {

@@ -85,6 +85,11 @@ export const talk = {
   // what is switched on and not sent
   unsent: 'Not sent',
   unsent_which: 'Not sent: {names}',
+  unsent_marks: '{count} of your marks',
+  unsent_messages: 'your message',
+  unsent_log_text: 'Nobody else sees it yet. It is sent as soon as the line is back.',
+  said_marks_lost: '{count} of your marks did not arrive and are lost: please draw them again.',
+  said_message_lost: 'Your message did not arrive: “{text}”',
   unsent_text: 'The server did not take it, so nobody hears or sees it. It is switched on here only.',
   unsent_microphone: 'Nobody hears you: the microphone is not sent. Try again in the bar above',
   unsent_camera: 'Nobody sees you: the camera is not sent. Try again in the bar above',

@@ -87,6 +87,11 @@ export const talk: Readonly<Record<keyof typeof english, string>> = {
   // what is switched on and not sent
   unsent: '未发送',
   unsent_which: '未发送：{names}',
+  unsent_marks: '您的 {count} 个标注',
+  unsent_messages: '您的消息',
+  unsent_log_text: '其他人还看不到，线路恢复后立即发送。',
+  said_marks_lost: '您的 {count} 个标注未送达，已丢失：请重新绘制。',
+  said_message_lost: '您的消息未送达：“{text}”',
   unsent_text: '服务器未接收，其他人听不到也看不到。仅在本机开启。',
   unsent_microphone: '其他人听不到您：麦克风未发送。请在上方栏中重试',
   unsent_camera: '其他人看不到您：摄像头未发送。请在上方栏中重试',
