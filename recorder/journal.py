@@ -2,7 +2,8 @@
 
 A journal is a header and then blocks. A block is what reaches the disk at once, with a checksum of its own;
 inside it are records. Whoever is killed loses at most the block that was being gathered, and the reader
-(reader.py) opens whatever is left.
+(reader.py) opens whatever is left. Each producer's packets lie in blocks of their own, so that whoever wants one
+camera reads, and opens, no other. `sealing.py` seals the blocks on their way to the disk.
 
 `now` is Unix time in seconds; the times that are stored are Unix nanoseconds.
 """
@@ -22,6 +23,9 @@ JsonObject = dict[str, object]
 FILE_MAGIC = b"KONSILJR"
 VERSION = 1
 BLOCK_MAGIC = b"\xb1KBL"  # no ASCII text and no RTP packet begins so
+
+#: Flags of a block: its payload is sealed (sealing.py); it is the last one, alone with the end record.
+SEALED, LAST = 1, 2
 
 #: A block is closed when it is this old (seconds): with the way to the disk, a kill costs less than a second.
 FLUSH_INTERVAL = 0.5
@@ -66,6 +70,14 @@ class RecordType(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """What a journal's blocks are sealed with: a suite's name and the salt of this file's key."""
+
+    suite: str
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class JournalHeader:
     """Who, where and since when. `started` is the zero of the recording's time line, Unix ns."""
 
@@ -73,12 +85,17 @@ class JournalHeader:
     room: str
     started: int
     metadata: JsonObject = field(default_factory=dict)
+    seal: Seal | None = None
 
     def __bytes__(self) -> bytes:
-        text = encode_json({"recording": self.recording, "room": self.room, "metadata": self.metadata})
+        fields: JsonObject = {"recording": self.recording, "room": self.room, "metadata": self.metadata}
+        if self.seal is not None:
+            fields["seal"] = {"suite": self.seal.suite, "salt": self.seal.salt.hex()}
+        text = encode_json(fields)
         if len(text) > MAX_METADATA:
             raise ValueError(f"A journal's metadata has at most {MAX_METADATA} bytes, not {len(text)}.")
-        start = _FILE_HEADER.pack(FILE_MAGIC, VERSION, 0, self.started, len(text)) + text
+        flags = SEALED if self.seal is not None else 0
+        start = _FILE_HEADER.pack(FILE_MAGIC, VERSION, flags, self.started, len(text)) + text
         return start + _CHECKSUM.pack(zlib.crc32(start))
 
     @classmethod
@@ -92,13 +109,24 @@ class JournalHeader:
         end = FILE_HEADER_SIZE + length
         if _CHECKSUM.unpack_from(data, end)[0] != zlib.crc32(data[:end]):
             raise JournalError("The checksum of the journal's header is wrong.")
-        if flags:
+        if flags & ~SEALED:
             raise JournalError(f"The journal's header bears unknown flags ({flags:#x}).")
         fields = decode_json(data[FILE_HEADER_SIZE:end])
         recording, room, metadata = fields.get("recording"), fields.get("room"), fields.get("metadata")
         if not isinstance(recording, str) or not isinstance(room, str) or not isinstance(metadata, dict):
             raise JournalError("The journal's header does not name its recording and room.")
-        return cls(recording, room, started, metadata)
+        return cls(recording, room, started, metadata, _seal_of(fields) if flags & SEALED else None)
+
+
+def _seal_of(fields: JsonObject) -> Seal:
+    seal = fields.get("seal")
+    suite, salt = (seal.get("suite"), seal.get("salt")) if isinstance(seal, dict) else (None, None)
+    if not isinstance(suite, str) or not isinstance(salt, str):
+        raise JournalError("The header of a sealed journal does not say how it is sealed.")
+    try:
+        return Seal(suite, bytes.fromhex(salt))
+    except ValueError:
+        raise JournalError("The salt of a sealed journal is not hexadecimal.") from None
 
 
 def header_size(data: bytes) -> int:
@@ -117,7 +145,7 @@ def header_size(data: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BlockHeader:
-    """What stands before a block: whether it is sealed, its number, length and checksum."""
+    """What stands before a block: SEALED and LAST, its number, length and checksum."""
 
     flags: int
     number: int
@@ -230,6 +258,18 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
 
 
+#: The lane of what is no packet; a producer's number is never 0.
+_TALK = 0
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The records that will be one block."""
+
+    records: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+
 class JournalWriter:
     """Turns what happens into the bytes of a journal.
 
@@ -239,8 +279,8 @@ class JournalWriter:
 
     def __init__(self, header: JournalHeader) -> None:
         self._ready: list[bytes] = [bytes(header)]
-        self._records: list[bytes] = []
-        self._size = 0
+        # the lane of everything but packets is the first: a track is announced before its packets
+        self._lanes: dict[int, _Lane] = {_TALK: _Lane()}
         self._since: float | None = None
         self._number = 0
         self._finished = False
@@ -248,11 +288,11 @@ class JournalWriter:
     @property
     def backlog(self) -> int:
         """Bytes that were received and not yet handed out."""
-        return self._size + sum(map(len, self._ready))
+        return sum(lane.size for lane in self._lanes.values()) + sum(map(len, self._ready))
 
-    def receive_packets(self, data: bytes, now: float) -> None:
-        """Keep a chunk of tap records as it is."""
-        self._append(RecordType.PACKETS, nanoseconds(now), data, now)
+    def receive_packets(self, producer: int, data: bytes, now: float) -> None:
+        """Keep a chunk of tap records of one producer as it is."""
+        self._append(RecordType.PACKETS, nanoseconds(now), data, now, self._lanes.setdefault(producer, _Lane()))
 
     def receive_sender_report(self, report: SenderReport, arrival: int, now: float) -> None:
         """Keep a sender report that arrived at `arrival` (Unix ns)."""
@@ -280,15 +320,15 @@ class JournalWriter:
 
     def finish(self, now: float, reason: str) -> None:
         """Write the end record, in a block of its own at the file's very end. Nothing may follow."""
-        self._close_block()
+        self._close_blocks()
         self._append_json(RecordType.END, {"reason": reason[:200]}, now)
-        self._close_block()
+        self._close(self._lanes[_TALK], LAST)
         self._finished = True
 
     def blocks_to_write(self, now: float) -> bytes:
         """Take the bytes that are due: whole blocks only, or nothing."""
         if self._since is not None and now - self._since >= FLUSH_INTERVAL:
-            self._close_block()
+            self._close_blocks()
         data = b"".join(self._ready)
         self._ready.clear()
         return data
@@ -305,28 +345,35 @@ class JournalWriter:
             raise ValueError(f"A record's JSON has at most {MAX_JSON} bytes, not {len(text)}.")
         self._append(kind, nanoseconds(now), text, now)
 
-    def _append(self, kind: RecordType, time: int, payload: bytes, now: float) -> None:
+    def _append(self, kind: RecordType, time: int, payload: bytes, now: float, lane: _Lane | None = None) -> None:
         if self._finished:
             raise ValueError("The journal has been finished.")
         if len(payload) > MAX_RECORD:
             raise ValueError(f"A record has at most {MAX_RECORD} bytes, not {len(payload)}.")
         if self._since is None:
             self._since = now
-        self._records += (_RECORD_HEADER.pack(kind, time, len(payload)), payload)
-        self._size += RECORD_HEADER_SIZE + len(payload)
-        if self._size >= FLUSH_SIZE:
-            self._close_block()
+        lane = lane or self._lanes[_TALK]
+        lane.records += (_RECORD_HEADER.pack(kind, time, len(payload)), payload)
+        lane.size += RECORD_HEADER_SIZE + len(payload)
+        if lane.size >= FLUSH_SIZE:
+            self._close(self._lanes[_TALK])
+            self._close(lane)
 
-    def _close_block(self) -> None:
-        if not self._records:
+    def _close_blocks(self) -> None:
+        for lane in self._lanes.values():
+            self._close(lane)
+        self._lanes = {_TALK: self._lanes[_TALK]}
+        self._since = None
+
+    def _close(self, lane: _Lane, flags: int = 0) -> None:
+        if not lane.records:
             return
-        payload = b"".join(self._records)
-        header = BlockHeader(0, self._number, len(payload), zlib.crc32(payload))
+        payload = b"".join(lane.records)
+        header = BlockHeader(flags, self._number, len(payload), zlib.crc32(payload))
         self._ready += (bytes(header), payload)
         self._number += 1
-        self._records.clear()
-        self._size = 0
-        self._since = None
+        lane.records.clear()
+        lane.size = 0
 
 
 def nanoseconds(now: float) -> int:

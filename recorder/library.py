@@ -17,13 +17,12 @@ from typing import Any
 from .journal import (
     BLOCK_HEADER_SIZE,
     FILE_HEADER_SIZE,
+    LAST,
     BlockHeader,
     JournalError,
     JournalHeader,
     JsonObject,
-    RecordType,
     header_size,
-    record_header,
 )
 from .seal.digest import sm3
 from .stills import MAX_STILL
@@ -176,7 +175,7 @@ def read_header(path: Path) -> JournalHeader:
 
 
 def has_end(path: Path) -> bool:
-    """Tell whether the end record stands at a journal's end, without reading the rest."""
+    """Tell whether a journal's last block is there, which holds the end record alone, without reading the rest."""
     with path.open("rb") as file:
         file.seek(-min(_TAIL, file.seek(0, os.SEEK_END)), os.SEEK_END)
         tail = file.read()
@@ -185,8 +184,7 @@ def has_end(path: Path) -> bool:
             block = BlockHeader.parse(tail[start : start + BLOCK_HEADER_SIZE])
         except JournalError:
             continue
-        content = tail[start + BLOCK_HEADER_SIZE :]
-        return len(content) == block.length > 13 and record_header(content, 0)[0] == RecordType.END
+        return bool(block.flags & LAST) and len(tail) - start == BLOCK_HEADER_SIZE + block.length
     return False
 
 

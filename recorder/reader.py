@@ -8,12 +8,15 @@ so a flipped bit costs half a second of a consultation and not the rest of it.
 from __future__ import annotations
 
 import zlib
+from array import array
 
 from .journal import (
     BLOCK_HEADER_SIZE,
     BLOCK_MAGIC,
     FILE_HEADER_SIZE,
+    LAST,
     RECORD_HEADER_SIZE,
+    SEALED,
     BlockHeader,
     JournalError,
     JournalHeader,
@@ -22,6 +25,9 @@ from .journal import (
     header_size,
     record_header,
 )
+from .seal.keys import DataKey
+from .seal.suites import SealError
+from .sealing import JournalOpener
 
 
 class JournalReader:
@@ -32,7 +38,8 @@ class JournalReader:
     file header raises (JournalError).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, key: DataKey | None = None) -> None:
+        """Read a journal; a sealed one with its key, or nothing but how many blocks are sealed."""
         self.header: JournalHeader | None = None
         #: Whether the end record was read.
         self.ended = False
@@ -40,8 +47,14 @@ class JournalReader:
         self.ignored = 0
         #: Places where something is wrong in the middle of the file.
         self.damaged = 0
+        #: Whole blocks that are sealed and were not opened, since no key was given.
+        self.unopened = 0
+        #: Where the payload of each whole block begins.
+        self.blocks = array("Q")
         #: Where the last whole block ends: a file cut here is a clean one.
         self.whole_until = 0
+        self._key = key
+        self._opener: JournalOpener | None = None
         self._buffer = bytearray()
         self._base = 0  # the buffer's place in the file
         self._block = b""
@@ -62,6 +75,8 @@ class JournalReader:
             size = header_size(bytes(self._buffer[:FILE_HEADER_SIZE]))
             if len(self._buffer) >= size:
                 self.header = JournalHeader.parse(bytes(self._buffer[:size]))
+                if self._key is not None and self.header.seal is not None:
+                    self._opener = JournalOpener(self.header, self._key)
                 self._drop(size)
                 self.whole_until = size
 
@@ -109,6 +124,7 @@ class JournalReader:
 
     def _open_block(self) -> bool:
         """Go to the next whole block; False until more bytes have come."""
+        assert self.header is not None
         while len(self._buffer) >= BLOCK_HEADER_SIZE:
             try:
                 header = BlockHeader.parse(bytes(self._buffer[:BLOCK_HEADER_SIZE]))
@@ -121,8 +137,12 @@ class JournalReader:
             payload = bytes(self._buffer[BLOCK_HEADER_SIZE:size])
             base = self._base + BLOCK_HEADER_SIZE
             self._drop(size)
-            # flags are for sealed blocks, which this version cannot open; a number seen before is a copy
-            if header.flags or zlib.crc32(payload) != header.checksum or header.number < self._next_number:
+            whole = not header.flags & ~(SEALED | LAST) and zlib.crc32(payload) == header.checksum
+            # a number seen before is a copy; a sealed journal has no block that is not sealed
+            whole = whole and header.number >= self._next_number
+            whole = whole and bool(header.flags & SEALED) == (self.header.seal is not None)
+            opened = self._opened(header, payload) if whole else None
+            if opened is None:
                 self._damage()
                 self.ignored += size
                 continue
@@ -130,10 +150,24 @@ class JournalReader:
                 self.damaged += 1  # whole blocks are missing, without a trace in the bytes
             self._lost = False
             self._next_number = header.number + 1
-            self._block, self._block_base, self._position = payload, base, 0
+            self._block, self._block_base, self._position = opened, base, 0
             self.whole_until = self._base
+            self.blocks.append(base)
             return True
         return False
+
+    def _opened(self, header: BlockHeader, payload: bytes) -> bytes | None:
+        """Give what a block holds: nothing of a sealed one without the key, None when it was tampered with."""
+        if not header.flags & SEALED:
+            return payload
+        if self._opener is None:
+            self.unopened += 1
+            self.ended = self.ended or bool(header.flags & LAST)
+            return b""
+        try:
+            return self._opener.open(header, payload)
+        except SealError:
+            return None
 
     def _search(self) -> None:
         """Drop bytes up to the next that may begin a block."""

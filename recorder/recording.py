@@ -15,6 +15,7 @@ from media.plane import Codec
 
 from .journal import Gap, JournalError, JournalHeader, JournalWriter, JsonObject, SenderReport, tap_packets
 from .stills import PARTS_AT_ONCE, STILL_BACKLOG, FrameName, StillQueue
+from .tap import share_out
 
 #: A key frame is asked for when the last one is this old (seconds): it is where a replay can seek to, and
 #: where a picture becomes whole again after a loss that nobody could repair.
@@ -77,6 +78,7 @@ class Recording:
         self._writer = JournalWriter(header)
         self._handed_out = 0  # bytes given by bytes_to_write and not yet reported by receive_written
         self._producers: dict[ProducerId, RecordedProducer] = {}
+        self._lanes: dict[ProducerId, int] = {}  # of those that are gone too: their last packets may come late
         self._key_frame_at: dict[ProducerId, float] = {}  # when the next one is to be asked for
         self._events: deque[RecordingEvent] = deque()
         self._stills = StillQueue()
@@ -94,6 +96,7 @@ class Recording:
         if self.stopped or producer.producer in self._producers:
             return
         self._producers[producer.producer] = producer
+        self._lanes[producer.producer] = producer.producer
         self.receive_event(
             {
                 "kind": "producer_added",
@@ -127,7 +130,8 @@ class Recording:
         if self.stopped or not data:
             return
         if self.backlog + len(data) <= MAX_BACKLOG:
-            self._writer.receive_packets(data, now)
+            for producer, packets in share_out(data, self._lanes).items():
+                self._writer.receive_packets(producer, packets, now)
             return
         lost: Counter[int] = Counter()
         try:

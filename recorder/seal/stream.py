@@ -52,16 +52,31 @@ class Sealer(_Part):
     def __init__(self, suite: Suite, data_key: bytes, salt: bytes, header: bytes) -> None:
         super().__init__(suite, data_key, salt, header)
         self._next = 0
+        self._reserved: set[int] = set()
         self._ended = False
 
-    def seal(self, plain: bytes, aad: bytes = b"", *, last: bool = False) -> bytes:
-        """Seal the next chunk, TAG_SIZE longer than it was. Nothing can follow the last one (ValueError)."""
-        if self._ended:
-            raise ValueError("The last chunk of this part has been sealed.")
-        nonce = self._nonce(self._next, last)
+    def reserve(self) -> int:
+        """Put the next chunk off: its number, for `seal`."""
+        self._reserved.add(self._next)
         self._next += 1
-        self._ended = last
-        return self.suite.encrypt(self._key, nonce, plain, aad)
+        return self._next - 1
+
+    def seal(self, plain: bytes, aad: bytes = b"", *, last: bool = False, number: int | None = None) -> bytes:
+        """Seal the next chunk, or one that was put off; it is TAG_SIZE longer then.
+
+        Raises ValueError where a number would be sealed twice, or something follow the last one.
+        """
+        if number is None:
+            if self._ended:
+                raise ValueError("The last chunk of this part has been sealed.")
+            number = self._next
+            self._next += 1
+            self._ended = last
+        elif number in self._reserved:
+            self._reserved.remove(number)
+        else:
+            raise ValueError("A chunk is sealed once.")
+        return self.suite.encrypt(self._key, self._nonce(number, last), plain, aad)
 
 
 class Opener(_Part):

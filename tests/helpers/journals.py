@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from dataclasses import replace
 
 from media.rtp.packet import RtpPacket
-from recorder.journal import JournalHeader, JournalWriter, Record, SenderReport
+from recorder.journal import JournalHeader, JournalWriter, Record, Seal, SenderReport
 from recorder.reader import JournalReader
+from recorder.seal.keys import DataKey
+from recorder.sealing import JournalSealer
 
 #: The zero of all test recordings: 2026-11-22 10:15:00 UTC.
 STARTED = 1_795_342_500
@@ -41,11 +44,14 @@ def header(**metadata: object) -> JournalHeader:
     return JournalHeader(RECORDING, "demo", STARTED_NS, metadata)
 
 
-def small_journal(*, finished: bool = True) -> bytes:
-    """Build a journal of three blocks with every type of record."""
-    writer = JournalWriter(header())
+def small_journal(*, finished: bool = True, sealed_with: DataKey | None = None) -> bytes:
+    """Build a journal of six blocks with every type of record."""
+    head = header()
+    if sealed_with is not None:
+        head = replace(head, seal=Seal(sealed_with.suite.name, bytes(16)))
+    writer = JournalWriter(head)
     writer.receive_event({"kind": "recording_started", "by": "Dr. Li Wei"}, STARTED)
-    writer.receive_packets(tap_record(7, STARTED_NS, 65536, rtp(0, 1000, b"one")), STARTED)
+    writer.receive_packets(7, tap_record(7, STARTED_NS, 65536, rtp(0, 1000, b"one")), STARTED)
     data = writer.blocks_to_write(STARTED + 1)
     writer.receive_sender_report(SenderReport(7, 1 << 40, 1000), STARTED_NS, STARTED + 1)
     writer.receive_operation({"type": "operation", "sequence": 1, "operation": {"kind": "undo"}}, STARTED + 1)
@@ -53,12 +59,13 @@ def small_journal(*, finished: bool = True) -> bytes:
     writer.receive_pointer({"type": "pointer", "author": "pt-1", "point": [0.5, 0.5]}, STARTED + 2)
     if finished:
         writer.finish(STARTED + 2.5, "stopped")
-    return data + writer.blocks_to_write(STARTED + 3)
+    data += writer.blocks_to_write(STARTED + 3)
+    return data if sealed_with is None else JournalSealer(head, sealed_with)(data)
 
 
-def read_all(data: bytes, *, piece: int = 0) -> tuple[JournalReader, list[Record]]:
+def read_all(data: bytes, *, piece: int = 0, key: DataKey | None = None) -> tuple[JournalReader, list[Record]]:
     """Read a whole journal, at once or in pieces of some bytes."""
-    reader = JournalReader()
+    reader = JournalReader(key)
     records = []
     for start in range(0, len(data), piece or max(len(data), 1)):
         reader.receive_data(data[start : start + (piece or len(data))])

@@ -49,7 +49,7 @@ def test_cut_at_any_byte_everything_up_to_the_last_whole_block_is_read() -> None
         assert reader.ignored == cut - last
         assert reader.whole_until == last
         assert reader.truncated
-    assert len(ENDS) == 5
+    assert len(ENDS) == 6
 
 
 @given(st.integers(0, len(WHOLE) - 1), st.integers(1, 255))

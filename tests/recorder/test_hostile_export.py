@@ -75,7 +75,8 @@ def test_a_damaged_block_in_the_middle_costs_only_itself(tmp_path: Path) -> None
     description = description_of(tmp_path)
     assert description["state"] == "truncated"
     assert description["ignored_bytes"] > 0
-    assert {gap["producer"] for gap in description["gaps"]} == {7, 8}
+    # a block holds packets of one camera
+    assert {gap["producer"] for gap in description["gaps"]} in ({7}, {8})
     assert description["cameras"][0]["seconds"] == pytest.approx(100 / 30, abs=0.01)
 
 
@@ -186,7 +187,7 @@ def test_producers_that_make_no_sense_are_passed_over(tmp_path: Path, change: di
     writer = JournalWriter(header())
     writer.receive_event(event | change, STARTED)
     for packet in video(7, Codec.H264, encode(Codec.H264)):
-        writer.receive_packets(packet.tap(), STARTED + packet.at)
+        writer.receive_packets(packet.producer, packet.tap(), STARTED + packet.at)
     export(write_journal(tmp_path / "recording", writer))
     assert description_of(tmp_path / "recording")["cameras"] == []
 
@@ -198,9 +199,9 @@ def test_records_with_nonsense_in_them_are_passed_over(tmp_path: Path) -> None:
     writer.receive_operation({"sequence": 1}, STARTED)
     writer.receive_operation({"sequence": 1, "operation": {"kind": []}}, STARTED)
     writer.receive_pointer({"type": "pointer", "author": 5, "point": [0, 0]}, STARTED)
-    writer.receive_packets(b"\xff\xff\xff\xff" + bytes(40), STARTED)
-    writer.receive_packets(tap_record(7, STARTED_NS, 1, b"short"), STARTED)
-    writer.receive_packets(tap_record(7, 1 << 63, 1 << 63, rtp(1, 1, b"x")), STARTED)
+    writer.receive_packets(7, b"\xff\xff\xff\xff" + bytes(40), STARTED)
+    writer.receive_packets(7, tap_record(7, STARTED_NS, 1, b"short"), STARTED)
+    writer.receive_packets(7, tap_record(7, 1 << 63, 1 << 63, rtp(1, 1, b"x")), STARTED)
     export(write_journal(tmp_path / "recording", writer))
     description = description_of(tmp_path / "recording")
     assert description["operations"] == description["pointers"] == description["participants"] == []

@@ -61,7 +61,7 @@ def test_pieces_of_any_size_give_the_same_records(piece: int) -> None:
 def test_tap_chunks_are_kept_byte_for_byte() -> None:
     chunk = b"".join(tap_record(7, n, 65536 + n, rtp(n, n, bytes(n))) for n in range(50))
     writer = JournalWriter(header())
-    writer.receive_packets(chunk, STARTED)
+    writer.receive_packets(7, chunk, STARTED)
     records = read_all(writer.blocks_to_write(STARTED + 1))[1]
     assert records[0].payload == chunk
     walked = list(tap_packets(chunk))
@@ -85,7 +85,7 @@ def test_a_block_leaves_after_half_a_second_and_not_before() -> None:
 
 def test_a_full_block_leaves_at_once() -> None:
     writer = JournalWriter(header())
-    writer.receive_packets(bytes(FLUSH_SIZE), STARTED)
+    writer.receive_packets(7, bytes(FLUSH_SIZE), STARTED)
     assert writer.get_timer() == 0.0
     assert len(writer.blocks_to_write(STARTED)) > FLUSH_SIZE
 
@@ -109,7 +109,7 @@ def test_records_of_a_later_version_are_passed_over() -> None:
 def test_misuse_is_refused() -> None:
     writer = JournalWriter(header())
     with pytest.raises(ValueError, match="at most"):
-        writer.receive_packets(bytes(MAX_RECORD + 1), STARTED)
+        writer.receive_packets(7, bytes(MAX_RECORD + 1), STARTED)
     with pytest.raises(ValueError):
         writer.receive_event({"number": float("nan")}, STARTED)
     writer.finish(STARTED, "stopped")

@@ -120,7 +120,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 journal = JournalWriter(header())
 writer = DiskWriter(Path(sys.argv[1]))
 for number in range(200):  # twice what the file may hold, far from what the queue may
-    journal.receive_packets(tap_record(7, 1, number, rtp(number, number, bytes(1000))), STARTED + number)
+    journal.receive_packets(7, tap_record(7, 1, number, rtp(number, number, bytes(1000))), STARTED + number)
     writer.write(journal.blocks_to_write(STARTED + number + 0.6))
 writer.close()
 assert writer.join(20)

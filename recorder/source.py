@@ -1,0 +1,57 @@
+"""Reads single bytes of a journal by their place in the file, opening the sealed blocks that they lie in."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from pathlib import Path
+from types import TracebackType
+
+from .journal import BLOCK_HEADER_SIZE, SEALED, BlockHeader, JournalError
+from .sealing import JournalOpener
+
+#: Opened blocks that are kept: sound and picture of one camera lie in two, late packets in the two before.
+_KEPT = 6
+
+
+class JournalSource:
+    """An open journal. `blocks` are where its whole blocks' payloads begin (JournalReader.blocks)."""
+
+    def __init__(self, path: Path, blocks: array[int], opener: JournalOpener | None) -> None:
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._blocks = blocks
+        self._opener = opener
+        self._opened: OrderedDict[int, bytes] = OrderedDict()
+
+    def __enter__(self) -> JournalSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._file)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read what lies within one block. Raises JournalError, SealError when it changed since it was indexed."""
+        if self._opener is None:
+            return os.pread(self._file, length, offset)
+        place = bisect_right(self._blocks, offset) - 1
+        if place < 0:
+            raise JournalError("There is no block at this place of the journal.")
+        base = self._blocks[place]
+        payload = self._opened.get(base)
+        if payload is None:
+            payload = self._opened[base] = self._open(base, self._opener)
+            if len(self._opened) > _KEPT:
+                self._opened.popitem(last=False)
+        else:
+            self._opened.move_to_end(base)
+        return payload[offset - base : offset - base + length]
+
+    def _open(self, base: int, opener: JournalOpener) -> bytes:
+        block = BlockHeader.parse(os.pread(self._file, BLOCK_HEADER_SIZE, base - BLOCK_HEADER_SIZE))
+        if not block.flags & SEALED:
+            raise JournalError("A block of a sealed journal is not sealed.")
+        return opener.open(block, os.pread(self._file, block.length, base))
