@@ -292,7 +292,9 @@ class JournalWriter:
 
     def receive_packets(self, producer: int, data: bytes, now: float) -> None:
         """Keep a chunk of tap records of one producer as it is."""
-        self._append(RecordType.PACKETS, nanoseconds(now), data, now, self._lanes.setdefault(producer, _Lane()))
+        self._append(
+            RecordType.PACKETS, nanoseconds(now), data, now, self._lanes.setdefault(producer, _Lane())
+        )
 
     def receive_sender_report(self, report: SenderReport, arrival: int, now: float) -> None:
         """Keep a sender report that arrived at `arrival` (Unix ns)."""
@@ -345,7 +347,9 @@ class JournalWriter:
             raise ValueError(f"A record's JSON has at most {MAX_JSON} bytes, not {len(text)}.")
         self._append(kind, nanoseconds(now), text, now)
 
-    def _append(self, kind: RecordType, time: int, payload: bytes, now: float, lane: _Lane | None = None) -> None:
+    def _append(
+        self, kind: RecordType, time: int, payload: bytes, now: float, lane: _Lane | None = None
+    ) -> None:
         if self._finished:
             raise ValueError("The journal has been finished.")
         if len(payload) > MAX_RECORD:

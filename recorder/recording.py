@@ -78,7 +78,9 @@ class Recording:
         self._writer = JournalWriter(header)
         self._handed_out = 0  # bytes given by bytes_to_write and not yet reported by receive_written
         self._producers: dict[ProducerId, RecordedProducer] = {}
-        self._lanes: dict[ProducerId, int] = {}  # of those that are gone too: their last packets may come late
+        self._lanes: dict[
+            ProducerId, int
+        ] = {}  # of those that are gone too: their last packets may come late
         self._key_frame_at: dict[ProducerId, float] = {}  # when the next one is to be asked for
         self._events: deque[RecordingEvent] = deque()
         self._stills = StillQueue()

@@ -51,7 +51,9 @@ class JournalSealer:
             end = position + plain.length
             # the checksum comes last: it is of what is sealed, and authenticates nothing
             head = BlockHeader(plain.flags | SEALED, plain.number, plain.length + TAG_SIZE, 0)
-            sealed = self._sealer.seal(data[position:end], _authenticated(head), last=bool(plain.flags & LAST))
+            sealed = self._sealer.seal(
+                data[position:end], _authenticated(head), last=bool(plain.flags & LAST)
+            )
             pieces += (bytes(BlockHeader(head.flags, head.number, head.length, zlib.crc32(sealed))), sealed)
             position = end
         return b"".join(pieces)

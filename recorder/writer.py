@@ -60,7 +60,7 @@ def describe(error: OSError) -> str:
 class DiskWriter:
     """Appends to one new file from a thread of its own.
 
-    `on_progress` is called from that thread, after bytes were written and when writing failed: use
+    `encode` is what is done there to each piece first: sealing it, above all. `on_progress` is called from that thread, after bytes were written and when writing failed: use
     `loop.call_soon_threadsafe`. `sync` is there for tests that need a disk that fails.
     """
 
@@ -69,6 +69,7 @@ class DiskWriter:
         path: Path,
         on_progress: Callable[[], None] = lambda: None,
         *,
+        encode: Callable[[bytes], bytes] = bytes,
         capacity: int = CAPACITY,
         sync: Callable[[int], None] = os.fdatasync,
     ) -> None:
@@ -78,11 +79,13 @@ class DiskWriter:
         except OSError as error:
             raise DiskError(describe(error)) from error
         self._on_progress = on_progress
+        self._encode = encode
         self._capacity = capacity
         self._sync = sync
         self._changed = threading.Condition()
         self._queue: deque[bytes] = deque()
         self._backlog = 0
+        self._taken = 0
         self._written = 0
         self._synced = 0
         self._failure: str | None = None
@@ -94,6 +97,11 @@ class DiskWriter:
     def backlog(self) -> int:
         """Bytes that wait in the queue."""
         return self._backlog
+
+    @property
+    def taken(self) -> int:
+        """Bytes, as they were given to `write`, that are with the kernel."""
+        return self._taken
 
     @property
     def written(self) -> int:
@@ -140,9 +148,9 @@ class DiskWriter:
     def _run(self) -> None:
         try:
             self._write_until_closed()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             with self._changed:
-                self._failure = describe(error)
+                self._failure = describe(error) if isinstance(error, OSError) else str(error)
                 self._queue.clear()
                 self._backlog = 0
         with contextlib.suppress(OSError):
@@ -171,11 +179,12 @@ class DiskWriter:
                 break
 
     def _append(self, data: bytes) -> None:
-        rest = memoryview(data)
+        rest = memoryview(self._encode(data))
         while rest:
             size = os.write(self._file, rest)
             rest = rest[size:]
-            with self._changed:
-                self._backlog -= size
-                self._written += size
+            self._written += size
+        with self._changed:
+            self._backlog -= len(data)
+            self._taken += len(data)
         self._on_progress()

@@ -121,9 +121,9 @@ class RoomRecorder:
                 producer.want_key_frame(encoding)
 
     def _progress(self) -> None:
-        written = self._writer.written
-        self._recording.receive_written(written - self._reported)
-        self._reported = written
+        taken = self._writer.taken
+        self._recording.receive_written(taken - self._reported)
+        self._reported = taken
         self._stills.handle_written()
         if self._writer.failure is not None:
             self._stills.give_up()

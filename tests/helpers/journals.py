@@ -63,7 +63,9 @@ def small_journal(*, finished: bool = True, sealed_with: DataKey | None = None) 
     return data if sealed_with is None else JournalSealer(head, sealed_with)(data)
 
 
-def read_all(data: bytes, *, piece: int = 0, key: DataKey | None = None) -> tuple[JournalReader, list[Record]]:
+def read_all(
+    data: bytes, *, piece: int = 0, key: DataKey | None = None
+) -> tuple[JournalReader, list[Record]]:
     """Read a whole journal, at once or in pieces of some bytes."""
     reader = JournalReader(key)
     records = []

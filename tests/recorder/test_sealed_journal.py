@@ -66,7 +66,12 @@ def test_another_key_opens_nothing() -> None:
 def test_blocks_that_were_swapped_or_dropped_or_doubled_are_seen() -> None:
     first, second, third = (WHOLE[begin:end] for begin, end in BLOCKS[1:4])
     before, after = WHOLE[: BLOCKS[1][0]], WHOLE[BLOCKS[3][1] :]
-    for order in ([second, first, third], [first, third], [first, first, second, third], [third, second, first]):
+    for order in (
+        [second, first, third],
+        [first, third],
+        [first, first, second, third],
+        [third, second, first],
+    ):
         assert read_all(before + b"".join(order) + after, key=KEY)[0].damaged
 
 
@@ -160,7 +165,12 @@ def test_any_byte_is_read_at_its_place(tmp_path: Path) -> None:
 
 
 def test_a_seal_that_is_said_badly_is_refused() -> None:
-    for seal in ({"suite": "SM4-GCM-SM3"}, {"suite": 1, "salt": "00"}, {"suite": "SM4-GCM-SM3", "salt": "xy"}, 7):
+    for seal in (
+        {"suite": "SM4-GCM-SM3"},
+        {"suite": 1, "salt": "00"},
+        {"suite": "SM4-GCM-SM3", "salt": "xy"},
+        7,
+    ):
         head = bytes(replace(header(), seal=new_seal(KEY)))
         text = head[24:-4].decode()
         import json
