@@ -258,8 +258,8 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
 
 
-#: The lane of what is no packet; a producer's number is never 0.
-_TALK = 0
+#: The lanes of frozen frames, and of everything else that is no packet; a producer's number is above 0.
+_STILLS, _TALK = -1, 0
 
 
 @dataclass(slots=True)
@@ -318,7 +318,8 @@ class JournalWriter:
 
     def receive_still(self, part: bytes, now: float) -> None:
         """Keep a part of a frozen frame's file (stills.StillPart)."""
-        self._append(RecordType.STILL, nanoseconds(now), part, now)
+        lane = self._lanes.setdefault(_STILLS, _Lane())
+        self._append(RecordType.STILL, nanoseconds(now), part, now, lane)
 
     def finish(self, now: float, reason: str) -> None:
         """Write the end record, in a block of its own at the file's very end. Nothing may follow."""

@@ -5,9 +5,11 @@ Names come from links and requests, so they are checked against a pattern before
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+from collections import OrderedDict
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,10 +28,15 @@ from .journal import (
 )
 from .seal.digest import sm3
 from .stills import MAX_STILL
+from .parts import read_part
+from .seal import keys
+from .seal.keys import DataKey
+from .seal.suites import SealError
 from .writer import DiskError, describe
 
 JOURNAL = "journal.kjr"
 DESCRIPTION = "description.json"
+SUMMARY = "summary.json"
 
 #: Media types by a container's ending; no other file of a recording is ever given out.
 MEDIA_TYPES = {".mp4": "video/mp4", ".m4a": "audio/mp4", ".webm": "video/webm"}
@@ -37,6 +44,8 @@ MEDIA_TYPES = {".mp4": "video/mp4", ".m4a": "audio/mp4", ".webm": "video/webm"}
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}-[0-9a-f]{4,8}")
 _FILE = re.compile(r"[0-9]{1,10}\.(?:mp4|m4a|webm)")
 _STILL = re.compile(r"[0-9]{1,10}-[0-9]{1,10}\.png")
+_KEYS = 64
+_MAX_DESCRIPTION = 1 << 30
 _TAIL = 4096  # the end record stands in a block of its own, far smaller than this
 
 
@@ -71,10 +80,15 @@ def recording_id(started: int, room: str, suffix: str) -> str:
 
 
 class Library:
-    """What has been recorded. Reads the disk at each call: call it in a thread."""
+    """What has been recorded. Reads the disk at each call: call it in a thread.
 
-    def __init__(self, root: Path) -> None:
+    `private` is the hospital's SM2 key pair, without which sealed recordings are listed and not opened.
+    """
+
+    def __init__(self, root: Path, private: Path | None = None) -> None:
         self.root = root
+        self._private = private
+        self._keys: OrderedDict[str, DataKey] = OrderedDict()
 
     def create(self, recording: str) -> Path:
         """Make a new recording's folder and return its journal's path. Raises DiskError."""
@@ -92,6 +106,27 @@ class Library:
             raise UnknownRecording(f"There is no recording {recording!r}.")
         return folder
 
+    def key(self, recording: str) -> DataKey | None:
+        """Give the key of a sealed recording, None of one that is not sealed. Raises SealError, OSError."""
+        folder = self.folder(recording)
+        if read_header(folder / JOURNAL).seal is None:
+            return None
+        if (known := self._keys.get(recording)) is not None:
+            return known
+        if (wrapped := keys.read(folder)) is None:
+            raise SealError("The key of this recording has been destroyed.")
+        if self._private is None:
+            raise SealError("The recording is sealed, and this server has no key to open it.")
+        key = wrapped.open(self._private)
+        self.remember(recording, key)
+        return key
+
+    def remember(self, recording: str, key: DataKey) -> None:
+        """Keep an opened key, the newest few: unwrapping takes 20 ms."""
+        self._keys[recording] = key
+        if len(self._keys) > _KEYS:
+            self._keys.popitem(last=False)
+
     def container(self, recording: str, name: str) -> tuple[Path, str]:
         """Return the path and the media type of a camera's container. Raises UnknownRecording."""
         path = self.folder(recording) / name if _FILE.fullmatch(name) else None
@@ -106,19 +141,18 @@ class Library:
         digest = next((still["sm3"] for still in listed if still["file"] == name), None) if path else None
         if path is None or digest is None or path.is_symlink() or not path.is_file():
             raise UnknownRecording(f"Recording {recording!r} has no file of this name.")
-        with path.open("rb") as file:
-            png = file.read(MAX_STILL + 1)
+        png = read_part(path, self.key(recording), MAX_STILL)
         if sm3(png).hex() != digest:
             raise DamagedFile("This frozen frame is not the one that was recorded: it is not shown.")
         return png
 
     def description(self, recording: str) -> JsonObject | None:
-        """Return a recording's description, or None while it is not made yet. Raises UnknownRecording."""
+        """Return a recording's description, or None while it is not made yet. Raises UnknownRecording, SealError."""
         try:
-            value = json.loads((self.folder(recording) / DESCRIPTION).read_bytes())
+            value = json.loads(read_part(self.folder(recording) / DESCRIPTION, self.key(recording), _MAX_DESCRIPTION))
         except FileNotFoundError:
             return None
-        except ValueError:
+        except json.JSONDecodeError:
             raise UnknownRecording(f"The description of {recording!r} cannot be read.") from None
         return value if isinstance(value, dict) else None
 
@@ -137,11 +171,11 @@ class Library:
         return sorted(found, key=lambda summary: (summary.started, summary.recording), reverse=True)
 
     def unfinished(self, being_written: Container[str] = ()) -> list[str]:
-        """List the recordings that have no description and are not being written: to be exported, oldest first."""
+        """List the recordings whose files are not made and that are not being written: to be exported, oldest first."""
         return [
             name
             for name in sorted(self._names())
-            if name not in being_written and not (self.root / name / DESCRIPTION).exists()
+            if name not in being_written and not (self.root / name / SUMMARY).exists()
         ]
 
     def _folder(self, recording: str) -> Path:
@@ -157,10 +191,10 @@ class Library:
         return [name for name in entries if _ID.fullmatch(name) and (self.root / name / JOURNAL).is_file()]
 
     def _summary(self, name: str, being_written: bool) -> RecordingSummary:
-        description = None if being_written else self.description(name)
-        if description is not None:
-            return _from_description(description)
         path = self.root / name / JOURNAL
+        if not being_written:
+            with contextlib.suppress(FileNotFoundError):
+                return _summary_of(json.loads((path.parent / SUMMARY).read_bytes()))
         header = read_header(path)
         seconds = max(0.0, path.stat().st_mtime - header.started / 1e9)
         state = "recording" if being_written else "preparing" if has_end(path) else "truncated"
@@ -188,17 +222,25 @@ def has_end(path: Path) -> bool:
     return False
 
 
-def _from_description(description: JsonObject) -> RecordingSummary:
+def summarise(description: JsonObject) -> JsonObject:
+    """Take from a description what a list shows: this lies beside a sealed recording and is not sealed."""
     cameras, operations = description["cameras"], description["operations"]
     assert isinstance(cameras, list)
     assert isinstance(operations, list)
-    marks = sum(1 for operation in operations if operation["operation"]["kind"] == "add")
+    return {
+        **{name: description[name] for name in ("recording", "room", "started", "seconds", "state")},
+        "cameras": sum(1 for camera in cameras if camera["source"] != "microphone"),
+        "marks": sum(1 for operation in operations if operation["operation"]["kind"] == "add"),
+    }
+
+
+def _summary_of(fields: JsonObject) -> RecordingSummary:
     return RecordingSummary(
-        recording=str(description["recording"]),
-        room=str(description["room"]),
-        started=round(float(str(description["started"])) * 1_000_000),
-        seconds=float(str(description["seconds"])),
-        state=str(description["state"]),
-        cameras=sum(1 for camera in cameras if camera["source"] != "microphone"),
-        marks=marks,
+        recording=str(fields["recording"]),
+        room=str(fields["room"]),
+        started=round(float(str(fields["started"])) * 1_000_000),
+        seconds=float(str(fields["seconds"])),
+        state=str(fields["state"]),
+        cameras=int(str(fields["cameras"])),
+        marks=int(str(fields["marks"])),
     )

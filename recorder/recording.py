@@ -132,8 +132,8 @@ class Recording:
         if self.stopped or not data:
             return
         if self.backlog + len(data) <= MAX_BACKLOG:
-            for producer, packets in share_out(data, self._lanes).items():
-                self._writer.receive_packets(producer, packets, now)
+            for lane, piece in share_out(data, self._lanes).items():
+                self._writer.receive_packets(lane, piece, now)
             return
         lost: Counter[int] = Counter()
         try:

@@ -1,8 +1,7 @@
 """Seals a journal's blocks on their way to the disk, and opens them again (FORMAT.md, "Sealed").
 
-A sealed block is as long as it was and a tag longer, so a byte of a record stands at the same place of the
-file as in a journal that is not sealed. What a block's header says is authenticated with it; the file's header goes into
-the key.
+A sealed block is as long as it was and a tag longer, so a byte of a record is opened from the byte at the
+same place of its block. What a block's header says is authenticated with it; the file's header goes into the key.
 """
 
 from __future__ import annotations

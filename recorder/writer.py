@@ -60,8 +60,9 @@ def describe(error: OSError) -> str:
 class DiskWriter:
     """Appends to one new file from a thread of its own.
 
-    `encode` is what is done there to each piece first: sealing it, above all. `on_progress` is called from that thread, after bytes were written and when writing failed: use
-    `loop.call_soon_threadsafe`. `sync` is there for tests that need a disk that fails.
+    `encode` is what is done there to each piece first: sealing it, above all. `on_progress` is called from that
+    thread, after bytes were written and when writing failed: use `loop.call_soon_threadsafe`. `sync` is there for
+    tests that need a disk that fails.
     """
 
     def __init__(

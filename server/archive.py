@@ -9,8 +9,13 @@ import logging
 import sys
 from pathlib import Path
 
+from recorder.journal import JournalError
 from recorder.library import Library, UnknownRecording
+from recorder.seal.keys import DataKey
+from recorder.seal.suites import SealError
+from recorder.writer import DiskError, describe
 
+from .archive_keys import ArchiveKeys
 from .room_recorder import RoomRecorder
 
 log = logging.getLogger(__name__)
@@ -21,8 +26,9 @@ ROOT = Path(__file__).parent.parent
 class Archive:
     """Knows the running recordings and exports the finished ones, oldest first."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, keys: ArchiveKeys) -> None:
         self.library = library
+        self._keys = keys
         self.running: dict[str, RoomRecorder] = {}
         #: How far the export of a recording has come, 0-1.
         self.progress: dict[str, float] = {}
@@ -41,6 +47,22 @@ class Archive:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def create(self, name: str) -> tuple[Path, DataKey | None]:
+        """Make a new recording's folder: its journal's path, and what it is sealed with. Call it in a thread.
+
+        Raises DiskError.
+        """
+        journal = self.library.create(name)
+        try:
+            key = self._keys.new(journal.parent)
+        except SealError as error:
+            raise DiskError(str(error)) from None
+        except OSError as error:
+            raise DiskError(describe(error)) from error
+        if key is not None:
+            self.library.remember(name, key)
+        return journal, key
+
     def export(self, name: str) -> None:
         """Make the containers of a recording as soon as those before it are made."""
         self.progress[name] = 0.0
@@ -51,20 +73,25 @@ class Archive:
             name = await self._exports.get()
             try:
                 await self._export(name)
-            except (OSError, UnknownRecording) as error:
+            except (OSError, UnknownRecording, JournalError, SealError) as error:
                 # the next one may do better: this errand never ends
                 log.error("the containers of a recording could not be made: %s", type(error).__name__)
             finally:
                 self.progress.pop(name, None)
 
     async def _export(self, name: str) -> None:
+        key = await asyncio.to_thread(self.library.key, name)
+        suite = [] if key is None else [key.suite.name]
         # another process, and a patient one: the live room comes first
         process = await asyncio.create_subprocess_exec(
-            "nice", "-n", "15", sys.executable, "-m", "recorder.export", str(self.library.folder(name)),
-            cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+            "nice", "-n", "15", sys.executable, "-m", "recorder.export", str(self.library.folder(name)), *suite,
+            cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
+        assert process.stdin is not None
         assert process.stdout is not None
         try:
+            process.stdin.write(b"" if key is None else key.key)
+            process.stdin.close()
             async for line in process.stdout:
                 with contextlib.suppress(ValueError, TypeError, AttributeError):
                     self.progress[name] = float(json.loads(line).get("progress", 0.0))

@@ -127,6 +127,23 @@ class RecordingsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SealConfig:
+    """What recordings are sealed with, so that a disk or a copy that is lost shows nothing."""
+
+    suite: str = _key(
+        "SM4-GCM-SM3", "SM4-GCM-SM3 or AES-256-GCM-SHA256; empty: new recordings are not sealed."
+    )
+    private_key: str = _key(
+        "var/keys/archive.pem",
+        "PEM file with the SM2 key pair that opens recordings; made with mode 0600 on the first start; "
+        "empty: this server records, and replays nothing.",
+    )
+    public_keys: tuple[str, ...] = _key(
+        (), "PEM files with SM2 public keys for whose owners recordings are sealed besides."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class FilesConfig:
     """Files that people in a room send to each other."""
 
@@ -260,6 +277,7 @@ class Config:
     rooms: RoomsConfig = field(default_factory=RoomsConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
+    seal: SealConfig = field(default_factory=SealConfig)
     files: FilesConfig = field(default_factory=FilesConfig)
     scanner: ScannerConfig = field(default_factory=ScannerConfig)
     dicom: DicomConfig = field(default_factory=DicomConfig)
@@ -285,6 +303,7 @@ SECTIONS: dict[str, Any] = {
     "rooms": RoomsConfig,
     "tracking": TrackingConfig,
     "recordings": RecordingsConfig,
+    "seal": SealConfig,
     "files": FilesConfig,
     "scanner": ScannerConfig,
     "dicom": DicomConfig,

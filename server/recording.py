@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from functools import partial
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from media.ids import ProducerId
 from recorder.journal import JournalHeader
 from recorder.library import recording_id
 from recorder.recording import RecordedProducer
-from recorder.writer import DiskError, check_free_space
+from recorder.seal.keys import DataKey
+from recorder.sealing import new_seal
+from recorder.writer import DiskError, check_free_space, describe
 from signalling import notices
 from signalling.messages import Action
 from signalling.room import Producer, RoomError
@@ -20,6 +25,7 @@ from .room_recorder import RoomRecorder
 if TYPE_CHECKING:
     from .conductor import Conductor
     from .member import Member
+    from .service import Service
 
 
 async def carry_out(member: Member, action: Action) -> None:
@@ -34,32 +40,49 @@ async def carry_out(member: Member, action: Action) -> None:
     if room.is_recording:
         raise RoomError("already_recording", "This room is being recorded already.")
     service = conductor.service
-    library = service.archive.library
-    now = service.now()
-    name = recording_id(int(now * 1e9), room.name, secrets.token_hex(2))
+    name = recording_id(int(service.now() * 1e9), room.name, secrets.token_hex(2))
     try:
-        library.root.mkdir(parents=True, exist_ok=True)
-        check_free_space(library.root, service.config.recordings.minimum_free_mb << 20)
+        journal, key = await asyncio.to_thread(_prepare, service, name)
+    except DiskError as error:
+        raise RoomError("disk_full", str(error)) from None
+    now = service.now()
+    seal = new_seal(key) if key is not None else None
+    header = JournalHeader(name, room.name, int(now * 1e9), seal=seal)
+    try:
+        # somebody may have begun, or left, meanwhile: then this raises
         recording = room.recording_started(name, member.identifier, now)
         try:
             conductor.recorder = RoomRecorder(
-                JournalHeader(name, room.name, int(now * 1e9)),
-                library.create(name),
+                header,
+                journal,
                 conductor.router,
                 recording.by,
                 now,
                 conductor.recording_failed,
                 partial(service.stills.picture, room.name),
                 service.now,
+                key,
             )
-        except DiskError:
+        except DiskError as error:
             room.recording_stopped()
-            raise
-    except DiskError as error:
-        raise RoomError("disk_full", str(error)) from None
+            raise RoomError("disk_full", str(error)) from None
+    except RoomError:
+        await asyncio.to_thread(shutil.rmtree, journal.parent, ignore_errors=True)
+        raise
     service.archive.running[name] = conductor.recorder
     service.tap.join(conductor.recorder)
     _record_present(conductor, conductor.recorder, now)
+
+
+def _prepare(service: Service, name: str) -> tuple[Path, DataKey | None]:
+    archive = service.archive
+    root = archive.library.root
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskError(describe(error)) from error
+    check_free_space(root, service.config.recordings.minimum_free_mb << 20)
+    return archive.create(name)
 
 
 def _record_present(conductor: Conductor, recorder: RoomRecorder, now: float) -> None:

@@ -16,9 +16,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from annotation.veiled import veil_recording
 from recorder.journal import JournalError
 from recorder.library import JOURNAL, DamagedFile, RecordingSummary, UnknownRecording, read_header
+from recorder.seal.keys import DataKey
+from recorder.seal.suites import SealError
 from signalling.tokens import SECRET_BYTES, Claims, issue
 
 from .bearer import bearer, claims_of, demand
+from .sealed_response import give_sealed
 from .service import Service
 from .veiling import is_veiled
 
@@ -106,7 +109,13 @@ class Recordings:
     async def describe(self, request: web.Request) -> web.Response:
         """Describe a recording of the token's room (PROTOCOL.md, section 8)."""
         recording, claims = await self._check(request)
-        description = await asyncio.to_thread(self._library.description, recording)
+        await self._key(recording)
+        try:
+            description = await asyncio.to_thread(self._library.description, recording)
+        except SealError:
+            # whoever keeps the archive must know; the page says it to whoever looks
+            log.error("the description of a recording was tampered with")
+            raise web.HTTPInternalServerError(text="This recording has been tampered with.") from None
         if description is None:
             raise web.HTTPConflict(text="This recording is still being prepared. Please wait a moment.")
         # who may not see the patient reads what was written with him hidden, as he read it live
@@ -124,7 +133,16 @@ class Recordings:
         except UnknownRecording as error:
             raise web.HTTPNotFound(text=str(error)) from None
         headers = {"Content-Type": media_type, "Cache-Control": "private, max-age=3600"}
-        return web.FileResponse(path, headers=headers)
+        key = await self._key(recording)
+        if key is None:
+            return web.FileResponse(path, headers=headers)
+        return await give_sealed(request, path, key, headers)
+
+    async def _key(self, recording: str) -> DataKey | None:
+        try:
+            return await asyncio.to_thread(self._library.key, recording)
+        except SealError as error:
+            raise web.HTTPForbidden(text=str(error)) from None
 
     async def _still(self, recording: str, name: str) -> web.Response:
         try:

@@ -13,6 +13,8 @@ from media.router import Router
 from media.rtp.ntp import ntp_from_unix
 from recorder.journal import JournalHeader
 from recorder.recording import KeyFrameWanted, RecordedProducer, Recording, TapWanted
+from recorder.seal.keys import DataKey
+from recorder.sealing import JournalSealer
 from recorder.writer import DiskWriter
 
 from .recorded_stills import ReadStill, RecordedStills
@@ -34,8 +36,12 @@ class RoomRecorder:
         failed: Callable[[str], None],
         read_still: ReadStill,
         clock: Callable[[], float],
+        key: DataKey | None = None,
     ) -> None:
-        """Begin to write; `failed` is called with a sentence when the disk refuses. Raise DiskError."""
+        """Begin to write, sealed where there is a key. Raise DiskError.
+
+        `failed` is called with a sentence when the disk refuses.
+        """
         loop = asyncio.get_running_loop()
         self.name = header.recording
         self.folder = journal.parent
@@ -48,7 +54,8 @@ class RoomRecorder:
         def on_progress() -> None:
             loop.call_soon_threadsafe(self._progress)
 
-        self._writer = DiskWriter(journal, on_progress)
+        encode = JournalSealer(header, key) if key is not None else bytes
+        self._writer = DiskWriter(journal, on_progress, encode=encode)
         self._recording = Recording(header, by, now)
         self._stills = RecordedStills(self._recording, read_still, lambda: self.pump(clock()))
 

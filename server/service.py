@@ -25,6 +25,7 @@ from signalling.room import RoomError
 from signalling.tokens import Claims
 
 from .archive import Archive
+from .archive_keys import ArchiveKeys
 from .conductor import Conductor
 from .config import Config, MediaConfig, TurnConfig
 from .dicom.images import Images
@@ -65,7 +66,8 @@ class Service:
         self._identifiers = itertools.count(1)
         self.rooms: dict[str, Conductor] = {}
         self.tap = Tap(self.plane, self.now)
-        self.archive = Archive(Library(Path(config.recordings.folder)))
+        keys = ArchiveKeys(config.seal)
+        self.archive = Archive(Library(Path(config.recordings.folder), keys.private), keys)
         self.scanner = Scanner(config.scanner)
         self.files = FileStore(config.files, self.scanner)
         self.images = Images(self)

@@ -1,6 +1,7 @@
-"""`python -m recorder.export FOLDER`: make a recording's containers and description.
+"""`python -m recorder.export FOLDER [SUITE]`: make a recording's containers and description.
 
-A worker process of the server. Progress comes as JSON lines on standard output, `{"progress":0.4}`; a failure
+A worker process of the server. The key of a sealed recording comes on standard input: arguments can be seen
+by everybody. Progress comes as JSON lines on standard output, `{"progress":0.4}`; a failure
 is a last line `{"error":"…"}` and exit status 1.
 """
 
@@ -14,6 +15,8 @@ from pathlib import Path
 import av
 
 from ..journal import JournalError
+from ..seal.keys import DataKey
+from ..seal.suites import SealError, suite_named
 from .remux import export
 
 _STEP = 0.01
@@ -21,8 +24,8 @@ _STEP = 0.01
 
 def main(arguments: list[str]) -> int:
     """Export the recording in one folder; return the exit status."""
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m recorder.export FOLDER\n")
+    if len(arguments) not in (1, 2):
+        sys.stderr.write("usage: python -m recorder.export FOLDER [SUITE]\n")
         return 2
     os.nice(10)  # live pictures come first
     av.logging.set_level(None)
@@ -36,8 +39,9 @@ def main(arguments: list[str]) -> int:
             sys.stdout.flush()
 
     try:
-        export(Path(arguments[0]), say)
-    except (JournalError, OSError) as error:
+        key = DataKey(suite_named(arguments[1]), sys.stdin.buffer.read()) if len(arguments) == 2 else None
+        export(Path(arguments[0]), say, key)
+    except (JournalError, SealError, OSError) as error:
         sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
         return 1
     return 0

@@ -22,6 +22,8 @@ from av.stream import Stream
 from media.codecs import opus
 from media.plane import Codec
 
+from ..parts import create_part, drop_part, finish_part, open_part
+from ..seal.keys import DataKey
 from .frames import Frame
 
 OPUS_RATE = 48_000
@@ -59,27 +61,27 @@ def write_container(
     path: Path,
     video: tuple[Codec, Iterator[Frame]] | None,
     audio: Iterator[Frame] | None,
+    key: DataKey | None = None,
 ) -> Written:
     """Write a container of pictures, sound or both; times in 1/90,000 and 1/48,000 s from its beginning.
 
-    Writes `path` with `.part` behind it and renames at the end. Raises ContainerError, OSError.
+    It is sealed where there is a key. Raises ContainerError, OSError; then there is no file.
     """
-    part = path.with_name(path.name + ".part")
-    web = path.suffix == ".webm"
-    options = {"cues_to_front": "1"} if web else {"movflags": "faststart"}
     try:
-        with _Muxer(part, "webm" if web else "mp4", options, video, audio) as muxer:
+        kind = "webm" if path.suffix == ".webm" else "mp4"
+        with create_part(path, key) as file, _Muxer(file, kind, video, audio) as muxer:
             muxer.mux_all()
-        written = _read_back(
-            part, video[0] if video else None, muxer.first_picture, with_audio=audio is not None
-        )
+        with open_part(path, key, unfinished=True) as file:
+            written = _read_back(
+                file, video[0] if video else None, muxer.first_picture, with_audio=audio is not None
+            )
     except av.FFmpegError as error:
-        part.unlink(missing_ok=True)
+        drop_part(path)
         raise ContainerError(f"No container can be made of this track ({error.strerror}).") from error
     except ContainerError:
-        part.unlink(missing_ok=True)
+        drop_part(path)
         raise
-    part.replace(path)
+    finish_part(path)
     return written
 
 
@@ -88,17 +90,14 @@ class _Muxer:
 
     def __init__(
         self,
-        path: Path,
+        file: io.RawIOBase,
         container: str,
-        options: dict[str, str],
         video: tuple[Codec, Iterator[Frame]] | None,
         audio: Iterator[Frame] | None,
     ) -> None:
         self.first_picture = b""
         # bitexact: no date, no version, no random identifier
-        self._output = av.open(
-            str(path), "w", format=container, options=options, container_options={"fflags": "+bitexact"}
-        )
+        self._output = av.open(file, "w", format=container, container_options={"fflags": "+bitexact"})
         try:
             self._packets: list[Iterator[tuple[float, Packet[Stream]]]] = []
             if video is not None:
@@ -211,11 +210,11 @@ def _ogg_page(flags: int, time: int, number: int, data: bytes) -> bytes:
     return page[:22] + struct.pack("<I", checksum) + page[26:]
 
 
-def _read_back(path: Path, codec: Codec | None, first_picture: bytes, *, with_audio: bool) -> Written:
+def _read_back(file: io.RawIOBase, codec: Codec | None, first_picture: bytes, *, with_audio: bool) -> Written:
     """Read from the finished file what is in it: nothing is claimed that a player would not find."""
     if codec is None:
         return Written("opus", 0, 0)
-    with av.open(str(path)) as container:
+    with av.open(file) as container:
         stream = container.streams.video[0]
         name = codecs_parameter(
             codec, stream.codec_context.extradata or b"", first_picture, stream.width, stream.height

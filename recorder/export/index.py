@@ -30,6 +30,7 @@ from ..journal import (
 )
 from ..reader import JournalReader
 from ..stills import PART_HEADER_SIZE, FrameName, StillPart
+from ..seal.keys import DataKey
 
 _READ_SIZE = 1 << 20
 _MAX_PRODUCERS = 10_000
@@ -124,6 +125,8 @@ class JournalIndex:
     ignored: int = 0
     #: Records and packets whose content could not be read.
     unreadable: int = 0
+    #: Where the payload of each whole block begins.
+    blocks: array[int] = field(default_factory=lambda: array("Q"))
     tracks: dict[int, Track] = field(default_factory=dict)
     packets: dict[int, Packets] = field(default_factory=dict)
     reports: dict[int, list[tuple[int, SenderReport]]] = field(default_factory=dict)
@@ -134,9 +137,11 @@ class JournalIndex:
     stills: dict[FrameName, list[StillPiece]] = field(default_factory=dict)
 
 
-def index_journal(path: Path, progress: Callable[[float], None] = lambda _: None) -> JournalIndex:
-    """Read a journal once, whatever state it is in. Raises JournalError when it has no header, OSError."""
-    reader = JournalReader()
+def index_journal(
+    path: Path, progress: Callable[[float], None] = lambda _: None, key: DataKey | None = None
+) -> JournalIndex:
+    """Read a journal once, whatever state it is in. Raises JournalError when it has no header, SealError, OSError."""
+    reader = JournalReader(key)
     index: JournalIndex | None = None
     gathering: dict[int, _Gathering] = {}
     size = max(path.stat().st_size, 1)
@@ -155,6 +160,7 @@ def index_journal(path: Path, progress: Callable[[float], None] = lambda _: None
     if index is None:
         raise JournalError("The journal ends within its header.")
     index.ended, index.truncated, index.ignored = reader.ended, reader.truncated, reader.ignored
+    index.blocks = reader.blocks
     index.packets = {producer: arrays.packets() for producer, arrays in gathering.items()}
     return index
 

@@ -6,7 +6,6 @@ their order. Sound goes into the file of its own sender's picture where there is
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,12 @@ from pathlib import Path
 from media.plane import Codec
 
 from ..journal import encode_json
-from ..library import DESCRIPTION, JOURNAL
+from ..library import DESCRIPTION, JOURNAL, SUMMARY, summarise
+from ..parts import write_part
+from ..seal.keys import DataKey
+from ..seal.suites import SealError
+from ..sealing import JournalOpener
+from ..source import JournalSource
 from .container import (
     OPUS_RATE,
     VIDEO_RATE,
@@ -36,10 +40,14 @@ _SOUND_GOES_TO = ("field", "camera", "second", "screen")
 _LONGEST_LEAD = 5.0
 
 
-def export(folder: Path, progress: Callable[[float], None] = lambda _: None) -> None:
-    """Make all files beside a journal. What existed is replaced. Raises JournalError, OSError."""
+def export(
+    folder: Path, progress: Callable[[float], None] = lambda _: None, key: DataKey | None = None
+) -> None:
+    """Make all files beside a journal. What existed is replaced. Raises JournalError, SealError, OSError."""
     journal = folder / JOURNAL
-    index = index_journal(journal, lambda share: progress(share * 0.4))
+    index = index_journal(journal, lambda share: progress(share * 0.4), key)
+    if index.header.seal is not None and key is None:
+        raise SealError("The recording is sealed, and its key is not here.")
     total = sum(len(packets) for packets in index.packets.values()) or 1
     done = 0
 
@@ -48,17 +56,15 @@ def export(folder: Path, progress: Callable[[float], None] = lambda _: None) -> 
         done += 1
         if done % 4096 == 0:
             progress(0.4 + 0.6 * min(done / total, 1.0))
-        return os.pread(descriptor, length, offset)
+        return source.read(offset, length)
 
-    descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        cameras = _Export(folder, index, read_packet).cameras()
-        stills = write_stills(folder, index, lambda offset, length: os.pread(descriptor, length, offset))
-    finally:
-        os.close(descriptor)
-    part = folder / (DESCRIPTION + ".part")
-    part.write_bytes(encode_json(describe(index, cameras, stills)))
-    part.replace(folder / DESCRIPTION)
+    opener = JournalOpener(index.header, key) if key is not None else None
+    with JournalSource(journal, index.blocks, opener) as source:
+        cameras = _Export(folder, index, read_packet, key).cameras()
+        stills = write_stills(folder, index, source.read, key)
+    description = describe(index, cameras, stills)
+    write_part(folder / DESCRIPTION, encode_json(description), key)
+    write_part(folder / SUMMARY, encode_json(summarise(description)), None)
     progress(1.0)
 
 
@@ -75,10 +81,13 @@ class _Placed:
 
 
 class _Export:
-    def __init__(self, folder: Path, index: JournalIndex, read: Callable[[int, int], bytes]) -> None:
+    def __init__(
+        self, folder: Path, index: JournalIndex, read: Callable[[int, int], bytes], key: DataKey | None
+    ) -> None:
         self._folder = folder
         self._index = index
         self._read = read
+        self._key = key
 
     def cameras(self) -> list[Camera]:
         """Write every container, by producer; a sound without a picture stands for itself."""
@@ -129,7 +138,7 @@ class _Export:
         if audio is not None and ears is not None:
             sounds = _resampled(self._sounding(ears), audio.line, video.line.at(zero), video.line)
         try:
-            written = write_container(path, (track.codec, frames), sounds)
+            written = write_container(path, (track.codec, frames), sounds, self._key)
         except ContainerError as error:
             alone = [self._sound_alone(sound)] if sound is not None else []
             return [Camera(track, problem=str(error)), *alone]
@@ -145,7 +154,7 @@ class _Export:
         span = _Span()
         path = self._folder / f"{track.producer}{suffix_for(None)}"
         try:
-            written = write_container(path, None, span.follow(self._sounding(ears)))
+            written = write_container(path, None, span.follow(self._sounding(ears)), self._key)
         except ContainerError as error:
             return Camera(track, problem=str(error))
         return self._camera(audio, ears, written, path, 0, span.seconds(OPUS_RATE))

@@ -9,7 +9,9 @@ from annotation.still import parse_still
 from annotation.values import AnnotationError
 
 from ..journal import JsonObject
+from ..parts import write_part
 from ..seal.digest import sm3
+from ..seal.keys import DataKey
 from ..stills import FrameName
 from .index import JournalIndex, StillPiece
 
@@ -19,7 +21,7 @@ Read = Callable[[int, int], bytes]
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def write_stills(folder: Path, index: JournalIndex, read: Read) -> list[JsonObject]:
+def write_stills(folder: Path, index: JournalIndex, read: Read, key: DataKey | None) -> list[JsonObject]:
     """Write every file that is whole, `<producer>-<rtp_timestamp>.png`, and list them. Raises OSError.
 
     Only what the log announced is written, under the hash that it announced: everything else is left out.
@@ -30,9 +32,7 @@ def write_stills(folder: Path, index: JournalIndex, read: Read) -> list[JsonObje
         if png is None:
             continue
         path = folder / f"{name[0]}-{name[1]}.png"
-        part = path.with_suffix(".part")
-        part.write_bytes(png)
-        part.replace(path)
+        write_part(path, png, key)
         written.append(
             {
                 "producer": name[0],

@@ -1,1 +1,1 @@
-"""What binds a recording's parts to what was recorded. So far: the hash that names a frozen frame's file."""
+"""Seals what a recording consists of, and binds it to what was recorded."""

@@ -14,8 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from cryptography.hazmat.primitives import hashes
-
+from .digest import sm3
 from .suites import SealError
 
 #: The identity that a signature is bound to, as GM/T 0009 names it where nothing else was agreed.
@@ -42,12 +41,12 @@ def public_of(private: Path) -> bytes:
 
 def fingerprint(public: Path) -> str:
     """Name a public key: SM3 of its SubjectPublicKeyInfo (RFC 5480), in hexadecimal digits. Raises SealError."""
-    return _sm3(_openssl("pkey", "-pubin", "-in", _key(public), "-pubout", "-outform", "DER"))
+    return sm3(_openssl("pkey", "-pubin", "-in", _key(public), "-pubout", "-outform", "DER")).hex()
 
 
 def fingerprint_of_pair(private: Path) -> str:
     """Name the public key of a pair as `fingerprint` does. Raises SealError."""
-    return _sm3(_openssl("pkey", "-in", _key(private), "-pubout", "-outform", "DER"))
+    return sm3(_openssl("pkey", "-in", _key(private), "-pubout", "-outform", "DER")).hex()
 
 
 def wrap(public: Path, secret: bytes) -> bytes:
@@ -85,12 +84,6 @@ def verify(public: Path, data: bytes, signature: bytes) -> bool:
         except SealError:
             return False
     return True
-
-
-def _sm3(der: bytes) -> str:
-    context = hashes.Hash(hashes.SM3())
-    context.update(der)
-    return context.finalize().hex()
 
 
 _SIGNED = ("-rawin", "-digest", "sm3", "-pkeyopt", _IDENTITY)

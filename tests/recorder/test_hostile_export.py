@@ -149,7 +149,12 @@ def test_labels_and_names_never_become_paths(tmp_path: Path) -> None:
         video(7, Codec.H264, encode(Codec.H264)),
     )
     export(folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["7.mp4", "description.json", "journal.kjr"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "7.mp4",
+        "description.json",
+        "journal.kjr",
+        "summary.json",
+    ]
     assert [path.name for path in tmp_path.iterdir()] == ["recording"]
     assert description_of(folder)["cameras"][0]["label"] == "../../evil"
 

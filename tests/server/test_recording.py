@@ -233,6 +233,7 @@ async def process(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proces
         "KONSIL_HTTP_PORT": "0",
         "KONSIL_MEDIA_PORT": "0",
         "KONSIL_RECORDINGS_FOLDER": str(folder / "recordings"),
+        "KONSIL_SEAL_PRIVATE_KEY": str(folder / "keys" / "archive.pem"),
         "KONSIL_RECORDINGS_MINIMUM_FREE_MB": "1",
         "KONSIL_SECRETS_FILE": str(folder / "secret"),
     }

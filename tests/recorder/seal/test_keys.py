@@ -61,31 +61,24 @@ def test_a_wrapped_key_of_another_length_is_refused(tmp_path: Path) -> None:
         wrapped.open(private)
 
 
-GOOD = {"version": 1, "recording": NAME, "suite": SM4.name, "wrapped": {"ab": "AAAA"}}
+GOOD: dict[str, object] = {"version": 1, "recording": NAME, "suite": SM4.name, "wrapped": {"ab": "AAAA"}}
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"[" * 100_000,
-        b"[]",
-        *(
-            json.dumps(GOOD | change).encode()
-            for change in [
-                {"version": 2},
-                {"recording": 1},
-                {"suite": "none"},
-                {"wrapped": {}},
-                {"wrapped": []},
-                {"wrapped": {"ab": 5}},
-                {"wrapped": {"ab": "A*"}},
-                {"wrapped": {str(n): "AAAA" for n in range(17)}},
-                {"more": "x" * 70_000},
-            ]
-        ),
-    ],
-)
+WRONG: list[dict[str, object]] = [
+    {"version": 2},
+    {"recording": 1},
+    {"suite": "none"},
+    {"wrapped": {}},
+    {"wrapped": []},
+    {"wrapped": {"ab": 5}},
+    {"wrapped": {"ab": "A*"}},
+    {"wrapped": {str(n): "AAAA" for n in range(17)}},
+    {"more": "x" * 70_000},
+]
+NO_JSON = [b"", b"[" * 100_000, b"[]"]
+
+
+@pytest.mark.parametrize("content", [*NO_JSON, *(json.dumps(GOOD | change).encode() for change in WRONG)])
 def test_a_key_file_that_is_none_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).write_bytes(content)
     with pytest.raises(SealError):

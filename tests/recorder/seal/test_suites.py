@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm
 
 from recorder.seal import suites
 from recorder.seal.suites import SM4, SUITES, TAG_SIZE, SealError, check_suites, suite_named
@@ -26,7 +27,7 @@ def test_a_library_that_computes_something_else_is_refused(monkeypatch: pytest.M
 
 
 def test_a_library_without_sm4_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_: bytes) -> None:
+    def missing(_: bytes) -> BlockCipherAlgorithm:
         raise UnsupportedAlgorithm("no")
 
     vector = (replace(SM4, cipher=missing), *suites._VECTORS[0][1:])

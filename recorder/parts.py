@@ -1,0 +1,52 @@
+"""The files beside a journal: sealed with the recording's key where it has one, ordinary files where not.
+
+A file appears whole or not at all: it is written under its name with `.part` behind it.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from .seal.file import SealedReader, SealedWriter
+from .seal.keys import DataKey
+
+
+def create_part(path: Path, key: DataKey | None) -> io.RawIOBase:
+    """Begin a file, what a killed export left of it first removed; close it, then `finish_part`. Raises OSError."""
+    unfinished = _unfinished(path)
+    unfinished.unlink(missing_ok=True)
+    return SealedWriter(unfinished, key, path.name) if key is not None else unfinished.open("xb", buffering=0)
+
+
+def finish_part(path: Path) -> None:
+    """Give a file that was written and closed its name."""
+    _unfinished(path).replace(path)
+
+
+def drop_part(path: Path) -> None:
+    """Remove a file that was begun."""
+    _unfinished(path).unlink(missing_ok=True)
+
+
+def open_part(path: Path, key: DataKey | None, *, unfinished: bool = False) -> io.RawIOBase:
+    """Open a file for reading at any place. Raises OSError, SealError."""
+    there = _unfinished(path) if unfinished else path
+    return SealedReader(there, key, path.name) if key is not None else there.open("rb", buffering=0)
+
+
+def write_part(path: Path, data: bytes, key: DataKey | None) -> None:
+    """Write a small file. Raises OSError."""
+    with create_part(path, key) as file:
+        file.write(data)
+    finish_part(path)
+
+
+def read_part(path: Path, key: DataKey | None, most: int) -> bytes:
+    """Read a file of which at most so many bytes are believed. Raises OSError, SealError."""
+    with io.BufferedReader(open_part(path, key)) as file:
+        return file.read(most)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
