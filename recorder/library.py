@@ -26,12 +26,12 @@ from .journal import (
     JsonObject,
     header_size,
 )
-from .seal.digest import sm3
-from .stills import MAX_STILL
 from .parts import read_part
 from .seal import keys
+from .seal.digest import sm3
 from .seal.keys import DataKey
 from .seal.suites import SealError
+from .stills import MAX_STILL
 from .writer import DiskError, describe
 
 JOURNAL = "journal.kjr"
@@ -141,15 +141,19 @@ class Library:
         digest = next((still["sm3"] for still in listed if still["file"] == name), None) if path else None
         if path is None or digest is None or path.is_symlink() or not path.is_file():
             raise UnknownRecording(f"Recording {recording!r} has no file of this name.")
-        png = read_part(path, self.key(recording), MAX_STILL)
-        if sm3(png).hex() != digest:
-            raise DamagedFile("This frozen frame is not the one that was recorded: it is not shown.")
-        return png
+        key = self.key(recording)
+        with contextlib.suppress(SealError):
+            png = read_part(path, key, MAX_STILL)
+            if sm3(png).hex() == digest:
+                return png
+        raise DamagedFile("This frozen frame is not the one that was recorded: it is not shown.")
 
     def description(self, recording: str) -> JsonObject | None:
         """Return a recording's description, or None while it is not made yet. Raises UnknownRecording, SealError."""
         try:
-            value = json.loads(read_part(self.folder(recording) / DESCRIPTION, self.key(recording), _MAX_DESCRIPTION))
+            value = json.loads(
+                read_part(self.folder(recording) / DESCRIPTION, self.key(recording), _MAX_DESCRIPTION)
+            )
         except FileNotFoundError:
             return None
         except json.JSONDecodeError:

@@ -24,6 +24,9 @@ from .seal.keys import DataKey
 from .seal.stream import SALT_SIZE, Opener, Sealer
 from .seal.suites import TAG_SIZE, SealError
 
+#: Where a block's header has its checksums: the payload's and its own.
+_CHECKSUMS = BLOCK_HEADER_SIZE - 8
+
 
 def new_seal(key: DataKey) -> Seal:
     """Draw the salt of a new journal."""
@@ -72,4 +75,5 @@ class JournalOpener:
 
 
 def _authenticated(block: BlockHeader) -> bytes:
-    return bytes(BlockHeader(block.flags, block.number, block.length, 0))
+    """Give what stands in the header before the checksums."""
+    return bytes(block)[:_CHECKSUMS]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from functools import partial
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 

@@ -28,7 +28,9 @@ async def give_sealed(
         log.error("a file of a recording was tampered with")
         raise web.HTTPInternalServerError(text="This recording has been tampered with.") from None
     try:
-        start, stop, status = _asked(request, file.size)
+        if (asked := _asked(request, file.size)) is None:
+            return web.Response(status=416, headers={"Content-Range": f"bytes */{file.size}"})
+        start, stop, status = asked
         response = web.StreamResponse(status=status, headers={**headers, "Accept-Ranges": "bytes"})
         response.content_length = stop - start
         if status == web.HTTPPartialContent.status_code:
@@ -49,15 +51,13 @@ async def give_sealed(
         file.close()
 
 
-def _asked(request: web.Request, size: int) -> tuple[int, int, int]:
-    """Tell from where to where, and the status. Raises HTTPRequestRangeNotSatisfiable."""
+def _asked(request: web.Request, size: int) -> tuple[int, int, int] | None:
+    """Tell from where to where, and the status; None where there is no such range."""
     try:
         asked = request.http_range
     except ValueError:
-        raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}"}) from None
+        return None
     if asked.start is None and asked.stop is None:
         return 0, size, web.HTTPOk.status_code
     start, stop, _ = asked.indices(size)
-    if start >= stop:
-        raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}"})
-    return start, stop, web.HTTPPartialContent.status_code
+    return (start, stop, web.HTTPPartialContent.status_code) if start < stop else None

@@ -66,8 +66,14 @@ EFFECTS |= {"threading", "time"}
 
 CORE = ("annotation/", "media/", "recorder/", "signalling/")
 
-#: The shell's rooms within the core's folders: DTLS and SCTP, the disk thread, the plane of C, worker processes.
-SHELL = ("media/transport/", "recorder/writer.py", "media/native/", "recorder/export/")
+#: The shell's rooms within the core's folders: DTLS and SCTP, the disk thread, C, worker processes, OpenSSL.
+SHELL = (
+    "media/transport/",
+    "recorder/writer.py",
+    "media/native/",
+    "recorder/export/",
+    "recorder/seal/sm2.py",
+)
 
 
 def sources(*folders: str) -> list[str]:

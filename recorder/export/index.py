@@ -29,8 +29,8 @@ from ..journal import (
     tap_packets,
 )
 from ..reader import JournalReader
-from ..stills import PART_HEADER_SIZE, FrameName, StillPart
 from ..seal.keys import DataKey
+from ..stills import PART_HEADER_SIZE, FrameName, StillPart
 
 _READ_SIZE = 1 << 20
 _MAX_PRODUCERS = 10_000

@@ -16,6 +16,8 @@ from media.ids import ProducerId
 from media.plane import Codec
 from media.rtp.ntp import ntp_from_unix
 from recorder.recording import RecordedProducer, Recording
+from recorder.seal.keys import DataKey
+from recorder.sealing import JournalSealer, new_seal
 from tests.helpers.scheduling import unchanged_scheduling
 
 from .journals import STARTED, STARTED_NS, header, rtp, tap_record
@@ -239,9 +241,11 @@ def record(
     reports: Iterable[Report] = (),
     *,
     finish: bool = True,
+    sealed_with: DataKey | None = None,
 ) -> Path:
     """Put everything through a Recording, in the order given, and write its journal; returns the folder."""
-    recording = Recording(header(), "Dr. Li Wei", STARTED)
+    head = header() if sealed_with is None else replace(header(), seal=new_seal(sealed_with))
+    recording = Recording(head, "Dr. Li Wei", STARTED)
     data = b""
     for producer in producers:
         recording.add_producer(producer, STARTED)
@@ -261,6 +265,8 @@ def record(
     if finish:
         recording.stop("Dr. Li Wei", STARTED + now + 0.1)
     data += recording.bytes_to_write(STARTED + now + 1)
+    if sealed_with is not None:
+        data = JournalSealer(head, sealed_with)(data)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "journal.kjr").write_bytes(data)
     return folder

@@ -20,11 +20,11 @@ from server.publisher.session import Wishes
 from signalling.room import State
 from tests.helpers.clips import write_clip
 from tests.helpers.peer import Publisher, Watcher
+from tests.helpers.recorded import prepared
 from tests.helpers.served import Served, served
 from tests.helpers.udp_peers import until
 
 from .offers import good_offer
-from .test_recording import prepared
 
 ROOT = Path(__file__).parent.parent.parent
 

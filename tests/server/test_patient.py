@@ -15,9 +15,9 @@ import pytest
 from loadtests.caller import Refused, calling
 from signalling.worklist import Entry
 from tests.helpers.dicom_files import sample
+from tests.helpers.recorded import prepared
 from tests.helpers.served import Served, served
 from tests.helpers.udp_peers import until
-from tests.server.test_recording import prepared
 
 #: The patient of pydicom's CT_small.dcm, and somebody else.
 CT = Entry("1CT1", "", "CompressedSamples^CT1", "", "O", "A-1", "CT of the chest", "202611291330")

@@ -8,8 +8,8 @@ from pathlib import Path
 from annotation.still import Still
 from loadtests.caller import calling
 from server.stills import KeptStill
+from tests.helpers.recorded import prepared
 from tests.helpers.served import Served, served
-from tests.server.test_recording import prepared
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 12_000
 

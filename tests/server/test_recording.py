@@ -17,10 +17,11 @@ from typing import Any
 import av
 import pytest
 
-from loadtests.caller import Caller, Message, Refused, calling
+from loadtests.caller import Caller, Refused, calling
 from server.secret_file import load_secret
 from signalling.tokens import issue
-from tests.helpers.peer import Publisher, frame_sent
+from tests.helpers.peer import Publisher
+from tests.helpers.recorded import journal_size, prepared, recorded
 from tests.helpers.served import Answered, Served, ask, served
 from tests.helpers.udp_peers import until
 
@@ -31,48 +32,6 @@ ROOT = Path(__file__).parent.parent.parent
 async def running(tmp_path: Path) -> AsyncIterator[Served]:
     async with served(tmp_path) as server:
         yield server
-
-
-def journal_size(folder: Path, recording: str) -> int:
-    return (folder / "recordings" / recording / "journal.kjr").stat().st_size
-
-
-async def prepared(url: str, bearer: dict[str, str], recording: str) -> Message:
-    """Wait until a recording's containers are made; returns its line of the list."""
-    async with asyncio.timeout(60):
-        while True:
-            listed = (await ask(url, "GET", "/api/recordings", bearer)).json()["recordings"]
-            line: Message = next(line for line in listed if line["recording"] == recording)
-            if line["state"] in ("complete", "truncated") and "progress" not in line:
-                description = await ask(url, "GET", f"/api/recordings/{recording}", bearer)
-                if description.status == 200:
-                    return line
-            await asyncio.sleep(0.05)
-
-
-async def recorded(server: Served) -> tuple[str, list[dict[str, Any]]]:
-    """Record two seconds of picture and sound with a mark on it; returns the recording and its producers."""
-    async with calling(server.url, server.token("surgeon", "Dr. S")) as (surgeon,):
-        publisher = Publisher(surgeon)
-        try:
-            producers = await publisher.publish("field")
-            await surgeon.request("record", action="start")
-            recording = str((await surgeon.notice("recording"))["recording"]["recording"])
-            frame = await frame_sent(server.service, producers[0]["producer"])
-            mark = {
-                "mark": "m-1",
-                "shape": "text",
-                "anchor": {"producer": producers[0]["producer"], "rtp_timestamp": frame},
-                "points": [[0.5, 0.5]],
-                "width": 0.004,
-                "text": "here",
-            }
-            await surgeon.request("mark", operation={"kind": "add", "mark": mark})
-            await until(lambda: journal_size(server.folder, recording) > 60_000, 30)
-            await surgeon.request("record", action="stop")
-            return recording, producers
-        finally:
-            await publisher.close()
 
 
 async def test_everybody_is_told_who_records(running: Served) -> None:

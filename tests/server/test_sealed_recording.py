@@ -1,0 +1,131 @@
+"""Recordings on the disk are sealed: whoever takes the disk sees nothing, whoever changes it is found out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+
+import av
+import pytest
+
+from recorder.library import Library
+from recorder.seal import keys
+from recorder.seal.file import CHUNK
+from server.archive_keys import ArchiveKeys
+from server.config import ConfigError, SealConfig
+from tests.helpers.recorded import prepared, recorded
+from tests.helpers.served import Served, ask, served
+
+OPEN = {"key.json", "summary.json"}
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as server:
+        yield server
+
+
+async def test_it_is_sealed_on_the_disk_and_whole_on_the_glass(running: Served) -> None:
+    recording, producers = await recorded(running)
+    bearer = running.bearer("trainee")
+    await prepared(running.url, bearer, recording)
+    folder = running.folder / "recordings" / recording
+    names = {path.name for path in folder.iterdir()}
+    field = f"{producers[0]['producer']}.webm"
+    assert names >= {field, "journal.kjr", "description.json", *OPEN}
+    for name in names - OPEN:
+        content = (folder / name).read_bytes()
+        for secret in (b"Dr. S", b"operation", b"\x42\x82\x84webm"):
+            assert secret not in content, name
+    assert all(b"Dr. S" not in (folder / name).read_bytes() for name in OPEN)
+
+    address = f"/api/recordings/{recording}/{field}"
+    whole = await ask(running.url, "GET", address, bearer)
+    assert whole.status == 200
+    assert int(whole.headers["content-length"]) == len(whole.body)
+    with av.open(BytesIO(whole.body)) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 5
+
+    size = len(whole.body)
+    for asked, start, stop in [
+        ("0-99", 0, 100),
+        ("100-", 100, size),
+        ("-10", size - 10, size),
+        (f"{size - 1}-{size + 50}", size - 1, size),
+    ]:
+        part = await ask(running.url, "GET", address, {**bearer, "Range": f"bytes={asked}"})
+        assert part.status == 206
+        assert part.headers["content-range"] == f"bytes {start}-{stop - 1}/{size}"
+        assert part.body == whole.body[start:stop]
+    for asked in (f"{size}-", f"{size + 5}-{size + 9}", "x", "5-2"):
+        refused = await ask(running.url, "GET", address, {**bearer, "Range": f"bytes={asked}"})
+        assert refused.status == 416
+        assert refused.headers["content-range"] == f"bytes */{size}"
+
+    # whoever changes it is found out: the file is not given, nor the description
+    for name, place in ((field, -CHUNK // 2 if size > CHUNK else -20), ("description.json", -20)):
+        changed = bytearray((folder / name).read_bytes())
+        changed[place] ^= 1
+        (folder / name).write_bytes(changed)
+    assert (await ask(running.url, "GET", address, bearer)).body != whole.body
+    told = await ask(running.url, "GET", f"/api/recordings/{recording}", bearer)
+    assert told.status == 500
+    assert b"tampered" in told.body
+
+    # and whoever destroys its key has erased it
+    await asyncio.to_thread(keys.erase, folder)
+    running.service.archive.library = Library(
+        running.folder / "recordings", running.folder / "keys" / "archive.pem"
+    )
+    with pytest.raises(ValueError, match="destroyed"):
+        running.service.archive.library.key(recording)
+
+
+def test_the_pair_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    config = SealConfig(private_key=str(tmp_path / "keys" / "archive.pem"))
+    ArchiveKeys(config)
+    pem = (tmp_path / "keys" / "archive.pem").read_bytes()
+    assert (tmp_path / "keys" / "archive.pem").stat().st_mode & 0o777 == 0o600
+    folder = tmp_path / "recording"
+    folder.mkdir()
+    key = ArchiveKeys(config).new(folder)
+    assert (tmp_path / "keys" / "archive.pem").read_bytes() == pem
+    wrapped = keys.read(folder)
+    assert wrapped is not None
+    assert wrapped.open(tmp_path / "keys" / "archive.pem") == key
+
+
+def test_a_server_that_only_records_has_no_key_that_opens(tmp_path: Path) -> None:
+    ArchiveKeys(SealConfig(private_key=str(tmp_path / "hospital.pem")))
+    public = str(tmp_path / "hospital.public.pem")
+    recording = ArchiveKeys(SealConfig(private_key="", public_keys=(public,)))
+    folder = tmp_path / "recording"
+    folder.mkdir()
+    key = recording.new(folder)
+    wrapped = keys.read(folder)
+    assert wrapped is not None
+    assert wrapped.open(tmp_path / "hospital.pem") == key
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"suite": "ROT13"}, "is not one of"),
+        ({"private_key": ""}, "no key to seal them for"),
+        ({"public_keys": ("none.pem",)}, "cannot be read"),
+    ],
+)
+def test_what_cannot_seal_does_not_start(change: dict[str, object], words: str, tmp_path: Path) -> None:
+    fields: dict[str, object] = {"private_key": str(tmp_path / "archive.pem")} | change
+    with pytest.raises(ConfigError, match=words):
+        ArchiveKeys(SealConfig(**fields))  # type: ignore[arg-type]
+
+
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    config = SealConfig(private_key=str(tmp_path / "archive.pem"))
+    ArchiveKeys(config)
+    (tmp_path / "archive.pem").chmod(0o640)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        ArchiveKeys(config)
