@@ -15,6 +15,7 @@ import pytest
 from loadtests.caller import Caller, Message, Refused
 from recorder.journal import RecordType, decode_json
 from recorder.reader import JournalReader
+from recorder.seal import keys
 from signalling.messages import parse_message
 from signalling.presenter_messages import Present, Viewport
 from tests.helpers.served import served
@@ -150,7 +151,9 @@ async def test_it_is_written_down(tmp_path: Path) -> None:
 
 def written(folder: Path) -> list[dict[str, Any]]:
     (journal,) = folder.glob("recordings/*/journal.kjr")
-    reader = JournalReader()
+    wrapped = keys.read(journal.parent)
+    assert wrapped is not None
+    reader = JournalReader(wrapped.open(folder / "keys" / "archive.pem"))
     reader.receive_data(journal.read_bytes())
     records = [record for record in iter(reader.next_record, None) if record.type is RecordType.EVENT]
     return [dict(decode_json(record.payload)) for record in records]
