@@ -41,11 +41,14 @@ class Orthanc:
     host: str
     folder: Path
     namespace: str
+    #: its ports: its own interface's, and DICOM's
+    web: int = 8042
+    dicom: int = 4242
 
     @property
     def url(self) -> str:
         """Its own interface."""
-        return f"http://{self.host}:8042"
+        return f"http://{self.host}:{self.web}"
 
     def beside(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a program in its namespace."""
@@ -73,9 +76,9 @@ class Orthanc:
         """This machine's address as it sees us."""
         return self.host.rpartition(".")[0] + ".1"
 
-    def know(self, name: str, aet: str, port: int) -> None:
-        """Make it know a title at our address, by a name of its own."""
-        modality = {"AET": aet, "Host": self.neighbour, "Port": port}
+    def know(self, name: str, aet: str, port: int, *, tls: bool = False) -> None:
+        """Make it know a title at our address, by a name of its own; `tls`: it speaks TLS with it."""
+        modality = {"AET": aet, "Host": self.neighbour, "Port": port, "UseDicomTls": tls}
         self.ask(f"/modalities/{name}", "PUT", json.dumps(modality).encode())
 
     def send(self, name: str) -> None:
@@ -128,7 +131,7 @@ class Orthanc:
         password.chmod(0o600)
         fields: dict[str, Any] = {
             "outbox": str(tmp / "outbox"),
-            "worklist": f"ORTHANC@{self.host}:4242",
+            "worklist": f"ORTHANC@{self.host}:{self.dicom}",
             **more,
         }
         if web:
@@ -139,7 +142,7 @@ class Orthanc:
                 **fields,
             }
         if dimse:
-            fields["dimse"] = f"ORTHANC@{self.host}:4242"
+            fields["dimse"] = f"ORTHANC@{self.host}:{self.dicom}"
         return PacsConfig(**fields)
 
 
@@ -176,6 +179,37 @@ def orthanc() -> Iterator[Orthanc]:
             process.wait(30)
         ip("netns", "del", name)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def over_tls(beside: Orthanc, folder: Path, ca: Path, certified: tuple[str, str]) -> Iterator[Orthanc]:
+    """Run another one beside it, which takes DICOM over TLS alone, from those whom `ca` vouches for."""
+    folder.mkdir()
+    (folder / "worklist").mkdir()
+    certificate, key = certified
+    configuration = {
+        **_configuration(folder),
+        "HttpPort": 8043,
+        "DicomPort": 2762,
+        "Plugins": [],
+        "DicomTlsEnabled": True,
+        "DicomTlsCertificate": certificate,
+        "DicomTlsPrivateKey": key,
+        "DicomTlsTrustedCertificates": str(ca),
+        "DicomTlsRemoteCertificateRequired": True,
+    }
+    (folder / "orthanc.json").write_text(json.dumps(configuration))
+    running = Orthanc(beside.host, folder, beside.namespace, 8043, 2762)
+    process = running.beside("Orthanc", str(folder / "orthanc.json"))
+    try:
+        _wait_for(running, process)
+        yield running
+    finally:
+        if os.geteuid() == 0:
+            process.kill()
+        with contextlib.suppress(OSError, ValueError):
+            running.ask("/tools/shutdown", "POST", b"")
+        process.wait(30)
 
 
 def _configuration(folder: Path) -> dict[str, Any]:

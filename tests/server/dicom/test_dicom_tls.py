@@ -9,15 +9,17 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 
+from annotation.dicom.query import StudyQuery
 from server.config import PacsConfig, ScpConfig
 from server.dicom.pacs import Pacs
 from server.dicom.pacs_error import PacsError, Verdict
 from tests.helpers.certificates import Authority
 from tests.helpers.dicom_files import sample
-from tests.helpers.orthanc import Orthanc
+from tests.helpers.orthanc import Orthanc, over_tls
 from tests.helpers.served import served
 from tests.helpers.udp_peers import until
 
@@ -127,6 +129,41 @@ async def test_an_archive_is_sent_to_if_both_trust_each_other(
     assert await archive(trusted, ours).send(FILE) == Verdict(True)
     (kept,) = (tmp_path / "kept").iterdir()
     assert kept.name.startswith("CT.")
+
+
+async def test_orthanc_speaks_tls_with_us_in_both_directions(
+    tmp_path: Path, pacs: Orthanc, trusted: Authority, stranger: Authority
+) -> None:
+    ours, theirs = trusted.certify("127.0.0.1", "konsil"), trusted.certify(pacs.host, "archive")
+    scp = ScpConfig(
+        host=pacs.neighbour, port=0, rooms=("THEATRE=ward",), senders=("ORTHANC",),
+        certificate=ours[0], private_key=ours[1], ca_file=str(trusted.ca),
+    )  # fmt: skip
+    with over_tls(pacs, tmp_path / "orthanc", trusted.ca, theirs) as archive:
+
+        def us(certified: tuple[str, str], *, tls: bool = True) -> Pacs:
+            config = archive.config(tmp_path, web=False, dimse=True, worklist="", dimse_tls=tls, seconds=10.0)
+            certificate, key = certified
+            return Pacs(replace(config, ca_file=str(trusted.ca), certificate=certificate, private_key=key))
+
+        # in the clear, and with a certificate of somebody whom it does not know
+        with pytest.raises(PacsError):
+            await us(ours, tls=False).send(FILE)
+        with pytest.raises(PacsError):
+            await us(stranger.certify("127.0.0.1", "other")).send(FILE)
+        assert archive.objects() == []
+        assert await us(ours).send(FILE) == Verdict(True)
+        (study,), _ = await us(ours).search(StudyQuery(patient_id="1CT1"))
+        # its own way to us: refused in the clear, taken over TLS
+        async with served(tmp_path / "server", scp=scp) as server:
+            for name, tls in (("clear", False), ("konsil", True)):
+                archive.know(name, "THEATRE", server.service.scp.port, tls=tls)
+            with pytest.raises(HTTPError):
+                await asyncio.to_thread(archive.send, "clear")
+            assert server.service.images.store.instances("ward") == []
+            await asyncio.to_thread(archive.send, "konsil")
+            (came,) = server.service.images.store.instances("ward")
+    assert came.facts.StudyInstanceUID == study.study
 
 
 def test_certificates_that_are_none_stop_the_server(tmp_path: Path, trusted: Authority) -> None:
