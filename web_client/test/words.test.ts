@@ -38,3 +38,37 @@ test('values stand in their places', () => {
   expect(fill('{name} has joined {room}', { name: 'Li Wei', room: 3 })).toBe('Li Wei has joined 3');
   expect(fill('{name}', {})).toBe('{name}');
 });
+
+/** One word a thing: what is not to be said in Chinese, and what is said for it. */
+const ONE_WORD: readonly (readonly [RegExp, string])[] = [
+  [/术者|手术医生|主刀医生/, '主刀'],
+  [/观察者|观看者/, '观摩者'],
+  [/主持者|主席/, '主持人'],
+  [/标记|注释/, '标注'],
+  [/标定/, '校准'],
+  [/房间/, '会诊室'],
+  [/直播/, '实时'],
+  [/冻结|画面静帧/, '画面停滞，定格（有意保留的一帧）'],
+  [/丢失(了)?(的)?组织|组织丢失/, '组织跟踪丢失'],
+  [/探针/, '像素值'],
+  [/亮度|对比度/, '窗宽窗位'],
+  [/图像/, '影像（DICOM），画面（视频）'],
+  [/归档系统|PACS/, '影像归档'],
+  [/患者号|病历号|病人/, '患者编号，患者'],
+  [/毫米/, 'mm'],
+];
+
+test('in Chinese a thing has one word', () => {
+  const wrong = Object.entries(zh).flatMap(([key, sentence]) =>
+    ONE_WORD.filter(([other]) => other.test(sentence)).map(([, word]) => `${key}: “${sentence}” (${word})`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('in Chinese a key and a button say of one thing the same', () => {
+  expect(zh.answer_no).toBe('拒绝');
+  for (const key of ['help_key_no', 'chapter_answer_no', 'state_of_no', 'instruction_no'] as const) expect(zh[key]).toContain(zh.answer_no);
+  expect(zh.frozen).toBe(zh.mode_frozen);
+  expect(zh.tool_freehand).toBe(zh.tools_freehand);
+  expect(zh.patient_id).toContain(zh.archive_patient_id);
+});

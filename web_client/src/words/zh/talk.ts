@@ -2,8 +2,8 @@ import type { talk as english } from '../en/talk';
 
 /** 聊天、文件与白板的用语。 */
 export const talk: Readonly<Record<keyof typeof english, string>> = {
-  panel: '人员、聊天与文件',
-  panel_people: '人员',
+  panel: '参与者、聊天与文件',
+  panel_people: '参与者',
   panel_chat: '聊天',
   panel_files: '文件',
   panel_unread: '{count} 条未读',
@@ -66,7 +66,7 @@ export const talk: Readonly<Record<keyof typeof english, string>> = {
   files_error_not_found: '文件已不存在',
   files_error_forbidden: '您的角色无此权限',
   clear_board: '清除白板',
-  clear_images: '清除图像标注',
+  clear_images: '清除影像标注',
   board_page: '第 {number} 页',
   board_pages: '白板页面',
   board_add: '新页面',
@@ -76,7 +76,7 @@ export const talk: Readonly<Record<keyof typeof english, string>> = {
   board_paper: '白色或深色页面',
   board_white: '白色页面',
   board_dark: '深色页面',
-  board_no_measure: '长度只能在图像上测量，不能在白板上。',
+  board_no_measure: '长度只能在影像上测量，不能在白板上。',
   board_empty: '空白页：用下方工具绘制。',
   board_empty_reader: '此页还没有内容。',
   board_previous: '上一页',
