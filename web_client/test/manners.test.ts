@@ -1,11 +1,10 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { plain } from '../src/manners';
-import { Publisher } from '../src/media/publisher';
-import { Receiver } from '../src/media/receiver';
-import { Session, type Announcement } from '../src/session';
-import { FakePeer, fakeTrack, settled } from './fakes/peer';
-import { FakeServer, person, welcome } from './fakes/server';
-import { FakeTimers } from './fakes/timers';
+import type { Announcement, Session } from '../src/session';
+import { fakeTrack, settled } from './fakes/peer';
+import { person, welcome, type FakeServer } from './fakes/server';
+import { Stay } from './fakes/session';
+import type { FakeTimers } from './fakes/timers';
 
 let server: FakeServer;
 let timers: FakeTimers;
@@ -15,24 +14,9 @@ let microphone: MediaStreamTrack;
 let camera: MediaStreamTrack;
 
 beforeEach(async () => {
-  vi.stubGlobal('RTCRtpSender', { getCapabilities: () => null });
-  FakePeer.made = [];
-  server = new FakeServer();
-  timers = new FakeTimers();
-  session = new Session({
-    open: server.open,
-    token: 'eyJ',
-    timers,
-    receiver: new Receiver({ connect: FakePeer.connect, timers, isField: () => false }),
-    publisher: new Publisher({ connect: FakePeer.connect, timers, startFrameWorker: null }),
-  });
-  announced = [];
+  ({ server, timers, session, announced } = await new Stay().enter());
   microphone = fakeTrack('mic', 'audio');
   camera = fakeTrack('cam');
-  session.on('announcement', (announcement) => announced.push(announcement));
-  session.start();
-  await settled();
-  server.say(welcome());
 });
 
 function answer(type: string, fields: object = { type: 'reply' }): void {

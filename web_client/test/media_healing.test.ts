@@ -1,34 +1,20 @@
 /** What becomes of what a page asked for its media when the line breaks, is taken over, or the server says no. */
-import { beforeEach, expect, test, vi } from 'vitest';
-import { Publisher } from '../src/media/publisher';
-import { Receiver } from '../src/media/receiver';
-import { Session, type Announcement } from '../src/session';
+import { beforeEach, expect, test } from 'vitest';
+import type { Announcement, Session } from '../src/session';
 import { FakePeer, fakeTrack, settled } from './fakes/peer';
-import { FakeServer, welcome } from './fakes/server';
-import { FakeTimers } from './fakes/timers';
+import { welcome, type FakeServer } from './fakes/server';
+import { Stay } from './fakes/session';
+import type { FakeTimers } from './fakes/timers';
 
+let stay: Stay;
 let server: FakeServer;
 let timers: FakeTimers;
 let session: Session;
 let announced: Announcement[];
 
 beforeEach(async () => {
-  vi.stubGlobal('RTCRtpSender', { getCapabilities: () => null });
-  FakePeer.made = [];
-  server = new FakeServer();
-  timers = new FakeTimers();
-  session = new Session({
-    open: server.open,
-    token: 'eyJ',
-    timers,
-    receiver: new Receiver({ connect: FakePeer.connect, timers, isField: () => false }),
-    publisher: new Publisher({ connect: FakePeer.connect, timers, startFrameWorker: null }),
-  });
-  announced = [];
-  session.on('announcement', (announcement) => announced.push(announcement));
-  session.start();
-  await settled();
-  server.say(welcome());
+  stay = await new Stay().enter();
+  ({ server, timers, session, announced } = stay);
 });
 
 const offer = (revision: number, connection = 1) => ({
@@ -39,47 +25,22 @@ const offer = (revision: number, connection = 1) => ({
   consumers: [{ mid: '0', producer: 7, consumer: 21 }],
 });
 
-function reply(type: string, fields: object = {}): Promise<void> {
-  server.say({ type: 'reply', ...fields, id: server.sent(type).at(-1)?.id });
-  return settled();
-}
-
 async function sendCamera(): Promise<void> {
   session.publisher.send('camera', fakeTrack('cam'), '');
   await settled();
-  await reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }] });
-}
-
-/** A second socket takes the place of the first, without a break. */
-async function takeOver(): Promise<void> {
-  session.handleNetworkChange();
-  await settled();
-  server.say(welcome());
-  await settled();
-}
-
-async function breakAndReturn(fields: Parameters<typeof welcome>[0] = {}): Promise<void> {
-  server.break();
-  await comeBack(fields);
-}
-
-async function comeBack(fields: Parameters<typeof welcome>[0] = {}): Promise<void> {
-  timers.advance(200);
-  await settled();
-  server.say(welcome(fields));
-  await settled();
+  await stay.reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }] });
 }
 
 test('a publication under way at a takeover is put again, and what changes after it goes out', async () => {
   await sendCamera();
   session.publisher.send('field', fakeTrack('field'), 'Operating field');
   await settled();
-  await takeOver();
+  await stay.takeOver();
   expect(server.sent('publish').at(-1)).toMatchObject({ sources: [{ source: 'camera' }, { source: 'field' }] });
   // the restart that the change of network asked for goes into the next one
-  await reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }, { mid: '1', producer: 10 }] });
+  await stay.reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }, { mid: '1', producer: 10 }] });
   expect(server.sent('publish').length).toBe(2);
-  await reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }, { mid: '1', producer: 10 }] });
+  await stay.reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }, { mid: '1', producer: 10 }] });
   session.publisher.stop('field');
   await settled();
   expect(server.sent('publish').at(-1)).toMatchObject({ sources: [{ source: 'camera' }] });
@@ -90,9 +51,9 @@ test('the first publication, under way at a takeover, is put again, word for wor
   session.publisher.send('camera', fakeTrack('cam'), '');
   await settled();
   const sdp = server.sent('publish')[0]?.sdp;
-  await takeOver();
+  await stay.takeOver();
   expect(server.sent('publish').map((sent) => sent.sdp)).toEqual([sdp]);
-  await reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }] });
+  await stay.reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }] });
   expect([session.publisher.producerOf('camera'), FakePeer.made.length, announced]).toEqual([9, 1, []]);
 });
 
@@ -103,7 +64,7 @@ test('what is refused takes nothing along that was sent before', async () => {
   server.say({ type: 'error', id: server.sent('publish').at(-1)?.id, code: 'limit', message: 'Too much.' });
   await settled();
   expect(server.sent('publish').at(-1)).toMatchObject({ sources: [{ source: 'camera' }] });
-  await reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }] });
+  await stay.reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }] });
   const { publisher } = session;
   expect([publisher.producerOf('camera'), publisher.isUnsent('camera'), publisher.isUnsent('microphone')]).toEqual([9, false, true]);
   expect(announced).toEqual([{ kind: 'request_refused', code: 'limit', message: 'Too much.' }]);
@@ -139,7 +100,7 @@ test('a connection that failed during a break leaves no offer behind that is put
   await settled();
   server.break();
   FakePeer.newest.become('failed');
-  await comeBack();
+  await stay.comeBack();
   expect([server.sent('publish').length, FakePeer.made.map(({ closed }) => closed)]).toEqual([1, [true, false]]);
 });
 
@@ -151,7 +112,7 @@ test('a size that changed during a break is told after it', async () => {
   server.break();
   session.views.handleSize(7, {}, 640, 360);
   timers.advance(199);
-  await comeBack();
+  await stay.comeBack();
   timers.advance(200);
   expect(server.sent('view')).toMatchObject([{ producer: 7, width: 640, height: 360 }]);
 });
@@ -162,7 +123,7 @@ test('what was said of the pictures before a break is forgotten: the server says
   server.say({ type: 'delivery', producer: 7, reason: 'line', height: 360 });
   let told = 0;
   session.on('delivery', () => (told += 1));
-  await breakAndReturn();
+  await stay.breakAndReturn();
   expect([session.deliveries.size, told > 0]).toEqual([0, true]);
   server.say({ type: 'delivery', producer: 7, reason: 'size', height: 180 });
   expect(session.deliveries.get(7)).toMatchObject({ reason: 'size' });
@@ -174,10 +135,10 @@ test('what failed for one identity is no matter of the next', async () => {
   await settled();
   server.break();
   for (const peer of FakePeer.made) peer.become('failed');
-  await comeBack({ self: 'pt-new' });
+  await stay.comeBack({ self: 'pt-new' });
   server.say(offer(1));
   await settled();
-  await reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }] });
+  await stay.reply('publish', { sdp: 'answer', producers: [{ mid: '0', producer: 9 }] });
   for (const peer of FakePeer.made.slice(2)) peer.become('connected');
   await takeOverAs('pt-new');
   expect(FakePeer.made.map(({ closed }) => closed)).toEqual([true, true, false, false]);
@@ -196,12 +157,12 @@ test('a request for a new receiving connection that a takeover swallowed is made
   await settled();
   FakePeer.newest.become('failed');
   expect(server.sent('rewatch').length).toBe(1);
-  await takeOver();
+  await stay.takeOver();
   expect([server.sent('rewatch').length, announced]).toEqual([1, []]);
   server.say(offer(2, 2));
   await settled();
   FakePeer.newest.become('connected');
-  await takeOver();
+  await stay.takeOver();
   expect(server.sent('rewatch')).toEqual([]);
 });
 
@@ -213,16 +174,16 @@ test('a receiving connection that found its way back during a break is kept', as
   FakePeer.newest.become('disconnected');
   timers.advance(150);
   FakePeer.newest.become('connected');
-  await comeBack();
+  await stay.comeBack();
   expect([server.sent('rewatch'), FakePeer.made.length, FakePeer.newest.closed]).toEqual([[], 1, false]);
 });
 
 test('an answer whose reply a takeover swallowed is given again: which codec is missing stays known', async () => {
   server.say(offer(1));
   await settled();
-  await takeOver();
+  await stay.takeOver();
   expect(server.sent('answer')).toMatchObject([{ revision: 1 }]);
-  await reply('answer', { refused: [7] });
+  await stay.reply('answer', { refused: [7] });
   expect([...session.unplayable]).toEqual([7]);
 });
 
@@ -231,13 +192,13 @@ test('an answer is not given again once a newer one was', async () => {
   await settled();
   server.say(offer(2));
   await settled();
-  await breakAndReturn();
+  await stay.breakAndReturn();
   expect(server.sent('answer')).toMatchObject([{ revision: 2 }]);
 });
 
 test('TURN credentials whose renewal a takeover swallowed are asked for by one timer only, and by none after the end', async () => {
   const ice = { ice_servers: [{ urls: ['turn:turn.example.org'], username: '1:pt', credential: 'a' }], ice_lifetime: 400 };
-  await breakAndReturn(ice);
+  await stay.breakAndReturn(ice);
   // quick enough that the connection is not taken for dead
   for (let second = 0; second < 300; second += 1) {
     timers.advance(1000);

@@ -1,11 +1,9 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { Publisher } from '../src/media/publisher';
-import { Receiver } from '../src/media/receiver';
-import { Session } from '../src/session';
+import type { Session } from '../src/session';
 import type { OwnMedia } from '../src/ui/own_media.svelte';
 import { FakePeer, fakeTrack, settled } from './fakes/peer';
-import { FakeServer, person, welcome } from './fakes/server';
-import { FakeTimers } from './fakes/timers';
+import { person, welcome, type FakeServer } from './fakes/server';
+import { Stay } from './fakes/session';
 
 let server: FakeServer;
 let session: Session;
@@ -29,7 +27,6 @@ function withEvents(track: MediaStreamTrack): MediaStreamTrack {
 }
 
 beforeEach(async () => {
-  vi.stubGlobal('RTCRtpSender', { getCapabilities: () => null });
   vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => undefined });
   opened = [];
   const getUserMedia = ({ video }: MediaStreamConstraints) => {
@@ -38,16 +35,8 @@ beforeEach(async () => {
     return Promise.resolve({ getTracks: () => [track] });
   };
   vi.stubGlobal('navigator', { languages: ['en'], mediaDevices: { getUserMedia } });
-  FakePeer.made = [];
-  server = new FakeServer();
-  const timers = new FakeTimers();
-  session = new Session({
-    open: server.open,
-    token: 'eyJ',
-    timers,
-    receiver: new Receiver({ connect: FakePeer.connect, timers, isField: () => false }),
-    publisher: new Publisher({ connect: FakePeer.connect, timers, startFrameWorker: null }),
-  });
+  const stay = new Stay();
+  ({ server, session } = stay);
   said = [];
   microphone = fakeTrack('mic', 'audio');
   camera = withEvents(fakeTrack('cam'));
@@ -55,8 +44,7 @@ beforeEach(async () => {
   own = new OwnMedia(session, { camera, microphone, cameraDevice: null }, (tone, text) => said.push([tone, text]));
   session.on('media', () => own.read());
   session.on('room', () => own.obeyMute());
-  session.start();
-  await settled();
+  await stay.start();
 });
 
 /** In the room as it was joined, with both sent unless `sources` forbid it. */

@@ -1,34 +1,20 @@
-import { beforeEach, expect, test, vi } from 'vitest';
-import { Publisher } from '../src/media/publisher';
-import { Receiver } from '../src/media/receiver';
-import { Session, type Announcement } from '../src/session';
+import { beforeEach, expect, test } from 'vitest';
+import type { Announcement, Session } from '../src/session';
 import { add, logged, mark } from './fakes/marks';
 import { FakePeer, settled } from './fakes/peer';
-import { FakeServer, person, welcome } from './fakes/server';
-import { FakeTimers } from './fakes/timers';
+import { person, welcome, type FakeServer } from './fakes/server';
+import { Stay } from './fakes/session';
+import type { FakeTimers } from './fakes/timers';
 
+let stay: Stay;
 let server: FakeServer;
 let timers: FakeTimers;
 let session: Session;
 let announced: Announcement[];
 
 beforeEach(async () => {
-  vi.stubGlobal('RTCRtpSender', { getCapabilities: () => null });
-  FakePeer.made = [];
-  server = new FakeServer();
-  timers = new FakeTimers();
-  session = new Session({
-    open: server.open,
-    token: 'eyJ',
-    timers,
-    receiver: new Receiver({ connect: FakePeer.connect, timers, isField: (producer) => producer === 7 }),
-    publisher: new Publisher({ connect: FakePeer.connect, timers, startFrameWorker: null }),
-  });
-  announced = [];
-  session.on('announcement', (announcement) => announced.push(announcement));
-  session.start();
-  await settled();
-  server.say(welcome());
+  stay = await new Stay(7).enter();
+  ({ server, timers, session, announced } = stay);
 });
 
 const offer = (revision: number, credentials: string, connection = 1) => ({
@@ -43,14 +29,6 @@ function draw(): void {
   session.tools.handleDown([0.1, 0.1], { producer: 7, rtp_timestamp: 5 }, 0);
   session.tools.handleMove([[0.5, 0.5]], null, 50, false);
   session.tools.handleUp();
-}
-
-async function breakAndReturn(fields: Parameters<typeof welcome>[0] = {}): Promise<void> {
-  server.break();
-  timers.advance(200);
-  await settled();
-  server.say(welcome(fields));
-  await settled();
 }
 
 test('an offer is answered with its revision, the field is not buffered', async () => {
@@ -133,7 +111,7 @@ test('a refused mark goes, with the reason', async () => {
 
 test('a mark under way when the connection breaks is sent again; that it had arrived is no error', async () => {
   draw();
-  await breakAndReturn();
+  await stay.breakAndReturn();
   expect(server.sent('mark').length).toBe(1);
   server.say({ type: 'error', id: server.sent('mark')[0]?.id, code: 'duplicate_mark', message: '' });
   await settled();
@@ -142,7 +120,7 @@ test('a mark under way when the connection breaks is sent again; that it had arr
 
 test('under a new identity old marks under way are given up, which is said', async () => {
   draw();
-  await breakAndReturn({ self: 'pt-new', participants: [] });
+  await stay.breakAndReturn({ self: 'pt-new', participants: [] });
   expect(session.replica.visible).toEqual([]);
   expect(server.sent('mark')).toEqual([]);
   expect(announced).toEqual([{ kind: 'marks_lost', count: 1 }, { kind: 'rejoined' }]);
@@ -182,7 +160,7 @@ test('after a new identity everything is published anew', async () => {
   session.publisher.send('camera', { id: 'c', kind: 'video', getSettings: () => ({}) } as unknown as MediaStreamTrack, '');
   await settled();
   expect(server.sent('publish').length).toBe(1);
-  await breakAndReturn({ self: 'pt-new' });
+  await stay.breakAndReturn({ self: 'pt-new' });
   expect(server.sent('publish').length).toBe(1);
   expect(FakePeer.made.length).toBe(2);
 });
@@ -190,7 +168,7 @@ test('after a new identity everything is published anew', async () => {
 test('a publication that a break interrupted is made again after the resumption', async () => {
   session.publisher.send('camera', { id: 'c', kind: 'video', getSettings: () => ({}) } as unknown as MediaStreamTrack, '');
   await settled();
-  await breakAndReturn();
+  await stay.breakAndReturn();
   expect(server.sent('publish').length).toBe(1);
 });
 
@@ -223,7 +201,7 @@ test('a restart whose offer was lost with the socket is offered again on the nex
   await settled();
   expect(server.sent('publish').length).toBe(2);
   const sdp = server.sent('publish')[1]?.sdp;
-  await breakAndReturn();
+  await stay.breakAndReturn();
   expect(server.sent('publish')).toMatchObject([{ sdp }]);
   expect(FakePeer.made.length).toBe(1);
 });
@@ -247,7 +225,7 @@ test('four seconds without a way: what failed is built anew by itself', async ()
 
 test('TURN credentials are renewed before they end, and used from then on', async () => {
   const servers = [{ urls: ['turn:turn.example.org'], username: '1:pt', credential: 'a' }];
-  await breakAndReturn({ ice_servers: servers, ice_lifetime: 4 });
+  await stay.breakAndReturn({ ice_servers: servers, ice_lifetime: 4 });
   expect(session.iceServers).toEqual(servers);
   server.say(offer(1, 'abcd'));
   await settled();
@@ -308,6 +286,6 @@ test('what is moved together is asked for at once, shown at once, and comes back
   expect([asked?.['operation'], others]).toEqual([{ kind: 'edit', marks: moved }, []]);
   expect(session.replica.visible.map(({ mark: one }) => one.points[0])).toEqual([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]);
   // the connection breaks before the answer: they go out together again
-  await breakAndReturn({ marks: { after: 3, sequence: 3, operations: [] } });
+  await stay.breakAndReturn({ marks: { after: 3, sequence: 3, operations: [] } });
   expect(server.sent('mark').map((request) => request['operation'])).toEqual([{ kind: 'edit', marks: moved }]);
 });
