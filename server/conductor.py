@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from annotation.anchors import DicomAnchor
@@ -22,8 +22,6 @@ from media.ids import ProducerId, TransportId
 from media.plane import EventKind, PlaneEvent
 from media.reporting import SenderReportReceived
 from media.router import EncodingsWanted, Router, RouterEvent
-from media.rtp.ntp import unix_from_ntp
-from media.sdp import OfferedTrack
 from signalling import messages, notices
 from signalling.messages import Hello
 from signalling.permissions import Role, permissions
@@ -35,25 +33,23 @@ from signalling.room import (
     Participant,
     ParticipantGone,
     ParticipantId,
-    Producer,
     ProducerEnded,
     ProducerForbidden,
     ProducerMuted,
     Room,
     RoomError,
     RoomEvent,
-    State,
 )
 from signalling.tokens import Claims
 
-from . import recording
 from .bedside import Bedside
 from .connections import Watching
 from .dicom.recall import Recall
 from .etiquette import Speaking
+from .frame_times import FrameTimes
 from .member import Member
-from .naming import Naming
 from .presenting import Presenting
+from .publishing import Publishing
 from .reception import Guest, Reception
 from .room_recorder import RoomRecorder
 from .sockets import Socket
@@ -92,6 +88,8 @@ class Conductor:
         self.roles: dict[ParticipantId, Role] = {}
         self.recorder: RoomRecorder | None = None
         self.reception = Reception(self, guarded=limits.waiting_room)
+        self.publishing = Publishing(self)
+        self.frame_times = FrameTimes(self)
         self.speaking = Speaking(self)
         self.watcher = Watcher(self)
         self.presenting = Presenting(self)
@@ -151,7 +149,7 @@ class Conductor:
             member.watching.resend()
             member.watching.want(self._wanted_by(member))
             self.router.tell_again(member.publication.producers, member.watching.transport.id)
-        self._tell_time(member)
+        self.frame_times.tell(member)
         self.pump()
 
     def join(self, claims: Claims) -> Member:
@@ -200,99 +198,6 @@ class Conductor:
 
     # -- media ---------------------------------------------------------------------------------------------------
 
-    def going_on(self, member: Member, naming: Naming) -> Callable[[OfferedTrack], ProducerId | None]:
-        """Find which of a member's interrupted producers a track is: the same source under the same label."""
-        mine = [p for p in self.room.producers if p.participant == member.identifier]
-
-        def find(track: OfferedTrack) -> ProducerId | None:
-            name = naming.name(track)
-            for entry in mine:
-                producer = ProducerId(entry.producer)
-                if (entry.source, entry.label) == name and self.router.may_go_on(producer, track):
-                    mine.remove(entry)
-                    return producer
-            return None
-
-        return find
-
-    def announce(
-        self, member: Member, tracks: Iterable[tuple[OfferedTrack, ProducerId]], naming: Naming
-    ) -> None:
-        """Make what a member publishes known, and end what it no longer does."""
-        current = {producer: track for track, producer in tracks}
-        mine = [p for p in self.room.producers if p.participant == member.identifier]
-        self.unpublish([ProducerId(p.producer) for p in mine if p.producer not in current])
-        known = {p.producer for p in mine}
-        for producer, track in current.items():
-            source, label = naming.name(track)
-            if (since := member.publication.resumed(producer)) is not None and producer in known:
-                self.router.describe(producer, source, naming.heights(track))
-                self.room.go_on(producer, since if track.kind == "video" else None, self.service.now())
-            if producer in known:
-                continue
-            entry = Producer(
-                producer=producer,
-                participant=member.identifier,
-                source=source,
-                kind="audio" if track.kind == "audio" else "video",
-                codec=track.codec.name,
-                label=label,
-            )
-            self.room.announce(entry)
-            self.router.describe(producer, source, naming.heights(track))
-            if self.recorder is not None:
-                recording.add_producer(self, self.recorder, self.room.producer(producer), self.service.now())
-        self._rewatch_all()
-
-    def unpublish(self, producers: Sequence[ProducerId]) -> None:
-        """End producers."""
-        for producer in producers:
-            if self.recorder is not None:
-                # what the tap still holds of it belongs to the recording
-                self.service.tap.share_out()
-                self.recorder.remove_producer(producer, self.service.now())
-            self.router.unpublish(producer)
-            self.room.withdraw(producer)
-        if producers:
-            self._rewatch_all()
-
-    def publication_failed(self, member: Member) -> None:
-        """Have what a member published over a dead transport wait for another one; a WHIP publisher is away with it."""
-        known = {p.producer for p in self.room.producers}
-        now = self.service.now()
-        for producer in member.publication.interrupt():
-            if producer in known:
-                self.room.interrupt(producer, now)
-            else:
-                self.router.unpublish(producer)
-        self.media_heard(member, silent=member.watching is not None and member.watching.silent)
-        if member.socket is None and member.watching is None:
-            self.room.lost(member.identifier, member.connection, now)
-        self.pump()
-
-    def returning(self, claims: Claims, naming: Naming, former: Member | None = None) -> Member | None:
-        """Find the encoder that comes back by this link, and give it its place again; None: it is another one.
-
-        It is the one that proved to be `former`; else one that is away or was not heard for 5 s, and sent the same
-        source under the same label.
-        """
-        for member in self.members.values():
-            participant = self.room.participant(member.identifier)
-            if participant is None or participant.link != claims.link or not member.only_sends:
-                continue
-            silent = participant.state is State.AWAY or member.publication.silent
-            if member is not former and not (silent and former is None and self._sends(member, naming)):
-                continue
-            resumed = self.room.resume(member.session, claims.name, claims.role, claims.subject)
-            if resumed is not None:
-                member.connection = resumed.connection
-                return member
-        return None
-
-    def _sends(self, member: Member, naming: Naming) -> bool:
-        mine = [p for p in self.room.producers if p.participant == member.identifier and p.kind == "video"]
-        return any((p.source, p.label) == (naming.source, naming.label) for p in mine)
-
     def media_heard(self, member: Member, *, silent: bool) -> None:
         """Tell everybody whether a member's media connections fell silent or are heard again."""
         self.room.media(member.identifier, silent=silent)
@@ -310,7 +215,7 @@ class Conductor:
 
     def barcode(self, message: messages.Barcode) -> None:
         """Pass on when the frames of a picture with a barcode are sent."""
-        self._tell_all(
+        self.tell_all(
             notices.barcode(
                 message.producer, message.frame, message.time, message.interval_ms, message.modulus
             )
@@ -336,7 +241,8 @@ class Conductor:
     def _wanted_by(self, member: Member) -> list[ProducerId]:
         return [ProducerId(producer) for producer in self.room.audience_of(member.identifier)]
 
-    def _rewatch_all(self) -> None:
+    def rewatch_all(self) -> None:
+        """Offer everybody what they may watch now."""
         self.watcher.look()
         for member in self.members.values():
             if member.watching is not None:
@@ -370,7 +276,7 @@ class Conductor:
 
     def vouch(self, producer: ProducerId, rtp_timestamp: int) -> None:
         """Tell everybody that this frame was looked at, and what was told of its marks stands."""
-        self._tell_all(notices.followed(producer, rtp_timestamp))
+        self.tell_all(notices.followed(producer, rtp_timestamp))
 
     def check_image(self, member: Member, anchor: DicomAnchor) -> None:
         """Refuse an image that this participant has not in this room. Raise RoomError."""
@@ -439,7 +345,7 @@ class Conductor:
     def _router_event(self, event: RouterEvent) -> None:
         match event:
             case SenderReportReceived():
-                self._time_learnt(event)
+                self.frame_times.learnt(event)
             case EncodingsWanted(producer, active):
                 for member in self.members.values():
                     if producer in member.publication.producers:
@@ -465,9 +371,9 @@ class Conductor:
             case ProducerMuted(producer, muted):
                 self.router.set_muted(ProducerId(producer), muted=muted)
             case ProducerForbidden(producer) | ProducerEnded(producer):
-                self.unpublish([ProducerId(producer)])
+                self.publishing.end([ProducerId(producer)])
             case AudienceChanged():
-                self._rewatch_all()
+                self.rewatch_all()
             case Happened(happened):
                 self.write_down(happened)
                 if happened["kind"] == "permit_drawing":
@@ -479,7 +385,7 @@ class Conductor:
         if member is None:
             return
         # the room has let go of them already
-        self.unpublish(member.publication.producers)
+        self.publishing.end(member.publication.producers)
         member.close()
         if member.socket is not None:
             member.socket.finish()
@@ -502,42 +408,8 @@ class Conductor:
             self.service.keep(self.stop_recorder("", "room_ended"))
             self.room.recording_stopped()
 
-    def _time_learnt(self, report: SenderReportReceived) -> None:
-        if self.recorder is not None:
-            self.recorder.receive_sender_report(report, self.service.now())
-        notice = self._clock_notice(report.producer)
-        if notice is not None:
-            self._tell_all(notice)
-            self._tell_names(report)
-
-    def _tell_names(self, report: SenderReportReceived) -> None:
-        """Tell the publisher how the others name its frames: what its own page shows bears no RTP timestamps."""
-        entry = self.router.producers[report.producer]
-        offsets = {
-            int(encoding.ssrc): entry.identity.offsets[i]
-            for i, encoding in enumerate(entry.encodings)
-            if encoding.ssrc and i in entry.identity.offsets
-        }
-        captured = unix_from_ntp(report.ntp_time) / 1e9
-        for member in self.members.values():
-            if report.producer in member.publication.producers:
-                member.send(notices.naming(report.producer, report.rtp_timestamp, captured, offsets))
-
-    def _clock_notice(self, producer: ProducerId) -> notices.ServerMessage | None:
-        entry = self.router.producers.get(producer)
-        if entry is None or entry.instant is None or not entry.video:
-            return None
-        return notices.clock(
-            producer, entry.instant.rtp_timestamp, entry.instant.time / 1e9, entry.track.clock_rate
-        )
-
-    def _tell_time(self, member: Member) -> None:
-        for producer in self.router.producers:
-            notice = self._clock_notice(producer)
-            if notice is not None:
-                member.send(notice)
-
-    def _tell_all(self, message: notices.ServerMessage) -> None:
+    def tell_all(self, message: notices.ServerMessage) -> None:
+        """Send a notice to everybody."""
         for member in self.members.values():
             member.send(message)
 

@@ -64,7 +64,7 @@ class Member:
             Bitrates(media.start_kbps, min(500, media.start_kbps), media.max_kbps),
             conductor.receive_rtcp,
             conductor.receive_plane_event,
-            lambda: conductor.publication_failed(self),
+            lambda: conductor.publishing.failed(self),
             self.heard,
             redundancy=media.redundancy,
             shard=conductor.shard,
@@ -216,7 +216,7 @@ class Member:
                 conductor.room.mute(self.identifier, message.producer, muted=message.muted)
             case messages.Unpublish():
                 self._own(message.producer)
-                conductor.unpublish([ProducerId(message.producer)])
+                conductor.publishing.end([ProducerId(message.producer)])
             case messages.Pause():
                 self._pause(message)
             case messages.View():
@@ -262,8 +262,8 @@ class Member:
             if section.direction.sends and section.mid not in named and section.kind in DEFAULT_SOURCES:
                 room.demand_source(self.identifier, DEFAULT_SOURCES[section.kind])
         naming = Naming(message.sources)
-        answer, tracks = self.publication.offer(offer, self.conductor.going_on(self, naming))
-        self.conductor.announce(self, tracks, naming)
+        answer, tracks = self.publication.offer(offer, self.conductor.publishing.going_on(self, naming))
+        self.conductor.publishing.announce(self, tracks, naming)
         producers = [{"mid": track.mid, "producer": producer} for track, producer in tracks]
         return notices.reply(message.id, sdp=str(answer), producers=producers)
 

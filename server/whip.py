@@ -50,21 +50,21 @@ class Whip:
         conductor = self.sessions.service.room(room)
         naming = Naming(source=source, label=label)
         former = self.sessions.former(request.headers.get("Konsil-Former", ""), conductor)
-        returned = conductor.returning(claims, naming, former)
+        returned = conductor.publishing.returning(claims, naming, former)
         if returned is None:
             conductor, member = self.sessions.join(room, claims)
         else:
             member = returned
         before = member.publication.transport
         try:
-            answer, tracks = member.publication.offer(offer, conductor.going_on(member, naming))
+            answer, tracks = member.publication.offer(offer, conductor.publishing.going_on(member, naming))
             _demand_all(offer, answer, len(tracks))
         except (SdpError, RuntimeError) as error:
             if returned is None:
                 conductor.leave(member)
             elif before is None or member.publication.transport is not before:
                 # what it sent before its connection broke still waits for a better offer
-                conductor.publication_failed(member)
+                conductor.publishing.failed(member)
             if isinstance(error, SdpError):
                 raise web.HTTPUnprocessableEntity(text=str(error)) from None
             raise unavailable("The server takes no more connections.") from None
@@ -74,7 +74,7 @@ class Whip:
         except RoomError as error:
             conductor.leave(member)
             raise web.HTTPForbidden(text=str(error)) from None
-        conductor.announce(member, tracks, naming)
+        conductor.publishing.announce(member, tracks, naming)
         conductor.pump()
         location = self.sessions.add(conductor, member, member.publication, offer)
         return self.sessions.created(location, over_http(answer))

@@ -85,8 +85,8 @@ async def test_what_a_picture_is_is_said_on_it(tmp_path: Path, monkeypatch: pyte
         )
 
         # one that moves and comes late is no live one: veil, word and border
-        conductor = server.service.rooms["ward"]
-        tell = conductor._clock_notice
+        times = server.service.rooms["ward"].frame_times
+        tell = times.notice
 
         def older(producer: ProducerId) -> ServerMessage | None:
             """Say that frames were captured so much earlier."""
@@ -95,14 +95,14 @@ async def test_what_a_picture_is_is_said_on_it(tmp_path: Path, monkeypatch: pyte
                 None if notice is None else ServerMessage({**notice.body, "time": notice.body["time"] - 1500})
             )
 
-        monkeypatch.setattr(conductor, "_clock_notice", older)
+        monkeypatch.setattr(times, "notice", older)
         plate, late = expert.get_by_test_id(f"mode-{field}"), expert.get_by_test_id(f"late-{field}")
         await expect(plate).to_have_attribute("data-mode", "late", timeout=PATIENCE)
         await expect(plate).to_contain_text("LATE")
         await late.wait_for()
         assert await probe(expert, f"k.frames[{field}].frozen") is False
         await picture(expert, "safety-late")
-        monkeypatch.setattr(conductor, "_clock_notice", tell)
+        monkeypatch.setattr(times, "notice", tell)
         await expect(plate).to_have_attribute("data-mode", "live", timeout=PATIENCE)
         await expect(late).to_have_count(0)
 

@@ -203,7 +203,7 @@ async def test_a_bad_offer_of_an_encoder_that_comes_back_costs_it_nothing(runnin
         assert not room_of(running).room.producer(producer).interrupted
 
         # and after it broke; the second is refused only when it has taken the former's place
-        room_of(running).publication_failed(member)
+        room_of(running).publishing.failed(member)
         for offer in (bad, unknown):
             assert (await running.ask("POST", "/whip/ward", former, offer)).status == 422
             waits = room_of(running).room.participant(member.identifier)
@@ -293,7 +293,7 @@ async def test_our_own_publisher_takes_its_place_again(
             conductor = room_of(running)
             (before,) = conductor.room.producers
             # the connection dies, as far as both ends can tell
-            conductor.publication_failed(conductor.members[before.participant])
+            conductor.publishing.failed(conductor.members[before.participant])
             assert (await changed(trainee, before.producer, interrupted=True))["since"] is None
             await changed(trainee, before.producer, interrupted=False)
             second = await asyncio.wait_for(watcher.frames("video", 3), 30)

@@ -1,0 +1,61 @@
+"""When frames were captured: what sender reports say of it, told to who watches, and how the others name them, told to
+who sends (PROTOCOL.md, sections 2 and 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from media.ids import ProducerId
+from media.reporting import SenderReportReceived
+from media.rtp.ntp import unix_from_ntp
+from signalling import notices
+
+if TYPE_CHECKING:
+    from .conductor import Conductor
+    from .member import Member
+
+
+class FrameTimes:
+    """The clocks of one room's pictures."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+
+    def learnt(self, report: SenderReportReceived) -> None:
+        """Tell everybody what a publisher's sender report said, and keep it."""
+        conductor = self._conductor
+        if conductor.recorder is not None:
+            conductor.recorder.receive_sender_report(report, conductor.service.now())
+        notice = self.notice(report.producer)
+        if notice is not None:
+            conductor.tell_all(notice)
+            self._tell_names(report)
+
+    def _tell_names(self, report: SenderReportReceived) -> None:
+        """Tell the publisher how the others name its frames: what its own page shows bears no RTP timestamps."""
+        entry = self._conductor.router.producers[report.producer]
+        offsets = {
+            int(encoding.ssrc): entry.identity.offsets[i]
+            for i, encoding in enumerate(entry.encodings)
+            if encoding.ssrc and i in entry.identity.offsets
+        }
+        captured = unix_from_ntp(report.ntp_time) / 1e9
+        for member in self._conductor.members.values():
+            if report.producer in member.publication.producers:
+                member.send(notices.naming(report.producer, report.rtp_timestamp, captured, offsets))
+
+    def notice(self, producer: ProducerId) -> notices.ServerMessage | None:
+        """Say when a frame of a picture was captured; None: nobody knows yet."""
+        entry = self._conductor.router.producers.get(producer)
+        if entry is None or entry.instant is None or not entry.video:
+            return None
+        return notices.clock(
+            producer, entry.instant.rtp_timestamp, entry.instant.time / 1e9, entry.track.clock_rate
+        )
+
+    def tell(self, member: Member) -> None:
+        """Tell a newcomer what is known of each picture."""
+        for producer in self._conductor.router.producers:
+            notice = self.notice(producer)
+            if notice is not None:
+                member.send(notice)
