@@ -1,4 +1,4 @@
-"""A call in Chromium is recorded, replayed in a page, and the mark appears at its frame."""
+"""A call in Chromium is recorded and replayed: a mark at its frame, a frozen frame at its moment, MIRRORED."""
 
 from __future__ import annotations
 
@@ -6,11 +6,51 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Page, expect
 
-from tests.browser.chromium import TABLET, browser, join, person, picture, probe, until
-from tests.helpers.served import served
+from signalling.orientation import Orientation
+from tests.browser.accessibility import grave_findings
+from tests.browser.chromium import PATIENCE, TABLET, browser, join, person, picture, probe, until
+from tests.helpers.served import Served, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+async def drag(page: Page, sheet: str) -> None:
+    """Draw an arrow on a sheet, with the tool that is chosen."""
+    box = await page.get_by_test_id(f"overlay-{sheet}").first.bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.3)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5, steps=8)
+    await page.mouse.up()
+
+
+async def go_to(page: Page, seconds: float) -> None:
+    """Move a replay's playhead."""
+    await page.get_by_test_id("seek").evaluate(
+        "(bar, to) => { bar.value = to; bar.dispatchEvent(new Event('input', {bubbles: true})); }", seconds
+    )
+    await until(page, f"Math.abs(k.position - {seconds}) < 0.15")
+
+
+async def freeze(server: Served, expert: Page, producer: int) -> str:
+    """Say that the field is mirrored, freeze a frame for all and draw on it; give the still's name."""
+    conductor = server.service.rooms["ward"]
+    owner = conductor.room.producer(producer).participant
+    conductor.room.orient(owner, producer, Orientation("L", "F", mirrored=True))
+    conductor.pump()
+    await expert.get_by_test_id(f"mirrored-{producer}").first.wait_for()
+    await expert.keyboard.press("g")
+    key: str = await until(expert, "k.stills.open")
+    await until(expert, f"k.stills.fromServer.includes('{key}')")
+    await expert.get_by_test_id("still-share").click()
+    await until(expert, "k.stills.all[0].forAll")
+    sheet = f"still/{key.replace('-', '/')}"
+    await drag(expert, sheet)
+    await until(expert, f"k.marksDrawnOn('{sheet}').length === 1")
+    await until(expert, "k.marks.length === 2 && k.marks.every(m => m.sequence)")
+    return key
 
 
 async def test_the_mark_appears_at_its_frame(tmp_path: Path) -> None:
@@ -30,16 +70,13 @@ async def test_the_mark_appears_at_its_frame(tmp_path: Path) -> None:
         await until(expert, f"k.frames[{producer}].frames > {first} + 40")
 
         # an arrow on the frame that passes now
-        box = await expert.get_by_test_id(f"overlay-{producer}").first.bounding_box()
-        assert box is not None
         await expert.keyboard.press("2")
-        await expert.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.3)
-        await expert.mouse.down()
-        await expert.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5, steps=8)
-        await expert.mouse.up()
+        await drag(expert, str(producer))
         mark = await until(expert, "k.marks.length === 1 && k.marks[0].sequence && k.marks[0]")
         first = await probe(expert, f"k.frames[{producer}].frames")
         await until(expert, f"k.frames[{producer}].frames > {first} + 40")
+        still = await freeze(server, expert, producer)
+        await until(surgeon, "k.marks.length === 2")
         (conductor,) = server.service.rooms.values()
         digest = conductor.document.digest()
         assert [await probe(page, "k.digest()") for page in (surgeon, expert)] == [digest, digest]
@@ -61,13 +98,22 @@ async def test_the_mark_appears_at_its_frame(tmp_path: Path) -> None:
         at = camera["offset"] + ((anchor - camera["first_rtp_timestamp"]) % 2**32) / camera["clock_rate"]
         assert 0 < at < description["seconds"]
 
+        # it opens with the first picture that there is: sound may begin before it
+        begins = camera["offset"] + camera["picture_at"]
+        assert abs(await probe(trainee, "k.position") - begins) < 0.05
+        video, blank = (trainee.get_by_test_id(f"{name}-{producer}") for name in ("video", "blank"))
+        await expect(video).to_be_visible(timeout=PATIENCE)
+        await expect(blank).to_have_count(0)
+        await picture(trainee, "replay-opens")
+        if camera["picture_at"] > 0.03:
+            # nothing is shown as if it were of a moment at which there was no picture
+            await trainee.keyboard.press("Home")
+            await expect(blank).to_contain_text("The picture begins at", timeout=PATIENCE)
+            await expect(video).to_be_hidden(timeout=PATIENCE)
+
         # just before its frame the mark is not there, from its frame on it is
         for seconds, there in ((at - 0.3, False), (at + 0.3, True)):
-            await trainee.get_by_test_id("seek").evaluate(
-                "(bar, to) => { bar.value = to; bar.dispatchEvent(new Event('input', {bubbles: true})); }",
-                seconds,
-            )
-            await until(trainee, f"Math.abs(k.position - {seconds}) < 0.15")
+            await go_to(trainee, seconds)
             await until(trainee, f"k.marksDrawnOn({producer}).length === {int(there)}")
         drawn = await probe(trainee, f"k.marksDrawnOn({producer})[0]")
         assert drawn["mark"] == mark["mark"]
@@ -75,3 +121,62 @@ async def test_the_mark_appears_at_its_frame(tmp_path: Path) -> None:
         await picture(trainee, "replay-tablet")
         # server, both pages and the replay show the same
         assert await probe(trainee, "k.digest()") == digest
+        await frozen_and_mirrored(trainee, description, producer, still)
+
+
+async def frozen_and_mirrored(trainee: Page, description: Any, producer: int, still: str) -> None:
+    """A replay says MIRRORED from when it was said, and shows the frozen frame at its moment and from the list."""
+    said = next(e["at"] for e in description["events"] if e["kind"] == "orient" and e["orientation"])
+    frozen = next(o for o in description["operations"] if o["operation"]["kind"] == "still")
+    drawn = next(
+        o["at"] for o in description["operations"]
+        if o["operation"]["kind"] == "add" and o["operation"]["mark"]["anchor"].get("still")
+    )  # fmt: skip
+    assert said < frozen["at"] < drawn
+    mirrored, glass = trainee.get_by_test_id(f"mirrored-{producer}"), trainee.get_by_test_id("still")
+    await go_to(trainee, said - 0.3)
+    await expect(mirrored).to_have_count(0, timeout=PATIENCE)
+    await expect(glass).to_have_count(0)
+    await go_to(trainee, said + 0.05)
+    await expect(mirrored).to_have_text("MIRRORED", timeout=PATIENCE)
+    assert await trainee.get_by_test_id(f"edges-{producer}").locator("span").all_text_contents() == [
+        "R", "L", "H", "F",
+    ]  # fmt: skip
+
+    # at its moment, proved to be the one that was announced, and not drawn on yet
+    sheet = f"still/{still.replace('-', '/')}"
+    await go_to(trainee, frozen["at"] + 0.01)
+    await expect(glass).to_have_attribute("data-key", still, timeout=PATIENCE)
+    await expect(glass).to_have_attribute("data-state", "proved", timeout=PATIENCE)
+    image = trainee.get_by_test_id("still-image")
+    facts = frozen["operation"]["still"]
+    assert await image.evaluate("async i => (await i.decode(), [i.naturalWidth, i.naturalHeight])") == [
+        facts["width"],
+        facts["height"],
+    ]
+    await expect(trainee.get_by_test_id("mode-still")).to_have_attribute("data-mode", "still")
+    # its clock is that of its frame, which was captured before it was frozen
+    at = float(await trainee.get_by_test_id("mode-still").get_attribute("data-at") or 0)
+    assert 0 < description["started"] + frozen["at"] * 1000 - at < PATIENCE
+    await expect(trainee.get_by_test_id("mirrored-still")).to_be_visible()
+    # the picture that goes on is still there, and is the larger one
+    heights = [
+        (await trainee.get_by_test_id(name).evaluate("e => e.clientHeight"))
+        for name in ("main-picture", "still")
+    ]
+    assert heights[0] > heights[1] > 200
+
+    await trainee.keyboard.press("Escape")
+    await expect(glass).to_have_count(0, timeout=PATIENCE)
+    # from the list: with what was drawn on it
+    await trainee.keyboard.press("g")
+    await trainee.get_by_test_id(f"still-{still}").click()
+    await until(trainee, f"k.marksDrawnOn('{sheet}').length === 1")
+    await expect(glass).to_have_attribute("data-state", "proved", timeout=PATIENCE)
+    assert await grave_findings(trainee) == []
+    await picture(trainee, "replay-still-tablet")
+    for width, height in ((1180, 820), (1920, 1080)):
+        await trainee.set_viewport_size({"width": width, "height": height})
+        await picture(trainee, f"replay-still-{width}")
+    await trainee.get_by_test_id("still-close").click()
+    await expect(glass).to_have_count(0, timeout=PATIENCE)

@@ -25,6 +25,8 @@ export interface Camera {
   seconds: number;
   first_rtp_timestamp: number;
   clock_rate: number;
+  /** The first picture's media time: sound may begin before it. Missing in recordings of before: 0. */
+  picture_at?: number;
   width: number;
   height: number;
   audio: ProducerId | null;
@@ -71,6 +73,8 @@ export interface Description {
   operations: RecordedOperation[];
   pointers: RecordedPointer[];
   events: RoomEvent[];
+  /** Frozen frames whose picture is in the recording. Missing in recordings of before: none is. */
+  stills?: { producer: ProducerId; rtp_timestamp: number; file: string; bytes: number; sm3: string }[];
   /** Nothing of the producer can be shown for `seconds` from `at`: its last picture stays on the glass. */
   gaps: { producer: ProducerId; at: number; packets: number; seconds?: number }[];
 }

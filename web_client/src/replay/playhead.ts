@@ -5,6 +5,7 @@
  * sooner) the position runs by the clock. The others are steered: a small lead or lag by speed, a large one by
  * a jump. No element in here: `handleTick` is told what the videos say and returns what they are to do.
  */
+import { pictureBegins } from './beginning';
 import type { Camera } from './description';
 
 /** Below a frame nobody sees it; a correction of 5 % is not heard. */
@@ -26,7 +27,7 @@ export interface Command {
   seek: number | null;
   play: boolean;
   rate: number;
-  /** Whether this camera has a picture at the position. */
+  /** Whether this camera has a picture at the position: before it there may be sound. */
   visible: boolean;
 }
 
@@ -94,14 +95,19 @@ export class Playhead {
       seek: jumped ? wanted : null,
       play: this.playing && covers(camera, this.position),
       rate: this.speed,
-      visible: covers(camera, this.position, EDGE_S),
+      visible: covers(camera, this.position, EDGE_S) && !isBeforePicture(camera, this.position),
     };
-    if (jumped || !command.visible || index === this.main || report?.ready !== true) return command;
+    if (jumped || !covers(camera, this.position, EDGE_S) || index === this.main || report?.ready !== true) return command;
     const ahead = report.currentTime - wanted;
     if (Math.abs(ahead) <= TOLERANCE_S) return command;
     if (Math.abs(ahead) > JUMP_S || !this.playing) return { ...command, seek: wanted };
     return { ...command, rate: this.speed * (ahead > 0 ? 1 - CORRECTION : 1 + CORRECTION) };
   }
+}
+
+/** Only its sound is there yet: what a player shows then is not of this moment. */
+function isBeforePicture(camera: Camera, position: number): boolean {
+  return (camera.picture_at ?? 0) > 0 && position < pictureBegins(camera);
 }
 
 function covers(camera: Camera, position: number, edge = 0): boolean {

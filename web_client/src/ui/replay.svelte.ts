@@ -1,4 +1,5 @@
 /** One open recording as the components see it: its videos, the position that they follow, and what is shown. */
+import { beginningOf, type Beginning } from '../replay/beginning';
 import type { Camera, Description } from '../replay/description';
 import { Playhead, SPEEDS, type VideoReport } from '../replay/playhead';
 import { Timeline, rtpTimestampAt } from '../replay/timeline';
@@ -32,6 +33,7 @@ export class Replay {
   hidden = $state.raw<ReadonlySet<ParticipantId>>(new Set());
   readonly cameras: readonly Camera[];
   readonly overlay: ReplayOverlay;
+  readonly beginning: Beginning;
   readonly #playhead: Playhead;
   readonly #elements: (HTMLMediaElement | null)[];
   #mediaTime = 0;
@@ -43,12 +45,11 @@ export class Replay {
     this.cameras = description.cameras;
     this.#elements = this.cameras.map(() => null);
     this.unplayable = this.cameras.map(() => false);
-    const pictures = this.cameras.filter((camera) => camera.source !== 'microphone');
-    const first = pictures.find((camera) => camera.source === 'field') ?? pictures[0];
-    this.main = first === undefined ? -1 : this.cameras.indexOf(first);
+    this.beginning = beginningOf(this.cameras);
+    this.main = this.beginning.main;
     this.#playhead = new Playhead(description.seconds, this.cameras, this.main);
-    // begin with the first picture of the main camera, if it came soon
-    if (first !== undefined && first.offset < 1) this.#playhead.seek(first.offset);
+    this.#playhead.seek(this.beginning.position);
+    this.position = this.#playhead.position;
     this.overlay = new ReplayOverlay(new Timeline(description), description);
     this.overlay.on('changed', () => {
       if (this.overlay.hidden.size !== this.hidden.size) this.hidden = new Set(this.overlay.hidden);
@@ -96,6 +97,7 @@ export class Replay {
     });
     this.position = playhead.position;
     this.playing = playhead.playing;
+    this.overlay.pass(playhead.position);
     const shown = commands.map((command) => command.visible);
     if (shown.join() !== this.#shown) {
       this.#shown = shown.join();
@@ -114,6 +116,7 @@ export class Replay {
   seek(position: number): void {
     this.#step = null;
     this.#playhead.seek(position);
+    this.position = this.#playhead.position;
   }
 
   jump(seconds: number): void {

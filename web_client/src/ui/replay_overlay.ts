@@ -14,11 +14,17 @@ import { sayLength } from './field_scale_words';
 import type { OverlayMark, OverlaySource } from './overlay_source';
 
 const TRAIL_S = 0.35;
+/** As in the time line. */
+const ROUNDING_S = 0.001;
+/** So often is looked for new marks on a frozen frame. */
+const PASSING_S = 0.1;
 
 export class ReplayOverlay extends Emitter<{ changed: undefined }> implements OverlaySource {
   readonly hidden = new Set<ParticipantId>();
   readonly #people: ReadonlyMap<ParticipantId, Description['participants'][number]>;
   #position = 0;
+  #playhead = 0;
+  #passed = 0;
 
   constructor(
     private readonly timeline: Timeline,
@@ -45,6 +51,14 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
     this.emit('changed', undefined);
   }
 
+  /** The replay is at this position, whatever frame is on the glass: what is drawn on a frozen frame comes with the time. */
+  pass(playhead: number): void {
+    this.#playhead = playhead;
+    if (Math.abs(playhead - this.#passed) < PASSING_S) return;
+    this.#passed = playhead;
+    this.emit('changed', undefined);
+  }
+
   setHidden(author: ParticipantId, hidden: boolean): void {
     if (hidden) this.hidden.add(author);
     else this.hidden.delete(author);
@@ -54,7 +68,7 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
   marks(sheet: Sheet): OverlayMark[] {
     return this.timeline
       .marksAt(this.#position)
-      .filter((mark) => this.#isOn(mark, sheet) && !this.hidden.has(mark.author))
+      .filter((mark) => this.#isOn(mark, sheet) && this.#isDrawnBy(mark, sheet) && !this.hidden.has(mark.author))
       .map((visible) => {
         const { mark, author, name, colour, anchored } = visible;
         const time = anchored ?? this.description.started;
@@ -75,6 +89,12 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
     const known = this.timeline.notesAt(this.#position).calibrations.get(producer);
     const since = this.facts.sinceAt(producer, this.#position);
     return sayLength(mark, validCalibration(known, since, { rtpTimestamp, time: anchored }), picture);
+  }
+
+  /** How many marks a frozen frame bears at a position, whoever's are shown. */
+  marksOnStill(sheet: Sheet, position: number): number {
+    const until = this.description.started + (position + ROUNDING_S) * 1000;
+    return this.timeline.marksAt(position).filter(({ mark, anchored }) => sheetOf(mark.anchor) === sheet && (anchored ?? 0) <= until).length;
   }
 
   /** What the marks on the whiteboard hang on at a position. */
@@ -108,6 +128,11 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
   #isOn(visible: VisibleMark, sheet: Sheet): boolean {
     const isMoment = typeof sheet === 'number' && this.timeline.isAtStill(visible, sheet, this.#position);
     return isMoment || sheetOf(visible.mark.anchor) === sheet;
+  }
+
+  /** A frozen frame stands while it is drawn on: each mark comes when it came, and not with the frame. */
+  #isDrawnBy({ anchored }: VisibleMark, sheet: Sheet): boolean {
+    return typeof sheet === 'number' || anchored === null || anchored <= this.description.started + (this.#playhead + ROUNDING_S) * 1000;
   }
 
   onChanged(listener: () => void): () => void {
