@@ -145,13 +145,15 @@ class Recordings:
             raise web.HTTPForbidden(text=str(error)) from None
 
     async def _still(self, recording: str, name: str) -> web.Response:
+        await self._key(recording)
         try:
             png = await asyncio.to_thread(self._library.still, recording, name)
         except UnknownRecording as error:
             raise web.HTTPNotFound(text=str(error)) from None
-        except DamagedFile as error:
+        except (DamagedFile, SealError):
+            # SealError: it is the description that was tampered with, which says what the frame must be
             log.error("a frozen frame of a recording is not the one that was recorded")
-            raise web.HTTPGone(text=str(error)) from None
+            raise web.HTTPGone(text="This frozen frame is not the one that was recorded.") from None
         headers = {"Cache-Control": "private, no-store"}
         return web.Response(body=png, content_type="image/png", headers=headers)
 

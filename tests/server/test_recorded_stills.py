@@ -72,3 +72,9 @@ async def test_a_frozen_frame_is_in_the_recording(tmp_path: Path) -> None:
         assert (damaged.status, b"PNG" in damaged.body) == (410, False)
         assert damaged.json()["message"].endswith(".")
         assert (await server.ask("GET", f"{base}/{last}", bearer)).status == 200
+
+        # nor where what says of it what it must be was changed
+        path = tmp_path / "recordings" / recording / "description.json"
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
+        answer = await server.ask("GET", f"{base}/{last}", bearer)
+        assert (answer.status, b"PNG" in answer.body) == (410, False)
