@@ -20,7 +20,8 @@ from .chromium import browser
 
 CLIENT: Final = Path(__file__).parents[1] / "web_client"
 #: What happens in each scene stands in overlay.ts; `uncached` is what all of them cost without anything kept.
-SCENES: Final = ("still", "pointer", "drawing", "changes", "following", "all_follow", "uncached")
+FOLLOWING: Final = ("following", "most_follow", "all_follow", "all_turn")
+SCENES: Final = ("still", "pointer", "drawing", "changes", *FOLLOWING, "uncached")
 #: A page that takes longer than this for a scene hangs.
 PATIENCE: Final = 60.0
 
@@ -66,14 +67,14 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def report(result: dict[str, Any]) -> str:
     """Put the figures into a table."""
-    head = "scene         frames/s   interval p50/p95/p99 ms   on time   painter p50/p95/max ms   marks repainted"
+    head = "scene         frames/s   interval p50/p95/p99 ms   on time   painter p50/p95/max ms   marks repainted   moved within p50/p95 ms"
     lines = [head]
     for scene, f in result["scenes"].items():
         rate = 1000 / f["interval_p50"] if f["interval_p50"] else 0.0
         lines.append(
             f"{scene:<13} {rate:8.1f}   {f['interval_p50']:7.1f}/{f['interval_p95']:5.1f}/{f['interval_p99']:5.1f}"
             f"   {f['on_time']:14.1%}   {f['paint_p50']:9.2f}/{f['paint_p95']:5.2f}/{f['paint_max']:6.2f}"
-            f"   {f['repainted']:9.1f}"
+            f"   {f['repainted']:15.1f}   {f['settled_p50']:10.0f}/{f['settled_p95']:.0f}"
         )
     return "\n".join(lines)
 
@@ -86,9 +87,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--height", type=int, default=2160)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each scene")
     parser.add_argument("--video", action="store_true", help="the field moves: a video of 30 frames a second")
+    parser.add_argument("--following", action="store_true", help="only the scenes with marks that follow")
     parser.add_argument("--scenes", nargs="+", choices=SCENES, default=list(SCENES))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
+    if options.following:
+        options.scenes = list(FOLLOWING)
     result = asyncio.run(measure(options))
     print(report(result))
     if options.json is not None:

@@ -164,7 +164,7 @@ export function around(one: Rectangle, other: Rectangle): Rectangle {
   };
 }
 
-function sizeOf({ left, top, right, bottom }: Rectangle): number {
+export function sizeOf({ left, top, right, bottom }: Rectangle): number {
   return (right - left) * (bottom - top);
 }
 

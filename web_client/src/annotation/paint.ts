@@ -14,6 +14,9 @@ import { swell } from './swelling';
 
 export const FONT = '600 {}px system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif';
 
+/** Of a page's canvas, or of one that is never seen. */
+export type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
 export interface PaintedMark {
   mark: Mark;
   colour: string;
@@ -55,12 +58,7 @@ export function paintedBounds(mark: Mark, ground: Ground): Rectangle {
   return { left: left - edge, top: top - edge, right: right + edge, bottom: bottom + edge };
 }
 
-/** A mark's lines as they are painted, kept with its outline. */
-export function figureOfPainted(mark: Mark, colour: string, ground: Ground): Figure {
-  return outlineOf(mark, ground, dashOf(colour)).figure;
-}
-
-export function paintMark(context: CanvasRenderingContext2D, ground: Ground, painted: PaintedMark, stale: boolean): void {
+export function paintMark(context: Context, ground: Ground, painted: PaintedMark, stale: boolean): void {
   const { mark, name, named, measured } = painted;
   const dash = dashOf(painted.colour);
   const outline = outlineOf(mark, ground, dash);
@@ -78,7 +76,7 @@ export function paintMark(context: CanvasRenderingContext2D, ground: Ground, pai
   context.restore();
 }
 
-function paintLines(context: CanvasRenderingContext2D, outline: Outline, colour: string, dash: Dash): void {
+function paintLines(context: Context, outline: Outline, colour: string, dash: Dash): void {
   const { figure, line, area, swelling } = outline;
   const { halo, core, colour: inner } = strata(figure.width);
   const layers = [[HALO, halo], [CORE, core]] as const;
@@ -113,7 +111,7 @@ function paintLines(context: CanvasRenderingContext2D, outline: Outline, colour:
 }
 
 /** A needle whose tip is the place, and a disc that bears the number. */
-function paintPin(context: CanvasRenderingContext2D, pin: NonNullable<Figure['pin']>, number: number, colour: string): void {
+function paintPin(context: Context, pin: NonNullable<Figure['pin']>, number: number, colour: string): void {
   const { tip, centre, radius } = pin;
   const path = new Path2D();
   path.moveTo(tip[0], tip[1]);
@@ -138,7 +136,7 @@ function paintPin(context: CanvasRenderingContext2D, pin: NonNullable<Figure['pi
   context.textAlign = 'start';
 }
 
-function paintText(context: CanvasRenderingContext2D, text: string, at: Point, height: number, colour: string): void {
+function paintText(context: Context, text: string, at: Point, height: number, colour: string): void {
   context.font = FONT.replace('{}', String(height));
   context.textBaseline = 'top';
   for (const [ink, width] of [[HALO, height * 0.3], [CORE, height * 0.2]] as const) {
@@ -151,7 +149,7 @@ function paintText(context: CanvasRenderingContext2D, text: string, at: Point, h
 }
 
 /** A name or a measure on a dark plate, kept within the picture. */
-export function paintPlate(context: CanvasRenderingContext2D, words: string, at: Point, colour: string, size: Size, scale = 1): void {
+export function paintPlate(context: Context, words: string, at: Point, colour: string, size: Size, scale = 1): void {
   const height = Math.max(12, Math.min(18, size.height * 0.02)) * scale;
   context.globalAlpha = 1;
   context.font = FONT.replace('{}', String(height));
@@ -220,7 +218,7 @@ function areaOf(areas: readonly Point[][]): Path2D | null {
   return path;
 }
 
-export function disc(context: CanvasRenderingContext2D, x: number, y: number, radius: number, colour: string): void {
+export function disc(context: Context, x: number, y: number, radius: number, colour: string): void {
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
   context.fillStyle = colour;

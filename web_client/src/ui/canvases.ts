@@ -8,7 +8,7 @@ import type { LayerMark, Repaint, Sheets } from '../annotation/mark_layer';
 
 /** A screen of 2560 × 1440 is one tile still: seams are nothing to have without need. */
 const WHOLE_UP_TO = 2560 * 1440;
-const TILE = 1024;
+const TILE = 256;
 /** Patches grow by steps: a stroke that becomes longer makes no new canvas with each point. */
 const PATCH_STEP = 128;
 

@@ -2,17 +2,18 @@
  * Paints one overlay: below what stands (kept, `MarkLayer`), above it what moves: strokes in progress, what is in the
  * hand, pointers, the crosshair. `canvases.ts` says on what.
  */
-import { around, distanceTo, type Rectangle } from '../annotation/figure';
+import { around, distanceTo, figureOf, type Rectangle } from '../annotation/figure';
 import type { Box, Size } from '../annotation/geometry';
 import { apply, aspectOf, compose, heightOf, movementInFractions, scaled, type Matrix } from '../annotation/matrix';
 import { looksSame, MarkLayer, type LayerMark } from '../annotation/mark_layer';
-import { figureOfPainted, paintedBounds, paintMark, plateReach, type Ground } from '../annotation/paint';
+import { paintedBounds, paintMark, plateReach, type Ground } from '../annotation/paint';
 import { paintCrosshair, paintFrame, paintHandles, paintPointer, pointerBounds, type PaintedPointer } from '../annotation/paint_signs';
 import { hasHandles } from '../annotation/shapes';
 import { isVideo } from '../signalling/marks';
 import type { Mark, Point } from '../signalling/protocol';
 import { CanvasPatches, CanvasTiles, type Moving } from './canvases';
 import type { DrawnMark, OverlayMark } from './overlay_source';
+import { Sprites } from './sprites';
 
 /** The mouse names a mark from this far, px. */
 const REACH = 12;
@@ -44,7 +45,10 @@ export interface Scene {
 }
 
 export class OverlayPainter {
-  readonly #layer = new MarkLayer();
+  readonly #sprites = new Sprites();
+  readonly #layer = new MarkLayer((context, ground, painted) => this.#paintStanding(context, ground, painted));
+  /** Many marks follow their tissue: they lie among those that stand. */
+  #manyFollow = false;
   readonly #tiles: CanvasTiles;
   readonly #patches: CanvasPatches;
   /** Where what is selected lies, CSS px in the box; null: nothing is. */
@@ -61,6 +65,16 @@ export class OverlayPainter {
     return this.#layer.repainted;
   }
 
+  /** Marks that are not painted yet where they have gone: the next call, at the next frame, goes on. */
+  get behind(): number {
+    return this.#layer.behind;
+  }
+
+  /** How many marks were painted to be moved with their tissue, all in all: for tests. */
+  get sprites(): number {
+    return this.#sprites.made;
+  }
+
   /** What stands, on one canvas: for tests. */
   standing(): HTMLCanvasElement {
     return this.#tiles.joined();
@@ -70,21 +84,29 @@ export class OverlayPainter {
     const { box, pixelRatio } = scene;
     const size = { width: Math.round(box.width * pixelRatio), height: Math.round(box.height * pixelRatio) };
     const emptied = this.#tiles.resize(size, pixelRatio);
+    if (emptied) this.#sprites.clear();
     const matrix = scaled(scene.matrix, pixelRatio);
-    const named = this.#nearest(scene, matrix, size);
+    const named = this.#nearest(scene, matrix);
     const all = scene.marks.map((mark) => this.#prepare(mark, scene, matrix, mark === named));
-    const followed = scene.marks.filter(({ transform }) => transform !== undefined).length <= PATCHED;
+    this.#manyFollow = scene.marks.filter(({ transform }) => transform !== undefined).length > PATCHED;
+    this.#sprites.begin(this.#manyFollow ? all : []);
     const isMoving = (index: number): boolean => {
       const mark = scene.marks[index];
-      return mark === undefined || mark.draft || scene.held(mark.mark.mark) || (followed && mark.transform !== undefined);
+      return mark === undefined || mark.draft || scene.held(mark.mark.mark) || (!this.#manyFollow && mark.transform !== undefined);
     };
-    this.#layer.update(this.#tiles, size, emptied, all.filter((_, index) => !isMoving(index)));
+    this.#layer.update(this.#tiles, size, emptied, all.filter((_, index) => !isMoving(index)), matrix);
     this.#patches.paint(this.#moving(size, matrix, scene, all.filter((_, index) => isMoving(index)), all), size, pixelRatio);
     return scene.marks.flatMap((one, index) => {
       if (one.draft) return [];
       const { mark, anchor } = one.mark;
       return [{ mark, rtp_timestamp: isVideo(anchor) ? anchor.rtp_timestamp : 0, stale: all[index]?.stale === true, outdated: one.outdated === true, measured: all[index]?.measured ?? null, state: one.state ?? null, transform: one.transform ?? null }];
     });
+  }
+
+  #paintStanding(context: CanvasRenderingContext2D, ground: Ground, painted: LayerMark): boolean {
+    if (this.#manyFollow) return this.#sprites.paint(context, ground, painted);
+    paintMark(context, ground, painted, painted.stale);
+    return true;
   }
 
   #prepare(one: OverlayMark, scene: Scene, matrix: Matrix, named: boolean): LayerMark {
@@ -98,6 +120,7 @@ export class OverlayPainter {
       measured: scene.measure?.(one.mark) ?? undefined,
       matrix: movedBy(one, matrix),
       unit: heightOf(matrix),
+      follows: one.transform !== undefined,
       stale: scene.stale || one.outdated === true || (one.state !== undefined && one.state !== 'good'),
     };
   }
@@ -147,14 +170,13 @@ export class OverlayPainter {
     return things;
   }
 
-  #nearest(scene: Scene, matrix: Matrix, size: Size): OverlayMark | null {
+  #nearest(scene: Scene, matrix: Matrix): OverlayMark | null {
     if (scene.hover === null) return null;
     const at: Point = [scene.hover[0] * scene.pixelRatio, scene.hover[1] * scene.pixelRatio];
     let best: OverlayMark | null = null;
     let reach = REACH * scene.pixelRatio;
     for (const one of scene.marks) {
-      const ground: Ground = { matrix: movedBy(one, matrix), unit: heightOf(matrix), size };
-      const away = distanceTo(figureOfPainted(one.mark, one.colour, ground), at);
+      const away = distanceTo(figureOf(one.mark, movedBy(one, matrix), heightOf(matrix)), at);
       if (away <= reach) [best, reach] = [one, away];
     }
     return best;
