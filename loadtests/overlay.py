@@ -67,14 +67,14 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def report(result: dict[str, Any]) -> str:
     """Put the figures into a table."""
-    head = "scene         frames/s   interval p50/p95/p99 ms   on time   painter p50/p95/max ms   marks repainted   moved within p50/p95 ms"
+    head = "scene         frames/s   interval p50/p95/p99 ms   on time   painter p50/p95/max ms   marks repainted"
     lines = [head]
     for scene, f in result["scenes"].items():
         rate = 1000 / f["interval_p50"] if f["interval_p50"] else 0.0
         lines.append(
             f"{scene:<13} {rate:8.1f}   {f['interval_p50']:7.1f}/{f['interval_p95']:5.1f}/{f['interval_p99']:5.1f}"
             f"   {f['on_time']:14.1%}   {f['paint_p50']:9.2f}/{f['paint_p95']:5.2f}/{f['paint_max']:6.2f}"
-            f"   {f['repainted']:15.1f}   {f['settled_p50']:10.0f}/{f['settled_p95']:.0f}"
+            f"   {f['repainted']:9.1f}"
         )
     return "\n".join(lines)
 

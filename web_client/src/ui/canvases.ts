@@ -2,13 +2,16 @@
  * Where an overlay paints. Of a 4K canvas a browser handles all 33 MB whenever one pixel of it has changed; so what
  * stands lies on tiles, of which a change touches few, and what moves on patches no larger than itself.
  */
-import { overlap, type Rectangle } from '../annotation/figure';
+import { around, gathered, overlap, sizeOf, type Rectangle } from '../annotation/figure';
 import type { Size } from '../annotation/geometry';
 import type { LayerMark, Repaint, Sheets } from '../annotation/mark_layer';
 
 /** A screen of 2560 × 1440 is one tile still: seams are nothing to have without need. */
 const WHOLE_UP_TO = 2560 * 1440;
-const TILE = 256;
+const TILE = 1024;
+/** With more to be repainted than this share of what lies about it, or in so many places, all of that is. */
+const WHOLE_FROM = 0.6;
+const PLACES = 48;
 /** Patches grow by steps: a stroke that becomes longer makes no new canvas with each point. */
 const PATCH_STEP = 128;
 
@@ -55,10 +58,9 @@ export class CanvasTiles implements Sheets {
 
   repaint(areas: readonly Rectangle[], paint: Repaint): void {
     for (const { context, area: tile } of this.#tiles) {
-      for (const area of areas) {
-        if (!overlap(area, tile)) continue;
-        // one after another: a rectangle is the one clip that costs nothing, and what two share is painted twice alike
-        const { left, top, right, bottom } = common(area, tile);
+      const here = areas.filter((area) => overlap(area, tile)).map((area) => common(area, tile));
+      // one after another: a rectangle is the one clip that costs nothing, and what two share is painted twice alike
+      for (const { left, top, right, bottom } of joined(here)) {
         context.save();
         context.translate(-tile.left, -tile.top);
         context.clearRect(left, top, right - left, bottom - top);
@@ -141,6 +143,16 @@ export class CanvasPatches {
     }
     return known;
   }
+}
+
+/** Areas that together cover these: one, where they are many or cover most of what lies about them. */
+function joined(areas: readonly Rectangle[]): Rectangle[] {
+  const [first] = areas;
+  if (first === undefined) return [];
+  const all = areas.reduce(around, first);
+  if (areas.length > PLACES) return [all];
+  const some = gathered(areas);
+  return some.reduce((sum, area) => sum + sizeOf(area), 0) > WHOLE_FROM * sizeOf(all) ? [all] : some;
 }
 
 function place(host: HTMLElement, width: number, height: number): Placed | null {

@@ -65,8 +65,8 @@ export class OverlayPainter {
     return this.#layer.repainted;
   }
 
-  /** Marks that are not painted yet where they have gone: the next call, at the next frame, goes on. */
-  get behind(): number {
+  /** Whether marks are painted nearly where they are: calls at the next frames see to it. */
+  get behind(): boolean {
     return this.#layer.behind;
   }
 
@@ -94,7 +94,7 @@ export class OverlayPainter {
       const mark = scene.marks[index];
       return mark === undefined || mark.draft || scene.held(mark.mark.mark) || (!this.#manyFollow && mark.transform !== undefined);
     };
-    this.#layer.update(this.#tiles, size, emptied, all.filter((_, index) => !isMoving(index)), matrix);
+    this.#layer.update(this.#tiles, size, emptied, all.filter((_, index) => !isMoving(index)));
     this.#patches.paint(this.#moving(size, matrix, scene, all.filter((_, index) => isMoving(index)), all), size, pixelRatio);
     return scene.marks.flatMap((one, index) => {
       if (one.draft) return [];
@@ -120,7 +120,6 @@ export class OverlayPainter {
       measured: scene.measure?.(one.mark) ?? undefined,
       matrix: movedBy(one, matrix),
       unit: heightOf(matrix),
-      follows: one.transform !== undefined,
       stale: scene.stale || one.outdated === true || (one.state !== undefined && one.state !== 'good'),
     };
   }

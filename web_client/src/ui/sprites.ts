@@ -11,8 +11,8 @@ import type { Point } from '../signalling/protocol';
 
 /** So far, px, may any of its points lie beside its place for good; it is laid at whole pixels besides. */
 const UNSEEN_PX = 0.75;
-/** So far while others are painted anew before it, of the picture's height: 4 px at 4K. Beyond, its lines are painted. */
-const BRIEFLY = 0.002;
+/** So far while others are painted anew before it, of the picture's height: 8 px at 4K. Beyond, it is painted at once. */
+const BRIEFLY = 0.004;
 /** What is larger is painted line by line, px: an image would hold mostly nothing. */
 const LARGEST = 640 * 640;
 /** Of all images together, px (96 MB): what has no room is painted line by line. */
@@ -22,7 +22,7 @@ const ROOM = 24_000_000;
  * and so many of those whose old one will do for a moment.
  */
 const MADE_A_FRAME = 40;
-const RENEWED_A_FRAME = 8;
+const RENEWED_A_FRAME = 12;
 
 interface Sprite {
   painted: LayerMark;

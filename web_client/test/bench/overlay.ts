@@ -27,9 +27,6 @@ export interface Figures {
   paint_max: number;
   /** Marks painted anew, a frame. */
   repainted: number;
-  /** From the frame in which marks are told to have moved until the last of them is painted there, ms. */
-  settled_p50: number;
-  settled_p95: number;
 }
 
 /** Until the page is warm, and marks that follow have been painted once each, ms. */
@@ -185,8 +182,7 @@ export async function run(name: SceneName, options: { marks: number; width: numb
   const marks = makeMarks(options.marks);
   if (name === 'uncached') stage.below.append(stage.plain);
   const painter = new OverlayPainter(stage.below, stage.above);
-  const [intervals, paints, settled]: [number[], number[], number[]] = [[], [], []];
-  let told = { tick: -1, at: 0, done: true };
+  const [intervals, paints]: [number[], number[]] = [[], []];
   let repainted = 0;
   let before = 0;
   await new Promise<void>((done) => {
@@ -198,12 +194,6 @@ export async function run(name: SceneName, options: { marks: number; width: numb
       if (name === 'uncached') paintAll(stage, scene);
       else painter.paint(scene);
       const spent = performance.now() - started;
-      const tick = Math.floor(started / 100);
-      if (told.done && tick !== told.tick) told = { tick, at: time, done: false };
-      if (!told.done && painter.behind === 0) {
-        if (started - begun > WARM_UP) settled.push(time - told.at);
-        told = { ...told, done: true };
-      }
       if (started - begun > WARM_UP) {
         intervals.push(time - before);
         paints.push(spent);
@@ -227,8 +217,6 @@ export async function run(name: SceneName, options: { marks: number; width: numb
     paint_p95: at(paints, 0.95),
     paint_max: at(paints, 1),
     repainted: repainted / Math.max(1, intervals.length),
-    settled_p50: at(settled, 0.5),
-    settled_p95: at(settled, 0.95),
   };
 }
 
@@ -284,7 +272,7 @@ export async function differing(count: number, width: number, height: number): P
 }
 
 /**
- * Marks that all follow a swaying picture, painted in lots and by sprites, held against what is painted line by line:
+ * Marks that all follow a swaying picture, laid where they go, held against what is painted line by line:
  * how many pixels of either have none of the other within two pixels, and how many calls it took.
  */
 export async function astray(count: number, width: number, height: number): Promise<{ astray: number; painted: number; calls: number[]; sprites: number }> {
@@ -299,7 +287,7 @@ export async function astray(count: number, width: number, height: number): Prom
     do {
       painter.paint(scene);
       number += 1;
-    } while (painter.behind > 0 && number < 100);
+    } while (painter.behind && number < 200);
     calls.push(number);
   }
   const size = { width, height };
