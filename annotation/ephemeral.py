@@ -28,8 +28,8 @@ STROKES_LIMIT: Final = 8
 #: Strokes replaced by their add, which a late message must not bring back.
 FINISHED_LIMIT: Final = 64
 
-#: What is placed at once is never in progress.
-_PLACED: Final = ("text", "pin", "probe")
+#: What is placed at once is never in progress; a text is while it is being typed.
+_PLACED: Final = ("pin", "probe")
 _STROKE_POINTS: Final[dict[str, int]] = {
     shape: form.most for shape, form in FORMS.items() if shape not in _PLACED
 }

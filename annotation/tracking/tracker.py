@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from .awaited import Awaited, Begun
 from .camera import Camera, Step
 from .flow import Image, follow, levelled, shared
 from .judgement import ENOUGH, FOUND_AGREED, FOUND_SCORE, FOUND_VISIBLE, Judgement, State
@@ -105,6 +106,7 @@ class Tracker:
         self._kept: deque[_Kept] = deque()
         self._held: dict[str, _Held] = {}
         self._pending: dict[str, tuple[Wanted, float]] = {}
+        self._awaited = Awaited()
         self._distances: deque[tuple[float, float]] = deque()
         self._calm_since = 0.0
         self._turn = 0
@@ -132,6 +134,11 @@ class Tracker:
                 self._pending[mark] = (one, self._time + WAITED)
         self._anchor()
 
+    def expect(self, rtp_timestamp: int) -> None:
+        """Keep this picture: something is being drawn on it, and its mark may come long after."""
+        if self._awaited.expect(rtp_timestamp, self._time):
+            self._keep_awaited()
+
     def receive(self, picture: Image, rtp_timestamp: int) -> list[Track]:
         """Take the next picture's brightness; give all marks' tracks."""
         before = self._kept[-1] if self._kept else None
@@ -149,6 +156,8 @@ class Tracker:
         self._kept.append(now)
         while len(self._kept) > KEPT or self._kept[0].time < self._time - KEPT_SECONDS:
             self._kept.popleft()
+        self._awaited.step(step.matrix, self._time, swept=swept)
+        self._keep_awaited()
         self._step(list(self._held.values()), before, now)
         self._seek(now)
         self._anchor()
@@ -167,15 +176,14 @@ class Tracker:
     def awaits(self, rtp_timestamp: int) -> bool:
         """Tell whether a picture may be one that a mark was drawn on, so that it must not be left out."""
         near = round(2 * NEAR * self._clock_rate)
-        return any(
-            (rtp_timestamp - wanted.rtp_timestamp + near) % (1 << 32) < 1 << 31
-            for wanted, _ in self._pending.values()
-        )
+        timestamps = [wanted.rtp_timestamp for wanted, _ in self._pending.values()] + self._awaited.unseen
+        return any((rtp_timestamp - wanted + near) % (1 << 32) < 1 << 31 for wanted in timestamps)
 
     def blind(self) -> None:
         """Note that pictures went by unseen, or come too late: nothing is known of any mark."""
         for held in self._held.values():
             held.judgement.swept()
+        self._awaited.step(None, self._time, swept=True)
         self._calm_since = self._time
 
     def tracks(self) -> list[Track]:
@@ -217,12 +225,69 @@ class Tracker:
                     held.judgement, held.confidence = Judgement("lost"), 0.0
                 for before, now in pairwise(kept):
                     self._step([held], before, now)
+            elif (begun := self._awaited.find(wanted.rtp_timestamp)) is not None:
+                held = self._find_again(wanted, begun)
             elif self._time > until or self._passed(wanted.rtp_timestamp):
                 held = _Held(wanted, None, judgement=Judgement("stale"), confidence=0.0)
             else:
                 continue
             del self._pending[mark]
             self._held[mark] = held
+
+    def _keep_awaited(self) -> None:
+        """Keep those pictures that something is being drawn on, as soon as they are seen."""
+        for timestamp in self._awaited.unseen:
+            index = self._picture_of(timestamp)
+            if index is None:
+                continue
+            kept = list(self._kept)[index:]
+            begun = self._awaited.take(timestamp, kept[0].pyramid)
+            for later in kept[1:]:
+                begun.step(later.step.matrix, swept=later.swept)
+        self._awaited.drop(self._passed)
+
+    def _find_again(self, wanted: Wanted, begun: Begun) -> _Held:
+        """Take the tissue of a mark whose own picture is long ago, and look for it about where the camera's way leads.
+
+        It is good where it is found in the two newest pictures running, as is whatever is found again.
+        """
+        assert begun.picture is not None
+        height, width = begun.picture.image.shape
+        points = np.array(wanted.points) * [width, height] - 0.5
+        patch = Patch(begun.picture, box_round(points, width, height))
+        held = _Held(wanted, patch, place=begun.way)
+        if begun.swept:
+            held.judgement.swept()
+        elif not wanted.follow:
+            self._hold(held, self._kept[-1])
+        elif patch.followable:
+            held.judgement = Judgement("lost")
+            if (look := self._certain_twice(patch, begun.before)) is not None:
+                held.judgement = Judgement()
+                held.place = held.matrix = look.matrix
+                held.confidence = look.score
+        else:
+            held.judgement = Judgement("lost")
+        if not held.good:
+            held.confidence = 0.0
+        return held
+
+    def _certain_twice(self, patch: Patch, way: Matrix) -> Look | None:
+        """Find a tissue in the two newest pictures: about where the camera's unbroken way leads in the older, as alike
+        as a mark must be that was followed all the time; or all over it, as alike as one that is found again.
+        """
+        if len(self._kept) < 2 or (step := self._kept[-1].step.matrix) is None:
+            return None
+        before, now = self._kept[-2].pyramid, self._kept[-1].pyramid
+        look = patch.look(before, way)
+        apart = np.linalg.norm(apply(look.matrix, patch.outline) - apply(way, patch.outline), axis=1).max()
+        least = ENOUGH if apart < MOVED * before.image.shape[0] else FOUND_SCORE
+        if not _certain(look, least) and (place := patch.search(before, way)) is not None:
+            look, least = patch.look(before, place), FOUND_SCORE
+        if not _certain(look, least):
+            return None
+        look = patch.look(now, compose(step, look.matrix))
+        return look if _certain(look, least) else None
 
     def _picture_of(self, rtp_timestamp: int) -> int | None:
         best, least = None, NEAR * self._clock_rate
@@ -359,9 +424,9 @@ def _confidence(look: Look, share: float) -> float:
     return round(look.score * min(1.0, max(look.agreed, share) / 0.4), 3)
 
 
-def _certain(look: Look) -> bool:
+def _certain(look: Look, least: float = FOUND_SCORE) -> bool:
     return (
-        look.score >= FOUND_SCORE
+        look.score >= least
         and look.visible >= FOUND_VISIBLE
         and look.agreed >= FOUND_AGREED
         and SCALES[0] < scale_of(look.matrix) < SCALES[1]

@@ -18,7 +18,7 @@ def marks() -> dict[str, Points]:
 
 def run(scene: Scene) -> Measured:
     """Measure one scene."""
-    return measure(scene.name, scene.words, _shots(scene), marks(), rate=RATE)
+    return measure(scene.name, scene.words, _shots(scene), marks(), rate=RATE, drawn=scene.drawn)
 
 
 def _shots(scene: Scene) -> Iterator[tuple[NDArray[np.uint8], dict[str, Truth]]]:

@@ -114,8 +114,9 @@ def measure(
     *,
     rate: float,
     announced: bool = True,
+    drawn: float = 0.0,
 ) -> Measured:
-    """Run a tracker over pictures. `marks` by name, as fractions of the first picture.
+    """Run a tracker over pictures. `marks` by name, as fractions of the first picture; each took `drawn` s to draw.
 
     With `announced` what is judged is what everybody was told, at most ten times a second, and not what the tracker
     knows.
@@ -128,7 +129,9 @@ def measure(
         at = number / rate
         size = (picture.shape[1], picture.shape[0])
         began = time.process_time()
-        if number == 0:
+        if at < drawn and number % round(rate) == 0:
+            tracker.expect(0)
+        if number == round(drawn * rate):
             tracker.want(wanted)
         tracks = tracker.receive(picture, round(at * 90_000))
         news = announcer.news(tracks, at)

@@ -48,6 +48,8 @@ class Scene:
     name: str
     words: str
     shots: Callable[[], Iterator[Shot]]
+    #: seconds that each mark takes to be drawn on the first picture
+    drawn: float = 0.0
 
 
 def photograph() -> Image:
@@ -240,6 +242,7 @@ SCENES: Final = (
     Scene("zoom", "it comes nearer and goes away, 1.35 times", _moving(_zoom, 9)),
     Scene("breathing", "breath and pulse under a hand-held camera", _moving(_breathing, 8)),
     Scene("minute", "a third of a pixel a picture, for a minute", _moving(_slow_drift, 60)),
+    Scene("pen", "breathing, and each mark takes 5 s to draw", _moving(_breathing, 10), drawn=5.0),
     Scene("light", "the light changes by half, a glare wanders", _light_shots),
     Scene("soft", "pressed tissue gives way by 5 % of the height", _soft_shots),
     Scene("instrument", "an instrument covers the middle and goes again", _instrument_shots),

@@ -34,6 +34,9 @@ LINGER: Final = 10.0
 #: Marks of a field that are watched one by one: those that follow first, and of each the newest. The others are stale
 #: once the camera was cut or fast.
 MARKS_LIMIT: Final = 200
+#: Seconds between two words to the worker that something is still being drawn on a frame; frames of which it is told.
+DRAWN_EVERY: Final = 1.0
+DRAWN_LIMIT: Final = 16
 #: The movement of what did not move.
 UNMOVED: Final = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
@@ -73,6 +76,9 @@ class Field:
         self._marks: dict[str, Mark] = {}
         self._unwatched: list[Mark] = []
         self._places: dict[str, int] = {}  # how often each was put elsewhere
+        self._drawn: dict[
+            int, float
+        ] = {}  # frames that something is being drawn on, and when the worker was told
         #: Seconds that a worker is kept after the last mark went: the next is often drawn at once.
         self.linger = LINGER
         self._unneeded_since = float("-inf")
@@ -190,11 +196,19 @@ class Field:
         if changed or gone:
             self.follower.send(self._wanted(changed, gone))
 
-    def expect(self, now: float) -> None:
-        """Somebody draws: have a worker by the time the mark comes."""
+    def expect(self, rtp_timestamp: int, now: float) -> None:
+        """Somebody draws on this frame: have a worker, and keep the frame's picture, by the time the mark comes."""
         self._unneeded_since = now
-        if self.follower is None and self._tracks:
+        if not self._tracks or now - self._drawn.get(rtp_timestamp, float("-inf")) < DRAWN_EVERY:
+            return
+        self._drawn.pop(rtp_timestamp, None)
+        self._drawn[rtp_timestamp] = now
+        if len(self._drawn) > DRAWN_LIMIT:
+            del self._drawn[next(iter(self._drawn))]
+        if self.follower is None:
             self._start()
+        else:
+            self.follower.send(_drawn([rtp_timestamp]))
 
     def _start(self) -> None:
         self._from_low = self.low is not None and self.low.reliable
@@ -212,8 +226,13 @@ class Field:
         frames = [
             mark.anchor.rtp_timestamp for mark in self._marks.values() if isinstance(mark.anchor, VideoAnchor)
         ]
-        records = self._followed_backlog().records_since(frames)
-        return [self._wanted(self._marks.values(), []), wire.message(wire.PACKETS, records)]
+        # what was given up long ago is not worth the way from its frame to now
+        self._drawn = {
+            frame: told for frame, told in self._drawn.items() if told > self._unneeded_since - LINGER
+        }
+        records = self._followed_backlog().records_since([*frames, *self._drawn])
+        marks = self._wanted(self._marks.values(), [])
+        return [marks, _drawn(self._drawn), wire.message(wire.PACKETS, records)]
 
     # -- the worker ----------------------------------------------------------------------------------------------
 
@@ -282,6 +301,10 @@ class Field:
         )
         if news and self._newest is not None:
             self._decide(Tracked(news, VideoAnchor(int(self.producer), self._newest)))
+
+
+def _drawn(rtp_timestamps: Iterable[int]) -> bytes:
+    return wire.message_of(wire.DRAWN, {"rtp_timestamps": list(rtp_timestamps)})
 
 
 def _track(body: dict[str, Any], before: Track | None) -> Track:

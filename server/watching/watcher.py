@@ -96,7 +96,7 @@ class Watcher:
         if isinstance(stroke.anchor, VideoAnchor) and not stroke.anchor.still:
             field = self._fields.get(ProducerId(stroke.anchor.producer))
             if field is not None:
-                field.expect(self._conductor.service.now())
+                field.expect(stroke.anchor.rtp_timestamp, self._conductor.service.now())
 
     def marked(self) -> None:
         """Note that marks on a live picture came, changed or went."""

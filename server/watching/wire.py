@@ -12,11 +12,12 @@ from media.plane import Codec
 from .pictures import Stream
 
 #: To the worker: what packets are to be understood as; packets (tap records); the marks that are new or have
-#: changed, and those that went; that what it told last did not stand.
+#: changed, and those that went; that what it told last did not stand; frames that something is being drawn on.
 STREAM: Final = b"S"
 PACKETS: Final = b"P"
 MARKS: Final = b"M"
 FORGET: Final = b"F"
+DRAWN: Final = b"D"
 #: From the worker: tracks; the newest picture that was looked at; that a key frame is needed.
 TRACKS: Final = b"T"
 ALIVE: Final = b"A"

@@ -114,6 +114,9 @@ class Worker:
             self._broken = False
         elif kind == wire.FORGET:
             self._announcer.forget()
+        elif kind == wire.DRAWN:
+            for timestamp in json.loads(payload)["rtp_timestamps"]:
+                self._tracker.expect(int(timestamp))
 
     def _want(self, body: dict[str, Any]) -> None:
         for mark in body["gone"]:

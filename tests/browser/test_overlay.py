@@ -33,6 +33,15 @@ async def test_the_painter(tmp_path: Path) -> None:
         assert found["painted"] > 20_000
         assert found["differing"] < 0.0002 * found["painted"]
 
+        # marks that all follow a picture which sways, turns and comes nearer: laid where they go, they lie where their
+        # lines would be painted, a pixel more or less, and once all is calm nothing is left to be done
+        laid = await page.evaluate("() => overlay.astray(120, 1920, 1080)")
+        assert laid["painted"] > 100_000
+        assert laid["astray"] < 0.0001 * laid["painted"]
+        assert all(calls < 100 for calls in laid["calls"])
+        # most were laid, not painted anew at each of the six movements
+        assert 0 < laid["sprites"] < 6 * 120
+
         # white, black, red, and every tissue: some part of the line stands out from the ground, and its parts from
         # each other, whatever the colour
         grounds = ["#ffffff", "#000000", "#ff0000", *VECTORS["tissue"]]

@@ -89,6 +89,17 @@ test('a text is asked for where one points, and placed there', () => {
   expect(marks[0]).toMatchObject({ shape: 'text', text: 'clip here', points: [[0.4, 0.6]], anchor });
 });
 
+test('while a text is typed the others learn on which frame, once a second, under the name that it will have', () => {
+  tools.choose('text');
+  tools.handleDown([0.4, 0.6], anchor, 0);
+  for (let now = 100; now <= 2500; now += 100) tools.handleTyping(now);
+  expect(said).toHaveLength(3);
+  tools.handleText('clip here');
+  expect(said[0]).toMatchObject({ type: 'stroke', shape: 'text', mark: marks[0]?.mark, anchor, from: 0, points: [[0.4, 0.6]] });
+  tools.handleTyping(9000);
+  expect(said).toHaveLength(3);
+});
+
 test('an empty text places nothing', () => {
   tools.choose('text');
   tools.handleDown([0.4, 0.6], anchor, 0);

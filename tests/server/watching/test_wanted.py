@@ -14,7 +14,7 @@ from media.plane import Codec
 from media.producer import Producer
 from media.sdp import OfferedTrack
 from server.watching import wire
-from server.watching.field import MARKS_LIMIT, Field
+from server.watching.field import DRAWN_LIMIT, MARKS_LIMIT, Field
 
 
 class Told:
@@ -22,11 +22,20 @@ class Told:
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
+        #: frames that something is being drawn on, as often as it was told
+        self.drawn: list[int] = []
+        self.forgot = 0
 
     def send(self, message: bytes, *, dispensable: bool = False) -> bool:
         ((kind, payload),) = wire.Messages().receive(message)
-        assert kind == wire.MARKS
         assert not dispensable
+        if kind == wire.DRAWN:
+            self.drawn += json.loads(payload)["rtp_timestamps"]
+            return True
+        if kind == wire.FORGET:
+            self.forgot += 1
+            return True
+        assert kind == wire.MARKS
         self.bodies.append(json.loads(payload))
         return True
 
@@ -63,6 +72,19 @@ def test_only_what_changed_is_told() -> None:
     ]
     assert [body["gone"] for body in told.bodies] == [[], ["m-1"]]
     assert told.bodies[1]["marks"][0]["points"][0] == [0.7, 0.5]
+
+
+def test_while_something_is_drawn_on_a_frame_its_worker_is_told_once_a_second() -> None:
+    field, told = watched()
+    for tick in range(60):
+        # two pens, thirty parts a second each
+        field.expect(1000, tick / 30)
+        field.expect(2000, tick / 30)
+    assert told.drawn == [1000, 2000, 1000, 2000]
+    # whoever claims a frame a message is not told of for ever
+    for frame in range(100):
+        field.expect(10_000 + frame, 3.0)
+    assert len(field._drawn) == DRAWN_LIMIT
 
 
 def test_the_newest_are_watched_and_the_older_ones_let_go() -> None:
@@ -105,6 +127,19 @@ def test_what_was_seen_where_a_mark_lay_before_it_was_moved_is_no_news_of_it() -
     looked(field, seen("m-1", 1, "good"))
     assert log == {}
     looked(field, seen("m-1", 2, "good"))
+    assert log["m-1"].state == "good"
+
+
+def test_a_worker_that_was_late_says_nothing_final_of_a_mark_that_does_not_follow() -> None:
+    log: dict[str, Track] = {}
+    field, told = watched(log)
+    field.watch([mark(1)], 0.0)
+    looked(field)
+    field._disbelieve()
+    assert log["m-1"].state == "stale"
+    assert told.forgot == 1
+    # which has it told anew of everything
+    looked(field, seen("m-1", 1, "good"))
     assert log["m-1"].state == "good"
 
 

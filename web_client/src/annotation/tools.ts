@@ -25,6 +25,8 @@ export function isUnnamed(anchor: Anchor): boolean {
 
 /** A message a sender at 30 a second keeps well below the server's 200, and lines stay smooth. */
 const SEND_EVERY_MS = 33;
+/** While a text is being typed its frame is named so often: the tracker keeps it. */
+const TYPING_EVERY_MS = 1000;
 /** Where a pen hovers is worth less: sixteen of them are told to sixteen. */
 const GHOST_EVERY_MS = 80;
 const MAX_TEXT = 200;
@@ -68,11 +70,12 @@ export class Tools extends Emitter<ToolEvents> {
   #waiting: Mark[] = [];
   #sentPoints = 0;
   #lastSent = -Infinity;
+  #lastTyped = -Infinity;
   #pointing: { anchor: Anchor; point: Point } | null = null;
   #ghostShown = false;
   /** The others see what is being drawn. */
   #strokeShown = false;
-  #textAt: { anchor: Anchor; point: Point } | null = null;
+  #textAt: { anchor: Anchor; point: Point; mark: string } | null = null;
   #count = 0;
 
   /** `prefix` makes the identifiers of this page's marks unique in the room. */
@@ -137,8 +140,10 @@ export class Tools extends Emitter<ToolEvents> {
     if (tool === 'select') return;
     this.#pressed = true;
     if (tool === 'text') {
-      this.#textAt = { anchor, point };
-      this.emit('text_wanted', this.#textAt);
+      this.#count += 1;
+      this.#textAt = { anchor, point, mark: this.#name() };
+      this.handleTyping(now);
+      this.emit('text_wanted', { anchor, point });
       return;
     }
     if (this.#mark !== null && mannerOf(tool) === 'points') return this.#moveLoose(point, now);
@@ -240,23 +245,30 @@ export class Tools extends Emitter<ToolEvents> {
     this.#pressed = false;
     const plain = plainText(text);
     if (at === null || plain === '') return;
-    this.#count += 1;
-    const { anchor, point } = at;
-    this.#finish(this.#made('text', [point], anchor, plain));
+    const { anchor, point, mark } = at;
+    this.#finish(this.#made(mark, 'text', [point], anchor, plain));
+  }
+
+  /** A text is being typed: the others learn where, and on which frame. */
+  handleTyping(now: number): void {
+    if (this.#textAt === null || isUnnamed(this.#textAt.anchor) || now - this.#lastTyped < TYPING_EVERY_MS) return;
+    this.#lastTyped = now;
+    const { mark, anchor, point } = this.#textAt;
+    this.emit('ephemeral', { type: 'stroke', mark, shape: 'text', anchor, from: 0, points: [point], width: this.#width });
   }
 
   #begin(shape: Shape, point: Point, anchor: Anchor, pressure: number | null): void {
     this.#count += 1;
     const points: Point[] = mannerOf(this.#tool) === 'points' ? [point, point] : [point];
-    this.#mark = this.#made(shape, points, anchor, '');
+    this.#mark = this.#made(this.#name(), shape, points, anchor, '');
     if (pressure !== null && shape === 'freehand') this.#mark.pressures = [pressureOf(pressure)];
     this.#fixed = 1;
     this.#sentPoints = 0;
     this.#strokeShown = false;
   }
 
-  #made(shape: Shape, points: Point[], anchor: Anchor, text: string): Mark {
-    const mark: Mark = { mark: this.#name(), shape, anchor, points, width: this.#width, text };
+  #made(name: string, shape: Shape, points: Point[], anchor: Anchor, text: string): Mark {
+    const mark: Mark = { mark: name, shape, anchor, points, width: this.#width, text };
     if (this.#follow && isVideo(anchor) && anchor.still !== true) mark.follow = true;
     return mark;
   }

@@ -29,8 +29,8 @@ export const SHAPES = [
   'length', 'angle', 'cobb', 'bidirectional', 'roi_ellipse', 'roi_rectangle', 'probe',
 ] as const;
 export type Shape = (typeof SHAPES)[number];
-/** What may be seen in progress: the others are placed at once. */
-export type StrokeShape = Exclude<Shape, 'text' | 'pin' | 'probe'>;
+/** What may be seen in progress: the others are placed at once. A text is while it is being typed, without its words. */
+export type StrokeShape = Exclude<Shape, 'pin' | 'probe'>;
 
 export interface Mark {
   mark: string;
