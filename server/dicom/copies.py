@@ -22,6 +22,8 @@ from annotation.dicom.describe import word_of_warning
 from annotation.dicom.outgoing import DrawnMark, drawn_marks
 from annotation.dicom.pseudonyms import words_of
 from annotation.dicom.web_annotation import place_of
+from annotation.operations import Entry
+from annotation.veiled import veiled_entry
 from signalling.patient import DRAWN_ON
 
 from .copy_request import WANTED, CopyRequest
@@ -123,8 +125,7 @@ class Copies:
     def preview(self, conductor: Conductor) -> dict[str, Any]:
         """Say what could be in a copy, with everything that somebody has to look at first."""
         export = self._service.hospital.export
-        entries, stills = export.entries(conductor), export.stills(conductor)
-        marks = drawn_marks(entries)
+        marks, stills = drawn_marks(_entries(conductor)), export.stills(conductor)
         on = Counter(_stands_on(drawn) for drawn in marks)
         series: dict[str, dict[str, Any]] = {}
         for record in self._images(conductor):
@@ -158,7 +159,7 @@ class Copies:
             ],
             "texts": [
                 {"text": w.words_id, "kind": w.kind, "words": w.words, "by": w.name}
-                for w in words_of(marks, conductor.document.notes("instructions"))
+                for w in words_of(marks, _instructions(conductor))
             ],
             "left_out": export.left_out(conductor),
         }
@@ -198,8 +199,8 @@ class Copies:
         ]
         stills = [s for s in export.stills(conductor) if f"{s.producer}-{s.rtp_timestamp}" in request.stills]
         there = {record.sop for record in images} | {f"{s.producer}-{s.rtp_timestamp}" for s in stills}
-        entries = [e for e in export.entries(conductor) if _stands_on(drawn_marks([e])[0]) in there]
-        words = words_of(drawn_marks(entries), conductor.document.notes("instructions"))
+        entries = [e for e in _entries(conductor) if _stands_on(drawn_marks([e])[0]) in there]
+        words = words_of(drawn_marks(entries), _instructions(conductor))
         return {
             "copy": {
                 "key": secrets.token_hex(32),
@@ -296,6 +297,16 @@ class Copies:
         finally:
             await process.end()
         yield packed.finish()
+
+
+def _entries(conductor: Conductor) -> list[Entry]:
+    """List the marks that may go. What is known of the patient is hidden in their words before anybody reviews them."""
+    found = conductor.service.hospital.export.entries(conductor)
+    return [veiled_entry(entry, conductor.veiling.words) for entry in found]
+
+
+def _instructions(conductor: Conductor) -> list[Entry]:
+    return [veiled_entry(e, conductor.veiling.words) for e in conductor.document.notes("instructions")]
 
 
 def _stands_on(drawn: DrawnMark) -> str:

@@ -14,10 +14,12 @@ from annotation.dicom.query import study_of_json
 from annotation.dicom.read_back import GRAYSCALE_STATE, ReadBackError, read_back
 from annotation.dicom.reading import parse, quietly
 from annotation.shapes import Mark, parse_mark
+from server.dicom.copy_request import LIST_LIMIT, parse_copy_request
 from server.dicom.multipart import MultipartError, PartReader
+from server.dicom.pacs_error import PacsError
 from signalling.worklist import WorklistError, parse_bundle
 
-REFUSALS = (DicomError, ReadBackError, MultipartError, WorklistError)
+REFUSALS = (DicomError, ReadBackError, MultipartError, WorklistError, PacsError)
 
 
 def read_marks(data: bytes) -> None:
@@ -51,6 +53,14 @@ def read_answers(data: bytes) -> None:
         assert study is None or len(study.name) <= 64
     page = parse_bundle(value, "https://fhir.example.org")
     assert page.next == "" or page.next.lower().startswith("https://fhir.example.org")
+
+
+def read_copy_request(data: bytes) -> None:
+    """Read what is asked for in a copy; nothing of it is longer than a room needs."""
+    request = parse_copy_request(data)
+    for names in (request.series, request.pictures, request.stills, request.texts):
+        assert len(names) <= LIST_LIMIT
+        assert all(len(name) <= 64 for name in names)
 
 
 def _state() -> bytes:
@@ -116,4 +126,8 @@ ANSWERS = (
     b'{"resourceType":"Bundle","link":[{"relation":"next","url":"https://fhir.example.org/x"}],"entry":[{"resource":'
     b'{"resourceType":"Appointment","id":"a","subject":{"reference":"Patient/p"},"start":"2026-11-29"}},{"resource":'
     b'{"resourceType":"Patient","id":"p","identifier":[{"value":"1"}],"name":[{"family":"A","given":["B"]}]}}]}',
+)
+COPIES = (
+    b'{"want":["report"],"series":["2.25.1"],"pictures":[],"stills":["7-90000"],"texts":["t-1"],"dates":"moved",'
+    b'"characteristics":true,"patient":"p-1"}',
 )

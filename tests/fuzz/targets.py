@@ -336,6 +336,9 @@ TARGETS: dict[str, Target] = {
     "hospital_answers": Target(
         hospital_targets.read_answers, hospital_targets.REFUSALS, hospital_targets.ANSWERS, 500
     ),
+    "copy_request": Target(
+        hospital_targets.read_copy_request, hospital_targets.REFUSALS, hospital_targets.COPIES, 300
+    ),
     "token": Target(
         _token, (TokenError,), (b"eyJhbGciOiJIUzI1NiJ9.e30.AAAA", b"eyJhbGciOiJub25lIn0.e30."), 120
     ),

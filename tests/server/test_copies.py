@@ -22,6 +22,7 @@ from annotation.still import Still
 from loadtests.caller import Caller, calling
 from server.dicom.copies import FETCHED_WITHIN
 from server.stills import KeptStill
+from signalling.patient import Identity, Patient
 from tests.helpers.dicom_files import made, sample, written
 from tests.helpers.drawing import EVERY_SHAPE, mark
 from tests.helpers.hospital_asking import http, patient_notice, post, sop_in
@@ -161,6 +162,22 @@ async def test_a_copy_is_looked_at_chosen_fetched_once_and_read_back(
     study = str(pydicom.dcmread(sample("CT_small.dcm")).StudyInstanceUID)
     for secret in (*NAMES, study):
         assert secret not in "".join(logged)
+
+
+async def test_what_is_known_of_the_patient_is_hidden_in_words_before_they_are_reviewed(
+    running: Served,
+) -> None:
+    async with calling(running.url, running.token("surgeon")) as (surgeon,):
+        await drawn_in(running, surgeon)
+        conductor = running.service.rooms["ward"]
+        conductor.veiling.chosen(Patient(Identity("1CT1", name="Geheim^Gerda"), "p-1"))
+        words = (await post(surgeon, "copy/preview", {}))["texts"][0]
+        assert words["words"] == "Frau ▮▮▮"
+        chosen = everything(await post(surgeon, "copy/preview", {}), texts=[words["text"]])
+        packed = await fetched(running, await answered(surgeon, "copy", chosen))
+        state = packed.read("marks/presentation-0001.dcm")
+        assert "Frau ▮▮▮".encode() in state
+        assert b"Geheim" not in state
 
 
 async def over(caller: Caller, state: str) -> dict[str, Any]:

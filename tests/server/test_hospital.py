@@ -122,11 +122,8 @@ async def test_an_archive_that_is_away_loses_nothing_and_gets_all_later(
         waiting = await over(surgeon, job["job"], "waiting")
         while not waiting["message"]:
             waiting = await over(surgeon, job["job"], "waiting")
-        assert (waiting["message"], waiting["done"], waiting["total"]) == (
-            "The PACS cannot be reached.",
-            0,
-            1,
-        )
+        told = [waiting[field] for field in ("message", "code", "done", "total")]
+        assert told == ["The PACS cannot be reached.", "pacs_away", 0, 1]
     # another server, and the archive is there again
     async with (
         served(tmp_path, pacs=config) as server,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { en } from '../src/words/en';
 import { dicom } from '../src/words/en/dicom';
@@ -21,6 +22,19 @@ test('no area’s word is taken by another', () => {
   for (const [key, words] of [dicom, guidance, hospital, marks, talk].flatMap((area) => Object.entries(area))) {
     expect([key, isKey(key) ? en[key] : '']).toEqual([key, words]);
   }
+});
+
+test('the page has words for all that the server says of a job', () => {
+  const said = readFileSync(new URL('../../signalling/PROTOCOL.md', import.meta.url), 'utf8');
+  const codes = (after: string): string[] => {
+    const list = said.slice(said.indexOf(after) + after.length).split(/[;.]/)[0] ?? '';
+    return [...list.matchAll(/`(\w+)`/g)].map(([, code]) => code ?? '');
+  };
+  const problems = codes('a word for pages that have their own:');
+  const verdicts = codes('`writing_broke_off`; of an object');
+  expect([problems.length, verdicts.length]).toEqual([16, 5]);
+  for (const code of problems) expect([code, isKey(`problem_${code}`)]).toEqual([code, true]);
+  for (const code of verdicts) expect([code, isKey(`verdict_${code}`)]).toEqual([code, true]);
 });
 
 test('no sentence is empty', () => {

@@ -18,7 +18,7 @@ from annotation.dicom.query import QueryError, StudyQuery
 from annotation.dicom.reading import quietly
 from server.config import PacsConfig
 from server.dicom.pacs import Pacs
-from server.dicom.pacs_error import PacsError, Verdict
+from server.dicom.pacs_error import PacsError, Verdict, refusal
 from tests.helpers.bearer_front import TOKEN, bearer_front
 from tests.helpers.dicom_files import sample
 from tests.helpers.drawing import a_stamp, every_mark, image
@@ -75,8 +75,20 @@ async def test_what_we_wrote_is_taken(pacs: Orthanc, tmp_path: Path, way: str) -
 async def test_what_is_no_dicom_is_refused_with_a_reason(pacs: Orthanc, tmp_path: Path) -> None:
     path = tmp_path / "bad.dcm"
     path.write_bytes(b"nothing of the kind")
-    taken = (await configured(pacs, tmp_path, "web").send(path)).taken
-    assert not taken
+    verdict = await configured(pacs, tmp_path, "web").send(path)
+    assert not verdict.taken
+    assert verdict.code in ("not_taken", "not_understood", "unsaid")
+    assert verdict.why
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(0xA700, "no_resources"), (0xA900, "wrong_class"), (0xC123, "not_understood"), (0x0122, "not_taken")],
+)
+def test_a_refusal_is_a_word_and_the_archives_own_status(status: int, code: str) -> None:
+    verdict = refusal(status)
+    assert (verdict.taken, verdict.code, verdict.status) == (False, code, f"{status:04X}")
+    assert verdict.why.endswith(f"({status:04X})")
 
 
 async def test_a_study_that_is_too_large_is_given_up(pacs: Orthanc, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from signalling.permissions import Role
 from tests.helpers.dicom_asking import at, bring, get, upload
 from tests.helpers.dicom_files import made, sample, written
-from tests.helpers.served import Served
+from tests.helpers.served import Served, served
 
 
 def zipped(**files: bytes) -> bytes:
@@ -129,3 +130,13 @@ async def test_only_who_may_brings_images(running: Served) -> None:
         assert (await stow(running, parts(written(made())), role=role))[0] == 403
         assert (await get(running, "/dicom/quarantine", role)).status == 403
     assert (await running.ask("POST", "/dicom/upload", {}, b"x")).status == 401
+
+
+async def test_what_an_earlier_server_left_half_done_is_taken_away(tmp_path: Path) -> None:
+    left = tmp_path / "dicom" / "incoming" / "1-1-study"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"half a study")
+    async with served(tmp_path) as server:
+        answered = await server.ask("POST", "/dicom/upload", server.bearer("surgeon"), written(made()))
+        assert answered.json()["files"][0]["taken"]
+    assert list(left.parent.iterdir()) == []
