@@ -12,7 +12,7 @@ import type { Window } from './viewport';
 /** Longer side, pixels: some 40 kB as JPEG. */
 export const PREVIEW_SIDE = 640;
 /** An image of fewer bytes is there as soon as its preview would be. */
-const WORTH_BYTES = 256 << 10;
+const WORTH_BYTES = 64 << 10;
 /** A good line has brought most images by then, ms; of a large one it is sooner known that it will take its time. */
 const PATIENCE_MS = 350;
 const LARGE_BYTES = 4 << 20;
