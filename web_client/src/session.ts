@@ -9,13 +9,13 @@
 import { Replica } from './annotation/document';
 import { EphemeralLane } from './annotation/ephemeral';
 import { Followed } from './annotation/movement';
-import { together } from './annotation/together';
 import { Tools, type OutgoingEphemeral } from './annotation/tools';
 import { Emitter } from './emitter';
 import { Catalogue } from './dicom/catalogue';
 import { Guidance } from './guidance';
 import { Presenting, type PresentingAnnouncement } from './dicom/presenting';
 import { Manners, type MannersAnnouncement } from './manners';
+import { Marking } from './marking';
 import { FrameClock } from './media/frame_clock';
 import type { Publisher, SentSource } from './media/publisher';
 import type { Receiver } from './media/receiver';
@@ -25,6 +25,7 @@ import { ServerClock } from './signalling/clock';
 import { Connection, type ConnectionState, type DoorPlace, type OpenSocket } from './signalling/connection';
 import {
   RequestError,
+  isDisconnection,
   parseMessage,
   type ClientOperation,
   type Delivery,
@@ -40,6 +41,7 @@ import {
   type Welcome,
 } from './signalling/protocol';
 import { Room } from './signalling/room';
+import { TurnServers, type Lent } from './signalling/turn';
 import { Stills } from './stills';
 import type { Timers } from './timers';
 import { Unsent } from './unsent';
@@ -68,10 +70,6 @@ interface SessionEvents {
   delivery: undefined;
   announcement: Announcement;
 }
-
-/** TURN credentials are renewed when this share of their time is over, and tried again after a refusal. */
-const RENEW_SHARE = 0.75;
-const RENEW_RETRY_MS = 30_000;
 
 /** What may be asked twice, since it says how a thing shall be and not that it shall change. */
 const REPEATABLE: ReadonlySet<string> = new Set<Request['type']>(['mute', 'pause', 'hand', 'lock', 'permit', 'restrict', 'orient', 'freeze']);
@@ -105,9 +103,8 @@ export class Session extends Emitter<SessionEvents> {
   #seekingPath = false;
   /** The newest offer that was answered. */
   #answered = 0;
-  #iceServers: RTCIceServer[] = [];
-  #cancelRenewal: () => void = () => undefined;
-  #askingForMarks = false;
+  readonly #turn: TurnServers;
+  readonly #marking: Marking;
 
   constructor(options: { open: OpenSocket; token: string; timers: Timers; receiver: Receiver; publisher: Publisher }) {
     super();
@@ -123,6 +120,11 @@ export class Session extends Emitter<SessionEvents> {
     });
     const { open, token, timers } = options;
     this.connection = new Connection({ open, token, timers, marksAfter: () => this.replica.sequence });
+    this.#turn = new TurnServers(timers, ({ lifetime }) => this.#lend(lifetime), (servers) => {
+      this.publisher.setIceServers(servers);
+      this.receiver.setIceServers(servers);
+    });
+    this.#marking = new Marking(this.replica, () => this.self, (request) => this.connection.request(request), (kind, error) => this.#announceRefusal(kind, error));
     this.pens = new Pens(this.tools, this.replica, timers);
     this.stills = new Stills(this.replica, () => this.room.self, async (producer, rtp_timestamp, for_all) =>
       (await this.#ask({ type: 'freeze', producer, rtp_timestamp, for_all, label: '' }))?.still ?? null,
@@ -145,7 +147,7 @@ export class Session extends Emitter<SessionEvents> {
 
   /** TURN servers for connections to be made, with credentials that hold. */
   get iceServers(): RTCIceServer[] {
-    return this.#iceServers;
+    return this.#turn.servers;
   }
 
   /**
@@ -159,7 +161,7 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   leave(): void {
-    this.#cancelRenewal();
+    this.#turn.stop();
     this.views.stop();
     this.presenting.stopTimers();
     this.connection.close();
@@ -204,7 +206,7 @@ export class Session extends Emitter<SessionEvents> {
 
   /** Put changed marks of one's own in the place of those of the same identifiers: one undo takes all of them back. */
   edit(marks: readonly Mark[]): void {
-    for (const part of together(marks)) void this.#put('edit', part);
+    this.#marking.edit(marks);
   }
 
   setRecording(action: 'start' | 'stop'): void {
@@ -262,7 +264,7 @@ export class Session extends Emitter<SessionEvents> {
       this.emit('connection', state);
       if (state.state === 'closed') {
         this.emit('waiting', null);
-        this.#cancelRenewal();
+        this.#turn.stop();
         this.receiver.reset();
         this.publisher.close();
       }
@@ -295,7 +297,7 @@ export class Session extends Emitter<SessionEvents> {
   #handleWelcome(welcome: Welcome, resumed: boolean, seamless: boolean): void {
     const before = this.room.self;
     this.emit('waiting', null);
-    this.#takeIceServers(welcome.ice_servers, welcome.ice_lifetime);
+    this.#turn.handle({ servers: welcome.ice_servers, lifetime: welcome.ice_lifetime });
     this.clock.handleWelcome(welcome.time, this.#timers.now());
     if (!resumed) {
       const lost = this.replica.pending.length;
@@ -314,8 +316,7 @@ export class Session extends Emitter<SessionEvents> {
     this.emit('delivery', undefined);
     this.replica.handleSnapshot(welcome.marks);
     if (resumed) {
-      // what was under way when the connection broke: `duplicate_mark` will say if it had arrived
-      for (const { kind, marks } of this.replica.resumePending()) void this.#put(kind, marks, true);
+      this.#marking.resume();
       this.views.tellAnew();
       this.#healMedia();
     } else {
@@ -326,22 +327,13 @@ export class Session extends Emitter<SessionEvents> {
     if (before !== null && !seamless) this.emit('announcement', { kind: resumed ? 'resumed' : 'rejoined' });
   }
 
-  #takeIceServers(servers: RTCIceServer[], lifetime: number): void {
-    this.#iceServers = servers;
-    this.publisher.setIceServers(servers);
-    this.receiver.setIceServers(servers);
-    this.#cancelRenewal();
-    if (servers.length === 0) return;
-    const renew = (): void => {
-      this.connection.request({ type: 'ice_servers' }).then(
-        ({ ice_servers, ice_lifetime }) => this.#takeIceServers(ice_servers ?? [], ice_lifetime ?? lifetime),
-        (error: unknown) => {
-          // the next welcome brings new ones by itself
-          if (!isDisconnection(error) && this.connection.state === 'connected') this.#cancelRenewal = this.#timers.after(RENEW_RETRY_MS, renew);
-        },
-      );
-    };
-    this.#cancelRenewal = this.#timers.after(lifetime * 1000 * RENEW_SHARE, renew);
+  async #lend(lifetime: number): Promise<Lent | 'refused' | 'away'> {
+    try {
+      const { ice_servers, ice_lifetime } = await this.connection.request({ type: 'ice_servers' });
+      return { servers: ice_servers ?? [], lifetime: ice_lifetime ?? lifetime };
+    } catch (error) {
+      return !isDisconnection(error) && this.connection.state === 'connected' ? 'refused' : 'away';
+    }
   }
 
   #handleFollowed(producer: ProducerId, rtpTimestamp: number): void {
@@ -483,45 +475,12 @@ export class Session extends Emitter<SessionEvents> {
       this.unsent.handleMarks(this.replica.pending.map(({ mark }) => mark));
       this.emit('marks', undefined);
     });
-    this.replica.on('gap', ({ after }) => void this.#askForMarks(after));
-    this.tools.on('mark', (mark) => void this.#put('add', [mark]));
+    this.tools.on('mark', (mark) => this.#marking.add(mark));
     this.tools.on('ephemeral', (message) => this.#sendEphemeral(message));
     this.tools.on('changed', () => this.emit('marks', undefined));
     this.pens.on('edit', (marks) => this.edit(marks));
     this.pens.on('operation', (operation) => void this.operate(operation));
     this.pens.on('changed', () => this.emit('marks', undefined));
-  }
-
-  async #askForMarks(after: number): Promise<void> {
-    if (this.#askingForMarks) return;
-    this.#askingForMarks = true;
-    try {
-      const { sequence, operations, after: from } = await this.connection.request({ type: 'marks', after });
-      this.#askingForMarks = false;
-      if (sequence === undefined || operations === undefined) return;
-      this.replica.handleSnapshot({ sequence, operations, ...(from === undefined ? {} : { after: from }) });
-    } catch (error) {
-      this.#askingForMarks = false;
-      // after a break the welcome brings what is lacking
-      if (!isDisconnection(error)) this.#announceRefusal('request_refused', error);
-    }
-  }
-
-  /** Add a mark, or edit some together; they are shown at once. */
-  async #put(kind: 'add' | 'edit', marks: Mark[], again = false): Promise<void> {
-    const [self, [mark]] = [this.self, marks];
-    if (self === null || mark === undefined) return;
-    if (!again) this.replica.addPending(marks, self.participant, self.name, self.colour, kind);
-    const operation: ClientOperation = kind === 'edit' && marks.length > 1 ? { kind, marks } : { kind, mark };
-    try {
-      const { sequence } = await this.connection.request({ type: 'mark', operation });
-      if (sequence !== undefined) this.replica.handleAnswer(sequence, marks);
-    } catch (error) {
-      const code = error instanceof RequestError ? error.code : '';
-      if (code === 'disconnected') return;
-      this.replica.removePending(marks);
-      if (code !== 'duplicate_mark') this.#announceRefusal('mark_refused', error);
-    }
   }
 
   #sendEphemeral(message: OutgoingEphemeral): void {
@@ -535,10 +494,6 @@ export class Session extends Emitter<SessionEvents> {
 
 const LEFT = { left: 'left', timeout: 'timed_out', removed: 'removed', room_ended: 'left' } as const;
 const STARTED = { recording: 'started', failed: 'failed' } as const;
-
-function isDisconnection(error: unknown): boolean {
-  return error instanceof RequestError && error.code === 'disconnected';
-}
 
 function randomPart(): string {
   return crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? '0';

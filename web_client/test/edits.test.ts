@@ -151,6 +151,17 @@ test('what the server left out of an edit, since it was gone, is not shown as ch
   expect([widths(replica), replica.pending]).toEqual([[['m-1', 0.02], ['m-2', 0.006]], []]);
 });
 
+test('nor is it where the answer comes before what it numbers', () => {
+  const replica = two();
+  replica.addPending(both, 'pt-a', 'A', '#fff', 'edit');
+  replica.handleAnswer(4, both);
+  expect(replica.pending).toHaveLength(2);
+  // the numbers between were lost on the way
+  replica.handleOperation(logged(4, 'pt-a', { kind: 'edit', mark: mark('m-1', { width: 0.02 }) }));
+  replica.handleSnapshot({ after: 2, sequence: 3, operations: [logged(3, 'pt-s', { kind: 'delete', marks: ['m-2'] })] });
+  expect([widths(replica), replica.pending]).toEqual([[['m-1', 0.02]], []]);
+});
+
 test('more than a message holds goes out as several edits, none of them too large', () => {
   const points = Array.from({ length: 2000 }, (_, n): [number, number] => [0.12345, 0.1 + n / 1e5]);
   const long = Array.from({ length: 20 }, (_, n) => mark(`m-${n}`, { points }));

@@ -42,6 +42,8 @@ export class Replica extends Emitter<ReplicaEvents> {
   #early = new Map<number, LoggedOperation>();
   #pending = new Map<string, Pending>();
   #movement = 0;
+  /** Edits of several marks that the server has numbered, until their entry is here. */
+  #numbered = new Map<number, readonly Mark[]>();
   #sequence = 0;
   #compactAt = COMPACT_AFTER;
   #decided: VisibleMark[] | null = null;
@@ -121,6 +123,7 @@ export class Replica extends Emitter<ReplicaEvents> {
   /** Begin anew, as a new participant. */
   reset(): void {
     this.#pending.clear();
+    this.#numbered.clear();
     this.#forget();
     this.#changed();
   }
@@ -141,6 +144,7 @@ export class Replica extends Emitter<ReplicaEvents> {
     this.#sequence = Math.max(this.#sequence, snapshot.sequence);
     this.#compactAt = this.#operations.size + COMPACT_AFTER;
     this.#applyEarly();
+    this.#settleLeftOut();
     this.#changed();
   }
 
@@ -154,6 +158,7 @@ export class Replica extends Emitter<ReplicaEvents> {
     }
     if (!this.#apply(operation)) return this.#askForAll();
     this.#applyEarly();
+    this.#settleLeftOut();
     this.#changed();
     if (this.#operations.size > this.#compactAt) {
       this.#compactAt = this.#operations.size + COMPACT_AFTER;
@@ -181,10 +186,20 @@ export class Replica extends Emitter<ReplicaEvents> {
 
   /** The server has numbered what was asked for: it left out what was no longer there. */
   handleAnswer(sequence: number, marks: readonly Mark[]): void {
-    const operation = this.#operations.get(sequence)?.operation;
-    if (operation?.kind !== 'edit') return;
-    const taken = new Set(editedBy(operation).map(({ mark }) => mark));
-    this.removePending(marks.filter(({ mark }) => !taken.has(mark)));
+    if (marks.length > 1) this.#numbered.set(sequence, marks);
+    if (this.#settleLeftOut()) this.#changed();
+  }
+
+  #settleLeftOut(): boolean {
+    let settled = false;
+    for (const [sequence, marks] of this.#numbered) {
+      if (sequence > this.#sequence) continue;
+      this.#numbered.delete(sequence);
+      const operation = this.#operations.get(sequence)?.operation;
+      const taken = new Set(operation?.kind === 'edit' ? editedBy(operation).map(({ mark }) => mark) : []);
+      for (const { mark } of marks) if (!taken.has(mark)) settled = this.#settlePending(mark) || settled;
+    }
+    return settled;
   }
 
   #trackSince({ mark, changed }: VisibleMark): Track | null {

@@ -400,3 +400,8 @@ export class RequestError extends Error {
     this.name = 'RequestError';
   }
 }
+
+/** Whether a request was not refused but went under with its connection: nobody knows whether it arrived. */
+export function isDisconnection(error: unknown): boolean {
+  return error instanceof RequestError && error.code === 'disconnected';
+}
