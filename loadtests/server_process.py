@@ -152,6 +152,7 @@ async def started(
             "KONSIL_SECRETS_FILE": str(folder / "secret"),
             "KONSIL_RECORDINGS_FOLDER": str(folder / "recordings"),
             "KONSIL_SEAL_PRIVATE_KEY": str(folder / "keys" / "archive.pem"),
+            "KONSIL_SEAL_SIGNING_KEY": str(folder / "keys" / "signing.pem"),
             "KONSIL_FILES_FOLDER": str(folder / "files"),
             "KONSIL_DICOM_FOLDER": str(folder / "dicom"),
         }

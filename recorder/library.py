@@ -26,6 +26,7 @@ from .journal import (
     JsonObject,
     header_size,
 )
+from .manifest import MANIFEST
 from .parts import read_part
 from .seal import keys
 from .seal.digest import sm3
@@ -165,7 +166,7 @@ class Library:
     ) -> list[RecordingSummary]:
         """List a room's recordings (or all), newest first. What cannot be read is left out."""
         found = []
-        for name in self._names():
+        for name in self.names():
             try:
                 summary = self._summary(name, name in being_written)
             except (OSError, ValueError, LookupError, TypeError):
@@ -175,11 +176,11 @@ class Library:
         return sorted(found, key=lambda summary: (summary.started, summary.recording), reverse=True)
 
     def unfinished(self, being_written: Container[str] = ()) -> list[str]:
-        """List the recordings whose files are not made and that are not being written: to be exported, oldest first."""
+        """List the recordings without a manifest that are not being written: to be finished, oldest first."""
         return [
             name
-            for name in sorted(self._names())
-            if name not in being_written and not (self.root / name / SUMMARY).exists()
+            for name in sorted(self.names())
+            if name not in being_written and not (self.root / name / MANIFEST).exists()
         ]
 
     def _folder(self, recording: str) -> Path:
@@ -187,7 +188,8 @@ class Library:
             raise UnknownRecording("This is not the name of a recording.")
         return self.root / recording
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """Name every recording, in no order."""
         try:
             entries = [entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False)]
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The command line: ``python -m server [run|demo|link|publish|config] [--config FILE]``."""
+"""The command line: ``python -m server [run|demo|link|publish|recordings|config] [--config FILE]``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from . import config as configuration
-from . import links
+from . import links, recordings_cli
 from .config import Config, ConfigError
 from .run import serve, set_up_logging
 
@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "serve with a demo consultation and print its links",
     "link": "sign a link into a room",
     "publish": "send a file or a stream into a room",
+    "recordings": "verify, show, rewrap or erase recordings",
     "config": "print every configuration key with its default",
 }
 
@@ -27,7 +28,7 @@ DEFAULT_FILE = Path("konsil.toml")
 
 def main(arguments: list[str]) -> int:
     """Run a command; returns the exit status."""
-    words = "\n".join(f"  {name:8} {meaning}" for name, meaning in COMMANDS.items())
+    words = "\n".join(f"  {name:10} {meaning}" for name, meaning in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="python -m server",
         description="Konsil: a telemedicine media and remote-guidance server.",
@@ -75,6 +76,8 @@ def _run(command: str, config: Config, rest: list[str]) -> int:
             from .publisher import main as publish  # noqa: PLC0415
 
             return publish(rest, config)
+        case "recordings":
+            return recordings_cli.main(config, rest)
         case "demo":
             from .demo.consultation import main as demo  # noqa: PLC0415
 

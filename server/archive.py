@@ -7,12 +7,15 @@ import contextlib
 import json
 import logging
 import sys
+import time
 from pathlib import Path
 
 from recorder.journal import JournalError
 from recorder.library import Library, UnknownRecording
+from recorder.manifest import ManifestError
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SealError
+from recorder.signing import catch_up, sign_recording
 from recorder.writer import DiskError, describe
 
 from .archive_keys import ArchiveKeys
@@ -37,6 +40,7 @@ class Archive:
 
     async def start(self) -> None:
         """Begin, with what an earlier server left unfinished."""
+        await asyncio.to_thread(catch_up, self.library.root)
         for name in await asyncio.to_thread(self.library.unfinished):
             self.export(name)
         self._task = asyncio.create_task(self._export_all())
@@ -73,7 +77,7 @@ class Archive:
             name = await self._exports.get()
             try:
                 await self._export(name)
-            except (OSError, UnknownRecording, JournalError, SealError) as error:
+            except (OSError, UnknownRecording, JournalError, SealError, ManifestError) as error:
                 # the next one may do better: this errand never ends
                 log.error("the containers of a recording could not be made: %s", type(error).__name__)
             finally:
@@ -97,6 +101,10 @@ class Archive:
                     self.progress[name] = float(json.loads(line).get("progress", 0.0))
             if await process.wait() != 0:
                 log.error("the containers of a recording could not be made")
+                return
+            await asyncio.to_thread(
+                sign_recording, self.library.folder(name), self._keys.signing, time.time()
+            )
         except asyncio.CancelledError:
             process.terminate()
             await process.wait()

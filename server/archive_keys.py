@@ -1,4 +1,4 @@
-"""The keys of the archive: whom new recordings are sealed for, and the pair that opens them."""
+"""The keys of the archive: whom new recordings are sealed for, the pair that opens them, the one that signs them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ class ArchiveKeys:
         self.private = Path(config.private_key) if config.private_key else None
         self._for: dict[str, bytes] = {}
         self._public = [Path(name) for name in config.public_keys]
+        self.signing = Path(config.signing_key)
         try:
+            public = _pair(self.signing)
+            if not sm2.verify(public, b"check", sm2.sign(self.signing, b"check")):
+                raise SealError("SM2 does not know its own signature.")
             if not config.suite:
                 return
             self.suite = suite_named(config.suite)

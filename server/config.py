@@ -141,6 +141,10 @@ class SealConfig:
     public_keys: tuple[str, ...] = _key(
         (), "PEM files with SM2 public keys for whose owners recordings are sealed besides."
     )
+    signing_key: str = _key(
+        "var/keys/signing.pem",
+        "PEM file with the SM2 key pair that signs finished recordings; made with mode 0600 on the first start.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

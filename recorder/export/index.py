@@ -28,7 +28,9 @@ from ..journal import (
     decode_json,
     tap_packets,
 )
+from ..manifest import chain
 from ..reader import JournalReader
+from ..seal.digest import SM3_SIZE
 from ..seal.keys import DataKey
 from ..stills import PART_HEADER_SIZE, FrameName, StillPart
 
@@ -134,6 +136,8 @@ class JournalIndex:
     pointers: list[tuple[int, JsonObject]] = field(default_factory=list)
     events: list[tuple[int, JsonObject]] = field(default_factory=list)
     gaps: list[tuple[int, Gap]] = field(default_factory=list)
+    #: The SM3 that chains the operations.
+    log_head: bytes = bytes(SM3_SIZE)
     stills: dict[FrameName, list[StillPiece]] = field(default_factory=dict)
 
 
@@ -178,6 +182,7 @@ def _take(record: Record, index: JournalIndex, gathering: dict[int, _Gathering])
                 index.reports.setdefault(report.producer, []).append((record.time, report))
         case RecordType.OPERATION:
             index.operations.append((record.time, _operation(decode_json(record.payload))))
+            index.log_head = chain(index.log_head, record.payload)
         case RecordType.POINTER:
             index.pointers.append((record.time, decode_json(record.payload)))
         case RecordType.EVENT:

@@ -7,13 +7,14 @@ their order. Sound goes into the file of its own sender's picture where there is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from media.plane import Codec
 
-from ..journal import encode_json
+from ..journal import JsonObject, encode_json
 from ..library import DESCRIPTION, JOURNAL, SUMMARY, summarise
+from ..manifest import UNSIGNED, hash_file
 from ..parts import write_part
 from ..seal.keys import DataKey
 from ..seal.suites import SealError
@@ -65,6 +66,11 @@ def export(
     description = describe(index, cameras, stills)
     write_part(folder / DESCRIPTION, encode_json(description), key)
     write_part(folder / SUMMARY, encode_json(summarise(description)), None)
+    made = [camera.file for camera in cameras if camera.file] + [str(still["file"]) for still in stills]
+    names = {JOURNAL, DESCRIPTION, SUMMARY, *made}
+    log: JsonObject = {"operations": len(index.operations), "head": index.log_head.hex()}
+    parts = [asdict(hash_file(folder / name)) for name in sorted(names)]
+    write_part(folder / UNSIGNED, encode_json({"log": log, "parts": parts}), None)
     progress(1.0)
 
 

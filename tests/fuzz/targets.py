@@ -366,5 +366,14 @@ TARGETS: dict[str, Target] = {
     "still_parts": Target(
         recording_targets.read_part, recording_targets.REFUSALS, recording_targets.PARTS, 64
     ),
+    "journal_header": Target(
+        recording_targets.read_header, recording_targets.REFUSALS, recording_targets.HEADERS, 400
+    ),
+    "manifest": Target(
+        recording_targets.read_manifest, recording_targets.REFUSALS, recording_targets.MANIFESTS, 1500
+    ),
+    "wrapped_key": Target(
+        recording_targets.read_wrapped_key, recording_targets.REFUSALS, recording_targets.KEYS, 800
+    ),
     "viewport": Target(image_targets.see, image_targets.REFUSALS, image_targets.VIEWPORTS, 500),
 }

@@ -151,7 +151,9 @@ async def served(
         rooms=rooms or RoomsConfig(),
         tracking=TrackingConfig(enabled=tracking),
         turn=turn or TurnConfig(),
-        seal=SealConfig(private_key=str(folder / "keys" / "archive.pem")),
+        seal=SealConfig(
+            private_key=str(folder / "keys" / "archive.pem"), signing_key=str(folder / "keys" / "signing.pem")
+        ),
         recordings=RecordingsConfig(folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb),
         dicom=replace(dicom or DicomConfig(), folder=str(folder / "dicom")),
         scp=scp or ScpConfig(),

@@ -138,7 +138,7 @@ def test_the_same_journal_gives_the_same_bytes(tmp_path: Path, codec: Codec) -> 
         results.append({path.name: path.read_bytes() for path in folder.iterdir()})
         exported(folder)  # and a second export replaces what is there
         results.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert len(results[0]) == 4
+    assert len(results[0]) == 5
     assert all(result == results[0] for result in results)
 
 

@@ -154,6 +154,7 @@ def test_labels_and_names_never_become_paths(tmp_path: Path) -> None:
         "description.json",
         "journal.kjr",
         "summary.json",
+        "unsigned.json",
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["recording"]
     assert description_of(folder)["cameras"][0]["label"] == "../../evil"

@@ -193,6 +193,7 @@ async def process(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proces
         "KONSIL_MEDIA_PORT": "0",
         "KONSIL_RECORDINGS_FOLDER": str(folder / "recordings"),
         "KONSIL_SEAL_PRIVATE_KEY": str(folder / "keys" / "archive.pem"),
+        "KONSIL_SEAL_SIGNING_KEY": str(folder / "keys" / "signing.pem"),
         "KONSIL_RECORDINGS_MINIMUM_FREE_MB": "1",
         "KONSIL_SECRETS_FILE": str(folder / "secret"),
     }

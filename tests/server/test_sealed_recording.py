@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -18,13 +19,18 @@ from server.config import ConfigError, SealConfig
 from tests.helpers.recorded import prepared, recorded
 from tests.helpers.served import Served, ask, served
 
-OPEN = {"key.json", "summary.json"}
+OPEN = {"key.json", "summary.json", "manifest.json", "manifest.sig"}
 
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Served]:
     async with served(tmp_path) as server:
         yield server
+
+
+def seal_config(folder: Path, **change: Any) -> SealConfig:
+    pairs = {"private_key": str(folder / "archive.pem"), "signing_key": str(folder / "signing.pem")}
+    return SealConfig(**(pairs | change))
 
 
 async def test_it_is_sealed_on_the_disk_and_whole_on_the_glass(running: Served) -> None:
@@ -84,7 +90,7 @@ async def test_it_is_sealed_on_the_disk_and_whole_on_the_glass(running: Served) 
 
 
 def test_the_pair_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
-    config = SealConfig(private_key=str(tmp_path / "keys" / "archive.pem"))
+    config = seal_config(tmp_path / "keys")
     ArchiveKeys(config)
     pem = (tmp_path / "keys" / "archive.pem").read_bytes()
     assert (tmp_path / "keys" / "archive.pem").stat().st_mode & 0o777 == 0o600
@@ -98,9 +104,9 @@ def test_the_pair_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> No
 
 
 def test_a_server_that_only_records_has_no_key_that_opens(tmp_path: Path) -> None:
-    ArchiveKeys(SealConfig(private_key=str(tmp_path / "hospital.pem")))
+    ArchiveKeys(seal_config(tmp_path, private_key=str(tmp_path / "hospital.pem")))
     public = str(tmp_path / "hospital.public.pem")
-    recording = ArchiveKeys(SealConfig(private_key="", public_keys=(public,)))
+    recording = ArchiveKeys(seal_config(tmp_path, private_key="", public_keys=(public,)))
     folder = tmp_path / "recording"
     folder.mkdir()
     key = recording.new(folder)
@@ -117,14 +123,13 @@ def test_a_server_that_only_records_has_no_key_that_opens(tmp_path: Path) -> Non
         ({"public_keys": ("none.pem",)}, "cannot be read"),
     ],
 )
-def test_what_cannot_seal_does_not_start(change: dict[str, object], words: str, tmp_path: Path) -> None:
-    fields: dict[str, object] = {"private_key": str(tmp_path / "archive.pem")} | change
+def test_what_cannot_seal_does_not_start(change: dict[str, Any], words: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=words):
-        ArchiveKeys(SealConfig(**fields))  # type: ignore[arg-type]
+        ArchiveKeys(seal_config(tmp_path, **change))
 
 
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    config = SealConfig(private_key=str(tmp_path / "archive.pem"))
+    config = seal_config(tmp_path)
     ArchiveKeys(config)
     (tmp_path / "archive.pem").chmod(0o640)
     with pytest.raises(ConfigError, match="chmod 600"):

@@ -1,0 +1,104 @@
+"""Tells whether recordings are what was recorded, with the public signing key alone.
+
+It opens nothing: what is sealed is held against the manifest as it lies on the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .manifest import MANIFEST, SIGNATURE, Manifest, ManifestError, hash_file
+from .seal import sm2
+from .seal.digest import sm3
+from .seal.keys import KEY_FILE
+
+#: What is not the manifest's: itself, and the wrapped key, which changes when the hospital's key does.
+NOT_PARTS = {MANIFEST, SIGNATURE, KEY_FILE}
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found in one recording; `problems` are sentences, none when all is as it was recorded."""
+
+    recording: str
+    manifest: Manifest | None = None
+    digest: str = ""
+    problems: list[str] = field(default_factory=list)
+    #: Things to know that are no fault.
+    remarks: list[str] = field(default_factory=list)
+
+
+def verify(folder: Path, public: Path, progress: Callable[[int], None] = lambda _: None) -> Verdict:
+    """Hold a recording's files against its manifest. Raises SealError for a public key that is none."""
+    verdict = Verdict(folder.name)
+    signer = sm2.fingerprint(public)
+    try:
+        data = (folder / MANIFEST).read_bytes()
+        signature = (folder / SIGNATURE).read_bytes()
+    except OSError:
+        verdict.problems.append("It has no manifest: it was never finished, or the manifest was taken away.")
+        return verdict
+    verdict.digest = sm3(data).hex()
+    if not sm2.verify(public, data, signature):
+        verdict.problems.append(
+            "The manifest's signature is not the hospital's: nothing it says is believed."
+        )
+        return verdict
+    try:
+        manifest = verdict.manifest = Manifest.parse(data)
+    except ManifestError as error:
+        verdict.problems.append(str(error))
+        return verdict
+    if manifest.signer != signer or manifest.recording != folder.name:
+        verdict.problems.append(f"The manifest is that of {manifest.recording}.")
+    verdict.problems += _parts(folder, manifest, progress)
+    if manifest.state != "complete":
+        verdict.remarks.append("It was cut short when it was made (a kill, a full disk): its end is missing.")
+    if not (folder / KEY_FILE).exists():
+        verdict.remarks.append("It has no key: it was never sealed, or has been erased.")
+    return verdict
+
+
+def _parts(folder: Path, manifest: Manifest, progress: Callable[[int], None]) -> Iterator[str]:
+    there = {path.name: path for path in folder.iterdir()}
+    for part in manifest.parts:
+        path = there.pop(part.name, None)
+        if path is None:
+            yield f"{part.name} is missing."
+        elif path.is_symlink() or not path.is_file():
+            yield f"{part.name} is no file."
+        elif path.stat().st_size != part.size:
+            yield f"{part.name} has {path.stat().st_size} bytes, {part.size} were signed."
+        elif hash_file(path).sm3 != part.sm3:
+            yield f"{part.name} was changed."
+        progress(part.size)
+    for name in sorted(there.keys() - NOT_PARTS):
+        if not name.endswith(".part"):
+            yield f"{name} was slipped in: the manifest does not know it."
+
+
+def check_chain(verdicts: list[Verdict]) -> list[str]:
+    """Follow the manifests from each to the one before: sentences about what is missing between them."""
+    known = {verdict.recording: verdict for verdict in verdicts}
+    followed: dict[str, str] = {}
+    problems = []
+    for verdict in verdicts:
+        link = verdict.manifest.previous if verdict.manifest is not None else None
+        if link is None:
+            continue
+        before = known.get(link.recording)
+        if before is None:
+            problems.append(f"{link.recording}, made before {verdict.recording}, is missing.")
+        elif before.digest != link.sm3:
+            problems.append(f"{link.recording} has another manifest than when {verdict.recording} was made.")
+        if link.recording in followed:
+            problems.append(
+                f"{verdict.recording} and {followed[link.recording]} both follow {link.recording}."
+            )
+        followed[link.recording] = verdict.recording
+    beginnings = [v.recording for v in verdicts if v.manifest is not None and v.manifest.previous is None]
+    if len(beginnings) > 1:
+        problems.append("Several chains begin here: " + ", ".join(sorted(beginnings)) + ".")
+    return problems

@@ -1,0 +1,168 @@
+"""``python -m server recordings``: look at the archive, prove it, change the hospital's key, erase."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from recorder.journal import JournalError
+from recorder.library import JOURNAL, Library, UnknownRecording, read_header
+from recorder.manifest import ManifestError
+from recorder.reader import JournalReader
+from recorder.seal import keys, sm2
+from recorder.seal.suites import SealError
+from recorder.verify import Verdict, check_chain, verify
+
+from .config import Config
+
+_READ = 1 << 20
+
+
+def main(config: Config, arguments: list[str]) -> int:
+    """Run one of the commands; returns 0, 1 where something is wrong with a recording, 2 for a mistake."""
+    parser = argparse.ArgumentParser(prog="python -m server recordings", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, words: str, *, some: bool) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=words, description=words)
+        added.add_argument(
+            "--folder", type=Path, default=Path(config.recordings.folder), help="of the recordings"
+        )
+        added.add_argument("names", nargs="+" if some else "*", metavar="RECORDING")
+        return added
+
+    verifying = command("verify", "Hold recordings (all, by default) against their manifests.", some=False)
+    public = Path(config.seal.signing_key).with_suffix(".public.pem")
+    verifying.add_argument(
+        "--public-key", type=Path, default=public, help="PEM file of the signing key's public half"
+    )
+    showing = command("show", "Say what recordings hold.", some=True)
+    wrapping = command(
+        "rewrap", "Seal the keys of recordings for other owners; no recording is touched.", some=True
+    )
+    for opening in (showing, wrapping):
+        opening.add_argument("--private-key", type=Path, default=Path(config.seal.private_key or "none"))
+    wrapping.add_argument(
+        "--for",
+        type=Path,
+        action="append",
+        required=True,
+        dest="owners",
+        metavar="PEM",
+        help="an owner's public key",
+    )
+    erasing = command("erase", "Destroy the keys of recordings: nobody opens them again.", some=True)
+    erasing.add_argument("--yes", action="store_true", help="do not ask")
+    options = parser.parse_args(arguments)
+    library = Library(options.folder)
+    try:
+        match options.command:
+            case "verify":
+                return _verify(library, options.names, options.public_key)
+            case "show":
+                return _show(library, options.names, options.private_key)
+            case "rewrap":
+                return _rewrap(library, options.names, options.private_key, options.owners)
+            case _:
+                return _erase(library, options.names, sure=options.yes)
+    except (SealError, ManifestError, JournalError, UnknownRecording, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _verify(library: Library, names: list[str], public: Path) -> int:
+    chosen = names or sorted(library.names())
+    verdicts = []
+    for name in chosen:
+        folder = library.folder(name)
+        size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) or 1
+        done = 0
+
+        def say(read: int, name: str = name, size: int = size) -> None:
+            nonlocal done
+            done += read
+            if sys.stderr.isatty():
+                print(f"\r{name} {done / size:4.0%} ", end="", file=sys.stderr, flush=True)
+
+        verdict = verify(folder, public, say)
+        verdicts.append(verdict)
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        _print(verdict)
+    # some of them tell nothing of those between
+    links = [] if names else check_chain(verdicts)
+    for sentence in links:
+        print(sentence)
+    wrong = sum(1 for verdict in verdicts if verdict.problems)
+    print(f"{len(verdicts) - wrong} of {len(verdicts)} recordings are as they were signed.")
+    return 1 if wrong or links else 0
+
+
+def _print(verdict: Verdict) -> None:
+    print(f"{verdict.recording}: {'WRONG' if verdict.problems else 'as it was signed'}")
+    for sentence in verdict.problems + verdict.remarks:
+        print(f"    {sentence}")
+
+
+def _show(library: Library, names: list[str], private: Path) -> int:
+    for name in names:
+        folder = library.folder(name)
+        header = read_header(folder / JOURNAL)
+        wrapped = keys.read(folder)
+        print(
+            f"{name}: room {header.room}, since {time.strftime('%F %T', time.gmtime(header.started / 1e9))} UTC"
+        )
+        if header.seal is not None:
+            owners = ", ".join(wrapped.wrapped) if wrapped else "nobody: its key has been destroyed"
+            print(f"    sealed with {header.seal.suite} for {owners}")
+        key = wrapped.open(private) if wrapped is not None and private.exists() else None
+        reader = JournalReader(key)
+        found: dict[str, int] = {}
+        with (folder / JOURNAL).open("rb") as file:
+            while data := file.read(_READ):
+                reader.receive_data(data)
+                while (record := reader.next_record()) is not None:
+                    found[record.type.name] = found.get(record.type.name, 0) + 1
+        reader.finish()
+        for kind, count in sorted(found.items()):
+            print(f"    {count:8} {kind.lower().replace('_', ' ')}")
+        if reader.unopened:
+            print(f"    {reader.unopened} sealed blocks, which this key does not open")
+        if reader.truncated:
+            print(
+                f"    cut short: {reader.damaged} damaged places, {reader.ignored} bytes that belong to nothing"
+            )
+        for path in sorted(folder.iterdir()):
+            print(f"    {path.stat().st_size:14,} {path.name}")
+    return 0
+
+
+def _rewrap(library: Library, names: list[str], private: Path, owners: list[Path]) -> int:
+    for name in names:
+        folder = library.folder(name)
+        if (wrapped := keys.read(folder)) is None:
+            raise SealError(f"{name} has no key: it was never sealed, or has been erased.")
+        keys.write(folder, keys.wrap(name, wrapped.open(private), owners))
+        print(f"{name}: sealed for {', '.join(sm2.fingerprint(owner) for owner in owners)}")
+    return 0
+
+
+def _erase(library: Library, names: list[str], *, sure: bool) -> int:
+    folders = [library.folder(name) for name in names]
+    if not sure:
+        print(
+            f"This destroys the keys of {', '.join(names)} for good. Write `erase` to go on: ",
+            end="",
+            flush=True,
+        )
+        if sys.stdin.readline().strip() != "erase":
+            print("Nothing was done.")
+            return 1
+    for folder in folders:
+        if keys.read(folder) is None:
+            raise SealError(f"{folder.name} has no key: it was never sealed, or has been erased already.")
+        keys.erase(folder)
+        print(f"{folder.name}: its key is destroyed.")
+    return 0
