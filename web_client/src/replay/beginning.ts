@@ -6,7 +6,7 @@ const FIELD_PATIENCE_S = 30;
 /** A picture that comes sooner is not worth a word. */
 const SOON_S = 1;
 /** Behind the first frame's own time, since containers round it. */
-const WITHIN_FRAME_S = 0.002;
+export const WITHIN_FRAME_S = 0.002;
 
 /** When a camera has its first picture: its sound may begin before. */
 export function pictureBegins(camera: Camera): number {
