@@ -1,23 +1,19 @@
 /** How the pen works on a page of the whiteboard, and what is remembered of it. */
 import { t } from '../words/language.svelte';
 import type { Live } from './live.svelte';
+import { drawingBase } from './drawing_base';
 import type { Drawing } from './overlay_source';
 
 /** Null where the role does not draw. */
 export function boardDrawing(live: Live, page: number): Drawing | null {
-  if (!live.may('mark')) return null;
-  const { pens, tools } = live.session;
+  const base = drawingBase(live);
+  if (base === null) return null;
+  const { hand, refuse } = base;
+  const { tools } = hand;
   const anchor = (): { board: number } => ({ board: page });
-  const refuse = (reason: string): false => {
-    live.toast('alarm', reason);
-    return false;
-  };
   const permitMove = (): boolean => live.connection.state === 'connected' || refuse(t('draw_disconnected'));
   return {
-    pens,
-    tools,
-    self: live.self?.participant ?? null,
-    mayDeleteAll: live.may('clear_field'),
+    ...hand,
     anchor,
     newest: anchor,
     permitMove,

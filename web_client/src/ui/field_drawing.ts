@@ -8,6 +8,7 @@ import type { Anchor, Mark, ProducerId } from '../signalling/protocol';
 import { t } from '../words/language.svelte';
 import { sayLength } from './field_scale_words';
 import type { Live } from './live.svelte';
+import { drawingBase } from './drawing_base';
 import type { Drawing } from './overlay_source';
 
 /** Frames of one's own picture that go without a name for so long cannot be drawn on. */
@@ -15,16 +16,14 @@ const NAMELESS_MS = 1500;
 
 /** Null where the role does not draw. */
 export function fieldDrawing(live: Live, producer: ProducerId): Drawing | null {
-  if (!live.may('mark')) return null;
-  const { pens, tools } = live.session;
+  const base = drawingBase(live);
+  if (base === null) return null;
+  const { hand, refuse } = base;
+  const { tools } = hand;
   const frames = live.session.frames(producer);
   const newest = (): Anchor | null => {
     const rtpTimestamp = frames.named?.rtpTimestamp ?? null;
     return rtpTimestamp === null ? null : { producer, rtp_timestamp: rtpTimestamp };
-  };
-  const refuse = (reason: string): false => {
-    live.toast('alarm', reason);
-    return false;
   };
   const permitMove = (): boolean => {
     if (live.connection.state !== 'connected') return refuse(t('draw_disconnected'));
@@ -36,10 +35,7 @@ export function fieldDrawing(live: Live, producer: ProducerId): Drawing | null {
     return true;
   };
   return {
-    pens,
-    tools,
-    self: live.self?.participant ?? null,
-    mayDeleteAll: live.may('clear_field'),
+    ...hand,
     newest,
     anchor: () => {
       const { latest } = frames;

@@ -5,29 +5,24 @@ import type { Anchor, Mark } from '../../signalling/protocol';
 import { t } from '../../words/language.svelte';
 import type { Slab } from '../../dicom/viewport';
 import type { Live } from '../live.svelte';
+import { drawingBase } from '../drawing_base';
 import type { Drawing } from '../overlay_source';
 
 /** Null where the role does not draw. */
 export function imageDrawing(live: Live, anchor: () => Anchor | null): Drawing | null {
-  if (!live.may('mark')) return null;
-  const { pens, tools } = live.session;
-  const refuse = (reason: string): false => {
-    live.toast('alarm', reason);
-    return false;
-  };
+  const base = drawingBase(live);
+  if (base === null) return null;
+  const { hand, refuse } = base;
   const permitMove = (): boolean => {
     if (live.connection.state !== 'connected') return refuse(t('draw_disconnected'));
     return anchor() !== null || refuse(t('viewer_no_marks_here'));
   };
   return {
-    pens,
-    tools,
-    self: live.self?.participant ?? null,
-    mayDeleteAll: live.may('clear_field'),
+    ...hand,
     newest: anchor,
     anchor,
     permitMove,
-    permit: () => (tools.tool === 'calibrate' ? refuse(t('viewer_no_calibrating')) : permitMove()),
+    permit: () => (hand.tools.tool === 'calibrate' ? refuse(t('viewer_no_calibrating')) : permitMove()),
   };
 }
 
