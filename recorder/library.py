@@ -112,10 +112,11 @@ class Library:
         folder = self.folder(recording)
         if read_header(folder / JOURNAL).seal is None:
             return None
+        if (wrapped := keys.read(folder)) is None:
+            self._keys.pop(recording, None)
+            raise SealError("The key of this recording has been destroyed.")
         if (known := self._keys.get(recording)) is not None:
             return known
-        if (wrapped := keys.read(folder)) is None:
-            raise SealError("The key of this recording has been destroyed.")
         if self._private is None:
             raise SealError("The recording is sealed, and this server has no key to open it.")
         key = wrapped.open(self._private)
