@@ -14,9 +14,11 @@ from typing import Final
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.filereader import dcmread
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
+from .codestream import without_comments
 from .deidentify import TABLE, Options, deidentify, say_how
 from .errors import DicomError
 from .reading import FAILURES, Bounded, number, quietly, text
@@ -56,6 +58,8 @@ def _copy(path: Path, uids: RoomUids, options: Options) -> bytes:
         uids.apply(source)
         copy = deidentify(source, key, options)
     _clear_unused_bits(copy, syntax)
+    if syntax and UID(syntax).is_encapsulated and syntax != RLELossless:
+        _take_comments(copy)
     # the file's head is ours: it named programs, stations and sometimes people
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(text(copy, "SOPClassUID"))
@@ -91,6 +95,17 @@ def _clear_unused_bits(copy: Dataset, syntax: UID | None) -> None:
         above = np.array(((1 << bits) - 1) ^ ((1 << high + 1) - 1), values.dtype)
         cleared = np.where(cleared & sign, cleared | above, cleared).astype(values.dtype)
     copy.PixelData = cleared.tobytes() + raw[whole:]
+
+
+def _take_comments(copy: Dataset) -> None:
+    """Take comments out of compressed frames."""
+    frames = max(1, number(copy, "NumberOfFrames", 1))
+    streams = [without_comments(frame) for frame in generate_frames(copy.PixelData, number_of_frames=frames)]
+    # where the frames lie is said anew
+    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        copy.pop(keyword, None)
+    copy.PixelData = encapsulate(streams)
+    copy["PixelData"].is_undefined_length = True
 
 
 def state_written(dataset: Dataset, options: Options) -> Dataset:

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from annotation.anchors import DicomAnchor
+from annotation.dicom.codestream import CodestreamError, without_comments
 from annotation.dicom.errors import DicomError
 from annotation.dicom.query import study_of_json
 from annotation.dicom.read_back import GRAYSCALE_STATE, ReadBackError, read_back
@@ -19,7 +20,7 @@ from server.dicom.multipart import MultipartError, PartReader
 from server.dicom.pacs_error import PacsError
 from signalling.worklist import WorklistError, parse_bundle
 
-REFUSALS = (DicomError, ReadBackError, MultipartError, WorklistError, PacsError)
+REFUSALS = (DicomError, ReadBackError, MultipartError, WorklistError, PacsError, CodestreamError)
 
 
 def read_marks(data: bytes) -> None:
@@ -61,6 +62,13 @@ def read_copy_request(data: bytes) -> None:
     for names in (request.series, request.pictures, request.stills, request.texts):
         assert len(names) <= LIST_LIMIT
         assert all(len(name) <= 64 for name in names)
+
+
+def read_codestream(data: bytes) -> None:
+    """Take comments out of a stream; a second time there are none."""
+    once = without_comments(data)
+    assert len(once) <= len(data) + 2
+    assert without_comments(once) == once
 
 
 def _state() -> bytes:
@@ -130,4 +138,9 @@ ANSWERS = (
 COPIES = (
     b'{"want":["report"],"series":["2.25.1"],"pictures":[],"stills":["7-90000"],"texts":["t-1"],"dates":"moved",'
     b'"characteristics":true,"patient":"p-1"}',
+)
+STREAMS = (
+    b"\xff\xd8\xff\xe0\0\x07JFIF\0\xff\xfe\0\x04ab\xff\xda\0\x04ab12\xff\0\xff\xd0\xff\xfe\0\3a\xff\xd9",
+    b"\xff\x4f\xff\x51\0\x04ab\xff\x64\0\x05\0\1a\xff\x90\0\x0a12345678",
+    b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14jp2c\xff\x4f\xff\x64\0\x04ab\xff\x90",
 )

@@ -339,6 +339,9 @@ TARGETS: dict[str, Target] = {
     "copy_request": Target(
         hospital_targets.read_copy_request, hospital_targets.REFUSALS, hospital_targets.COPIES, 300
     ),
+    "codestream": Target(
+        hospital_targets.read_codestream, hospital_targets.REFUSALS, hospital_targets.STREAMS, 200
+    ),
     "token": Target(
         _token, (TokenError,), (b"eyJhbGciOiJIUzI1NiJ9.e30.AAAA", b"eyJhbGciOiJub25lIn0.e30."), 120
     ),
