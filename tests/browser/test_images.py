@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import math
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Error, Page, Route, expect
 from pydicom.pixels.processing import apply_color_lut, apply_rescale
 
 from tests.browser.chromium import PATIENCE, browser, join, person, picture, probe, until
@@ -62,12 +64,9 @@ async def upload(server: Served, *paths: Path) -> list[dict[str, Any]]:
     return taken
 
 
-async def looking(
-    chromium: Browser, link: str, size: tuple[int, int] = (1440, 900), *, sends: bool = True
-) -> Page:
+async def looking(chromium: Browser, link: str, size: tuple[int, int] = (1440, 900)) -> Page:
     page = await person(chromium, link, size)
-    # who may send nothing has one button only
-    await join(page, media=not sends)
+    await join(page, media=False)
     await page.keyboard.press("o")
     await until(page, "k.images[0]")
     return page
@@ -224,7 +223,27 @@ async def test_who_follows_sees_the_same_and_marks_stay_on_their_tissue(room: tu
     await picture(leader, "presenting-desktop")
 
     # on another screen, another size, upright: it lies on the same tissue
-    small = await looking(chromium, server.link("trainee", "Trainee"), (1180, 820), sends=False)
+    # where the line is slow, a preview stands in for the image, and says so
+    small = await person(chromium, server.link("trainee", "Trainee"), (1180, 820))
+    arrived = asyncio.Event()
+
+    async def slow_line(route: Route) -> None:
+        await arrived.wait()
+        # what was let go of meanwhile cannot go on
+        with contextlib.suppress(Error):
+            await route.continue_()
+
+    await small.route(re.compile(r"/frames/\d+$"), slow_line)
+    # who may send nothing has one button only
+    await join(small, media=True)
+    await small.keyboard.press("o")
+    await until(small, "k.images[0]?.preview === true")
+    await small.get_by_test_id("preview-0").wait_for()
+    assert (await whole(small)).max() > 100
+    await picture(small, "preview-tablet")
+    arrived.set()
+    await until(small, "k.images[0].preview === false")
+    await expect(small.get_by_test_id("preview-0")).to_have_count(0)
     await until(small, f"k.images[0]?.instance === '{turned['instance']}' && k.presenter !== null")
     await leader.get_by_test_id("viewer-reset").click()
     await until(small, "Math.abs(k.images[0].matrix[1]) < 1e-6")

@@ -7,6 +7,7 @@ export const dicom = {
   help_key_stage: 'Next to the left, to the right',
   help_key_scroll: 'Arrow keys scroll (page keys always do)',
   help_key_window: 'Arrow keys: ↔ contrast, ↕ brightness (⇧: coarse)',
+  help_key_hand_here: 'Raise or lower my hand, as everywhere',
   help_key_pan: 'Arrow keys move the image (⇧: further)',
   said_presenting_began: '{name} presents the images',
   said_presenting_asked: '{name} asks to present the images',

@@ -6,6 +6,7 @@ export const dicom: Readonly<Record<keyof typeof en, string>> = {
   stage_board: '白板',
   help_key_scroll: '方向键翻页（翻页键始终有效）',
   help_key_window: '方向键：↔ 窗宽，↕ 窗位（⇧：大步）',
+  help_key_hand_here: '举手或放下手，与其他地方相同',
   help_key_pan: '方向键移动影像（⇧：大步）',
   stage_failed: '此部分页面无法加载。请确认服务器可达，然后重新选择该标签。',
   help_key_stage: '向左、向右切换',
