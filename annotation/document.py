@@ -283,7 +283,7 @@ class Document(_Copy):
         return number
 
     def _check_instruction(self, note: Instruct | Answer | Withdraw, author: str) -> None:
-        check_instruction(self._notebook["instructions"], note, author)
+        check_instruction(self._notebook.instructions(note.instruction), note, author)
         if isinstance(note, Instruct) and note.mark is not None and self._log.find(note.mark) is None:
             raise AnnotationError("not_found", "The mark of this instruction is not there.")
 

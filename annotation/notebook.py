@@ -1,6 +1,7 @@
 """The notes of a room, a bounded shelf a kind: what a late comer is told beside the marks.
 
-Every copy of the log keeps the same ones, since each shelf lets its oldest go by the count alone.
+Every copy of the log keeps the same ones: what a shelf lets go of follows from what stands on it. That is the oldest,
+but no instruction that waits for an answer, with what was answered so far: it must not vanish from the surgeon's glass.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Notebook:
 
     def __init__(self) -> None:
         self._shelves: dict[Shelf, dict[object, Entry]] = {shelf: {} for shelf in SHELVES}
+        self._waiting: set[str] = set()  # instructions that are open
 
     def __getitem__(self, shelf: Shelf) -> tuple[Entry, ...]:
         """List what is kept on a shelf, the oldest first."""
@@ -47,8 +49,20 @@ class Notebook:
         if isinstance(note, Calibrate) and note.millimetres is None:
             return
         entries[key] = entry
+        match note:
+            case Instruct(identifier):
+                self._waiting.add(identifier)
+            case Answer(identifier, "done" | "no") | Withdraw(identifier):
+                self._waiting.discard(identifier)
         if len(entries) > LIMITS[shelf]:
-            del entries[next(iter(entries))]
+            oldest = (old for old, entry in entries.items() if _instruction(entry) not in self._waiting)
+            del entries[next(oldest, next(iter(entries)))]
+
+    def instructions(self, besides: str) -> tuple[Entry, ...]:
+        """List the notes of the instructions that are open, and of another one."""
+        named = self._waiting | {besides}
+        notes = self._shelves["instructions"].values()
+        return tuple([entry for entry in notes if _instruction(entry) in named])
 
     def entries(self) -> Iterator[Entry]:
         """List all that is kept, not in order."""
@@ -77,6 +91,11 @@ class Notebook:
             still = self.still(anchor.producer, anchor.rtp_timestamp)
             return still is not None and still.calibration is not None
         return self.calibration(anchor, time) is not None
+
+
+def _instruction(entry: Entry) -> str | None:
+    note = entry.operation
+    return note.instruction if isinstance(note, (Instruct, Answer, Withdraw)) else None
 
 
 def _place(note: Note, sequence: int) -> tuple[Shelf, object]:

@@ -161,6 +161,21 @@ describe('the number of an instruction', () => {
     expect(late.instructions.map(({ number }) => number)).toEqual([700]);
   });
 
+  it('stays, with its instruction, as long as that waits for an answer', () => {
+    take(ME, given(1), 0);
+    take(ME, given(2), 0);
+    answer('i-2', 'seen', 1);
+    for (let n = 3; n < 403; n += 1) {
+      take(ME, given(n), n);
+      answer(`i-${n}`, 'done', n);
+    }
+    expect(guidance.open.map(({ number, state }) => [number, state])).toEqual([[1, 'sent'], [2, 'seen']]);
+    answer('i-1', 'no', 500);
+    take(ME, given(403), 501);
+    expect(guidance.instructions.map(({ number }) => number)).not.toContain(1);
+    expect(guidance.open.map(({ number }) => number)).toEqual([403, 2]);
+  });
+
   it('is counted in recordings from before it was given, and does not shift there either', () => {
     for (let n = 1; n <= 300; n += 1) {
       instruct(`i-${n}`, n);

@@ -1,6 +1,6 @@
 /**
  * The notes of a room's log: instructions with their answers, talk, stills, files, pages of the whiteboard,
- * calibrations. The twin of `annotation/notebook.py`: each shelf is bounded by the same count.
+ * calibrations. The twin of `annotation/notebook.py`: each shelf is bounded by the same count, and lets go of the same.
  */
 import type { FileFacts, LoggedOperation, Operation, Point, Reaction, StillFacts, VideoAnchor } from '../signalling/marks';
 import type { ParticipantId, ProducerId } from '../signalling/protocol';
@@ -65,6 +65,8 @@ export function isNote(operation: Operation): boolean {
 
 export class Notebook {
   readonly #shelves = new Map<Shelf, Map<number, LoggedOperation>>(SHELVES.map((shelf) => [shelf, new Map()]));
+  /** Instructions that are open. */
+  readonly #waiting = new Set<string>();
   /** Of instructions in recordings from before they were numbered: counted as they come, by sequence. */
   readonly #counted = new Map<number, number>();
 
@@ -79,8 +81,10 @@ export class Notebook {
     if (operation.kind === 'calibrate' && operation.millimetres === null) return true;
     entries.set(key, logged);
     if (operation.kind === 'instruct' && operation.number === undefined) this.#counted.set(sequence, this.#counted.size + 1);
-    const [oldest] = entries.keys();
-    if (entries.size > LIMITS[shelf] && oldest !== undefined) entries.delete(oldest);
+    if (operation.kind === 'instruct') this.#waiting.add(operation.instruction);
+    else if (operation.kind === 'withdraw' || (operation.kind === 'answer' && operation.answer !== 'seen')) this.#waiting.delete(operation.instruction);
+    const oldest = entries.size > LIMITS[shelf] ? this.#oldest(entries) : undefined;
+    if (oldest !== undefined) entries.delete(oldest);
     return true;
   }
 
@@ -140,6 +144,12 @@ export class Notebook {
       found.set(anchor.producer, { ...signed(logged), anchor, points, millimetres });
     }
     return found;
+  }
+
+  /** What goes first: no instruction that waits for an answer, nor what was answered to it so far. */
+  #oldest(entries: ReadonlyMap<number, LoggedOperation>): number | undefined {
+    for (const [key, { operation }] of entries) if (!('instruction' in operation && this.#waiting.has(operation.instruction))) return key;
+    return entries.keys().next().value;
   }
 
   #of(shelf: Shelf): Map<number, LoggedOperation> {
