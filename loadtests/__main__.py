@@ -6,6 +6,7 @@ import importlib
 import sys
 
 SUBCOMMANDS = (
+    "archive",
     "compare",
     "consultation",
     "decisions",

@@ -52,12 +52,16 @@ class Scrape:
 
 @dataclass(slots=True)
 class ServerUnderLoad:
-    """Where the server is, and how to sign links for it. `pid` None: it runs elsewhere, `media_port` 0: not known."""
+    """Where the server is, and how to sign links for it.
+
+    `pid` and `folder` (of what it keeps) None: it runs elsewhere, `media_port` 0: not known.
+    """
 
     url: str
     secret: bytes
     pid: int | None
     media_port: int = 0
+    folder: Path | None = None
 
     def token(self, role: Role, name: str, room: str = ROOM) -> str:
         """Sign a token."""
@@ -174,7 +178,7 @@ async def started(
                     said.append(line.decode())
             drain = asyncio.create_task(_drain(process.stderr))
             secret = await asyncio.to_thread((folder / "secret").read_bytes)
-            yield ServerUnderLoad(f"http://127.0.0.1:{port}", secret, process.pid, media_port)
+            yield ServerUnderLoad(f"http://127.0.0.1:{port}", secret, process.pid, media_port, folder)
             drain.cancel()
         finally:
             if process.returncode is None:

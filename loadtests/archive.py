@@ -1,0 +1,191 @@
+"""What recording costs beside live pictures, and how fast the archive is read again.
+
+Four 4K fields of real pictures go through a real server to a few experts; in turns nothing is recorded, and
+everything is, sealed. Then the recordings are sealed, opened and remuxed once more, on one core, beside what
+FFmpeg takes to copy the same pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+
+from recorder.export.remux import export
+from recorder.library import JOURNAL, read_header
+from recorder.parts import open_part
+from recorder.reader import JournalReader
+from recorder.seal import keys
+from recorder.seal.file import SealedWriter
+from recorder.seal.keys import DataKey
+
+from .field import PAYLOAD, Field, add_field
+from .following import clip_frames
+from .probe_endpoint import ProbePump
+from .room import WARM_UP, Expert, add_expert
+from .server_process import ServerUnderLoad, quantile_ms, started
+
+GOAL_CORE = 0.2
+GOAL_MB_S = 80.0
+#: What "nothing measurable" is taken for: transit p99 with recording, by that without it.
+GOAL_RATIO = 1.15
+_READ = 1 << 20
+
+
+async def record(server: ServerUnderLoad, options: argparse.Namespace) -> dict[str, float]:
+    """Measure with and without recording in turns."""
+    pump = ProbePump()
+    fields: list[Field] = []
+    experts: list[Expert] = []
+    p99: dict[bool, list[float]] = {False: [], True: []}
+    core: dict[bool, list[float]] = {False: [], True: []}
+    await asyncio.to_thread(clip_frames, PAYLOAD)
+    try:
+        for number in range(options.fields):
+            fields.append(await add_field(server, pump, number, options.fields, 20_000_000, 4, real=True))
+        for number in range(options.experts):
+            experts.append(await add_expert(server, pump, number, options.fields))
+        surgeon = fields[0].caller
+        for turn in range(2 * options.rounds):
+            recording = turn % 2 == 1
+            if recording:
+                await surgeon.request("record", action="start")
+            await asyncio.sleep(WARM_UP)
+            before = await server.scrape()
+            await asyncio.sleep(options.seconds)
+            after = await server.scrape()
+            p99[recording].append(quantile_ms(before, after, 0.99))
+            assert before.cpu_s is not None
+            assert after.cpu_s is not None
+            core[recording].append((after.cpu_s - before.cpu_s) / (after.time - before.time))
+            if recording:
+                await surgeon.request("record", action="stop")
+                # the export would be measured with the turn after it
+                await asyncio.sleep(options.seconds)
+    finally:
+        for field in fields:
+            pump.probe.stop_sending(field.stream)
+        for caller in [*(expert.caller for expert in experts), *(field.caller for field in fields)]:
+            with contextlib.suppress(TimeoutError):
+                await caller.close()
+        await pump.close()
+    return {
+        "record_core_share": statistics.median(core[True]) - statistics.median(core[False]),
+        "transit_p99_ms": statistics.median(p99[True]),
+        "transit_p99_ratio": statistics.median(p99[True]) / statistics.median(p99[False]),
+    }
+
+
+def read_again(folder: Path, private: Path) -> dict[str, float]:
+    """Seal, open and remux one recording; MB/s of a core's time each."""
+    wrapped = keys.read(folder)
+    assert wrapped is not None
+    key = wrapped.open(private)
+    journal = folder / JOURNAL
+    size = journal.stat().st_size / 1e6
+    opening = _cpu(lambda: _open(journal, key))
+    with tempfile.TemporaryDirectory(prefix="konsil-archive-") as name:
+        copy = Path(name)
+        shutil.copy(journal, copy / JOURNAL)
+        sealing = _cpu(lambda: _seal(journal, copy / "sealed", key))
+        remuxing = _cpu(lambda: export(copy, key=key))
+        pictures = sorted(copy.glob("*.mp4"))
+        copied = sum(_cpu(lambda path=path: _copy(path, key)) for path in pictures)  # type: ignore[misc]
+        amount = sum(path.stat().st_size for path in pictures) / 1e6
+    return {
+        "journal_mb": size,
+        "seal_mb_s": size / sealing,
+        "open_mb_s": size / opening,
+        "remux_mb_s": size / remuxing,
+        "ffmpeg_copy_mb_s": amount / copied,
+    }
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
+def _open(journal: Path, key: DataKey) -> None:
+    reader = JournalReader(key)
+    with journal.open("rb") as file:
+        while data := file.read(_READ):
+            reader.receive_data(data)
+            while reader.next_record() is not None:
+                pass
+    reader.finish()
+    assert not reader.truncated
+
+
+def _seal(journal: Path, sealed: Path, key: DataKey) -> None:
+    with journal.open("rb") as file, SealedWriter(sealed, key, sealed.name) as out:
+        while data := file.read(_READ):
+            out.write(data)
+
+
+def _copy(path: Path, key: DataKey) -> None:
+    """Do what `ffmpeg -c copy` does: read packets, write packets."""
+    with (
+        open_part(path, key) as file,
+        av.open(file) as source,
+        av.open(os.devnull, "w", format="mp4") as target,
+    ):
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None and packet.stream_index in streams:
+                packet.stream = streams[packet.stream_index]
+                target.mux(packet)
+
+
+async def _run(options: argparse.Namespace) -> dict[str, float | None]:
+    async with started() as server:
+        assert server.folder is not None
+        figures = await record(server, options)
+        folder = max(path for path in (server.folder / "recordings").iterdir() if path.is_dir())
+        assert read_header(folder / JOURNAL).seal is not None
+        again = await asyncio.to_thread(read_again, folder, server.folder / "keys" / "archive.pem")
+    # no segment is made on demand yet
+    return {name: round(value, 4) for name, value in (figures | again).items()} | {"segment_ms": None}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the load test; 1 where a goal is missed."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests archive", description=__doc__)
+    parser.add_argument("--fields", type=int, default=4)
+    parser.add_argument("--experts", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each turn (default 10)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns with and without recording (default 3)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    options = parser.parse_args(arguments)
+    figures = asyncio.run(_run(options))
+    good = (
+        (figures["record_core_share"] or 0) < GOAL_CORE
+        and (figures["transit_p99_ratio"] or 0) < GOAL_RATIO
+        and min(figures["seal_mb_s"] or 0, figures["open_mb_s"] or 0) >= GOAL_MB_S
+    )
+    ratio = (figures["remux_mb_s"] or 0) / (figures["ffmpeg_copy_mb_s"] or 1)
+    for name, words in (
+        ("recording", f"{figures['record_core_share']:.1%} of a core (goal {GOAL_CORE:.0%})"),
+        (
+            "transit p99",
+            f"{figures['transit_p99_ms']} ms, {figures['transit_p99_ratio']:.2f} x that without recording",
+        ),
+        ("sealing", f"{figures['seal_mb_s']:.0f} MB/s a core (goal {GOAL_MB_S:.0f})"),
+        ("opening", f"{figures['open_mb_s']:.0f} MB/s a core (goal {GOAL_MB_S:.0f})"),
+        ("remux", f"{figures['remux_mb_s']:.0f} MB/s a core, {ratio:.2f} x copying MP4 to MP4 by FFmpeg"),
+    ):
+        print(f"{name:15} {words}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0 if good else 1
