@@ -103,6 +103,7 @@ class Hospital:
         for fetch in self._fetches.values():
             if fetch.task is not None:
                 fetch.task.cancel()
+        self.copies.close()
         tasks = [fetch.task for fetch in self._fetches.values() if fetch.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.outbox.close()

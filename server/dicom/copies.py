@@ -102,6 +102,13 @@ class Copies:
         """List a room's copies."""
         return [copy for copy in self._copies if copy.room == room]
 
+    def close(self) -> None:
+        """Break off what is being made: whoever fetches it has to ask again."""
+        self._tickets.clear()
+        for copy in self._copies:
+            if copy.task is not None:
+                copy.task.cancel()
+
     def act(self, room: str, job: str, action: str) -> bool:
         """Cancel or dismiss a copy of a room; False: there is none of this name."""
         for copy in self.of(room):

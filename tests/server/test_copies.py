@@ -23,6 +23,7 @@ from loadtests.caller import Caller, calling
 from server.dicom.copies import FETCHED_WITHIN
 from server.stills import KeptStill
 from signalling.patient import Identity, Patient
+from signalling.worklist import Entry
 from tests.helpers.dicom_files import made, sample, written
 from tests.helpers.drawing import EVERY_SHAPE, mark
 from tests.helpers.hospital_asking import http, patient_notice, post, sop_in
@@ -57,16 +58,24 @@ async def drawn_in(running: Served, surgeon: Caller) -> str:
         "spoken": False,
     }
     await surgeon.request("mark", operation=asked)
+    frozen_in(running)
+    return sop
+
+
+def frozen_in(running: Served) -> None:
+    """Freeze a frame for all, as it is the room's patient's, and draw on it."""
     conductor, png = running.service.rooms["ward"], io.BytesIO()
+    key = conductor.bedside.key
     Image.new("RGB", (64, 36), (10, 200, 30)).save(png, "PNG")
-    kept = KeptStill(7, 90_000, 64, 36, "", for_all=True, links=(), patient=None)
+    kept = KeptStill(7, 90_000, 64, 36, "", for_all=True, links=(), patient=key)
     running.service.stills.keep("ward", kept, png.getvalue())
-    conductor.decide(Still(7, 90_000, 64, 36, "0" * 64, "Dr. Test", True, ""), "stills", "Konsil", "#ffffff")
+    conductor.decide(
+        Still(7, 90_000, 64, 36, "0" * 64, "Dr. Test", True, "", key), "stills", "Konsil", "#ffffff"
+    )
     anchor = VideoAnchor(7, 90_000, still=True)
     conductor.decide(
         Add(Mark("m-still", "arrow", anchor, ((0.2, 0.2), (0.5, 0.5)), 0.004)), "pt-1", "X", "#ffffff"
     )
-    return sop
 
 
 async def answered(caller: Caller, path: str, body: object) -> Answered:
@@ -178,6 +187,51 @@ async def test_what_is_known_of_the_patient_is_hidden_in_words_before_they_are_r
         state = packed.read("marks/presentation-0001.dcm")
         assert "Frau ▮▮▮".encode() in state
         assert b"Geheim" not in state
+
+
+async def test_a_still_of_the_chosen_patient_is_in_it_once_somebody_looked_at_it(running: Served) -> None:
+    async with calling(running.url, running.token("surgeon")) as (surgeon,):
+        conductor = running.service.rooms["ward"]
+        planned = Entry("4711", "HIS", "Müller^Anna", "", "", "", "", "", study="1.2.840.99999.5")
+        (name,) = conductor.bedside.offer([planned])
+        await surgeon.request("choose_patient", entry=name)
+        await running.ask(
+            "POST", "/dicom/upload", running.bearer("surgeon"), sample("CT_small.dcm").read_bytes()
+        )
+        frozen_in(running)
+        preview = await post(surgeon, "copy/preview", {})
+        assert [(one["still"], one["marks"]) for one in preview["stills"]] == [("7-90000", 1)]
+        # the images are another's
+        assert preview["series"] == []
+        key = preview["patient"]["key"]
+        assert (await answered(surgeon, "copy", everything(preview, patient=key))).json()["code"] == "nothing"
+        chosen = everything(preview, patient=key, stills=["7-90000"])
+        packed = await fetched(running, await answered(surgeon, "copy", chosen))
+        assert sorted(name for name in packed.namelist() if name.endswith(".dcm")) == [
+            "pictures/capture_marked-0001.dcm", "pictures/capture_plain-0001.dcm",
+        ]  # fmt: skip
+        for name in packed.namelist():
+            for secret in (b"4711", "Müller".encode(), b"1.2.840.99999.5", key.encode()):
+                assert secret not in packed.read(name), name
+        (item,) = json.loads(packed.read("annotations.json"))["items"]
+        assert item["target"]["source"] == "pictures/capture_marked-0001.dcm"
+        assert item["creator"]["name"] == "Participant"
+
+
+async def test_a_copy_under_way_does_not_hold_up_the_servers_end(running: Served) -> None:
+    async with calling(running.url, running.token("surgeon")) as (surgeon,):
+        large = made(Rows=2048, Columns=2048, PixelData=bytes(2048 * 2048 * 2))
+        await running.ask("POST", "/dicom/upload", running.bearer("surgeon"), written(large))
+        preview = await post(surgeon, "copy/preview", {})
+        answer = await answered(surgeon, "copy", everything(preview))
+        host, port = http(surgeon).removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 10)
+        writer.write(f"GET {answer.json()['copy']} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        # nobody reads on
+        running.service.hospital.copies.close()
+        assert (await over(surgeon, "cancelled"))["kind"] == "copy"
+        writer.transport.abort()
 
 
 async def over(caller: Caller, state: str) -> dict[str, Any]:
