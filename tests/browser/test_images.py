@@ -240,9 +240,12 @@ async def test_who_follows_sees_the_same_and_marks_stay_on_their_tissue(room: tu
     await until(small, "k.images[0]?.preview === true")
     await small.get_by_test_id("preview-0").wait_for()
     assert (await whole(small)).max() > 100
+    # the mark is seen, and nothing is measured by what is no image
+    on_it = f"k.marksDrawnOn('dicom/{turned['instance']}/1')[0]"
+    await until(small, f"{on_it}?.measured === null")
     await picture(small, "preview-tablet")
     arrived.set()
-    await until(small, "k.images[0].preview === false")
+    await until(small, f"k.images[0].preview === false && {on_it}?.measured !== null")
     await expect(small.get_by_test_id("preview-0")).to_have_count(0)
     await until(small, f"k.images[0]?.instance === '{turned['instance']}' && k.presenter !== null")
     await leader.get_by_test_id("viewer-reset").click()
