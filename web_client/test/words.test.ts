@@ -70,6 +70,7 @@ const ONE_WORD: readonly (readonly [RegExp, string])[] = [
   [/归档系统|PACS/, '影像归档'],
   [/患者号|病历号|病人/, '患者编号，患者'],
   [/毫米/, 'mm'],
+  [/角色/, '身份'],
 ];
 
 test('in Chinese a thing has one word', () => {

@@ -57,7 +57,7 @@ export const dicom: Readonly<Record<keyof typeof en, string>> = {
   viewer_preview: '预览，并非原始影像',
   viewer_preview_text: '影像仍在传输。到达之前不能在其上标注或测量。',
   image_refused_withheld: '此影像中可能含有文字，在主刀或主持人放行之前不向您显示。',
-  image_refused_forbidden: '您的角色无权查看此影像。',
+  image_refused_forbidden: '您的身份无权查看此影像。',
   image_refused_unauthorized: '您的链接已失效，请索取新的链接。',
   image_refused_no_image: '会诊室中已没有此影像。',
   image_refused_no_pictures: '此对象不含影像。',
