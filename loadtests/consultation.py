@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,10 @@ from media.sdp import (
     parse,
     remote_parameters,
 )
-from media.sdp.session import SessionDescription, Source, SourceGroup
 from media.transport.transport import IceRole, Transport
 
 from .caller import Caller, Message
-from .field import FPS, H264_FMTP, make_frames
+from .field import FPS, H264_FMTP, in_sizes, make_frames
 from .peers.connect import connected
 from .probe_endpoint import ProbePump, ProbeSocket
 from .server_process import ServerUnderLoad, quantile_ms, started
@@ -60,15 +59,6 @@ class Person:
     producer: int = 0
 
 
-def _in_three_sizes(offer: SessionDescription, first: int) -> SessionDescription:
-    """Declare a camera's encodings by their SSRCs, as clients without RID do."""
-    ssrcs = tuple(Ssrc(first + i) for i in range(len(SIZES)))
-    section = offer.media[0]
-    sources = tuple(Source(ssrc, "camera", section.msid) for ssrc in ssrcs)
-    section = replace(section, sources=sources, groups=(SourceGroup("SIM", ssrcs),))
-    return replace(offer, media=(section, *offer.media[1:]))
-
-
 async def _publish(
     caller: Caller, pump: ProbePump, source: str, first: int, sizes: tuple[tuple[int, int], ...], fps: float
 ) -> int:
@@ -78,7 +68,7 @@ async def _publish(
     track = PublishedTrack(Mid("0"), "video", Codec.H264, H264_FMTP, 102, Ssrc(first), source, source, source)
     offer = offer_publisher([track], transport.parameters)
     if len(sizes) > 1:
-        offer = _in_three_sizes(offer, first)
+        offer = in_sizes(offer, tuple(Ssrc(first + i) for i in range(len(sizes))))
     described = {"mid": "0", "source": source, "label": source, "heights": [height for height, _ in sizes]}
     reply = await caller.request("publish", sdp=str(offer), sources=[described])
     transport.start(remote_parameters(parse(reply["sdp"])))

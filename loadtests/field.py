@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from media.ids import Mid, Ssrc
+from media.native.probe import Probe
 from media.plane import Codec, Extension
 from media.rtp.feedback import PictureLossIndication
 from media.rtp.rtcp import parse_compound
 from media.sdp import OUR_EXTENSION_IDS, PublishedTrack, offer_publisher, parse, remote_parameters
+from media.sdp.session import SessionDescription, Source, SourceGroup
 from media.transport.transport import IceRole, Transport
 
 from .caller import Caller, Refused
@@ -32,6 +34,8 @@ GROUP = 3600
 KEY_FRAME_WEIGHT = 6
 
 H264_FMTP = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=640033"
+#: Of low layers: this and the field's number.
+LOW_SSRC: Final = 0x1800
 #: bit/s of a field that is there to be drawn on.
 THIN: Final = 500_000
 
@@ -45,6 +49,19 @@ class Field:
     transport: Transport
     producer: int
     stream: int
+    #: Of its low layer, where it has one.
+    low: int | None = None
+
+    @property
+    def naming(self) -> int:
+        """The stream whose timestamps name the frames, for all layers: the lowest."""
+        return self.stream if self.low is None else self.low
+
+    def stop(self, probe: Probe) -> None:
+        """Send nothing more."""
+        for stream in (self.stream, self.low):
+            if stream is not None:
+                probe.stop_sending(stream)
 
 
 def make_frames(bitrate: int, fps: float = FPS) -> list[list[bytes]]:
@@ -79,9 +96,13 @@ async def add_field(
     bursts: int,
     *,
     real: bool = False,
+    low: bool = False,
     room: str = ROOM,
 ) -> Field:
-    """Publish a field; its frames begin in the gaps between the others'. With `real` they are of the demo's clip."""
+    """Publish a field; its frames begin in the gaps between the others'.
+
+    With `real` they are of the demo's clip, with `low` too in 640 x 360 beside it.
+    """
     caller = Caller(server.url, server.token("surgeon", f"Field {number + 1}", room), lambda _: None)
     await caller.join()
     socket, endpoint = pump.open()
@@ -91,31 +112,51 @@ async def add_field(
         Mid("0"), "video", Codec.H264, H264_FMTP, 102, ssrc, "field", "field", f"field-{number}"
     )
     offer = offer_publisher([track], transport.parameters)
-    sources = [{"mid": "0", "source": "field", "label": f"Field {number + 1}"}]
-    reply = await caller.request("publish", sdp=str(offer), sources=sources)
+    source: dict[str, object] = {"mid": "0", "source": "field", "label": f"Field {number + 1}"}
+    if low:
+        offer = in_sizes(offer, (Ssrc(LOW_SSRC + number), ssrc))
+        source["heights"] = [360, 2160]
+    reply = await caller.request("publish", sdp=str(offer), sources=[source])
     answer = parse(reply["sdp"])
     transport.start(remote_parameters(answer))
     await connected(transport)
-    stream = pump.probe.start_sending(
-        socket.index,
-        ssrc=ssrc,
-        payload_type=102,
-        clock_rate=90_000,
-        frames=clip_frames(PAYLOAD) if real else make_frames(bitrate),
-        fps=CLIP_FPS if real else FPS,
-        bursts=bursts,
-        offset=number / of / FPS,
-        mid=(OUR_EXTENSION_IDS[Extension.MID], "0"),
-        capture_time_id=OUR_EXTENSION_IDS[Extension.ABS_CAPTURE_TIME],
-    )
+
+    def send(ssrc: int, frames: Sequence[Sequence[bytes]], bursts: int) -> int:
+        return pump.probe.start_sending(
+            socket.index,
+            ssrc=ssrc,
+            payload_type=102,
+            clock_rate=90_000,
+            frames=frames,
+            fps=CLIP_FPS if real else FPS,
+            bursts=bursts,
+            offset=number / of / FPS,
+            mid=(OUR_EXTENSION_IDS[Extension.MID], "0"),
+            capture_time_id=OUR_EXTENSION_IDS[Extension.ABS_CAPTURE_TIME],
+        )
+
+    streams = {int(ssrc): send(ssrc, clip_frames(PAYLOAD) if real else make_frames(bitrate), bursts)}
+    if low:
+        streams[LOW_SSRC + number] = send(LOW_SSRC + number, clip_frames(PAYLOAD, low=True), 1)
 
     def on_rtcp(data: bytes, _: int) -> None:
         # an encoder answers whoever cannot begin without a key frame
-        if any(isinstance(packet, PictureLossIndication) for packet in parse_compound(data)):
-            pump.probe.key_frame(stream)
+        for packet in parse_compound(data):
+            if isinstance(packet, PictureLossIndication):
+                # whoever names no layer of it means the picture
+                pump.probe.key_frame(streams.get(packet.media_ssrc, streams[int(ssrc)]))
 
     transport.callbacks.on_rtcp = on_rtcp
-    return Field(caller, socket, transport, reply["producers"][0]["producer"], stream)
+    producer = int(reply["producers"][0]["producer"])
+    return Field(caller, socket, transport, producer, streams[int(ssrc)], streams.get(LOW_SSRC + number))
+
+
+def in_sizes(offer: SessionDescription, ssrcs: tuple[Ssrc, ...]) -> SessionDescription:
+    """Declare a picture's encodings by their SSRCs, the lowest first, as clients without RID do."""
+    section = offer.media[0]
+    sources = tuple(Source(ssrc, "camera", section.msid) for ssrc in ssrcs)
+    section = replace(section, sources=sources, groups=(SourceGroup("SIM", ssrcs),))
+    return replace(offer, media=(section, *offer.media[1:]))
 
 
 @contextlib.asynccontextmanager

@@ -26,6 +26,8 @@ from .caller import Caller
 
 ROOT: Final = Path(__file__).parent.parent
 CLIP: Final = ROOT / "build" / "media" / "field-4k.mp4"
+#: The same in 640 x 360: a field's low layer.
+LOW_CLIP: Final = CLIP.with_name("field-360.mp4")
 #: Pictures a second of the clip.
 FPS: Final = 30.0
 #: Seconds after which all marks have been found, and the figures begin.
@@ -33,10 +35,15 @@ SETTLED: Final = 5.0
 
 
 @cache
-def clip_frames(payload: int) -> tuple[tuple[bytes, ...], ...]:
-    """Give the demo's 4K clip, made once, as RTP payloads frame by frame."""
+def clip_frames(payload: int, *, low: bool = False) -> tuple[tuple[bytes, ...], ...]:
+    """Give the demo's 4K clip, or its low layer, made once, as RTP payloads frame by frame."""
     # a process of its own: load tests know the server from outside only
-    command = [sys.executable, "-m", "server.demo.clip_units", str(CLIP)]
+    command = [
+        sys.executable,
+        "-m",
+        "server.demo.clip_units",
+        *([str(LOW_CLIP), "low"] if low else [str(CLIP)]),
+    ]
     data = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     frames: list[tuple[bytes, ...]] = []
     at = 0

@@ -108,11 +108,20 @@ async def measure(server: ServerUnderLoad, options: argparse.Namespace) -> dict[
         # made before anybody joins: whoever is not heard of for 15 s is gone
         _show("making the clip, once")
         await asyncio.to_thread(clip_frames, PAYLOAD)
+        if options.low:
+            await asyncio.to_thread(clip_frames, PAYLOAD, low=True)
     try:
         for number in range(options.fields):
             fields.append(
                 await add_field(
-                    server, pump, number, options.fields, options.bitrate, options.bursts, real=real
+                    server,
+                    pump,
+                    number,
+                    options.fields,
+                    options.bitrate,
+                    options.bursts,
+                    real=real,
+                    low=options.low,
                 )
             )
         for number in range(options.experts):
@@ -121,7 +130,7 @@ async def measure(server: ServerUnderLoad, options: argparse.Namespace) -> dict[
         await asyncio.sleep(WARM_UP)
         if options.following:
             token = server.token("expert", "Pen")
-            streams = {one.producer: one.stream for one in fields}
+            streams = {one.producer: one.naming for one in fields}
             followed = await stack.enter_async_context(
                 following(server.url, token, pump.probe, streams, options.following)
             )
@@ -143,7 +152,7 @@ async def measure(server: ServerUnderLoad, options: argparse.Namespace) -> dict[
     finally:
         await stack.aclose()
         for field in fields:
-            pump.probe.stop_sending(field.stream)
+            field.stop(pump.probe)
         for caller in [expert.caller for expert in experts] + [field.caller for field in fields]:
             with contextlib.suppress(TimeoutError):
                 await caller.close()
@@ -294,6 +303,11 @@ def main(arguments: list[str]) -> int:
         metavar="N",
         help="fields of real 4K pictures (30 a second, 20 Mbit/s), and N marks on each that follow the tissue; 0: none",
     )
+    parser.add_argument(
+        "--low",
+        action="store_true",
+        help="with --following: each field comes in 640 x 360 too, which is followed",
+    )
     parser.add_argument("--feedback", action="store_true", help="experts tell what arrives, as browsers do")
     parser.add_argument("--server", help="URL of a running server instead of one of its own")
     parser.add_argument(
@@ -301,6 +315,8 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--json", type=Path, help="write the verdict to this file, too")
     options = parser.parse_args(arguments)
+    if options.low and options.following is None:
+        parser.error("--low is for --following.")
     verdict = asyncio.run(_run(options))
     _print(verdict)
     if options.json:

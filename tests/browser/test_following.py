@@ -102,9 +102,23 @@ async def test_a_followed_mark_moves_with_its_tissue_and_greys_after_a_cut(tmp_p
         producer = await until(expert, "k.producers.find(p => p.kind === 'video')?.producer")
         await until(expert, f"k.frames[{producer}]?.frames > 5")
         await watch(expert, MAIN)
+        # by one key and back, said both times and shown on the key of the line; remembered by this browser
+        for key, remembered in (("a", "on"), ("a", "off")):
+            await expert.keyboard.press(key)
+            assert await expert.evaluate("localStorage.getItem('konsil.follow')") == remembered
+        assert (
+            await expert.get_by_test_id("pen-said").inner_text()
+            == "Marks stay where they are drawn, and turn grey when the camera moves."
+        )
         await expert.get_by_test_id("style").click()
         await expert.get_by_test_id("follow").click()
+        assert await expert.get_by_test_id("follow").get_attribute("aria-checked") == "true"
+        await picture(expert, "following-chosen")
         await expert.keyboard.press("Escape")
+        await expert.reload()
+        await join(expert, media=False)
+        await until(expert, f"k.frames[{producer}]?.frames > 5")
+        await watch(expert, MAIN)
         await expert.keyboard.press("3")
         await newest(expert, 5, 90)
         await draw(expert, producer)

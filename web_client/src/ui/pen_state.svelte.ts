@@ -13,6 +13,8 @@ export interface MarkLayerOf {
   marks: number;
 }
 
+const STORED_AS = 'konsil.follow';
+
 export class PenState {
   tool = $state<Tool>('freehand');
   width = $state(0);
@@ -35,6 +37,8 @@ export class PenState {
       this.width = tools.width;
       this.follow = tools.follow;
     };
+    // whoever chose it once has it again
+    if (localStorage.getItem(STORED_AS) === 'on') tools.setFollow(true);
     read();
     tools.on('changed', read);
     pens.layers.on('changed', () => (this.#layersChanged += 1));
@@ -43,6 +47,14 @@ export class PenState {
       this.calibrated = [...session.replica.calibrations.values()].map(({ sequence }) => sequence).join();
     });
     pens.crosshair.on('said', (said) => (this.said = this.#say(said)));
+  }
+
+  /** Have the marks to come follow the tissue, or stay where they are drawn; it is remembered in this browser. */
+  toggleFollow(): void {
+    const { tools } = this.session;
+    tools.setFollow(!tools.follow);
+    localStorage.setItem(STORED_AS, tools.follow ? 'on' : 'off');
+    this.said = t(tools.follow ? 'follow_on' : 'follow_off');
   }
 
   get solo(): ParticipantId | null {

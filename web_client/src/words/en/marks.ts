@@ -25,6 +25,8 @@ export const marks = {
   line_width_medium: 'Medium',
   line_width_thick: 'Thick',
   follow_tissue: 'Follow the tissue',
+  follow_on: 'Marks follow the tissue, and turn grey when it is not seen.',
+  follow_off: 'Marks stay where they are drawn, and turn grey when the camera moves.',
 
   // measuring on the field
   calibrate_length: 'How long is this line?',
