@@ -35,10 +35,13 @@ async def test_the_painter(tmp_path: Path) -> None:
 
         # marks that all follow a picture which sways, turns and comes nearer: laid where they go, they lie where their
         # lines would be painted, a pixel more or less, and once all is calm nothing is left to be done
-        laid = await page.evaluate("() => overlay.astray(120, 1920, 1080)")
-        assert laid["painted"] > 100_000
-        assert laid["astray"] < 0.0001 * laid["painted"]
-        assert all(calls < 100 for calls in laid["calls"])
+        few, laid = [await page.evaluate("n => overlay.astray(n, 1920, 1080)", marks) for marks in (40, 120)]
+        for some in (few, laid):
+            assert some["painted"] > 100_000
+            assert some["astray"] < 0.0001 * some["painted"]
+            assert all(calls < 100 for calls in some["calls"])
+        # few have a canvas each, which is moved
+        assert few["sprites"] == 0
         # most were laid, not painted anew at each of the six movements
         assert 0 < laid["sprites"] < 6 * 120
 

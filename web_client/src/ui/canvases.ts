@@ -5,6 +5,7 @@
 import { around, gathered, overlap, sizeOf, type Rectangle } from '../annotation/figure';
 import type { Size } from '../annotation/geometry';
 import type { LayerMark, Repaint, Sheets } from '../annotation/mark_layer';
+import type { Point } from '../signalling/protocol';
 
 /** A screen of 2560 × 1440 is one tile still: seams are nothing to have without need. */
 const WHOLE_UP_TO = 2560 * 1440;
@@ -28,6 +29,8 @@ export interface Moving {
   mark?: LayerMark;
   /** Whether it looks like what was painted before; left out: never. */
   isSame?: (before: Moving) => boolean;
+  /** By how many whole pixels what was painted before is to be moved to look like it; null: it is to be painted anew. */
+  shiftFrom?: (before: Moving) => Point | null;
 }
 
 export class CanvasTiles implements Sheets {
@@ -83,9 +86,10 @@ export class CanvasTiles implements Sheets {
 }
 
 interface Patch extends Placed {
-  /** What lies on it, and where. */
+  /** What was painted on it, and where; then it may have been moved. */
   shown: Moving | null;
   area: Rectangle;
+  shift: Point;
 }
 
 export class CanvasPatches {
@@ -105,11 +109,17 @@ export class CanvasPatches {
       const patch = this.#patchFor(count, area);
       if (patch === null) continue;
       count += 1;
-      const isSame = !resized && patch.shown !== null && sameArea(patch.area, area) && thing.isSame?.(patch.shown) === true;
-      patch.shown = thing;
-      patch.area = area;
-      if (isSame) continue;
-      const { canvas, context } = patch;
+      const { canvas, context, shown } = patch;
+      const isSame = !resized && shown !== null && sameArea(patch.area, area) && thing.isSame?.(shown) === true;
+      // what the picture's edge has cut off is not there to be moved in
+      const canMove = !isSame && !resized && shown !== null && isWithin(shown.bounds, size) && isWithin(thing.bounds, size);
+      const shift: Point | null = isSame ? [0, 0] : canMove ? (thing.shiftFrom?.(shown) ?? null) : null;
+      if (shift !== null) {
+        if (shift[0] !== patch.shift[0] || shift[1] !== patch.shift[1]) move(canvas, moved(patch.area, shift), ratio, canvas.width, canvas.height);
+        patch.shift = shift;
+        continue;
+      }
+      [patch.shown, patch.area, patch.shift] = [thing, area, [0, 0]];
       move(canvas, area, ratio, canvas.width, canvas.height);
       context.clearRect(0, 0, canvas.width, canvas.height);
       context.save();
@@ -123,13 +133,20 @@ export class CanvasPatches {
     }
   }
 
+  /** All of them where they lie, onto one canvas: for tests. */
+  joinOnto(context: CanvasRenderingContext2D): void {
+    for (const { canvas, shown, area, shift } of this.#patches) {
+      if (shown !== null) context.drawImage(canvas, area.left + shift[0], area.top + shift[1]);
+    }
+  }
+
   #patchFor(index: number, area: Rectangle): Patch | null {
     const [width, height] = [stepped(area.right - area.left), stepped(area.bottom - area.top)];
     const known = this.#patches[index];
     if (known === undefined) {
       const placed = place(this.host, width, height);
       if (placed === null) return null;
-      const patch = { ...placed, shown: null, area };
+      const patch: Patch = { ...placed, shown: null, area, shift: [0, 0] };
       this.#patches[index] = patch;
       return patch;
     }
@@ -185,6 +202,14 @@ function within(area: Rectangle, { width, height }: Size): Rectangle[] {
     bottom: Math.min(height, Math.ceil(area.bottom)),
   };
   return kept.right > kept.left && kept.bottom > kept.top ? [kept] : [];
+}
+
+function isWithin({ left, top, right, bottom }: Rectangle, { width, height }: Size): boolean {
+  return left >= 0 && top >= 0 && right <= width && bottom <= height;
+}
+
+function moved({ left, top, right, bottom }: Rectangle, [x, y]: Point): Rectangle {
+  return { left: left + x, top: top + y, right: right + x, bottom: bottom + y };
 }
 
 function sameArea(one: Rectangle, other: Rectangle): boolean {

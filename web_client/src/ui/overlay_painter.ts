@@ -13,7 +13,7 @@ import { isVideo } from '../signalling/marks';
 import type { Mark, Point } from '../signalling/protocol';
 import { CanvasPatches, CanvasTiles, type Moving } from './canvases';
 import type { DrawnMark, OverlayMark } from './overlay_source';
-import { Sprites } from './sprites';
+import { shiftOf, Sprites } from './sprites';
 
 /** The mouse names a mark from this far, px. */
 const REACH = 12;
@@ -80,6 +80,14 @@ export class OverlayPainter {
     return this.#tiles.joined();
   }
 
+  /** What stands and what moves, on one canvas: for tests. */
+  everything(): HTMLCanvasElement {
+    const whole = this.#tiles.joined();
+    const context = whole.getContext('2d');
+    if (context !== null) this.#patches.joinOnto(context);
+    return whole;
+  }
+
   paint(scene: Scene): DrawnMark[] {
     const { box, pixelRatio } = scene;
     const size = { width: Math.round(box.width * pixelRatio), height: Math.round(box.height * pixelRatio) };
@@ -134,6 +142,7 @@ export class OverlayPainter {
         paint: (context) => paintMark(context, under, painted, painted.stale),
         mark: painted,
         isSame: ({ mark: before }) => before !== undefined && looksSame(before, painted),
+        shiftFrom: ({ mark: before }) => (before === undefined ? null : shiftOf(before, painted)),
       };
     });
     things.push(...this.#selected(size, scene, all));

@@ -97,8 +97,19 @@ export class Sprites {
   }
 }
 
+/** By how many whole pixels what was painted of a mark may be moved to show it as it is now; null: it looks different. */
+export function shiftOf(before: LayerMark, painted: LayerMark): Point | null {
+  // plates keep within the picture, so they do not go with the mark
+  if (painted.named || painted.measured !== undefined || !looksAlike(before, painted)) return null;
+  const middle = middleOf(painted);
+  const at = apply(before.matrix, middle);
+  if (besideOf({ painted: before, reach: reachOf(before, at) }, painted) > UNSEEN_PX) return null;
+  const [x, y] = apply(painted.matrix, middle);
+  return [Math.round(x - at[0]), Math.round(y - at[1])];
+}
+
 /** How far points of the mark lie beside their place at most where its image is laid as it is, px. */
-function besideOf({ painted: before, reach }: Sprite, painted: LayerMark): number {
+function besideOf({ painted: before, reach }: Pick<Sprite, 'painted' | 'reach'>, painted: LayerMark): number {
   // letters and discs stand upright, whatever the tissue does
   if (isUpright(painted)) return 0;
   const back = invert(linear(before.matrix));
@@ -126,10 +137,9 @@ function spriteOf(ground: Ground, painted: LayerMark, room: number): Sprite | nu
     paintMark(context, ground, painted, painted.stale);
   });
   if (image === null) return null;
-  const middle = isUpright(painted) ? (painted.mark.points[0] ?? [0, 0]) : middleOf(painted.mark.points);
+  const middle = middleOf(painted);
   const at = apply(painted.matrix, middle);
-  const reach = Math.max(0, ...painted.mark.points.map((point) => distance(apply(painted.matrix, point), at)));
-  return { painted, image, middle, at, left: x, top: y, reach };
+  return { painted, image, middle, at, left: x, top: y, reach: reachOf(painted, at) };
 }
 
 /** An image that does not change any more: of a canvas, which might, the browser takes a copy each time. */
@@ -141,9 +151,17 @@ function imageOf(width: number, height: number, paint: (context: Context) => voi
   return canvas.transferToImageBitmap();
 }
 
-function middleOf(points: readonly Point[]): Point {
+/** What a mark is laid by, in fractions of the picture. */
+function middleOf(painted: LayerMark): Point {
+  const { points } = painted.mark;
+  if (isUpright(painted)) return points[0] ?? [0, 0];
   const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
   return [(Math.min(...xs) + Math.max(...xs)) / 2, (Math.min(...ys) + Math.max(...ys)) / 2];
+}
+
+/** How far its points lie from there, px. */
+function reachOf({ mark: { points }, matrix }: LayerMark, at: Point): number {
+  return points.reduce((reach, point) => Math.max(reach, distance(apply(matrix, point), at)), 0);
 }
 
 function distance(one: Point, other: Point): number {

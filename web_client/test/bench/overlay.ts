@@ -296,7 +296,7 @@ export async function astray(count: number, width: number, height: number): Prom
   if (context !== null) {
     for (const mark of scene.marks) paintMark(context, { matrix: movedBy(mark, scene.matrix), unit: height, size }, { ...mark, named: false }, false);
   }
-  const [one, other] = [pixels(painter.standing()), pixels(stage.plain)];
+  const [one, other] = [pixels(painter.everything()), pixels(stage.plain)];
   let [painted, lost] = [0, 0];
   const near = (of: Uint8ClampedArray, x: number, y: number): boolean => {
     for (let dy = -2; dy <= 2; dy += 1) {
