@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .flow import Image, features, follow, shared
-from .similarity import Matrix, apply, compose, identity, scaled
+from .similarity import Matrix, Points, apply, compose, identity, scaled
 
 #: Width at which the whole picture is looked at, px.
 WIDTH: Final = 320
@@ -19,6 +19,10 @@ AGREED: Final = 0.3
 #: So unlike (0-1, Hellinger's distance of the histograms) are pictures of which more must move together.
 UNLIKE: Final = 0.45
 AGREED_UNLIKE: Final = 0.6
+#: Points of a picture; with fewer than these they are taken from its parts, columns and rows.
+POINTS: Final = 70
+FEW: Final = 35
+PARTS: Final = (4, 3)
 #: With fewer points the picture is blank: smoke, a lens against tissue, a cover.
 LEAST: Final = 12
 
@@ -56,7 +60,7 @@ class Camera:
         if before is None or earlier is None or before.shape != small.shape:
             self._last = identity()
             return Step(identity() if before is None else None, 0.0, 0.0)
-        points = features(before, 70, 8)
+        points = _points(before)
         # what moved goes on moving: the guess finds larger steps
         found, sure = follow(before, small, points, apply(self._last, points), window=13, levels=3)
         matrix, agreeing = shared(points[sure], found[sure], 1.0)
@@ -70,6 +74,27 @@ class Camera:
         grid = np.array([[x * size[0] / 6, y * size[1] / 6] for x in range(7) for y in range(7)])
         moved = np.linalg.norm(apply(matrix, grid) - grid, axis=1).mean() / size[1]
         return Step(_centred(matrix, factor), float(moved), agreed)
+
+
+def _points(picture: Image) -> Points:
+    """Give points to hold on to, all over the picture.
+
+    Corners count beside the sharpest there is: letters that an endoscope writes into its picture would be all of them,
+    and do not move with the tissue. Where there are few, each part of the picture gives its own.
+    """
+    points = features(picture, POINTS, 8)
+    if len(points) >= FEW:
+        return points
+    height, width = picture.shape
+    columns, rows = PARTS
+    some = []
+    for column in range(columns):
+        for row in range(rows):
+            left, top = column * width // columns, row * height // rows
+            part = picture[top : (row + 1) * height // rows, left : (column + 1) * width // columns]
+            found = features(np.ascontiguousarray(part), POINTS // (columns * rows), 8)
+            some.append(found + np.array([left, top]))
+    return np.concatenate(some)
 
 
 def _centred(matrix: Matrix, factor: float) -> Matrix:
