@@ -52,7 +52,8 @@ class StreamPeer(Peer):
 def connect(plane: NativePlane, first: bytes = b"") -> tuple[socket.socket, Address]:
     """Connect a socket and have the plane adopt the other end."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        ours = socket.create_connection(server.getsockname())
+        # bound first: else the kernel may give several one port, to different listeners: to the plane, one peer
+        ours = socket.create_connection(server.getsockname(), source_address=("127.0.0.1", 0))
         accepted, name = server.accept()
     ours.settimeout(PATIENCE)
     remote = Address(name[0], name[1], tcp=True)
