@@ -26,8 +26,8 @@ export const marks: Readonly<Record<keyof typeof en, string>> = {
   line_width_medium: '中',
   line_width_thick: '粗',
   follow_tissue: '跟随组织',
-  follow_on: '标记会跟随组织移动；看不到组织时变为灰色。',
-  follow_off: '标记停留在画下的位置；镜头移动后变为灰色。',
+  follow_on: '标注会跟随组织移动；看不到组织时变为灰色。',
+  follow_off: '标注停留在画下的位置；镜头移动后变为灰色。',
 
   // measuring on the field
   calibrate_length: '这条线有多长？',
