@@ -86,10 +86,18 @@ class TwoLines:
         ip("-n", self.name, "route", "replace", f"{self.server}/32", *via, "dev", device, "metric", metric)
 
 
+def free_number(kind: str, step: int) -> int:
+    """Find a number for a new namespace, and its networks: one that a killed run has not left behind."""
+    number = os.getpid() * step + next(_counter)
+    while Path("/run/netns", f"{kind}{number % 100_000}").exists():
+        number += 1
+    return number
+
+
 @contextlib.asynccontextmanager
 async def two_lines() -> AsyncIterator[TwoLines]:
     """Make the namespace with both lines up, and take it away afterwards."""
-    number = os.getpid() * 7 + next(_counter)
+    number = free_number("ko", 7)
     net = f"10.{100 + number % 100}.{number // 100 % 127 * 2}"
     other = f"10.{100 + number % 100}.{number // 100 % 127 * 2 + 1}"
     lines = TwoLines(f"ko{number % 100_000}", f"{net}.1", (f"{net}.2", f"{other}.2"))

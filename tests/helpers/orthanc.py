@@ -27,7 +27,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from server.config import PacsConfig
 
-from .namespaces import ip
+from .namespaces import free_number, ip
 
 USER, PASSWORD = "konsil", "north-of-the-river"
 PLUGINS = Path("/usr/share/orthanc/plugins")
@@ -151,7 +151,7 @@ def orthanc() -> Iterator[Orthanc]:
     """Run it while the context lasts."""
     program = shutil.which("Orthanc")
     assert program is not None, "Orthanc is missing: `make setup-test` installs it"
-    number = os.getpid() * 11 + next(_counter)
+    number = free_number("kp", 11)
     name, net = f"kp{number % 100_000}", f"10.{60 + number % 40}.{number // 40 % 250}"
     folder = Path(tempfile.mkdtemp(prefix="orthanc-"))
     (folder / "worklist").mkdir()

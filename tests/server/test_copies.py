@@ -192,7 +192,7 @@ async def test_what_is_known_of_the_patient_is_hidden_in_words_before_they_are_r
 async def test_a_still_of_the_chosen_patient_is_in_it_once_somebody_looked_at_it(running: Served) -> None:
     async with calling(running.url, running.token("surgeon")) as (surgeon,):
         conductor = running.service.rooms["ward"]
-        planned = Entry("4711", "HIS", "Müller^Anna", "", "", "", "", "", study="1.2.840.99999.5")
+        planned = Entry("MRN-4711-0815", "HIS", "Müller^Anna", "", "", "", "", "", study="1.2.840.99999.5")
         (name,) = conductor.bedside.offer([planned])
         await surgeon.request("choose_patient", entry=name)
         await running.ask(
@@ -211,7 +211,7 @@ async def test_a_still_of_the_chosen_patient_is_in_it_once_somebody_looked_at_it
             "pictures/capture_marked-0001.dcm", "pictures/capture_plain-0001.dcm",
         ]  # fmt: skip
         for name in packed.namelist():
-            for secret in (b"4711", "Müller".encode(), b"1.2.840.99999.5", key.encode()):
+            for secret in (b"MRN-4711-0815", "Müller".encode(), b"1.2.840.99999.5", key.encode()):
                 assert secret not in packed.read(name), name
         (item,) = json.loads(packed.read("annotations.json"))["items"]
         assert item["target"]["source"] == "pictures/capture_marked-0001.dcm"

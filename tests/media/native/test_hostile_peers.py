@@ -148,7 +148,8 @@ def churn(here: Room, rng: random.Random, number: int) -> None:
         plane.add_consumer(ConsumerSpec(identifier, ProducerId(1), here.subscribers[1].transport, 96, ssrc))
         plane.remove_consumer(identifier)
     else:
-        address = Address("127.0.0.1", rng.randrange(1, 65_536))
+        # below those that the kernel gives to sockets: the victim's address would be the publisher's from then on
+        address = Address("127.0.0.1", rng.randrange(1, 32_768))
         plane.validate_address(here.subscribers[0].transport, address, selected=False)
     plane.read_tap()
 

@@ -7,7 +7,7 @@ from tests.helpers.dicom_asking import at, bring, get, upload
 from tests.helpers.dicom_files import made, sample, written
 from tests.helpers.served import Served
 
-SECRETS = (b"Geheim", b"4711", b"1950")
+SECRETS = (b"Geheim", b"PID-4711", b"19500203")
 
 
 async def quarantine(running: Served) -> list[dict[str, object]]:

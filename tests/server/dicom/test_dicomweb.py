@@ -113,7 +113,7 @@ async def test_those_who_may_not_see_the_patient_see_the_picture_alone(running: 
     for body in bodies:
         # the room's UIDs are long numbers, in which any short one may stand
         said = re.sub(rb"2\.25\.\d+", b"", body.body)
-        for secret in (b"Geheim", b"4711", b"19500203", b"20240102", b"1.3.6.1.4"):
+        for secret in (b"Geheim", b"PID-4711", b"19500203", b"20240102", b"1.3.6.1.4"):
             assert secret not in said
     assert bodies[1].json()[0]["0020000D"]["Value"] == [study]
     assert (await get(running, at(taken) + "/frames/1", role)).status == 200
