@@ -27,14 +27,15 @@ async def give_sealed(
     except SealError:
         log.error("a file of a recording was tampered with")
         raise web.HTTPInternalServerError(text="This recording has been tampered with.") from None
+    if (asked := _asked(request, file.size)) is None:
+        file.close()
+        return web.Response(status=416, headers={"Content-Range": f"bytes */{file.size}"})
+    start, stop, status = asked
+    response = web.StreamResponse(status=status, headers={**headers, "Accept-Ranges": "bytes"})
+    response.content_length = stop - start
+    if status == web.HTTPPartialContent.status_code:
+        response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
     try:
-        if (asked := _asked(request, file.size)) is None:
-            return web.Response(status=416, headers={"Content-Range": f"bytes */{file.size}"})
-        start, stop, status = asked
-        response = web.StreamResponse(status=status, headers={**headers, "Accept-Ranges": "bytes"})
-        response.content_length = stop - start
-        if status == web.HTTPPartialContent.status_code:
-            response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
         await response.prepare(request)
         while start < stop and request.method != "HEAD":
             piece = await asyncio.to_thread(file.read_at, start, min(stop - start, CHUNK))
@@ -46,7 +47,9 @@ async def give_sealed(
         log.error("a file of a recording was tampered with")
         if request.transport is not None:
             request.transport.abort()
-        raise ConnectionResetError from None
+        return response
+    except ConnectionError:
+        return response  # a player that seeks asks for another range, and leaves this one
     finally:
         file.close()
 

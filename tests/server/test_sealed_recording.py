@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import av
 import pytest
@@ -32,7 +33,9 @@ def seal_config(folder: Path, **change: Any) -> SealConfig:
     return SealConfig(**(pairs | change))
 
 
-async def test_it_is_sealed_on_the_disk_and_whole_on_the_glass(running: Served) -> None:
+async def test_it_is_sealed_on_the_disk_and_whole_on_the_glass(
+    running: Served, caplog: pytest.LogCaptureFixture
+) -> None:
     recording, producers = await recorded(running)
     bearer = running.bearer("trainee")
     await prepared(running.url, bearer, recording)
@@ -68,6 +71,17 @@ async def test_it_is_sealed_on_the_disk_and_whole_on_the_glass(running: Served) 
         refused = await ask(running.url, "GET", address, {**bearer, "Range": f"bytes={asked}"})
         assert refused.status == 416
         assert refused.headers["content-range"] == f"bytes */{size}"
+
+    # a player that seeks leaves what it asked for, and nothing is amiss
+    where = urlsplit(running.url)
+    for _ in range(5):
+        _, writer = await asyncio.open_connection(where.hostname, where.port)
+        head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": where.netloc, **bearer}.items())
+        writer.write(f"GET {address} HTTP/1.1\r\n{head}\r\n".encode())
+        await writer.drain()
+        writer.transport.abort()
+    assert (await ask(running.url, "GET", address, bearer)).body == whole.body
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
     # whoever changes it is found out: the file is not given, nor the description
     for name, place in ((field, -CHUNK // 2 if size > CHUNK else -20), ("description.json", -20)):
