@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 
 from .journal import JsonObject
-from .seal.digest import SM3_SIZE
+from .seal.digest import SM3_SIZE, sm3
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
@@ -126,10 +126,7 @@ def hash_file(path: Path) -> Part:
 
 def chain(head: bytes, operation: bytes) -> bytes:
     """Add an operation, as the journal holds it, to the chain of a room's log; it begins with SM3_SIZE zeros."""
-    context = hashes.Hash(hashes.SM3())
-    context.update(head)
-    context.update(operation)
-    return context.finalize()
+    return sm3(head + operation)
 
 
 def _text(value: object) -> str:

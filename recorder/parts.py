@@ -6,6 +6,7 @@ A file appears whole or not at all: it is written under its name with `.part` be
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 from .seal.file import SealedReader, SealedWriter
@@ -20,8 +21,11 @@ def create_part(path: Path, key: DataKey | None) -> io.RawIOBase:
 
 
 def finish_part(path: Path) -> None:
-    """Give a file that was written and closed its name."""
-    _unfinished(path).replace(path)
+    """Give a file that was written and closed its name, once it is on the disk: a power cut leaves no empty one."""
+    unfinished = _unfinished(path)
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
+    unfinished.replace(path)
 
 
 def drop_part(path: Path) -> None:

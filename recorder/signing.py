@@ -43,9 +43,10 @@ def sign_recording(folder: Path, signing: Path, now: float) -> None:
         raise ManifestError("What the export left to be signed cannot be read.") from None
     data = bytes(manifest)
     write_part(folder / SIGNATURE, sm2.sign(signing, data), None)
+    # a kill from here on leaves no manifest, and all is made again, or leaves it for `catch_up`
+    (folder / UNSIGNED).unlink()
     write_part(folder / MANIFEST, data, None)
     _write_last(folder.parent, Link(folder.name, sm3(data).hex()))
-    (folder / UNSIGNED).unlink()
 
 
 def catch_up(root: Path) -> None:

@@ -40,7 +40,11 @@ class Archive:
 
     async def start(self) -> None:
         """Begin, with what an earlier server left unfinished."""
-        await asyncio.to_thread(catch_up, self.library.root)
+        try:
+            await asyncio.to_thread(catch_up, self.library.root)
+        except (ManifestError, OSError) as error:
+            # consultations do not wait for the archive's order
+            log.error("recordings cannot be signed: %s", error)
         for name in await asyncio.to_thread(self.library.unfinished):
             self.export(name)
         self._task = asyncio.create_task(self._export_all())

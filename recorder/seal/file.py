@@ -87,7 +87,7 @@ class SealedWriter(io.RawIOBase):
         return len(view)
 
     def close(self) -> None:
-        """Seal the rest and the first chunk, and make the kernel put the file on the disk. Raises OSError."""
+        """Seal the rest and the first chunk. Raises OSError."""
         if self.closed:
             return
         super().close()
@@ -99,7 +99,6 @@ class SealedWriter(io.RawIOBase):
             os.pwrite(self._file, first, len(self._header))
             if alone:
                 os.ftruncate(self._file, len(self._header) + len(first))
-            os.fsync(self._file)
         finally:
             os.close(self._file)
 

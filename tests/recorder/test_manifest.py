@@ -69,6 +69,7 @@ def test_what_nobody_touched_is_as_it_was_signed(archive: Path) -> None:
     assert manifest.previous is not None
     assert manifest.previous.recording == NAMES[1]
     assert Library(archive / "recordings").unfinished() == []
+    assert not list(archive.glob("recordings/*/unsigned.json"))
 
 
 def flip(path: Path, place: int) -> None:

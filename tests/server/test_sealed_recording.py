@@ -145,3 +145,13 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "archive.pem").chmod(0o640)
     with pytest.raises(ConfigError, match="chmod 600"):
         ArchiveKeys(config)
+
+
+async def test_a_server_whose_last_manifest_is_unreadable_serves_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "last-manifest.json").write_bytes(b"\0")
+    async with served(tmp_path) as running:
+        assert (await ask(running.url, "GET", "/api/recordings", running.bearer("trainee"))).status == 200
+    assert "recordings cannot be signed" in caplog.text
