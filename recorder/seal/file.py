@@ -31,7 +31,29 @@ _MAX_JSON = 4096
 _KEPT = 4
 
 
-class SealedWriter(io.RawIOBase):
+class _Sealed(io.RawIOBase):
+    """A file with a position in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: Bytes of what is sealed.
+        self.size = 0
+        self._position = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go anywhere; what can be read or written there is another question."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+
+class SealedWriter(_Sealed):
     """Seals a new file as it is written.
 
     What was written can be changed in the first chunk only, until the file is closed: there, muxers put what
@@ -48,38 +70,24 @@ class SealedWriter(io.RawIOBase):
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self._first = bytearray()  # the first chunk
         self._rest = bytearray()  # what is behind the last sealed chunk
-        self._size = 0
-        self._position = 0
         _write(self._file, self._header + bytes(CHUNK + TAG_SIZE))
         self._sealer.reserve()
 
     def writable(self) -> bool:
         return True
 
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to the end, or into the first chunk."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = base + offset
-        return self._position
-
     def write(self, data: ReadableBuffer) -> int:
         """Write at the position. Raises ValueError where that is sealed already, OSError."""
         view = memoryview(data).cast("B")
-        if self._position != self._size and self._position + len(view) > min(self._size, CHUNK):
+        if self._position != self.size and self._position + len(view) > min(self.size, CHUNK):
             raise ValueError("A sealed file can be changed in its first chunk only.")
-        if self._position < self._size:
+        if self._position < self.size:
             self._first[self._position : self._position + len(view)] = view
         else:
-            room = max(0, CHUNK - self._size)
+            room = max(0, CHUNK - self.size)
             self._first += view[:room]
             self._rest += view[room:]
-            self._size += len(view)
+            self.size += len(view)
             while len(self._rest) > CHUNK:  # a full one stays until it is known whether it is the last
                 _write(self._file, self._sealer.seal(bytes(self._rest[:CHUNK])))
                 del self._rest[:CHUNK]
@@ -92,7 +100,7 @@ class SealedWriter(io.RawIOBase):
             return
         super().close()
         try:
-            alone = self._size <= CHUNK
+            alone = self.size <= CHUNK
             if not alone:
                 _write(self._file, self._sealer.seal(bytes(self._rest), last=True))
             first = self._sealer.seal(bytes(self._first), last=alone, number=0)
@@ -103,14 +111,13 @@ class SealedWriter(io.RawIOBase):
             os.close(self._file)
 
 
-class SealedReader(io.RawIOBase):
+class SealedReader(_Sealed):
     """Reads a sealed file at any place. Raises SealError where something was changed."""
 
     def __init__(self, path: Path, key: DataKey, name: str) -> None:
         """Open the file that was sealed under this name. Raises SealError, OSError."""
         super().__init__()
         self._opened: OrderedDict[int, bytes] = OrderedDict()
-        self._position = 0
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             self._start, self._opener = self._open(key, name)
@@ -143,18 +150,6 @@ class SealedReader(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go anywhere; behind the end there is nothing to read."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Read from the position to the end of its chunk at most."""
