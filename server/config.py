@@ -265,6 +265,13 @@ class StillsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseConfig:
+    """What is known beside the recordings: who watched what, what was said of it, how long it is kept."""
+
+    file: str = _key("var/konsil.sqlite3", "SQLite file; made with mode 0600 on the first start.")
+
+
+@dataclass(frozen=True, slots=True)
 class SecretsConfig:
     """What signs the links."""
 
@@ -288,6 +295,7 @@ class Config:
     scp: ScpConfig = field(default_factory=ScpConfig)
     pacs: PacsConfig = field(default_factory=PacsConfig)
     stills: StillsConfig = field(default_factory=StillsConfig)
+    database: DatabaseConfig = field(default_factory=DatabaseConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
 
     @property
@@ -314,6 +322,7 @@ SECTIONS: dict[str, Any] = {
     "scp": ScpConfig,
     "pacs": PacsConfig,
     "stills": StillsConfig,
+    "database": DatabaseConfig,
     "secrets": SecretsConfig,
 }
 

@@ -28,6 +28,7 @@ from .archive import Archive
 from .archive_keys import ArchiveKeys
 from .conductor import Conductor
 from .config import Config, MediaConfig, TurnConfig
+from .database import Database
 from .dicom.images import Images
 from .dicom.scp import Scp
 from .files import FileStore
@@ -74,6 +75,7 @@ class Service:
         self.hospital = Hospital(self)
         self.scp = Scp(config.scp, self.images.store, self.hospital.pacs, config.pacs.aet)
         self.stills = StillStore(config.stills)
+        self.database = Database(Path(config.database.file))
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
         self._probes = 0
@@ -108,6 +110,7 @@ class Service:
 
     async def start(self) -> None:
         """Begin the archive's errands, and say what the system gave."""
+        await self.database.start()
         self.tap.start()
         await self.archive.start()
         await self.files.start(self.now)
@@ -181,6 +184,7 @@ class Service:
         await self.hospital.close()
         await self.images.close()
         await self.endpoint.close()
+        await self.database.close()
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
         """Run in the background."""

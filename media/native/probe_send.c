@@ -82,10 +82,12 @@ static void send_burst(struct probe_sender *sender)
     uint32_t at = first + packets * burst / bursts, stop = first + packets * (burst + 1) / bursts;
     uint32_t timestamp = timestamp_of(sender);
     pthread_mutex_lock(&sender->socket->sending);
+    /* stamped in their payloads, packets are sent one by one, so that each bears its own time and not that of the burst */
+    int most = sender->stamp_in_payload ? 1 : PROBE_MAX_BURST;
     while (at < stop) {
         int count = 0;
         int64_t now = realtime_ns();
-        for (; at < stop && count < PROBE_MAX_BURST; at++)
+        for (; at < stop && count < most; at++)
             vectors[count++] = make_packet(sender, &sender->payloads[at], at + 1 == end, timestamp, now);
         send_all(sender->socket, vectors, count);
         note(&sender->last_timestamp, timestamp);

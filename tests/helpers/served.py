@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from server.config import (
     Config,
+    DatabaseConfig,
     DicomConfig,
     FilesConfig,
     HttpConfig,
@@ -161,6 +162,7 @@ async def served(
         scanner=scanner or ScannerConfig(),
         pacs=pacs or PacsConfig(outbox=str(folder / "outbox")),
         stills=StillsConfig(folder=str(folder / "stills")),
+        database=DatabaseConfig(file=str(folder / "konsil.sqlite3")),
         secrets=SecretsConfig(file=str(folder / "secret")),
     )
     async with serving(config) as (service, port):
