@@ -35,6 +35,9 @@ Permission = Literal[
     "fetch_files",  # fetch what others sent as a file: nobody can take a patient's name out of it
     "images",  # bring images into the room, take them away
     "choose_patient",  # say whose consultation it is, by the worklist
+    "teach",  # set tasks on recordings, assess, see how others learn
+    "export",  # take films of a recording out of the archive
+    "keep",  # say how long recordings are kept, hold them, ask for their deletion and agree to it
     "copy_out",  # take a de-identified copy of images and marks out of the house
     "curate_images",  # take images away, release those with words in them, look at what was not taken
     "patient",  # see whose images and data they are; others get de-identified views
@@ -65,6 +68,9 @@ _TABLE: Final[dict[Permission, str]] = {
     "fetch_files":   "yes     yes   yes    no      no",
     "images":        "yes     yes   yes    no      no",
     "choose_patient": "yes    yes   no     no      no",
+    "teach":         "yes     yes   yes    no      no",
+    "export":        "yes     yes   no     no      no",
+    "keep":          "yes     yes   no     no      no",
     "copy_out":      "yes     yes   no     no      no",
     "curate_images": "yes     yes   no     no      no",
     "patient":       "yes     yes   yes    no      no",
@@ -105,6 +111,9 @@ _DEEDS: Final[dict[Permission, str]] = {
     "fetch_files": "fetch files, which may hold a patient's name",
     "images": "bring images into the room",
     "choose_patient": "say who the patient is",
+    "teach": "set tasks or assess",
+    "export": "take films out of the archive",
+    "keep": "decide what is kept",
     "copy_out": "take a copy of images out of the house",
     "curate_images": "decide which images are shown",
     "patient": "see who the patient is",

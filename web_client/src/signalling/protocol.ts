@@ -38,6 +38,9 @@ export const PERMISSIONS = [
   'images',
   'curate_images',
   'choose_patient',
+  'teach',
+  'export',
+  'keep',
   'copy_out',
   'patient',
 ] as const;
