@@ -35,6 +35,9 @@ class Frame:
     decoding: int
     data: bytes
     key: bool
+    #: Where its packets stand among the track's (Packets), start and end; -1: silence that was filled in.
+    first: int = -1
+    after: int = -1
 
 
 @dataclass(slots=True)
@@ -97,7 +100,7 @@ class FrameReader:
                 continue  # a clock that went backwards: nothing is heard twice
             newest = timestamp
             self._close_hole(timestamp)
-            yield Frame(timestamp, timestamp, payload, True)
+            yield Frame(timestamp, timestamp, payload, True, position, position + 1)
         if len(packets):
             self._close_hole(int(packets.timestamps[-1]))
 
@@ -114,7 +117,8 @@ class FrameReader:
             if before or inside:
                 intact = False
                 self._open_hole(last, before + inside)
-            payloads = [self._payload(n) for n in range(int(spans.start[number]), int(spans.end[number]))]
+            start, end = int(spans.start[number]), int(spans.end[number])
+            payloads = [self._payload(n) for n in range(start, end)]
             payloads = [payload for payload in payloads if payload]
             if not payloads:
                 continue  # padding, or repair data of another payload type
@@ -131,7 +135,7 @@ class FrameReader:
                 continue
             self._close_hole(timestamp)
             last = timestamp
-            yield Frame(timestamp, int(spans.decoding[number]), data, key)
+            yield Frame(timestamp, int(spans.decoding[number]), data, key, start, end)
         self._close_hole(int(spans.timestamp[-1]))
 
     def _spans(self) -> _Spans:

@@ -240,7 +240,8 @@ class _Span:
 
 def _shifted(frames: Iterator[Frame], zero: int) -> Iterator[Frame]:
     for frame in frames:
-        yield Frame(frame.timestamp - zero, frame.decoding - zero, frame.data, frame.key)
+        shown, decoded = frame.timestamp - zero, frame.decoding - zero
+        yield Frame(shown, decoded, frame.data, frame.key, frame.first, frame.after)
 
 
 def _resampled(frames: Iterator[Frame], line: Line, zero: float, video: Line) -> Iterator[Frame]:
@@ -252,4 +253,4 @@ def _resampled(frames: Iterator[Frame], line: Line, zero: float, video: Line) ->
     for frame in frames:
         timestamp = begin + round(frame.timestamp * pace)
         if timestamp >= 0:
-            yield Frame(timestamp, timestamp, frame.data, True)
+            yield Frame(timestamp, timestamp, frame.data, True, frame.first, frame.after)
