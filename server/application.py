@@ -19,6 +19,7 @@ from .dicom import web as dicom_web
 from .metrics import Metrics
 from .service import Service
 from .sockets import serve_socket
+from .study import notes_http
 from .wish import cors
 
 log = logging.getLogger(__name__)
@@ -135,6 +136,7 @@ def build(service: Service) -> web.Application:
         part.add_routes(application, service)
     hospital_http.add_routes(application, service)
     copies_http.add_routes(application, service)
+    notes_http.add_routes(application, service)
     if (DIST / "assets").is_dir():
         application.router.add_static("/assets", DIST / "assets")
     return application

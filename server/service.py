@@ -41,6 +41,7 @@ from .scanning import Scanner
 from .secret_file import load_secret, load_turn_secret
 from .sockets import Socket
 from .stills import StillStore
+from .study.notes import Notes
 from .tap import Tap
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class Service:
         self.scp = Scp(config.scp, self.images.store, self.hospital.pacs, config.pacs.aet)
         self.stills = StillStore(config.stills)
         self.database = Database(Path(config.database.file))
+        self.notes = Notes(self.database, self.wall_clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
         self._probes = 0

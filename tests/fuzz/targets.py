@@ -52,7 +52,7 @@ from signalling.message_frame import MessageError
 from signalling.messages import Ephemeral, MarkRequest, parse_message
 from signalling.tokens import TokenError, verify
 
-from . import hospital_targets, image_targets, recording_targets, seeds
+from . import hospital_targets, image_targets, recording_targets, seeds, study_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +366,7 @@ TARGETS: dict[str, Target] = {
     ),
     "watched_order": Target(image_targets.sort_records, image_targets.REFUSALS, image_targets.TAPS, 200),
     "backlog": Target(image_targets.keep_back, image_targets.REFUSALS, image_targets.TAPS, 200),
+    "study_note": Target(study_targets.read_note, study_targets.REFUSALS, study_targets.NOTES, 200),
     "still_parts": Target(
         recording_targets.read_part, recording_targets.REFUSALS, recording_targets.PARTS, 64
     ),

@@ -1,0 +1,1 @@
+"""What people keep of a recording for themselves or for each other: bookmarks, comments, clips."""

@@ -1,0 +1,143 @@
+"""Notes of a recording over HTTP (PROTOCOL.md, section 8), for whoever may replay it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from recorder.journal import JournalError
+from recorder.library import JOURNAL, UnknownRecording, read_header
+from signalling.permissions import may
+from signalling.tokens import Claims
+
+from ..bearer import bearer, demand, person_of
+from ..service import Service
+from ..veiling import is_veiled
+from .note import BODY_LIMIT, Note, NoteError, number_of, parse_change, parse_note
+from .notes import NotesFull, NotYours
+
+PATH = "/api/study/{recording}"
+#: What one wrote is in nobody's cache.
+PRIVATE = {"Cache-Control": "private, no-store"}
+_GONE = "There is no such note."
+
+
+def add_routes(application: web.Application, service: Service) -> None:
+    """Add ``/api/study``."""
+    http = StudyHttp(service)
+    application.router.add_get(PATH + "/notes", http.list)
+    application.router.add_post(PATH + "/notes", http.add)
+    application.router.add_patch(PATH + "/notes/{note}", http.change)
+    application.router.add_delete(PATH + "/notes/{note}", http.delete)
+    application.router.add_post(PATH + "/notes/{note}/restore", http.restore)
+
+
+class StudyHttp:
+    """Answers for the recordings of the token's room."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._notes = service.notes
+
+    async def list(self, request: web.Request) -> web.Response:
+        """List one's own notes and those that are shared."""
+        recording, claims = await self._check(request)
+        reader = person_of(claims)
+        notes = [self._told(note, reader, claims) for note in await self._notes.of(recording, reader)]
+        return web.json_response({"notes": notes}, headers=PRIVATE)
+
+    async def add(self, request: web.Request) -> web.Response:
+        """Keep a note."""
+        recording, claims = await self._check(request)
+        reader = person_of(claims)
+        try:
+            note = await self._notes.add(recording, reader, claims.name, parse_note(await _body(request)))
+        except NoteError as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
+        except NotesFull as error:
+            raise web.HTTPConflict(text=str(error)) from None
+        return web.json_response(note.to_json(reader), status=201, headers=PRIVATE)
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Say other words of one's own note, share it, or share it no more."""
+        recording, claims = await self._check(request)
+        reader = person_of(claims)
+        try:
+            change = parse_change(await _body(request))
+            note = await self._notes.change(recording, _number(request), reader, change)
+        except NoteError as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
+        except NotYours as error:
+            raise web.HTTPForbidden(text=str(error)) from None
+        except NotesFull as error:
+            raise web.HTTPConflict(text=str(error)) from None
+        if note is None:
+            raise web.HTTPNotFound(text=_GONE)
+        return web.json_response(note.to_json(reader), headers=PRIVATE)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Take a note away."""
+        recording, claims = await self._check(request)
+        teaches = may(claims.role, "teach")
+        try:
+            found = await self._notes.delete(recording, _number(request), person_of(claims), teaches=teaches)
+        except NotYours as error:
+            raise web.HTTPForbidden(text=str(error)) from None
+        if not found:
+            raise web.HTTPNotFound(text=_GONE)
+        return web.Response(status=204)
+
+    async def restore(self, request: web.Request) -> web.Response:
+        """Bring back what one took away."""
+        recording, claims = await self._check(request)
+        reader = person_of(claims)
+        try:
+            note = await self._notes.restore(recording, _number(request), reader)
+        except NotesFull as error:
+            raise web.HTTPConflict(text=str(error)) from None
+        if note is None:
+            raise web.HTTPNotFound(text="There is no such note any more.")
+        return web.json_response(self._told(note, reader, claims), headers=PRIVATE)
+
+    def _told(self, note: Note, reader: str, claims: Claims) -> dict[str, object]:
+        body = note.to_json(reader)
+        conductor = self._service.rooms.get(claims.room)
+        if conductor is not None and note.person != reader and is_veiled(claims.role):
+            body["text"] = conductor.veiling.words(note.said.text)
+        return body
+
+    async def _check(self, request: web.Request) -> tuple[str, Claims]:
+        """Return the recording's name if it is of the token's room, and who asks; others do not exist."""
+        claims = bearer(request, self._service)
+        demand(claims, "replay")
+        name = request.match_info["recording"]
+        try:
+            room = await asyncio.to_thread(self._room_of, name)
+        except (UnknownRecording, JournalError) as error:
+            raise web.HTTPNotFound(text=str(error)) from None
+        if room != claims.room:
+            raise web.HTTPNotFound(text=f"There is no recording {name!r}.")
+        return name, claims
+
+    def _room_of(self, recording: str) -> str:
+        return read_header(self._service.archive.library.folder(recording) / JOURNAL).room
+
+
+def _number(request: web.Request) -> int:
+    number = number_of(request.match_info["note"])
+    if number is None:
+        raise web.HTTPNotFound(text=_GONE)
+    return number
+
+
+async def _body(request: web.Request) -> bytes:
+    """Read the body as far as it may be read. Raise 413."""
+    raw = bytearray()
+    async for piece in request.content.iter_chunked(BODY_LIMIT):
+        raw += piece
+        if len(raw) > BODY_LIMIT:
+            raise web.HTTPRequestEntityTooLarge(
+                max_size=BODY_LIMIT, actual_size=len(raw), text="The note is too long."
+            )
+    return bytes(raw)
