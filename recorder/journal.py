@@ -50,6 +50,7 @@ _TAP = struct.Struct("!IIQQ")  # length of the rest, producer, arrival, sequence
 FILE_HEADER_SIZE = _FILE_HEADER.size
 BLOCK_HEADER_SIZE = _BLOCK_HEADER.size + _CHECKSUM.size
 RECORD_HEADER_SIZE = _RECORD_HEADER.size
+TAP_HEADER_SIZE = _TAP.size
 
 
 class JournalError(ValueError):

@@ -41,17 +41,24 @@ class JournalSource:
         if place < 0:
             raise JournalError("There is no block at this place of the journal.")
         base = self._blocks[place]
+        return self.block(base)[offset - base : offset - base + length]
+
+    def block(self, base: int) -> bytes:
+        """Read what a whole block holds; its payload begins at `base`. Raises JournalError, SealError, OSError."""
         payload = self._opened.get(base)
         if payload is None:
-            payload = self._opened[base] = self._open(base, self._opener)
+            payload = self._opened[base] = self._open(base)
             if len(self._opened) > _KEPT:
                 self._opened.popitem(last=False)
         else:
             self._opened.move_to_end(base)
-        return payload[offset - base : offset - base + length]
+        return payload
 
-    def _open(self, base: int, opener: JournalOpener) -> bytes:
+    def _open(self, base: int) -> bytes:
         block = BlockHeader.parse(os.pread(self._file, BLOCK_HEADER_SIZE, base - BLOCK_HEADER_SIZE))
+        payload = os.pread(self._file, block.length, base)
+        if self._opener is None:
+            return payload
         if not block.flags & SEALED:
             raise JournalError("A block of a sealed journal is not sealed.")
-        return opener.open(block, os.pread(self._file, block.length, base))
+        return self._opener.open(block, payload)

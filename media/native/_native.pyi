@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from _typeshed import ReadableBuffer
+
 class _Transport: ...
 class _Producer: ...
 class _Consumer: ...
@@ -28,6 +30,24 @@ def set_srtp(protect: int, unprotect: int, protect_rtcp: int, unprotect_rtcp: in
 
 def shard_group(shards: int, /) -> _ShardGroup:
     """Make what the planes of one port have in common; it outlives them."""
+
+def walk_tap(data: ReadableBuffer, base: int, /) -> tuple[list[tuple[int, bytes]], int, bool]:
+    """Walk through tap records, see media.native.frames."""
+
+class Joiner:
+    """Puts a track's pictures together, see media.native.frames."""
+
+    def __init__(self, codec: int, payload_type: int, /) -> None: ...
+    def keep(self, unit: bytes, /) -> None: ...
+    def join(
+        self,
+        data: ReadableBuffer,
+        places: ReadableBuffer,
+        lengths: ReadableBuffer,
+        counts: ReadableBuffer,
+        flags: ReadableBuffer,
+        /,
+    ) -> list[tuple[bytes, bool] | None]: ...
 
 def protect(session: int, data: bytes) -> bytes:
     """Call srtp_protect as the plane does; ValueError with its status."""

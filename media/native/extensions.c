@@ -60,10 +60,10 @@ static bool parse_extensions(const uint8_t *data, size_t at, size_t end, bool on
     return true;
 }
 
-bool parse_layout(const uint8_t *data, size_t size, const uint8_t *extension_ids, struct layout *layout)
+bool parse_packet(const uint8_t *data, size_t size, const uint8_t *extension_ids, struct layout *layout)
 {
     memset(layout, 0, sizeof *layout);
-    if (size < 12 || size > MAX_DATAGRAM || data[0] >> 6 != 2)
+    if (size < 12 || size > UINT16_MAX || data[0] >> 6 != 2)
         return false;
     size_t at = 12 + 4 * (size_t)(data[0] & 15);
     if (at > size)
@@ -90,6 +90,11 @@ bool parse_layout(const uint8_t *data, size_t size, const uint8_t *extension_ids
     layout->size = (uint16_t)size;
     layout->payload = (uint16_t)at;
     return true;
+}
+
+bool parse_layout(const uint8_t *data, size_t size, const uint8_t *extension_ids, struct layout *layout)
+{
+    return size <= MAX_DATAGRAM && parse_packet(data, size, extension_ids, layout);
 }
 
 static inline uint8_t *put(uint8_t *at, int id, const void *value, size_t size)

@@ -65,6 +65,7 @@ static PyMethodDef methods[] = {
     {"shard_group", shard_group, METH_O, NULL},
     {"bare_send", bare_send, METH_VARARGS, NULL},
     {"bare_drain", bare_drain, METH_O, NULL},
+    {"walk_tap", walk_tap, METH_VARARGS, NULL},
     {"set_srtp", set_srtp, METH_VARARGS, NULL},
     {"protect", protect, METH_VARARGS, NULL},
     {"unprotect", unprotect, METH_VARARGS, NULL},
@@ -89,7 +90,8 @@ PyMODINIT_FUNC PyInit__native(void)
     histogram_start();
     PyObject *module = PyModule_Create(&definition);
     if (module != NULL &&
-        (add_type(module, "Plane", &plane_spec) != 0 || add_type(module, "Probe", &probe_spec) != 0))
+        (add_type(module, "Plane", &plane_spec) != 0 || add_type(module, "Probe", &probe_spec) != 0 ||
+         add_type(module, "Joiner", &joiner_spec) != 0))
         Py_CLEAR(module);
     return module;
 }

@@ -274,6 +274,7 @@ uint64_t encoding_lost(struct encoding *encoding);
 
 /* extensions.c */
 bool parse_layout(const uint8_t *data, size_t size, const uint8_t *extension_ids, struct layout *layout);
+bool parse_packet(const uint8_t *data, size_t size, const uint8_t *extension_ids, struct layout *layout); /* any size */
 int write_extensions(struct consumer *consumer, const struct packet *packet, const struct run *run, uint64_t number,
                      int64_t now, uint8_t *out);
 int write_own_extensions(struct consumer *consumer, int64_t now, uint8_t *out); /* for a packet of no producer */

@@ -1,4 +1,7 @@
-"""One picture from the payloads of its packets, a codec a class: is it whole, is it a key frame?"""
+"""One picture from the payloads of its packets, a codec a class: is it whole, is it a key frame?
+
+For pictures as they come (server/watching), and the reference of what media/native puts together for a recording.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ class _NalAssembler:
         self._h264 = codec is Codec.H264
         self._needed = (h264.SPS, h264.PPS) if self._h264 else (h265.VPS, h265.SPS, h265.PPS)
         self._sets: dict[int, bytes] = {}
-        for unit in _sets_of_fmtp(fmtp):
+        for unit in sets_of_fmtp(fmtp):
             self._keep(unit)
 
     def assemble(self, payloads: Sequence[bytes], *, beginning_sure: bool) -> tuple[bytes, bool]:
@@ -124,7 +127,7 @@ def assembler_for(codec: Codec, fmtp: str) -> Assembler:
             raise ValueError("Opus has no pictures.")
 
 
-def _sets_of_fmtp(fmtp: str) -> list[bytes]:
+def sets_of_fmtp(fmtp: str) -> list[bytes]:
     """Read sprop-parameter-sets, or sprop-vps, -sps and -pps; what is not base64 is passed over."""
     units = []
     for parameter in fmtp.split(";"):

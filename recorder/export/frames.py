@@ -7,19 +7,18 @@ that something is missing, never a lie. (The recorder asks for a key frame at le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from media.codecs import opus
-from media.codecs.packetisation import CodecError
+from media.native.frames import REFUSED, SURE
 from media.plane import Codec
-from media.rtp.packet import RtpError, RtpPacket
 
-from .assembly import assembler_for
 from .index import Packets, Track
+from .joining import TrackJoiner
 
 #: A frame whose timestamp lies further back than this behind one before it is no B-frame but a broken clock.
 _MOST_REORDERING = 1.0  # seconds
@@ -51,10 +50,9 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class _Spans:
-    """The packets of each picture, start to end, by their common timestamp; arrays of one length."""
+    """The packets of each picture, from its edge to the next, by their common timestamp."""
 
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
+    edges: NDArray[np.int64]
     timestamp: NDArray[np.int64]
     decoding: NDArray[np.int64]
     missing_before: NDArray[np.int64]
@@ -65,77 +63,87 @@ class _Spans:
 class FrameReader:
     """Walks through a track's frames in the order of sending and notes the holes between them.
 
-    `read(offset, length)` gives bytes of the journal. `holes` is complete once `frames` is exhausted.
+    `read(offset, length)` gives bytes of the journal, within one record. `holes` is complete once `frames` is
+    exhausted.
+    Where `packets` begin with a picture before which nothing was missing, `continues` says so: then a frame that
+    needs those before it may be the first. `sets` are parameter sets that came before these packets.
     """
 
-    def __init__(self, track: Track, packets: Packets, read: Callable[[int, int], bytes]) -> None:
+    def __init__(
+        self,
+        track: Track,
+        packets: Packets,
+        read: Callable[[int, int], bytes],
+        *,
+        continues: bool = False,
+        sets: Sequence[bytes] = (),
+    ) -> None:
         self.holes: list[Hole] = []
         self._track = track
         self._packets = packets
         self._read = read
+        self._continues = continues
+        self._sets = sets
         self._hole: Hole | None = None
 
     def frames(self) -> Iterator[Frame]:
-        """Yield whole, decodable frames; the first is a key frame."""
-        return self._sounds() if self._track.codec is Codec.OPUS else self._pictures()
+        """Yield whole, decodable frames; the first is a key frame. Raises JournalError, SealError, OSError."""
+        if not len(self._packets):
+            return iter(())
+        joiner = TrackJoiner(self._track, self._packets, self._read, self._sets)
+        return self._sounds(joiner) if self._track.codec is Codec.OPUS else self._pictures(joiner)
 
-    def _sounds(self) -> Iterator[Frame]:
+    def _sounds(self, joiner: TrackJoiner) -> Iterator[Frame]:
         packets = self._packets
-        newest = -1
-        for position in range(len(packets)):
-            timestamp = int(packets.timestamps[position])
-            if position:
-                missing = int(packets.sequence[position] - packets.sequence[position - 1]) - 1
-                if missing:
-                    self._open_hole(int(packets.timestamps[position - 1]), missing)
-            payload = self._payload(position)
-            if not payload:
+        count = len(packets)
+        missing = np.diff(packets.sequence, prepend=packets.sequence[0] - 1) - 1
+        sounds = joiner.pictures(np.arange(count + 1), np.zeros(count, np.uint8))
+        newest, before = -1, 0
+        every = zip(map(int, packets.timestamps), map(int, missing), sounds, strict=True)
+        for position, (timestamp, lost, sound) in enumerate(every):
+            if lost:
+                self._open_hole(before, lost)
+            before = timestamp
+            if sound is None:
                 continue  # padding
-            try:
-                opus.duration(payload)
-            except CodecError:
+            data, _ = sound
+            if not data:
                 self._open_hole(timestamp, 0)
                 continue
             if timestamp <= newest:
                 continue  # a clock that went backwards: nothing is heard twice
             newest = timestamp
             self._close_hole(timestamp)
-            yield Frame(timestamp, timestamp, payload, True, position, position + 1)
-        if len(packets):
-            self._close_hole(int(packets.timestamps[-1]))
+            yield Frame(timestamp, timestamp, data, True, position, position + 1)
+        self._close_hole(before)
 
-    def _pictures(self) -> Iterator[Frame]:
-        if not len(self._packets):
-            return
+    def _pictures(self, joiner: TrackJoiner) -> Iterator[Frame]:
         spans = self._spans()
-        assembler = assembler_for(self._track.codec, self._track.fmtp)
-        intact = False  # whether the decoder has what the next picture refers to
+        whole = spans.usable & (spans.missing_inside == 0)
+        sure = spans.missing_before == 0
+        sure[0] = self._continues
+        pictures = joiner.pictures(spans.edges, (sure * SURE | ~whole * REFUSED).astype(np.uint8))
+        lost = spans.missing_before + spans.missing_inside
+        intact = self._continues  # whether the decoder has what the next picture refers to
         last: int | None = None  # the timestamp of the last picture shown
-        for number in range(len(spans.start)):
-            timestamp = int(spans.timestamp[number])
-            before, inside = int(spans.missing_before[number]), int(spans.missing_inside[number])
-            if before or inside:
+        times = zip(map(int, spans.timestamp), map(int, spans.decoding), strict=True)
+        edges = pairwise(map(int, spans.edges))
+        for (timestamp, decoding), (start, end), missing, picture in zip(
+            times, edges, map(int, lost), pictures, strict=True
+        ):
+            if missing:
                 intact = False
-                self._open_hole(last, before + inside)
-            start, end = int(spans.start[number]), int(spans.end[number])
-            payloads = [self._payload(n) for n in range(start, end)]
-            payloads = [payload for payload in payloads if payload]
-            if not payloads:
+                self._open_hole(last, missing)
+            if picture is None:
                 continue  # padding, or repair data of another payload type
-            try:
-                if inside or not spans.usable[number]:
-                    raise CodecError("The picture is not whole, or its time is impossible.")
-                data, key = assembler.assemble(payloads, beginning_sure=number > 0 and not before)
-            except CodecError:
-                intact = False
-            else:
-                intact = intact or key
+            data, key = picture
+            intact = bool(data) and (intact or key)
             if not intact:
                 self._open_hole(last, 0)
                 continue
             self._close_hole(timestamp)
             last = timestamp
-            yield Frame(timestamp, int(spans.decoding[number]), data, key, start, end)
+            yield Frame(timestamp, decoding, data, key, start, end)
         self._close_hole(int(spans.timestamp[-1]))
 
     def _spans(self) -> _Spans:
@@ -159,18 +167,8 @@ class FrameReader:
         ordered = np.sort(timestamp[placed])
         decoding = timestamp.copy()
         decoding[placed] = ordered - max(0, int((ordered - timestamp[placed]).max(initial=0)))
-        return _Spans(start, end, timestamp, decoding, before, inside, ended & placed)
-
-    def _payload(self, position: int) -> bytes:
-        """Read a packet's payload; empty for padding, another payload type or what is no RTP."""
-        length = int(self._packets.lengths[position])
-        try:
-            packet = RtpPacket.parse(self._read(int(self._packets.offsets[position]), length))
-        except RtpError:
-            return b""
-        if self._track.payload_type and packet.payload_type != self._track.payload_type:
-            return b""
-        return packet.payload
+        edges = np.concatenate((start, [len(packets)]))
+        return _Spans(edges, timestamp, decoding, before, inside, ended & placed)
 
     def _open_hole(self, since: int | None, packets: int) -> None:
         if since is None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from media.plane import Codec
 
 from ..journal import JsonObject, encode_json
@@ -39,6 +41,8 @@ from .timeline import Line, arrival_line, place, report_line
 _SOUND_GOES_TO = ("field", "camera", "second", "screen")
 #: Sound that begins longer than this before the picture (seconds) gets a file of its own.
 _LONGEST_LEAD = 5.0
+#: Progress is told each time that so many bytes were read.
+_TELL_EACH = 4 << 20
 
 
 def export(
@@ -49,19 +53,20 @@ def export(
     index = index_journal(journal, lambda share: progress(share * 0.4), key)
     if index.header.seal is not None and key is None:
         raise SealError("The recording is sealed, and its key is not here.")
-    total = sum(len(packets) for packets in index.packets.values()) or 1
-    done = 0
+    total = sum(int(packets.lengths.sum(dtype=np.int64)) for packets in index.packets.values()) or 1
+    done = told = 0
 
-    def read_packet(offset: int, length: int) -> bytes:
-        nonlocal done
-        done += 1
-        if done % 4096 == 0:
+    def read(offset: int, length: int) -> bytes:
+        nonlocal done, told
+        done += length
+        if done - told > _TELL_EACH:
+            told = done
             progress(0.4 + 0.6 * min(done / total, 1.0))
         return source.read(offset, length)
 
     opener = JournalOpener(index.header, key) if key is not None else None
     with JournalSource(journal, index.blocks, opener) as source:
-        cameras = _Export(folder, index, read_packet, key).cameras()
+        cameras = _Export(folder, index, read, key).cameras()
         stills = write_stills(folder, index, source.read, key)
     description = describe(index, cameras, stills)
     write_part(folder / DESCRIPTION, encode_json(description), key)

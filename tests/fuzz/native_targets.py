@@ -11,7 +11,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import corpora
+from . import corpora, recording_targets
 
 ROOT = Path(__file__).parent.parent.parent
 PLANE = ROOT / "media" / "native"
@@ -19,7 +19,15 @@ SOURCES = Path(__file__).parent / "native"
 BUILD = ROOT / "build" / "fuzz"
 
 #: And the longest input that a guided run tries: what is longer repeats itself, and costs executions.
-TARGETS = {"codecs": 256, "rtp": 512, "dependency": 600, "streams": 4096, "whole_plane": 2048}
+TARGETS = {
+    "codecs": 256,
+    "rtp": 512,
+    "dependency": 600,
+    "streams": 4096,
+    "whole_plane": 2048,
+    "frames": 400,
+    "tapped": 300,
+}
 
 #: Built beside them: it shows that a byte too far is noticed.
 WRONG = "wrong"
@@ -221,4 +229,6 @@ SEEDS = {
     "dependency": _dependency,
     "streams": _streams,
     "whole_plane": _whole_plane,
+    "frames": lambda: list(recording_targets.PICTURES),
+    "tapped": lambda: list(recording_targets.TAPPED),
 }

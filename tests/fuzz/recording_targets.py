@@ -1,14 +1,19 @@
-"""What stands in a recording: a part of a frozen frame's file, a manifest, a wrapped key, a journal's header."""
+"""What stands in a recording: a part of a frozen frame's file, a manifest, a key, a journal's header, packets."""
 
 from __future__ import annotations
 
 import json
+import struct
 
+from media.native.frames import PictureJoiner, walk_tap
+from media.plane import Codec
+from recorder.export.assembly import sets_of_fmtp
 from recorder.journal import JournalError, JournalHeader, Seal
 from recorder.manifest import Link, Manifest, ManifestError, Part
 from recorder.seal.keys import WrappedKey
 from recorder.seal.suites import SM4, SealError
 from recorder.stills import MAX_STILL, StillPart
+from tests.helpers.joined import ReferenceJoiner, laid, places_of, reference_walk
 
 REFUSALS = (JournalError, ManifestError, SealError)
 
@@ -57,3 +62,98 @@ def read_wrapped_key(data: bytes) -> None:
     wrapped = WrappedKey.parse(data)
     assert 0 < len(wrapped.wrapped) <= 16
     assert json.loads(bytes(wrapped))["recording"] == wrapped.recording
+
+
+def _pictures(data: bytes) -> list[tuple[list[bytes], int]]:
+    """Read pictures: flags, then packets behind their length; 0xff ends one. Odd flags of 4: without an RTP header."""
+    pictures: list[tuple[list[bytes], int]] = []
+    at = 0
+    while at < len(data):
+        how, packets = data[at], list[bytes]()
+        at += 1
+        while at < len(data) and data[at] != 0xFF:
+            packet = data[at + 1 : at + 1 + data[at]]
+            at += 1 + data[at]
+            packets.append(packet if how & 4 else _RTP_HEADER + packet)
+        at += 1
+        pictures.append((packets, how & 3))
+    return pictures
+
+
+_RTP_HEADER = b"\x80\x60" + bytes(10)
+
+
+def join_both(data: bytes) -> None:
+    """Put pictures together in C and in Python: the same bytes, or the same refusal."""
+    codec, payload_type = Codec(data[0] % len(Codec)), 96 * (data[0] >> 7)
+    pictures = _pictures(data[1:])
+    reference = ReferenceJoiner(codec, payload_type, _FMTP[codec])
+    joiner = PictureJoiner(codec, payload_type, sets_of_fmtp(_FMTP[codec]))
+    expected = [reference.join(packets, flags) for packets, flags in pictures]
+    assert joiner.join(*laid(pictures)) == expected
+
+
+_FMTP = dict.fromkeys(Codec, "") | {Codec.H264: "sprop-parameter-sets=Z0LAHw==,aM48gA=="}
+
+
+def walk_both(data: bytes) -> None:
+    """Walk through tap records in C and in Python."""
+    runs, unreadable, whole = walk_tap(data, 1 << 40)
+    assert all(runs)
+    assert (places_of(runs), unreadable, whole) == reference_walk(data, 1 << 40)
+
+
+def _joined(codec: Codec, *pictures: tuple[int, tuple[bytes, ...]]) -> bytes:
+    return bytes([codec]) + b"\xff".join(
+        bytes([how]) + b"".join(bytes([len(packet)]) + packet for packet in packets)
+        for how, packets in pictures
+    )
+
+
+_VP8_KEY = b"\x10\0\0\0\x9d\1\x2a\0\5\xd0\2"
+_VP9_KEY = b"\x82\x49\x83\x42\0\4\xff\2\xcf\0\0\0"
+PICTURES = (
+    _joined(
+        Codec.OPUS, (0, (b"\xfc\1\2",)), (0, (b"\xff\1\2",)), (1, (b"",)), (4, (_RTP_HEADER + b"\xf8\xff",))
+    ),
+    _joined(
+        Codec.H264,
+        (1, (b"\x78\0\4\x67\x42\xc0\x1f\0\4\x68\xce\x3c\x80", b"\x7c\x85\x88\1", b"\x7c\5\2", b"\x7c\x45\3")),
+        (1, (b"\x41\x9a\1", b"\x41\x1a\2")),
+        (0, (b"\x41\x1a\1",)),
+        (1, (b"\x65\x88\1",)),
+        (1, (b"\x67\x42\xc0\x1e",)),
+        (3, (b"\x41\x9a\1",)),
+    ),
+    _joined(Codec.H264, (1, (b"\x18\0\3\x65\x88\0", b"\x5c\x81\1", b"\x5c\1\1", b"\x5c\x41\1"))),
+    _joined(Codec.H264, (4, (b"\xb2\xe0" + bytes(10) + bytes(8) + b"\xbe\xde\0\1\x10\7\0\0\x65\x88\1\0\2",))),
+    _joined(
+        Codec.H265,
+        (1, (b"\x60\1\0\4\x40\1\x0c\1\0\4\x42\1\1\1\0\4\x44\1\xc1\x72", b"\x62\1\x93\xaf", b"\x62\1\x53\2")),
+        (0, (b"\2\1\xd0\1",)),
+        (1, (b"\x28\1\xaf",)),
+    ),
+    _joined(Codec.VP8, (1, (_VP8_KEY, b"\0\1")), (0, (b"\x90\xf0\x80\1\2\x20\1\2",)), (1, (b"\0\1",))),
+    _joined(
+        Codec.VP9,
+        (1, (b"\x8a\x81\1\x18\5\0\2\xd0\1\4\1" + _VP9_KEY, b"\x84\1\2")),
+        (0, (b"\xad\1\0\0" + _VP9_KEY, b"\xad\1\2\0\1\2", b"\xb5\1\4\1")),
+        (1, (b"\xde\1\2\5\0\x18\1\2\3\4\1\4\1\2",)),
+    ),
+    _joined(
+        Codec.AV1,
+        (0, (b"\x68\2\x08\1\x30\5", b"\xd0\6", b"\x90\7")),
+        (1, (b"\0\3\x2a\1\7\2\x12\0\3\x34\x20\1",)),
+        (1, (b"\x50\x30\1\2",)),
+    ),
+)
+
+
+def _tap(producer: int, sequence: int, packet: bytes) -> bytes:
+    return struct.pack("!IIQQ", 20 + len(packet), producer, 1 << 60, sequence) + packet
+
+
+TAPPED = (
+    _tap(7, 1, _RTP_HEADER + b"one") + _tap(7, 2, _RTP_HEADER) + _tap(8, 1, b"\x80\xe0" + bytes(13)),
+    _tap(7, 1, b"short") + _tap(7, 1 << 62, _RTP_HEADER) + _tap(7, 3, _RTP_HEADER)[:-1],
+)

@@ -379,5 +379,7 @@ TARGETS: dict[str, Target] = {
     "wrapped_key": Target(
         recording_targets.read_wrapped_key, recording_targets.REFUSALS, recording_targets.KEYS, 800
     ),
+    "joined_pictures": Target(recording_targets.join_both, (IndexError,), recording_targets.PICTURES, 200),
+    "walked_tap": Target(recording_targets.walk_both, (), recording_targets.TAPPED, 200),
     "viewport": Target(image_targets.see, image_targets.REFUSALS, image_targets.VIEWPORTS, 500),
 }

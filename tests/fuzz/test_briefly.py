@@ -12,7 +12,15 @@ from .targets import TARGETS
 
 #: Executions of each Python target, and of each native one.
 PYTHON = 4_000
-NATIVE = {"codecs": 100_000, "rtp": 100_000, "dependency": 20_000, "streams": 10_000, "whole_plane": 4_000}
+NATIVE = {
+    "codecs": 100_000,
+    "rtp": 100_000,
+    "dependency": 20_000,
+    "streams": 10_000,
+    "whole_plane": 4_000,
+    "frames": 50_000,
+    "tapped": 50_000,
+}
 
 
 @pytest.mark.parametrize("name", TARGETS)
