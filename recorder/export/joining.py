@@ -66,4 +66,6 @@ class TrackJoiner:
         moved = np.repeat(np.cumsum(sizes) - sizes - starts, lasts - firsts + 1)  # modulo 2^64
         places = (offsets + moved).astype(np.uint32)
         counts = np.diff(edges).astype(np.uint32)
-        return self._joiner.join(data, places, np.ascontiguousarray(lengths), counts, flags)
+        return self._joiner.join(
+            data, places.data, np.ascontiguousarray(lengths).data, counts.data, flags.data
+        )

@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -223,7 +224,7 @@ def _streams() -> list[bytes]:
     return [b"\0" + b"".join(steps), b"\1" + b"".join(steps), b"\1" + step(5, b"\7\xff"), b"\0" + large]
 
 
-SEEDS = {
+SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "codecs": _codecs,
     "rtp": _rtp,
     "dependency": _dependency,

@@ -105,7 +105,7 @@ def test_a_picture_that_is_too_large_is_refused(codec: Codec) -> None:
         np.array([SURE], np.uint8),
     )
     joiner = PictureJoiner(codec, 0)
-    assert joiner.join(data, *arrays) == [(b"", False)]
+    assert joiner.join(data, *(array.data for array in arrays)) == [(b"", False)]
 
 
 def test_arrays_that_lie_are_refused() -> None:
