@@ -313,9 +313,9 @@ class JournalWriter:
         """Keep a room event (FORMAT.md lists their kinds)."""
         self._append_json(RecordType.EVENT, event, now)
 
-    def receive_gap(self, gap: Gap, now: float) -> None:
-        """Say that packets were lost on the way to the journal."""
-        self._append(RecordType.GAP, nanoseconds(now), bytes(gap), now)
+    def receive_gap(self, gap: Gap, since: int, now: float) -> None:
+        """Say that packets were lost on the way to the journal, the first of them at `since` (Unix ns)."""
+        self._append(RecordType.GAP, since, bytes(gap), now)
 
     def receive_still(self, part: bytes, now: float) -> None:
         """Keep a part of a frozen frame's file (stills.StillPart)."""

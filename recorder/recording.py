@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from media.ids import ProducerId
 from media.plane import Codec
 
-from .journal import Gap, JournalError, JournalHeader, JournalWriter, JsonObject, SenderReport, tap_packets
+from .interruption import MAX_BACKLOG, MAX_TALK_BACKLOG, Interrupted, Interruption, Resumed, Trouble
+from .journal import (
+    Gap,
+    JournalError,
+    JournalHeader,
+    JournalWriter,
+    JsonObject,
+    SenderReport,
+    nanoseconds,
+    tap_packets,
+)
 from .stills import PARTS_AT_ONCE, STILL_BACKLOG, FrameName, StillQueue
 from .tap import share_out
 
@@ -22,8 +32,9 @@ from .tap import share_out
 KEY_FRAME_INTERVAL = 10.0
 #: A wish for a key frame that was not fulfilled is repeated after this long (seconds).
 KEY_FRAME_PATIENCE = 2.0
-#: What may wait for the disk. Beyond it packets are left out and counted; the writer's queue is larger.
-MAX_BACKLOG = 48 << 20
+
+#: Without these nothing after them could be read: they are written however much waits.
+_ALWAYS = {"producer_added", "recording_interrupted", "recording_resumed", "recording_stopped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,7 @@ class KeyFrameWanted:
     producer: ProducerId
 
 
-RecordingEvent = TapWanted | KeyFrameWanted
+RecordingEvent = TapWanted | KeyFrameWanted | Interrupted | Resumed
 
 
 class Recording:
@@ -73,8 +84,8 @@ class Recording:
     def __init__(self, header: JournalHeader, by: str, now: float) -> None:
         self.header = header
         self.stopped = False
-        #: Packets that were left out because the disk could not follow.
-        self.packets_left_out = 0
+        self._disk = Interruption()
+        self._lost_before = 0  # packets that the tap had no room for
         self._writer = JournalWriter(header)
         self._handed_out = 0  # bytes given by bytes_to_write and not yet reported by receive_written
         self._producers: dict[ProducerId, RecordedProducer] = {}
@@ -92,6 +103,21 @@ class Recording:
     def backlog(self) -> int:
         """Bytes that were received and are not on the disk yet."""
         return self._writer.backlog + self._handed_out
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the disk does not follow."""
+        return self._disk.is_interrupted
+
+    @property
+    def packets_left_out(self) -> int:
+        """Packets that are not in the journal, because the disk or the tap's reader could not follow."""
+        return self._disk.packets + self._lost_before
+
+    @property
+    def seconds_left_out(self) -> float:
+        """How long packets were left out because of the disk, up to when they were taken again."""
+        return self._disk.seconds
 
     def add_producer(self, producer: RecordedProducer, now: float) -> None:
         """Record a track from now on."""
@@ -131,7 +157,7 @@ class Recording:
         """Take tap records of this recording's producers (tap.share_out parts them from others')."""
         if self.stopped or not data:
             return
-        if self.backlog + len(data) <= MAX_BACKLOG:
+        if self._disk.takes(self.backlog, len(data), now):
             for lane, piece in share_out(data, self._lanes).items():
                 self._writer.receive_packets(lane, piece, now)
             return
@@ -140,18 +166,37 @@ class Recording:
             lost.update(producer for producer, *_ in tap_packets(data))
         except JournalError:
             lost[0] += 1
-        for producer, packets in sorted(lost.items()):
-            self.receive_gap(producer, packets, now)
+        for producer, packets in lost.items():
+            self._disk.leave_out(producer, packets, now)
+
+    def receive_trouble(self, trouble: Trouble | None, now: float) -> None:
+        """Learn at each look why the disk takes nothing just now, or that it does."""
+        if self.stopped:
+            return
+        told = self._disk.receive_trouble(trouble, self.backlog, now)
+        if isinstance(told, Interrupted):
+            self.receive_event({"kind": "recording_interrupted", "reason": told.trouble.sentence}, now)
+        elif isinstance(told, Resumed):
+            self._take_again(now)
+            missing: JsonObject = {"seconds": round(told.seconds, 3), "packets": told.packets}
+            self.receive_event({"kind": "recording_resumed", **missing, "records": told.records}, now)
+        if told is not None:
+            self._events.append(told)
+
+    def _take_again(self, now: float) -> None:
+        gaps = self._disk.take_gaps(now)
+        for since, gap in gaps:
+            self._writer.receive_gap(gap, since, now)
+        if gaps:
+            self._want_key_frames(0, now)
 
     def receive_gap(self, producer: int, packets: int, now: float) -> None:
         """Packets were lost before they came here, such as Drop.TAP_FULL; producer 0 where it is not known."""
         if self.stopped or packets <= 0:
             return
-        self.packets_left_out += packets
-        self._writer.receive_gap(Gap(producer, packets), now)
-        for known in self._producers.values():
-            if known.kind == "video" and producer in (0, known.producer):
-                self._want_key_frame(known.producer, now)
+        self._lost_before += packets
+        self._writer.receive_gap(Gap(producer, packets), nanoseconds(now), now)
+        self._want_key_frames(producer, now)
 
     def receive_key_frame(self, producer: ProducerId, now: float) -> None:
         """The plane saw a key frame begin (EventKind.KEY_FRAME)."""
@@ -162,12 +207,12 @@ class Recording:
         self, producer: ProducerId, ntp: int, rtp_timestamp: int, arrival: int, now: float
     ) -> None:
         """Keep a sender report (64-bit NTP, RTP timestamp as in the packets) that arrived at `arrival` ns."""
-        if not self.stopped and producer in self._producers:
+        if not self.stopped and producer in self._producers and self._has_room():
             self._writer.receive_sender_report(SenderReport(producer, ntp, rtp_timestamp), arrival, now)
 
     def receive_operation(self, notice: JsonObject, now: float) -> None:
         """Keep an `operation` notice; those from before the recording first, when it starts."""
-        if not self.stopped:
+        if not self.stopped and self._has_room():
             self._writer.receive_operation(notice, now)
 
     def receive_pointer(self, message: JsonObject, now: float) -> None:
@@ -177,7 +222,7 @@ class Recording:
 
     def receive_event(self, event: JsonObject, now: float) -> None:
         """Keep a room event that is not about a track (FORMAT.md lists them): participants, mute."""
-        if not self.stopped:
+        if not self.stopped and (event["kind"] in _ALWAYS or self._has_room()):
             self._writer.receive_event(event, now)
 
     def receive_still(self, name: FrameName, digest: bytes, png: bytes) -> bool:
@@ -200,6 +245,8 @@ class Recording:
         """Take nothing more of the room: the taps close."""
         if self.stopped:
             return
+        for since, gap in self._disk.take_gaps(now):
+            self._writer.receive_gap(gap, since, now)
         self.receive_event({"kind": "recording_stopped", "by": by}, now)
         for producer in self._producers:
             self._events.append(TapWanted(producer, False))
@@ -232,7 +279,10 @@ class Recording:
     def handle_timer(self, now: float) -> None:
         """Ask for the key frames that are due."""
         for producer, due in list(self._key_frame_at.items()):
-            if due <= now:
+            if due <= now and self._disk.leaving_out:
+                # nobody is asked for what would be left out; all are when it goes on
+                self._key_frame_at[producer] = now + KEY_FRAME_PATIENCE
+            elif due <= now:
                 self._want_key_frame(producer, now)
 
     def next_event(self) -> RecordingEvent | None:
@@ -244,6 +294,17 @@ class Recording:
             if self._ended or self.backlog >= STILL_BACKLOG or (part := self._stills.next_part()) is None:
                 return
             self._writer.receive_still(bytes(part), now)
+
+    def _has_room(self) -> bool:
+        if self.backlog <= MAX_TALK_BACKLOG:
+            return True
+        self._disk.records += 1
+        return False
+
+    def _want_key_frames(self, producer: int, now: float) -> None:
+        for known in self._producers.values():
+            if known.kind == "video" and producer in (0, known.producer):
+                self._want_key_frame(known.producer, now)
 
     def _want_key_frame(self, producer: ProducerId, now: float) -> None:
         self._key_frame_at[producer] = now + KEY_FRAME_PATIENCE

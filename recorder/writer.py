@@ -1,12 +1,13 @@
 """The disk thread: carries a recording's bytes to its file without ever holding up the event loop.
 
-`write` only queues. The thread appends, and once a second makes the kernel put the data on the disk. The
-first error (a full disk, above all) ends the writing with a sentence in `failure`; the server goes on.
+`write` only queues. The thread appends, and once a second makes the kernel put the data on the disk. Where the
+disk refuses (it is full, its device is gone) or takes its time, `trouble` says so in a sentence, and the thread
+tries on until the disk takes everything that waits: nothing of it is dropped. What may wait is for the recording
+to bound (recording.MAX_BACKLOG).
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import shutil
@@ -14,24 +15,37 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-#: What may wait for the disk. A recording leaves packets out before that (recording.MAX_BACKLOG).
-CAPACITY = 64 << 20
+from .appending import AppendedFile
+from .interruption import TOO_SLOW, Trouble
+
 #: How often the data is forced to the disk (seconds): what a power failure may cost.
 SYNC_INTERVAL = 1.0
+#: Seconds after which a disk that refused is tried again.
+RETRY_INTERVAL = 0.5
+#: Seconds without any progress after which a disk is called too slow: recordings begin to wait in memory.
+STALLED = 4.0
+#: Seconds that a disk which refuses has when the recording ends.
+CLOSING_PATIENCE = 5.0
 #: The free space below which a recording is not begun: about seven minutes of one 4K field.
 MINIMUM_FREE = 1 << 30
 
-_SENTENCES = {
-    errno.ENOSPC: "The disk for recordings is full.",
-    errno.EDQUOT: "The quota of the disk for recordings is used up.",
-    errno.EFBIG: "The recording's file has reached the size that the system allows.",
-    errno.EIO: "The disk for recordings reports an error.",
-    errno.EROFS: "The disk for recordings is read-only.",
-    errno.EACCES: "The folder for recordings may not be written to.",
-    errno.EPERM: "The folder for recordings may not be written to.",
-    errno.ENOENT: "The folder for recordings does not exist.",
+_GONE = Trouble("gone", "The disk for recordings is gone.")
+_FORBIDDEN = Trouble("forbidden", "The folder for recordings may not be written to.")
+_TROUBLES = {
+    errno.ENOSPC: Trouble("full", "The disk for recordings is full."),
+    errno.EDQUOT: Trouble("full", "The quota of the disk for recordings is used up."),
+    errno.EFBIG: Trouble("full", "The recording's file has reached the size that the system allows."),
+    errno.EIO: Trouble("error", "The disk for recordings reports an error."),
+    errno.ENODEV: _GONE,
+    errno.ENXIO: _GONE,
+    errno.EROFS: Trouble("forbidden", "The disk for recordings is read-only."),
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.ENOENT: Trouble("gone", "The folder for recordings does not exist."),
+    errno.ESTALE: Trouble("gone", "The recording's file is not at its place any more."),
 }
 
 
@@ -54,15 +68,20 @@ def check_free_space(folder: Path, minimum: int = MINIMUM_FREE) -> int:
 
 def describe(error: OSError) -> str:
     """Put an error of the disk in a sentence."""
-    return _SENTENCES.get(error.errno or 0, f"The recording cannot be written ({error.strerror}).")
+    return _trouble(error).sentence
+
+
+def _trouble(error: OSError) -> Trouble:
+    unknown = Trouble("error", f"The recording cannot be written ({error.strerror}).")
+    return _TROUBLES.get(error.errno or 0, unknown)
 
 
 class DiskWriter:
     """Appends to one new file from a thread of its own.
 
     `encode` is what is done there to each piece first: sealing it, above all. `on_progress` is called from that
-    thread, after bytes were written and when writing failed: use `loop.call_soon_threadsafe`. `sync` is there for
-    tests that need a disk that fails.
+    thread, after bytes were written and when trouble begins or ends: use `loop.call_soon_threadsafe`. `sync` and
+    the times are there for tests that need a disk that fails.
     """
 
     def __init__(
@@ -71,26 +90,29 @@ class DiskWriter:
         on_progress: Callable[[], None] = lambda: None,
         *,
         encode: Callable[[bytes], bytes] = bytes,
-        capacity: int = CAPACITY,
         sync: Callable[[int], None] = os.fdatasync,
+        retry_interval: float = RETRY_INTERVAL,
+        closing_patience: float = CLOSING_PATIENCE,
+        stalled: float = STALLED,
     ) -> None:
         """Create the file, which must not exist. Raises DiskError."""
         try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+            self._file = AppendedFile(path, sync)
         except OSError as error:
             raise DiskError(describe(error)) from error
         self._on_progress = on_progress
         self._encode = encode
-        self._capacity = capacity
-        self._sync = sync
+        self._retry_interval = retry_interval
+        self._closing_patience = closing_patience
+        self._stalled = stalled
         self._changed = threading.Condition()
         self._queue: deque[bytes] = deque()
         self._backlog = 0
         self._taken = 0
-        self._written = 0
-        self._synced = 0
+        self._trouble: Trouble | None = None
         self._failure: str | None = None
-        self._closing = False
+        self._moved_at = time.monotonic()  # when the disk last took something, or began to be asked to
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"disk {path.parent.name}", daemon=True)
         self._thread.start()
 
@@ -107,16 +129,24 @@ class DiskWriter:
     @property
     def written(self) -> int:
         """Bytes handed to the kernel so far: these survive a kill of the server."""
-        return self._written
+        return self._file.written
 
     @property
     def synced(self) -> int:
         """Bytes forced to the disk so far: these survive a power failure."""
-        return self._synced
+        return self._file.synced
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why nothing is being written just now; None as long as all is well."""
+        if self._trouble is not None:
+            return self._trouble
+        stalled = self._backlog and time.monotonic() - self._moved_at > self._stalled
+        return TOO_SLOW if stalled else None
 
     @property
     def failure(self) -> str | None:
-        """Why writing ended, a sentence; None as long as all is well."""
+        """Why writing ended before everything was written, a sentence: it is not tried again."""
         return self._failure
 
     def write(self, data: bytes) -> None:
@@ -124,21 +154,18 @@ class DiskWriter:
         if not data:
             return
         with self._changed:
-            if self._failure is not None or self._closing:
+            if self._failure is not None or self._closing.is_set():
                 return
-            if self._backlog + len(data) > self._capacity:
-                self._failure = "The disk for recordings is too slow."
-                self._queue.clear()
-                self._backlog = 0
-            else:
-                self._queue.append(data)
-                self._backlog += len(data)
+            if not self._backlog:
+                self._moved_at = time.monotonic()
+            self._queue.append(data)
+            self._backlog += len(data)
             self._changed.notify()
 
     def close(self) -> None:
         """Let the thread write what is queued, force it to the disk and end. Does not wait: see `join`."""
         with self._changed:
-            self._closing = True
+            self._closing.set()
             self._changed.notify()
 
     def join(self, timeout: float | None = None) -> bool:
@@ -154,38 +181,63 @@ class DiskWriter:
                 self._failure = describe(error) if isinstance(error, OSError) else str(error)
                 self._queue.clear()
                 self._backlog = 0
-        with contextlib.suppress(OSError):
-            os.close(self._file)
+        self._file.close()
         self._on_progress()
 
     def _write_until_closed(self) -> None:
         last_sync = time.monotonic()
         while True:
             with self._changed:
-                due = last_sync + SYNC_INTERVAL - time.monotonic() if self._synced < self._written else None
-                if not self._queue and not self._closing and self._failure is None:
+                unsynced = self._file.synced < self._file.written
+                due = last_sync + SYNC_INTERVAL - time.monotonic() if unsynced else None
+                if not self._queue and not self._closing.is_set():
                     self._changed.wait(due)
-                if self._failure is not None:
-                    break
-                data = self._queue.popleft() if self._queue else b""
-                closing = self._closing and not self._queue
+                data = self._queue[0] if self._queue else b""
+                closing = self._closing.is_set() and len(self._queue) <= 1
             if data:
-                self._append(data)
-            if closing or time.monotonic() - last_sync >= SYNC_INTERVAL:
-                if self._synced < self._written:
-                    self._sync(self._file)
-                    self._synced = self._written
+                self._persist(partial(self._file.append, self._encode(data)))
+                self._written(data)
+            if closing or self._file.wants_sync or time.monotonic() - last_sync >= SYNC_INTERVAL:
+                if self._file.synced < self._file.written:
+                    self._persist(self._file.sync)
                 last_sync = time.monotonic()
             if closing:
                 break
 
-    def _append(self, data: bytes) -> None:
-        rest = memoryview(self._encode(data))
-        while rest:
-            size = os.write(self._file, rest)
-            rest = rest[size:]
-            self._written += size
+    def _written(self, data: bytes) -> None:
         with self._changed:
+            self._queue.popleft()
             self._backlog -= len(data)
             self._taken += len(data)
+            self._moved_at = time.monotonic()
         self._on_progress()
+
+    def _persist(self, work: Callable[[], None]) -> None:
+        """Do it, or try until the disk has taken it; raises OSError when the end comes before."""
+        try:
+            return work()
+        except OSError as error:
+            refused = error
+        self._file.cut()
+        given_up = None
+        while True:
+            self._say(_trouble(refused))
+            if self._closing.wait(self._retry_interval):
+                given_up = given_up or time.monotonic() + self._closing_patience
+            try:
+                self._file.recover()
+                return self._say(None)
+            except OSError as error:
+                refused = error
+                self._file.cut()
+            if given_up is not None:
+                if time.monotonic() >= given_up:
+                    raise refused
+                with self._changed:
+                    self._changed.wait(self._retry_interval)
+
+    def _say(self, trouble: Trouble | None) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._moved_at = time.monotonic()
+            self._on_progress()

@@ -33,6 +33,8 @@ class Archive:
         self.library = library
         self._keys = keys
         self.running: dict[str, RoomRecorder] = {}
+        #: Packets that recordings which are over lack.
+        self.left_out = 0
         #: How far the export of a recording has come, 0-1.
         self.progress: dict[str, float] = {}
         self._exports: asyncio.Queue[str] = asyncio.Queue()
@@ -70,6 +72,12 @@ class Archive:
         if key is not None:
             self.library.remember(name, key)
         return journal, key
+
+    def finish(self, recorder: RoomRecorder) -> None:
+        """Let go of a recording that was stopped, and have its containers made."""
+        if self.running.pop(recorder.name, None) is not None:
+            self.left_out += recorder.packets_left_out
+        self.export(recorder.name)
 
     def export(self, name: str) -> None:
         """Make the containers of a recording as soon as those before it are made."""

@@ -328,8 +328,7 @@ class Conductor:
         self.recorder = None
         await recorder.stop(by, self.service.now(), reason)
         self.service.tap.leave(recorder)
-        self.service.archive.running.pop(recorder.name, None)
-        self.service.archive.export(recorder.name)
+        self.service.archive.finish(recorder)
 
     # -- events and time -----------------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ class Snapshot:
     rooms: int
     participants: dict[str, int]
     recordings: int
+    recordings_interrupted: int
+    recorder_left_out: int
     backlog_bytes: int
     kept_bytes: int
     ephemeral_dropped: int
@@ -114,6 +116,16 @@ class Metrics:
         yield participants
         yield GaugeMetricFamily("konsil_rooms", "Rooms with somebody in them.", now.rooms)
         yield GaugeMetricFamily("konsil_recordings", "Recordings being written.", now.recordings)
+        yield GaugeMetricFamily(
+            "konsil_recordings_interrupted",
+            "Recordings that the disk does not follow, of those.",
+            now.recordings_interrupted,
+        )
+        yield CounterMetricFamily(
+            "konsil_recorder_left_out",
+            "Packets that recordings lack, since the disk or the tap's reader could not follow.",
+            now.recorder_left_out,
+        )
         yield GaugeMetricFamily(
             "konsil_recorder_backlog_bytes", "Bytes recorded but not yet on the disk.", now.backlog_bytes
         )

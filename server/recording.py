@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from media.ids import ProducerId
+from recorder.interruption import Interrupted, Resumed
 from recorder.journal import JournalHeader
 from recorder.library import recording_id
 from recorder.recording import RecordedProducer
@@ -59,6 +60,7 @@ async def carry_out(member: Member, action: Action) -> None:
                 recording.by,
                 now,
                 conductor.recording_failed,
+                partial(_tell, conductor),
                 partial(service.stills.picture, room.name),
                 service.now,
                 key,
@@ -72,6 +74,19 @@ async def carry_out(member: Member, action: Action) -> None:
     service.archive.running[name] = conductor.recorder
     service.tap.join(conductor.recorder)
     _record_present(conductor, conductor.recorder, now)
+
+
+def _tell(conductor: Conductor, what: Interrupted | Resumed) -> None:
+    """Say to everybody that the disk does not follow, or does again."""
+    room = conductor.room
+    if room.recording is None:
+        return
+    if isinstance(what, Interrupted):
+        room.recording_interrupted(what.trouble.cause, what.trouble.sentence, what.since)
+    else:
+        room.recording_resumed(what.seconds, what.packets)
+    # who called may be in the middle of a pump
+    asyncio.get_running_loop().call_soon(conductor.pump)
 
 
 def _prepare(service: Service, name: str) -> tuple[Path, DataKey | None]:

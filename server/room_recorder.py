@@ -11,8 +11,9 @@ from media.ids import ProducerId
 from media.reporting import SenderReportReceived
 from media.router import Router
 from media.rtp.ntp import ntp_from_unix
+from recorder.interruption import Interrupted, Resumed
 from recorder.journal import JournalHeader
-from recorder.recording import KeyFrameWanted, RecordedProducer, Recording, TapWanted
+from recorder.recording import RecordedProducer, Recording, RecordingEvent, TapWanted
 from recorder.seal.keys import DataKey
 from recorder.sealing import JournalSealer
 from recorder.writer import DiskWriter
@@ -34,13 +35,15 @@ class RoomRecorder:
         by: str,
         now: float,
         failed: Callable[[str], None],
+        told: Callable[[Interrupted | Resumed], None],
         read_still: ReadStill,
         clock: Callable[[], float],
         key: DataKey | None = None,
     ) -> None:
         """Begin to write, sealed where there is a key. Raise DiskError.
 
-        `failed` is called with a sentence when the disk refuses.
+        `failed` is called with a sentence when nothing more can be written, `told` when the disk does not follow
+        and when it does again.
         """
         loop = asyncio.get_running_loop()
         self.name = header.recording
@@ -49,6 +52,8 @@ class RoomRecorder:
         self.tap_interval = INTERVAL
         self._router = router
         self._failed = failed
+        self._told = told
+        self._clock = clock
         self._reported = 0
 
         def on_progress() -> None:
@@ -63,6 +68,16 @@ class RoomRecorder:
     def backlog(self) -> int:
         """Bytes that are not on the disk yet."""
         return self._recording.backlog
+
+    @property
+    def packets_left_out(self) -> int:
+        """Packets that this recording lacks since they could not be written."""
+        return self._recording.packets_left_out
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the disk does not follow, and everybody has been told."""
+        return self._recording.is_interrupted
 
     def add_producer(self, producer: RecordedProducer, now: float) -> None:
         """Record a track from now on."""
@@ -109,6 +124,7 @@ class RoomRecorder:
 
     def pump(self, now: float) -> None:
         """Write what is due and carry wishes out. Call it ten times a second."""
+        self._recording.receive_trouble(self._writer.trouble, now)
         timer = self._recording.get_timer()
         if timer is not None and timer <= now:
             self._recording.handle_timer(now)
@@ -116,7 +132,14 @@ class RoomRecorder:
             self._carry_out(event)
         self._writer.write(self._recording.bytes_to_write(now))
 
-    def _carry_out(self, event: TapWanted | KeyFrameWanted) -> None:
+    def _carry_out(self, event: RecordingEvent) -> None:
+        if isinstance(event, Interrupted | Resumed):
+            if isinstance(event, Interrupted):
+                log.error("a recording is interrupted: %s", event.trouble.sentence)
+            else:
+                log.warning("a recording goes on; %d packets are missing", event.packets)
+            self._told(event)
+            return
         producer = self._router.producers.get(event.producer)
         if producer is None:
             return
@@ -132,6 +155,8 @@ class RoomRecorder:
         self._recording.receive_written(taken - self._reported)
         self._reported = taken
         self._stills.handle_written()
+        if not self._recording.stopped:
+            self.pump(self._clock())
         if self._writer.failure is not None:
             self._stills.give_up()
         if self._writer.failure is not None and not self._recording.stopped:
@@ -142,10 +167,13 @@ class RoomRecorder:
         """End the journal and wait until it is on the disk, with the frames that were frozen last."""
         self._recording.close(by, now)
         self.pump(now)
-        if self._writer.failure is None:
+        if self._writer.failure is None and self._writer.trouble is None:
             await self._stills.finish()
         self._stills.give_up()
         self._recording.stop(by, now, reason)
         self.pump(now)
         self._writer.close()
-        await asyncio.to_thread(self._writer.join, 30.0)
+        if not await asyncio.to_thread(self._writer.join, 30.0) or self._writer.failure is not None:
+            log.error(
+                "the end of a recording could not be written: %s", self._writer.failure or "it takes too long"
+            )

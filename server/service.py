@@ -255,6 +255,8 @@ class Service:
             rooms=len(self.rooms),
             participants={str(role): count for role, count in roles.items()},
             recordings=len(running),
+            recordings_interrupted=sum(recorder.is_interrupted for recorder in running),
+            recorder_left_out=self.archive.left_out + sum(recorder.packets_left_out for recorder in running),
             backlog_bytes=sum(recorder.backlog for recorder in running),
             kept_bytes=sum(conductor.watcher.kept for conductor in self.rooms.values()),
             ephemeral_dropped=self._ephemeral_dropped
@@ -276,6 +278,7 @@ class Service:
             "status": "stopping" if self.stopping else "ok",
             "rooms": len(self.rooms),
             "recordings": len(self.archive.running),
+            "recordings_interrupted": sum(r.is_interrupted for r in self.archive.running.values()),
             "transit_p99_ms": None if p99 is None else round(p99 * 1000, 3),
             "receive_buffer": self.plane.receive_buffer,
             "send_buffer": self.plane.send_buffer,

@@ -174,22 +174,36 @@ class Producer:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The room's recording; `since` in Unix seconds, `reason` a sentence when it failed."""
+    """The room's recording; times in Unix seconds, `reason` a sentence when it failed or is interrupted."""
 
     recording: str
     since: float
     by: str
     reason: str | None = None
+    #: Since when it is not being written, and a word for why.
+    interrupted: float | None = None
+    cause: str = ""
+    #: Seconds and packets of it that are missing by now.
+    missing: float = 0.0
+    packets: int = 0
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is being written, or will be when the disk is back: a failed one is not."""
+        return self.reason is None or self.interrupted is not None
 
     def to_json(self) -> dict[str, Any]:
         """Describe for clients."""
-        body = {
-            "recording": self.recording,
-            "state": "recording" if self.reason is None else "failed",
-            "since": milliseconds(self.since),
-            "by": self.by,
-        }
-        return body if self.reason is None else body | {"reason": self.reason}
+        state = "interrupted" if self.interrupted is not None else "recording" if self.runs else "failed"
+        body: dict[str, Any] = {"recording": self.recording, "state": state}
+        body |= {"since": milliseconds(self.since), "by": self.by}
+        if self.reason is not None:
+            body["reason"] = self.reason
+        if self.interrupted is not None:
+            body |= {"cause": self.cause, "interrupted": milliseconds(self.interrupted)}
+        if self.packets:
+            body["missing"] = {"seconds": round(self.missing, 1), "packets": self.packets}
+        return body
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,8 +265,25 @@ class Room(Guidance):
         """Tell everybody why the recording broke off; it may be stopped or started anew."""
         if self._recording is None:
             raise RoomError("not_recording", "This room is not being recorded.")
-        self._recording = replace(self._recording, reason=reason)
-        self._tell(notices.recording(self._recording.to_json()))
+        self._record(replace(self._recording, reason=reason, interrupted=None))
+
+    def recording_interrupted(self, cause: str, reason: str, since: float) -> None:
+        """Tell everybody that nothing is being written since `since`, and why; it goes on by itself."""
+        if self._recording is None:
+            raise RoomError("not_recording", "This room is not being recorded.")
+        self._record(replace(self._recording, reason=reason, cause=cause, interrupted=since))
+
+    def recording_resumed(self, seconds: float, packets: int) -> None:
+        """Tell everybody that it is being written again, and what of it is missing more."""
+        if self._recording is None:
+            raise RoomError("not_recording", "This room is not being recorded.")
+        missing, lost = self._recording.missing + seconds, self._recording.packets + packets
+        again = replace(self._recording, reason=None, interrupted=None, missing=missing, packets=lost)
+        self._record(again)
+
+    def _record(self, recording: Recording) -> None:
+        self._recording = recording
+        self._tell(notices.recording(recording.to_json()))
 
     def recording_stopped(self) -> Recording:
         """Tell everybody that the recording is over; return it. Raise RoomError not_recording."""
@@ -278,8 +295,8 @@ class Room(Guidance):
 
     @property
     def is_recording(self) -> bool:
-        """Whether a recording runs (a failed one does not)."""
-        return self._recording is not None and self._recording.reason is None
+        """Whether a recording runs (a failed one does not, one that is interrupted does)."""
+        return self._recording is not None and self._recording.runs
 
     # time and events
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from media.ids import ProducerId
 from media.plane import Codec
+from recorder.interruption import MAX_BACKLOG
 from recorder.journal import Gap, RecordType, SenderReport, decode_json
 from recorder.recording import (
     KEY_FRAME_INTERVAL,
     KEY_FRAME_PATIENCE,
-    MAX_BACKLOG,
     KeyFrameWanted,
     Recording,
     RecordingEvent,
@@ -77,11 +77,14 @@ def test_a_slow_disk_costs_packets_that_are_counted_and_nothing_else() -> None:
         sent += 1000
     recording.receive_tap(chunk, STARTED + 2)
     assert recording.packets_left_out == 1000
-    assert wishes(recording) == [KeyFrameWanted(FIELD)]
+    assert wishes(recording) == []
     recording.receive_event({"kind": "mute", "producer": 7, "muted": True}, STARTED + 2)  # never left out
     data += recording.bytes_to_write(STARTED + 3)
     recording.receive_written(len(data))
     assert recording.backlog == 0
+    recording.receive_trouble(None, STARTED + 3)  # it is told, and over at once
+    recording.receive_trouble(None, STARTED + 3)
+    assert KeyFrameWanted(FIELD) in wishes(recording)
     recording.receive_tap(chunk, STARTED + 4)  # and on it goes
     recording.stop("Dr. Li Wei", STARTED + 5)
     reader, records = read_all(data + recording.bytes_to_write(STARTED + 5))

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from recorder.interruption import TOO_SLOW
 from recorder.journal import RecordType, tap_packets
+from recorder.seal.suites import SealError
 from recorder.writer import DiskError, DiskWriter, check_free_space
 from tests.helpers.journals import read_all
 
@@ -69,43 +71,59 @@ def test_a_disk_that_never_ends_a_sync_holds_nobody_up(tmp_path: Path) -> None:
         stuck.set()
         release.wait(PATIENCE)
 
-    writer = DiskWriter(tmp_path / "journal.kjr", capacity=1000, sync=sync)
+    writer = DiskWriter(tmp_path / "journal.kjr", sync=sync, stalled=0.0)
     writer.write(b"x" * 500)
     assert stuck.wait(PATIENCE)  # a second later
     writer.write(b"y" * 1000)  # queued, not waited for
     assert writer.backlog == 1000
-    writer.write(b"z")
-    assert writer.failure == "The disk for recordings is too slow."
-    assert writer.backlog == 0
+    assert writer.trouble is TOO_SLOW
     release.set()
     finish(writer)
+    assert (tmp_path / "journal.kjr").stat().st_size == 1500
 
 
-def test_an_error_of_the_disk_ends_writing_with_a_sentence(tmp_path: Path) -> None:
-    def sync(_: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
+def test_what_cannot_be_sealed_ends_writing_with_a_sentence(tmp_path: Path) -> None:
+    def encode(_: bytes) -> bytes:
+        raise SealError("A part has at most 4294967296 chunks.")
 
     failed = threading.Event()
-    writer = DiskWriter(tmp_path / "journal.kjr", lambda: failed.set() if writer.failure else None, sync=sync)
+    writer = DiskWriter(
+        tmp_path / "journal.kjr", lambda: failed.set() if writer.failure else None, encode=encode
+    )
     writer.write(b"block")
     assert failed.wait(PATIENCE)
-    assert writer.failure == "The disk for recordings reports an error."
+    assert writer.failure == "A part has at most 4294967296 chunks."
     writer.write(b"later")  # dropped, as a recording may not know yet
     assert writer.backlog == 0
     assert writer.join(PATIENCE)
 
 
-def test_a_full_device_ends_writing_with_a_sentence(tmp_path: Path) -> None:
-    # /dev/full refuses every write with ENOSPC; the file is swapped in below the open descriptor
-    failed = threading.Event()
-    writer = DiskWriter(tmp_path / "journal.kjr", lambda: failed.set() if writer.failure else None)
-    full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, writer._file)
-    os.close(full)
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENODEV, errno.ENOSPC, errno.EROFS, 999])
+def test_an_error_of_the_disk_is_a_sentence_until_it_is_over(tmp_path: Path, code: int) -> None:
+    broken = threading.Event()
+    broken.set()
+
+    def sync(_: int) -> None:
+        if broken.is_set():
+            raise OSError(code, os.strerror(code))
+
+    told, well = threading.Event(), threading.Event()
+
+    def look() -> None:
+        if (trouble := writer.trouble) is not None:
+            assert trouble.sentence.endswith(".")
+            told.set()
+        elif told.is_set():
+            well.set()
+
+    writer = DiskWriter(tmp_path / "journal.kjr", look, sync=sync, retry_interval=0.01)
     writer.write(b"block")
-    assert failed.wait(PATIENCE)
-    assert writer.failure == "The disk for recordings is full."
-    assert writer.join(PATIENCE)
+    assert told.wait(PATIENCE)
+    writer.write(b"later")
+    broken.clear()
+    assert well.wait(PATIENCE)
+    finish(writer)
+    assert (tmp_path / "journal.kjr").read_bytes() == b"blocklater"
 
 
 FULL_DISK = """
@@ -118,7 +136,7 @@ from recorder.journal import JournalWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 journal = JournalWriter(header())
-writer = DiskWriter(Path(sys.argv[1]))
+writer = DiskWriter(Path(sys.argv[1]), retry_interval=0.01, closing_patience=0.1)
 for number in range(200):  # twice what the file may hold, far from what the queue may
     journal.receive_packets(7, tap_record(7, 1, number, rtp(number, number, bytes(1000))), STARTED + number)
     writer.write(journal.blocks_to_write(STARTED + number + 0.6))
@@ -139,11 +157,11 @@ def test_a_real_file_that_may_not_grow_leaves_a_readable_journal(tmp_path: Path)
         check=True,
     )
     assert done.stdout.strip() == "The recording's file has reached the size that the system allows."
-    assert journal.stat().st_size == 100_000
+    assert journal.stat().st_size <= 100_000
     reader, records = read_all(journal.read_bytes())
     assert reader.truncated
     assert len(records) > 80
-    assert reader.ignored < 2000
+    assert reader.ignored == 0  # no torn block is left
 
 
 KILLED = """

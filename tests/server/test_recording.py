@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import re
-import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -18,9 +17,11 @@ import av
 import pytest
 
 from loadtests.caller import Caller, Refused, calling
+from recorder import interruption
 from server.secret_file import load_secret
 from signalling.tokens import issue
-from tests.helpers.peer import Publisher
+from tests.helpers.disks import small_disk
+from tests.helpers.peer import Publisher, Watcher
 from tests.helpers.recorded import journal_size, prepared, recorded
 from tests.helpers.served import Answered, Served, ask, served
 from tests.helpers.udp_peers import until
@@ -150,39 +151,75 @@ async def test_a_disk_without_room_starts_no_recording(tmp_path: Path) -> None:
         assert list((tmp_path / "recordings").iterdir()) == []
 
 
-@contextlib.contextmanager
-def small_files(limit: int) -> Any:
-    """Let the kernel refuse what makes a file longer than the limit, as a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+async def told(caller: Caller, state: str) -> dict[str, Any]:
+    """Wait for the notice that the recording is in this state."""
+    async with asyncio.timeout(30):
+        while True:
+            recording: dict[str, Any] = (await caller.notice("recording"))["recording"]
+            if recording["state"] == state:
+                return recording
 
 
-async def test_a_disk_that_fills_up_is_told_and_the_room_goes_on(running: Served) -> None:
-    tokens = running.token("surgeon", "Dr. S"), running.token("observer", "Mr. O")
-    async with calling(running.url, *tokens) as (surgeon, observer):
-        publisher = Publisher(surgeon)
-        try:
-            await publisher.publish("field")
-            await surgeon.request("record", action="start")
-            started = (await observer.notice("recording"))["recording"]
-            with small_files(40_000):
-                failed = (await observer.notice("recording"))["recording"]
-            assert (failed["recording"], failed["state"]) == (started["recording"], "failed")
-            assert failed["reason"].endswith(".")
-            assert (await surgeon.request("ping", time=1.0))["type"] == "pong"
-            async with Caller(running.url, running.token("trainee")) as late:
-                assert late.welcome["recording"] == failed
-            # a new one may be tried, and what was written of the old one can be seen
-            await surgeon.request("record", action="start")
-            assert (await observer.notice("recording"))["recording"]["state"] == "recording"
-            line = await prepared(running.url, running.bearer("trainee"), started["recording"])
-            assert line["state"] == "truncated"
-        finally:
-            await publisher.close()
+async def test_a_disk_that_fills_up_is_told_the_room_goes_on_and_so_does_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a room of a test sends too little to wait until 48 MB are left out
+    monkeypatch.setattr(interruption, "MAX_BACKLOG", 150_000)
+    monkeypatch.setattr(interruption, "RESUME_BACKLOG", 50_000)
+    with small_disk(tmp_path, 4, "recordings") as disk:
+        async with served(tmp_path) as server:
+            tokens = server.token("surgeon", "Dr. S"), server.token("observer", "Mr. O")
+            async with calling(server.url, *tokens) as (surgeon, observer):
+                publisher, watcher = Publisher(surgeon), Watcher(observer)
+                try:
+                    field = (await publisher.publish("field"))[0]["producer"]
+                    await watcher.serve_offers(until=2)
+                    await surgeon.request("record", action="start")
+                    name = (await told(observer, "recording"))["recording"]
+                    await until(lambda: journal_size(tmp_path, name) > 30_000, 30)
+                    disk.fill()
+                    broken = await told(observer, "interrupted")
+                    assert (broken["recording"], broken["cause"]) == (name, "full")
+                    assert broken["reason"] == "The disk for recordings is full."
+                    assert broken["interrupted"] >= broken["since"]
+                    # live goes on, and who comes now is told too
+                    await asyncio.wait_for(watcher.frames("video", 10), 30)
+                    async with Caller(server.url, server.token("trainee")) as late:
+                        assert late.welcome["recording"]["state"] == "interrupted"
+                    with pytest.raises(Refused) as refused:
+                        await surgeon.request("record", action="start")
+                    assert refused.value.code == "already_recording"
+                    assert await server.metric("konsil_recordings_interrupted") == 1
+                    assert (await server.ask("GET", "/healthz")).json()["recordings_interrupted"] == 1
+                    (recorder,) = server.service.archive.running.values()
+                    await until(lambda: recorder.packets_left_out > 30, 30)
+                    disk.empty()
+                    again = await told(observer, "recording")
+                    assert again["missing"]["packets"] > 30
+                    assert again["missing"]["seconds"] > 0
+                    assert "reason" not in again
+                    lost = await server.metric("konsil_recorder_left_out_total")
+                    assert lost == again["missing"]["packets"]
+                    assert await server.metric("konsil_recordings_interrupted") == 0
+                    there = journal_size(tmp_path, name)
+                    await until(lambda: journal_size(tmp_path, name) > there + 30_000, 30)
+                    await surgeon.request("record", action="stop")
+                finally:
+                    await publisher.close()
+                    await watcher.close()
+            bearer = server.bearer("trainee")
+            assert (await prepared(server.url, bearer, name))["state"] == "complete"
+            description = (await server.ask("GET", f"/api/recordings/{name}", bearer)).json()
+            events = {event["kind"]: event for event in description["events"]}
+            assert events["recording_interrupted"]["reason"] == broken["reason"]
+            assert events["recording_resumed"]["packets"] == again["missing"]["packets"]
+            # the hole stands where the disk was full, and pictures follow it
+            gap = max((g for g in description["gaps"] if g["producer"] == field), key=lambda g: g["seconds"])
+            assert events["recording_interrupted"]["at"] - 1 < gap["at"] < events["recording_resumed"]["at"]
+            assert gap["packets"] > 10
+            (camera,) = description["cameras"]
+            assert camera["offset"] + camera["seconds"] > gap["at"] + gap["seconds"]
+            assert await server.metric("konsil_recorder_left_out_total") == lost
 
 
 @contextlib.asynccontextmanager

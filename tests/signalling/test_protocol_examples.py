@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +157,14 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
         case "operation":
             return notices.operation(entry(example["operation"]))
         case "recording":
-            recording = example["recording"] and Recording("r", 1e9, "Dr. Li Wei").to_json()
-            return notices.recording(recording)
+            if example["recording"] is None:
+                return notices.recording(None)
+            recording = Recording("r", 1e9, "Dr. Li Wei")
+            if example["recording"]["state"] == "interrupted":
+                recording = replace(
+                    recording, reason="Full.", cause="full", interrupted=1e9, missing=1.0, packets=3
+                )
+            return notices.recording(recording.to_json())
         case "waiting_room":
             return notices.waiting_room(1, "w-1", "demo", 1, attended=True)
         case "door":

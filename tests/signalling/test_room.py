@@ -308,6 +308,30 @@ def test_a_recording_is_announced_from_start_to_end(room: Room) -> None:
     assert stopped is None
 
 
+def test_a_recording_that_the_disk_does_not_follow_runs_on_and_says_what_is_missing(room: Room) -> None:
+    surgeon = enter(room, "s", "surgeon")
+    assert refusal(room.recording_interrupted, "full", "The disk is full.", 1e9) == "not_recording"
+    assert refusal(room.recording_resumed, 1.0, 1) == "not_recording"
+    room.recording_started("r-1", surgeon.participant, 1e9)
+    room.recording_interrupted("full", "The disk is full.", 1e9 + 5)
+    assert room.is_recording
+    assert refusal(room.recording_started, "r-2", surgeon.participant, 1e9) == "already_recording"
+    room.recording_resumed(2.25, 300)
+    room.recording_interrupted("slow", "The disk is slow.", 1e9 + 50)
+    room.recording_resumed(0.0, 0)
+    room.recording_interrupted("gone", "The disk is gone.", 1e9 + 60)
+    room.recording_failed("It cannot be sealed.")
+    room.recording_started("r-2", surgeon.participant, 1e9)
+    started, first, resumed, second, whole, _, failed, _ = (told(event)["recording"] for event in drain(room))
+    why = {"reason": "The disk is full.", "cause": "full", "interrupted": 1e12 + 5000}
+    assert first == started | {"state": "interrupted"} | why
+    missing = {"missing": {"seconds": 2.2, "packets": 300}}
+    assert resumed == started | missing
+    assert second["state"] == "interrupted"
+    assert whole == resumed
+    assert failed == started | missing | {"state": "failed", "reason": "It cannot be sealed."}
+
+
 def test_silence_of_the_media_is_told_to_all_once_and_so_is_its_end(room: Room) -> None:
     expert = enter(room, "Li")
     room.media(expert.participant, silent=True)

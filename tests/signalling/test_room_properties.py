@@ -211,7 +211,7 @@ class RoomCalls(RuleBasedStateMachine):
             assert by not in self.known or number == 0 or self.producers[number]["participant"] != by
         self.watch()
 
-    @rule(data=st.data(), step=st.sampled_from(["start", "fail", "stop"]))
+    @rule(data=st.data(), step=st.sampled_from(["start", "fail", "interrupt", "resume", "stop"]))
     def record(self, data: st.DataObject, step: str) -> None:
         by = self.anybody(data)
         try:
@@ -219,6 +219,10 @@ class RoomCalls(RuleBasedStateMachine):
                 self.room.recording_started("r", by, self.now)
             elif step == "fail":
                 self.room.recording_failed("The disk is full.")
+            elif step == "interrupt":
+                self.room.recording_interrupted("full", "The disk is full.", self.now)
+            elif step == "resume":
+                self.room.recording_resumed(1.0, 10)
             else:
                 self.room.recording_stopped()
         except RoomError:

@@ -50,7 +50,7 @@ export type Announcement =
   | { kind: 'joined' | 'left' | 'timed_out' | 'removed'; participant: Participant }
   | MannersAnnouncement
   | PresentingAnnouncement
-  | { kind: 'recording_started' | 'recording_stopped' | 'recording_failed'; by: string }
+  | { kind: 'recording_started' | 'recording_stopped' | 'recording_failed' | 'recording_interrupted' | 'recording_resumed'; by: string }
   | { kind: 'mark_refused' | 'request_refused'; code: string; message: string }
   | { kind: 'marks_lost'; count: number }
   | { kind: 'message_lost'; text: string }
@@ -101,6 +101,8 @@ export class Session extends Emitter<SessionEvents> {
   readonly #timers: Timers;
   #count = 0;
   #seekingPath = false;
+  /** The recording was, when it was last heard of. */
+  #interrupted = false;
   /** The newest offer that was answered. */
   #answered = 0;
   readonly #turn: TurnServers;
@@ -284,7 +286,9 @@ export class Session extends Emitter<SessionEvents> {
     this.manners.on('announcement', (announcement) => this.emit('announcement', announcement));
     this.presenting.on('announcement', (announcement) => this.emit('announcement', announcement));
     this.room.on('recording', (recording) => {
-      const kind = recording === null ? 'recording_stopped' : `recording_${STARTED[recording.state]}` as const;
+      const resumed = this.#interrupted && recording?.state === 'recording';
+      this.#interrupted = recording?.state === 'interrupted';
+      const kind = recording === null ? 'recording_stopped' : resumed ? 'recording_resumed' : `recording_${STARTED[recording.state]}` as const;
       this.emit('announcement', { kind, by: recording?.by ?? '' });
     });
     this.room.on('producer_removed', (producer) => {
@@ -297,6 +301,7 @@ export class Session extends Emitter<SessionEvents> {
   #handleWelcome(welcome: Welcome, resumed: boolean, seamless: boolean): void {
     const before = this.room.self;
     this.emit('waiting', null);
+    this.#interrupted = welcome.recording?.state === 'interrupted';
     this.#turn.handle({ servers: welcome.ice_servers, lifetime: welcome.ice_lifetime });
     this.clock.handleWelcome(welcome.time, this.#timers.now());
     if (!resumed) {
@@ -493,7 +498,7 @@ export class Session extends Emitter<SessionEvents> {
 }
 
 const LEFT = { left: 'left', timeout: 'timed_out', removed: 'removed', room_ended: 'left' } as const;
-const STARTED = { recording: 'started', failed: 'failed' } as const;
+const STARTED = { recording: 'started', interrupted: 'interrupted', failed: 'failed' } as const;
 
 function randomPart(): string {
   return crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? '0';

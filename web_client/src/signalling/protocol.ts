@@ -116,10 +116,16 @@ export interface Producer {
 
 export interface Recording {
   recording: string;
-  state: 'recording' | 'failed';
+  /** Interrupted: the disk does not follow, and it goes on by itself. */
+  state: 'recording' | 'interrupted' | 'failed';
   since: number;
   by: string;
   reason?: string;
+  /** A word for the reason, and since when nothing is being written (Unix ms). */
+  cause?: string;
+  interrupted?: number;
+  /** What it lacks by now. */
+  missing?: { seconds: number; packets: number };
 }
 
 export interface Welcome {

@@ -215,7 +215,7 @@ export class Live {
   }
 
   toggleRecording(): void {
-    if (this.may('record')) this.session.setRecording(this.recording?.state === 'recording' ? 'stop' : 'start');
+    if (this.may('record')) this.session.setRecording(this.recording !== null && this.recording.state !== 'failed' ? 'stop' : 'start');
   }
 
   leave(): void {
@@ -325,6 +325,10 @@ export class Live {
         return this.toast('alarm', t('said_message_lost', { text: announcement.text }));
       case 'recording_failed':
         return this.toast('alarm', `${t('said_recording_failed')}. ${this.recording?.reason ?? ''}`);
+      case 'recording_interrupted':
+        return this.toast('alarm', `${t('said_recording_interrupted')} ${sayCode('recording_cause', this.recording?.cause ?? '', this.recording?.reason ?? '')}`);
+      case 'recording_resumed':
+        return this.toast('plain', t(this.recording?.missing === undefined ? 'said_recording_resumed_whole' : 'said_recording_resumed'));
       case 'mark_refused':
         return this.toast('alarm', t('said_mark_refused', { reason: sayCode('error', announcement.code, announcement.message) }));
       case 'request_refused':

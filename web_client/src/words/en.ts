@@ -2,6 +2,7 @@ import { dicom } from './en/dicom';
 import { guidance } from './en/guidance';
 import { hospital } from './en/hospital';
 import { marks } from './en/marks';
+import { recording } from './en/recording';
 import { talk } from './en/talk';
 
 /** Every word that the user interface says. The keys of this catalogue are the type of all others. */
@@ -10,6 +11,7 @@ export const en = {
   ...guidance,
   ...hospital,
   ...marks,
+  ...recording,
   ...talk,
   language: 'English',
   product: 'Konsil',

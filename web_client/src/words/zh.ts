@@ -3,6 +3,7 @@ import { dicom } from './zh/dicom';
 import { guidance } from './zh/guidance';
 import { hospital } from './zh/hospital';
 import { marks } from './zh/marks';
+import { recording } from './zh/recording';
 import { talk } from './zh/talk';
 
 export const zh: Catalogue = {
@@ -10,6 +11,7 @@ export const zh: Catalogue = {
   ...guidance,
   ...hospital,
   ...marks,
+  ...recording,
   ...talk,
   language: '中文',
   product: 'Konsil',
