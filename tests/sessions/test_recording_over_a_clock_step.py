@@ -78,6 +78,7 @@ async def test_a_flash_and_a_beep_stay_together(tmp_path: Path, step: float) -> 
         "Dr. Li Wei",
         STARTED,
         failures.append,
+        lambda event: failures.append(str(event)),
         read_still=lambda _: None,
         clock=lambda: STARTED,
     )
