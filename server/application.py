@@ -16,6 +16,7 @@ from .dicom import films_http as dicom_films
 from .dicom import retrieve as dicom_retrieve
 from .dicom import upload as dicom_upload
 from .dicom import web as dicom_web
+from .exporting import exports_http
 from .metrics import Metrics
 from .service import Service
 from .sockets import serve_socket
@@ -137,6 +138,7 @@ def build(service: Service) -> web.Application:
     hospital_http.add_routes(application, service)
     copies_http.add_routes(application, service)
     notes_http.add_routes(application, service)
+    exports_http.add_routes(application, service)
     if (DIST / "assets").is_dir():
         application.router.add_static("/assets", DIST / "assets")
     return application

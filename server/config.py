@@ -251,6 +251,16 @@ class PacsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportsConfig:
+    """Films and texts that people take of a recording, made by worker processes."""
+
+    at_once: int = _key(1, "Workers at a time.", 1, 16)
+    memory_mb: int = _key(4096, "Most MiB of address space that a worker may take.", 512, 1_000_000)
+    cpu_hours: float = _key(24.0, "Hours of processor time after which a worker is ended.", 0.01, 1000)
+    keep_hours: float = _key(168.0, "Hours after which what was exported is removed.", 0.01, 87_600)
+
+
+@dataclass(frozen=True, slots=True)
 class StillsConfig:
     """Frames that people froze, kept as images. The oldest goes first."""
 
@@ -295,6 +305,7 @@ class Config:
     scp: ScpConfig = field(default_factory=ScpConfig)
     pacs: PacsConfig = field(default_factory=PacsConfig)
     stills: StillsConfig = field(default_factory=StillsConfig)
+    exports: ExportsConfig = field(default_factory=ExportsConfig)
     database: DatabaseConfig = field(default_factory=DatabaseConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
 
@@ -322,6 +333,7 @@ SECTIONS: dict[str, Any] = {
     "scp": ScpConfig,
     "pacs": PacsConfig,
     "stills": StillsConfig,
+    "exports": ExportsConfig,
     "database": DatabaseConfig,
     "secrets": SecretsConfig,
 }

@@ -31,6 +31,7 @@ from .config import Config, MediaConfig, TurnConfig
 from .database import Database
 from .dicom.images import Images
 from .dicom.scp import Scp
+from .exporting.jobs import Exports
 from .files import FileStore
 from .front_door import FrontDoor, listen, media_ports
 from .hospital import Hospital
@@ -78,6 +79,7 @@ class Service:
         self.stills = StillStore(config.stills)
         self.database = Database(Path(config.database.file))
         self.notes = Notes(self.database, self.wall_clock)
+        self.exports = Exports(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
         self._probes = 0
@@ -115,6 +117,7 @@ class Service:
         await self.database.start()
         self.tap.start()
         await self.archive.start()
+        await self.exports.start()
         await self.files.start(self.now)
         await self.images.start()
         await self.scp.start()
@@ -181,6 +184,7 @@ class Service:
             conductor.close("server_stopping", "The server is being restarted. Please wait.")
         await asyncio.gather(*recorders, *self._tasks, return_exceptions=True)
         await self.tap.close()
+        await self.exports.close()
         await self.archive.close()
         await self.files.close()
         await self.hospital.close()

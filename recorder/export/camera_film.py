@@ -1,0 +1,148 @@
+"""The kinds `camera` and `clip`: each camera's own film with its sender's sound, packets as they were sent.
+
+Nothing is transcoded, so a clip begins at the last key frame before the place that was asked for; `from` and `to` of
+each file say where it really does. A camera is the piece by which an errand goes on: what is whole stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from media.plane import Codec
+
+from ..library import MEDIA_TYPES
+from .container import VIDEO_RATE, ContainerError, suffix_for, write_container
+from .frames import Frame
+from .kinds import ExportError
+from .options import Options
+from .placing import Placed, Read, Tracks, frames_from, on_clock_of, shifted, sound_from
+from .work import Work
+
+#: Sound may begin so long before its picture (seconds), in a film of the whole.
+_LONGEST_LEAD = 5.0
+
+
+def run(work: Work, options: Options) -> None:
+    """Write the films. Raises ExportError where there is nothing to write."""
+    index = work.index(work.part(0.0, 0.4))
+    tracks = Tracks(index)
+    chosen = _chosen(tracks, options)
+    total = sum(len(placed.packets) for placed in chosen) or 1
+    done = 0
+    tell = work.part(0.4, 1.0)
+    problems = []
+    with work.source() as source:
+
+        def read(offset: int, length: int) -> bytes:
+            nonlocal done
+            done += 1
+            if done % 2048 == 0:
+                tell(done / total)
+            return source.read(offset, length)
+
+        for placed in chosen:
+            try:
+                _Film(work, tracks, placed, options, read).write()
+            except ContainerError as error:
+                problems.append(str(error))
+    if not work.files:
+        raise ExportError(problems[0] if problems else "In this range there is neither picture nor sound.")
+
+
+def _chosen(tracks: Tracks, options: Options) -> list[Placed]:
+    """List the cameras that are wanted, and where all are, the sounds that have none."""
+    alone = {
+        number: sound for number, sound in tracks.sounds.items() if number not in tracks.sound_of.values()
+    }
+    there = {**tracks.pictures, **(alone if options.sound else {})}
+    unknown = [number for number in options.producers if number not in there]
+    if unknown:
+        raise ExportError("The recording has no such camera.")
+    wanted = [there[number] for number in options.producers or sorted(there)]
+    end = options.end if options.end is not None else float("inf")
+    found = [placed for placed in wanted if placed.begin < end and placed.end >= options.begin]
+    if not found:
+        raise ExportError("In this range there is neither picture nor sound.")
+    return found
+
+
+class _Film:
+    """One file."""
+
+    def __init__(self, work: Work, tracks: Tracks, placed: Placed, options: Options, read: Read) -> None:
+        self._work, self._placed, self._options, self._read = work, placed, options, read
+        self._is_sound = placed.track.codec is Codec.OPUS
+        suffix = suffix_for(None if self._is_sound else placed.track.codec)
+        self._name = f"{placed.track.source}-{placed.track.producer}{suffix}"
+        sound = tracks.sounds.get(tracks.sound_of.get(placed.track.producer, 0))
+        self._sound = sound if options.sound else None
+        self._media_type = MEDIA_TYPES[suffix]
+
+    def write(self) -> None:
+        """Write it unless it is there, and list it with its real beginning and end."""
+        if self._is_sound:
+            begin, end = self._write_sound()
+        else:
+            begin, end = self._write_picture()
+        facts = {"producer": self._placed.track.producer, "from": round(begin, 6), "to": round(end, 6)}
+        self._work.add(self._name, self._media_type, **facts)
+
+    def _write_picture(self) -> tuple[float, float]:
+        placed, options = self._placed, self._options
+        first = next(frames_from(placed, self._read, options.begin), None)
+        sound = self._sound
+        last = placed.end if sound is None else max(placed.end, sound.end)
+        end = last if options.end is None else min(options.end, last)
+        if first is None or placed.at(first.timestamp) > end:
+            raise ContainerError("No key frame of this camera lies in this range.")
+        zero = self._zero(first)
+        if not self._work.has(self._name):
+            frames = _until(frames_from(placed, self._read, options.begin), placed.ticks(end))
+            sounds = None
+            if sound is not None and sound.begin < end:
+                heard = _until(sound_from(sound, self._read, placed.at(zero) - 0.1), sound.ticks(end))
+                sounds = _some(on_clock_of(heard, sound, zero, placed))
+            picture = (placed.track.codec, shifted(frames, zero))
+            write_container(self._work.path(self._name), picture, sounds, self._work.key)
+        return placed.at(zero), end
+
+    def _zero(self, first: Frame) -> int:
+        """Choose time 0: the first picture; in a film of the whole the sound before it, if it is not long before."""
+        if self._sound is None or self._options.begin > 0:
+            return first.timestamp
+        lead = self._placed.at(first.timestamp) - self._sound.begin
+        return first.timestamp - (round(lead * VIDEO_RATE) if 0 < lead <= _LONGEST_LEAD else 0)
+
+    def _write_sound(self) -> tuple[float, float]:
+        placed, options = self._placed, self._options
+        end = placed.end if options.end is None else min(options.end, placed.end)
+        frames = _until(sound_from(placed, self._read, options.begin), placed.ticks(end))
+        first = next(frames, None)
+        if first is None:
+            raise ContainerError("In this range nothing of this sound was recorded.")
+        if not self._work.has(self._name):
+            zero = first.timestamp
+            whole = _until(sound_from(placed, self._read, options.begin), placed.ticks(end))
+            write_container(self._work.path(self._name), None, shifted(whole, zero), self._work.key)
+        return placed.at(first.timestamp), end
+
+
+def _until(frames: Iterator[Frame], ticks: int) -> Iterator[Frame]:
+    """End with what is decoded at a timestamp; a picture that waits for a later one is kept with it."""
+    for frame in frames:
+        if frame.decoding > ticks:
+            return
+        yield frame
+
+
+def _some(frames: Iterator[Frame]) -> Iterator[Frame] | None:
+    """Give the frames, or None where there are none: a container cannot have an empty track."""
+    first = next(frames, None)
+    if first is None:
+        return None
+
+    def all_of_them() -> Iterator[Frame]:
+        yield first
+        yield from frames
+
+    return all_of_them()

@@ -1,0 +1,198 @@
+"""Exports over HTTP (PROTOCOL.md, section 6): asked for, listed, cancelled, fetched in ranges.
+
+What a browser saves it fetches without the page, so without a bearer: the list gives a cookie for that, which only
+these paths see and which opens files and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+from aiohttp import web
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from recorder.export.kinds import ExportError
+from recorder.journal import JournalError
+from recorder.library import JOURNAL, UnknownRecording, read_header
+from recorder.manifest import MANIFEST
+from recorder.seal.suites import SealError
+from signalling.tokens import SECRET_BYTES, Claims, issue
+
+from ..bearer import bearer, claims_of, demand, person_of
+from ..sealed_response import give_sealed
+from ..service import Service
+from .jobs import MOST, TooManyExports
+from .rows import Row
+
+log = logging.getLogger(__name__)
+
+PATH = "/api/exports"
+COOKIE = "konsil_exports"
+
+#: Seconds that the cookie lasts; each list renews it.
+LIFETIME = 3600
+#: Longest request: two hundred bookmarks of two hundred characters.
+REQUEST_LIMIT = 256 << 10
+
+
+def add_routes(application: web.Application, service: Service) -> None:
+    """Add ``/api/exports``."""
+    http = Exporting(service)
+    application.router.add_post(PATH, http.ask)
+    application.router.add_get(PATH, http.list)
+    application.router.add_delete(PATH + "/{export}", http.remove)
+    application.router.add_get(PATH + "/{export}/{file}", http.give)
+
+
+class Exporting:
+    """Answers to whoever may export, for the recordings of the token's room."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._exports = service.exports
+        self._library = service.archive.library
+        self._secret = HKDF(hashes.SHA256(), SECRET_BYTES, salt=None, info=b"konsil exports cookie").derive(
+            service.secret
+        )
+
+    async def ask(self, request: web.Request) -> web.Response:
+        """Take an export on."""
+        claims = self._claims(request)
+        recording, kind, fields = await self._read(request)
+        await self._check(recording, claims)
+        try:
+            export = await self._exports.ask(recording, claims.room, kind, fields, person_of(claims))
+        except ExportError as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
+        except TooManyExports:
+            raise web.HTTPTooManyRequests(
+                text=f"A recording has at most {MOST} exports at a time: remove some first."
+            ) from None
+        except UnknownRecording as error:
+            raise web.HTTPNotFound(text=str(error)) from None
+        except SealError as error:
+            raise web.HTTPForbidden(text=str(error)) from None
+        except OSError:
+            log.exception("an export could not be laid down")
+            raise web.HTTPInsufficientStorage(
+                text="The server cannot write the export to its disk."
+            ) from None
+        return web.json_response({"export": export}, status=201)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """List the exports of a recording, and renew the cookie that fetches their files."""
+        claims = self._claims(request)
+        recording = request.query.get("recording", "")
+        await self._check_room(recording, claims)
+        response = web.json_response(
+            await self._exports.list(recording), headers={"Cache-Control": "private, no-store"}
+        )
+        expires = min(claims.expires, self._service.wall_clock() + LIFETIME)
+        token = issue(
+            self._secret,
+            room=claims.room,
+            name=claims.name,
+            role=claims.role,
+            expires=expires,
+            subject=claims.subject,
+        )
+        response.set_cookie(
+            COOKIE,
+            token,
+            max_age=LIFETIME,
+            path=PATH,
+            httponly=True,
+            samesite="Strict",
+            secure=bool(self._service.config.http.certificate),
+        )
+        return response
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """Cancel an export, or remove what came of it."""
+        row = await self._row(request, self._claims(request))
+        await self._exports.remove(row.export)
+        return web.Response(status=204)
+
+    async def give(self, request: web.Request) -> web.StreamResponse:
+        """Send a file, or a range of it, opened on its way."""
+        row = await self._row(request, self._claims(request, cookie=True))
+        if row.state != "done":
+            raise web.HTTPConflict(text="This export is not done.")
+        name = request.match_info["file"]
+        path = await asyncio.to_thread(self._exports.file, row, name)
+        if path is None or not await asyncio.to_thread(path.is_file):
+            raise web.HTTPNotFound(text="This export has no file of this name.")
+        media_type = next(str(file["type"]) for file in row.files if file["name"] == name)
+        headers = {
+            "Content-Type": media_type,
+            # names of recordings and files are ours, and ASCII
+            "Content-Disposition": f'attachment; filename="{row.recording}-{name}"',
+            "Cache-Control": "private, no-store",
+        }
+        try:
+            key = await asyncio.to_thread(self._library.key, row.recording)
+        except SealError as error:
+            raise web.HTTPForbidden(text=str(error)) from None
+        except UnknownRecording as error:
+            raise web.HTTPNotFound(text=str(error)) from None
+        if key is None:
+            return web.FileResponse(path, headers=headers)
+        return await give_sealed(request, path, key, headers)
+
+    # -- who asks, and for what ----------------------------------------------------------------------------------
+
+    def _claims(self, request: web.Request, *, cookie: bool = False) -> Claims:
+        token = request.cookies.get(COOKIE) if cookie and "Authorization" not in request.headers else None
+        if token is not None:
+            claims = claims_of(token, self._secret, self._service.wall_clock())
+        else:
+            claims = bearer(request, self._service)
+        demand(claims, "export")
+        return claims
+
+    async def _read(self, request: web.Request) -> tuple[str, str, dict[str, Any]]:
+        raw = bytearray()
+        async for piece in request.content.iter_chunked(1 << 16):
+            raw += piece
+            if len(raw) > REQUEST_LIMIT:
+                raise web.HTTPRequestEntityTooLarge(REQUEST_LIMIT, len(raw), text="The request is too long.")
+        try:
+            body = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise web.HTTPBadRequest(text="The request is not JSON.") from None
+        fields = body.get("options", {}) if isinstance(body, dict) else None
+        recording, kind = (body.get(name) for name in ("recording", "kind")) if fields is not None else (0, 0)
+        if not isinstance(recording, str) or not isinstance(kind, str) or not isinstance(fields, dict):
+            raise web.HTTPBadRequest(
+                text="An export names its `recording` and `kind`, and may have `options`."
+            )
+        return recording, kind, fields
+
+    async def _row(self, request: web.Request, claims: Claims) -> Row:
+        row = await self._exports.find(request.match_info["export"])
+        if row is None or row.room != claims.room:
+            raise web.HTTPNotFound(text="There is no such export.")
+        return row
+
+    async def _check(self, recording: str, claims: Claims) -> None:
+        """See that the recording is of the room, and finished."""
+        await self._check_room(recording, claims)
+        folder = self._library.root / recording
+        being_made = recording in self._service.archive.running or recording in self._service.archive.progress
+        if being_made or not await asyncio.to_thread((folder / MANIFEST).exists):
+            raise web.HTTPConflict(text="This recording is still being prepared. Please wait a moment.")
+
+    async def _check_room(self, recording: str, claims: Claims) -> None:
+        def room_of() -> str:
+            return read_header(self._library.folder(recording) / JOURNAL).room
+
+        try:
+            room = await asyncio.to_thread(room_of)
+        except (UnknownRecording, JournalError) as error:
+            raise web.HTTPNotFound(text=str(error)) from None
+        if room != claims.room:
+            raise web.HTTPNotFound(text=f"There is no recording {recording!r}.")
