@@ -33,6 +33,7 @@ from .seal.digest import sm3
 from .seal.keys import DataKey
 from .seal.suites import SealError
 from .stills import MAX_STILL
+from .tombstone import TOMBSTONE
 from .writer import DiskError, describe
 
 JOURNAL = "journal.kjr"
@@ -103,7 +104,7 @@ class Library:
     def folder(self, recording: str) -> Path:
         """Return the folder of a recording that exists. Raises UnknownRecording."""
         folder = self._folder(recording)
-        if folder.is_symlink() or not (folder / JOURNAL).is_file():
+        if folder.is_symlink() or not _is_recording(folder):
             raise UnknownRecording(f"There is no recording {recording!r}.")
         return folder
 
@@ -122,6 +123,10 @@ class Library:
         key = wrapped.open(self._private)
         self.remember(recording, key)
         return key
+
+    def forget(self, recording: str) -> None:
+        """Let go of an opened key."""
+        self._keys.pop(recording, None)
 
     def remember(self, recording: str, key: DataKey) -> None:
         """Keep an opened key, the newest few: unwrapping takes 20 ms."""
@@ -195,7 +200,13 @@ class Library:
             entries = [entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False)]
         except FileNotFoundError:
             return []
-        return [name for name in entries if _ID.fullmatch(name) and (self.root / name / JOURNAL).is_file()]
+        return [name for name in entries if _ID.fullmatch(name) and _is_recording(self.root / name)]
+
+    def deleted(self) -> list[str]:
+        """Name the recordings of which a tombstone alone is left, or soon will be."""
+        return [
+            path.parent.name for path in self.root.glob(f"*/{TOMBSTONE}") if _ID.fullmatch(path.parent.name)
+        ]
 
     def _summary(self, name: str, being_written: bool) -> RecordingSummary:
         path = self.root / name / JOURNAL
@@ -206,6 +217,10 @@ class Library:
         seconds = max(0.0, path.stat().st_mtime - header.started / 1e9)
         state = "recording" if being_written else "preparing" if has_end(path) else "truncated"
         return RecordingSummary(header.recording, header.room, header.started, seconds, state)
+
+
+def _is_recording(folder: Path) -> bool:
+    return (folder / JOURNAL).is_file() and not (folder / TOMBSTONE).exists()
 
 
 def read_header(path: Path) -> JournalHeader:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from .manifest import MANIFEST, SIGNATURE, Manifest, ManifestError, hash_file
 from .seal import sm2
 from .seal.digest import sm3
 from .seal.keys import KEY_FILE
+from .tombstone import STAYS, TOMBSTONE, TOMBSTONE_SIGNATURE, Tombstone, read
 
 #: What is not the manifest's: itself, and the wrapped key, which changes when the hospital's key does.
-NOT_PARTS = {MANIFEST, SIGNATURE, KEY_FILE}
+NOT_PARTS = {MANIFEST, SIGNATURE, KEY_FILE, TOMBSTONE, TOMBSTONE_SIGNATURE}
 
 
 @dataclass(slots=True)
@@ -34,6 +36,9 @@ def verify(folder: Path, public: Path, progress: Callable[[int], None] = lambda 
     """Hold a recording's files against its manifest. Raises SealError for a public key that is none."""
     verdict = Verdict(folder.name)
     signer = sm2.fingerprint(public)
+    tombstone = _tombstone(folder, public, verdict)
+    if tombstone is not None and not tombstone.manifest:
+        return verdict
     try:
         data = (folder / MANIFEST).read_bytes()
         signature = (folder / SIGNATURE).read_bytes()
@@ -53,12 +58,38 @@ def verify(folder: Path, public: Path, progress: Callable[[int], None] = lambda 
         return verdict
     if manifest.signer != signer or manifest.recording != folder.name:
         verdict.problems.append(f"The manifest is that of {manifest.recording}.")
+    if tombstone is not None:
+        if tombstone.manifest != verdict.digest:
+            verdict.problems.append("The manifest is another one than when it was deleted.")
+        return verdict
     verdict.problems += _parts(folder, manifest, progress)
     if manifest.state != "complete":
         verdict.remarks.append("It was cut short when it was made (a kill, a full disk): its end is missing.")
     if not (folder / KEY_FILE).exists():
         verdict.remarks.append("It has no key: it was never sealed, or has been erased.")
     return verdict
+
+
+def _tombstone(folder: Path, public: Path, verdict: Verdict) -> Tombstone | None:
+    """Read what is left of a recording that was deleted; one that is no such note is a problem, and hides nothing."""
+    if not (folder / TOMBSTONE).exists():
+        return None
+    try:
+        tombstone = read(folder, public)
+    except (ManifestError, OSError) as error:
+        verdict.problems.append(
+            str(error) if isinstance(error, ManifestError) else "Its tombstone cannot be read."
+        )
+        return None
+    day = datetime.fromtimestamp(tombstone.deleted, UTC)
+    verdict.remarks.append(
+        f"It was deleted on {day:%Y-%m-%d} by decision of two people (request {tombstone.request}); "
+        "its manifest is left."
+    )
+    left = sorted(path.name for path in folder.iterdir() if path.name not in STAYS)
+    if left:
+        verdict.remarks.append(f"The deletion is not finished: {', '.join(left)} is still there.")
+    return tombstone
 
 
 def _parts(folder: Path, manifest: Manifest, progress: Callable[[int], None]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The command line: ``python -m server [run|demo|link|publish|recordings|config] [--config FILE]``."""
+"""The command line: ``python -m server COMMAND [--config FILE]``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from . import config as configuration
 from . import links, recordings_cli
 from .config import Config, ConfigError
+from .keeping import audit_cli
+from .keeping import cli as keeping_cli
 from .run import serve, set_up_logging
 
 COMMANDS = {
@@ -19,6 +21,8 @@ COMMANDS = {
     "link": "sign a link into a room",
     "publish": "send a file or a stream into a room",
     "recordings": "verify, show, rewrap or erase recordings",
+    "audit": "prove, show or write out the audit book",
+    "keeping": "say how long what is kept",
     "config": "print every configuration key with its default",
 }
 
@@ -78,6 +82,10 @@ def _run(command: str, config: Config, rest: list[str]) -> int:
             return publish(rest, config)
         case "recordings":
             return recordings_cli.main(config, rest)
+        case "audit":
+            return audit_cli.main(config, rest)
+        case "keeping":
+            return keeping_cli.main(config, rest)
         case "demo":
             from .demo.consultation import main as demo  # noqa: PLC0415
 

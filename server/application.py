@@ -17,6 +17,7 @@ from .dicom import retrieve as dicom_retrieve
 from .dicom import upload as dicom_upload
 from .dicom import web as dicom_web
 from .exporting import exports_http
+from .keeping import routes as keeping_routes
 from .metrics import Metrics
 from .service import Service
 from .sockets import serve_socket
@@ -139,6 +140,7 @@ def build(service: Service) -> web.Application:
     copies_http.add_routes(application, service)
     notes_http.add_routes(application, service)
     exports_http.add_routes(application, service)
+    keeping_routes.add_routes(application, service)
     if (DIST / "assets").is_dir():
         application.router.add_static("/assets", DIST / "assets")
     return application

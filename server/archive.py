@@ -31,6 +31,7 @@ class Archive:
 
     def __init__(self, library: Library, keys: ArchiveKeys) -> None:
         self.library = library
+        self.signing = keys.signing
         self._keys = keys
         self.running: dict[str, RoomRecorder] = {}
         #: Packets that recordings which are over lack.

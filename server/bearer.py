@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from signalling.permissions import Permission, may, refusal
 from signalling.tokens import Claims, TokenError, verify
 
-from .service import Service
+if TYPE_CHECKING:
+    from .service import Service
 
 
 def token_of(request: web.Request) -> str:
@@ -46,4 +49,9 @@ def demand(claims: Claims, permission: Permission) -> None:
 
 def person_of(claims: Claims) -> str:
     """Name who asks, the same in each of his links: by the link's subject, else by room and name. Stands in no log."""
-    return f"subject {claims.subject}" if claims.subject is not None else f"{claims.room}/{claims.name}"
+    return name_person(claims.subject, claims.room, claims.name)
+
+
+def name_person(subject: str | None, room: str, name: str) -> str:
+    """Name a person as `person_of` does, by what a room knows of him."""
+    return f"subject {subject}" if subject is not None else f"{room}/{name}"

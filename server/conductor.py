@@ -47,6 +47,7 @@ from .connections import Watching
 from .dicom.recall import Recall
 from .etiquette import Speaking
 from .frame_times import FrameTimes
+from .keeping.audit import SERVER, Doer, write
 from .member import Member
 from .presenting import Presenting
 from .publishing import Publishing
@@ -319,8 +320,8 @@ class Conductor:
         self.service.keep(self.stop_recorder("", "failed"))
         self.pump()
 
-    async def stop_recorder(self, by: str, reason: str) -> None:
-        """End the journal, if there is one, and have its containers made."""
+    async def stop_recorder(self, by: str, reason: str, doer: Doer = SERVER) -> None:
+        """End the journal, if there is one, and have its containers made; `doer` stands in the audit book."""
         recorder = self.recorder
         if recorder is None:
             return
@@ -329,6 +330,7 @@ class Conductor:
         await recorder.stop(by, self.service.now(), reason)
         self.service.tap.leave(recorder)
         self.service.archive.finish(recorder)
+        await write(self.service, doer, "recording_stopped", recorder.name, reason=reason)
 
     # -- events and time -----------------------------------------------------------------------------------------
 

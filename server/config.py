@@ -282,6 +282,15 @@ class DatabaseConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepingConfig:
+    """How recordings are kept (docs/keeping.md); how long is a table: `python -m server keeping`."""
+
+    request_days: int = _key(
+        14, "Days within which a second person agrees to a deletion; then the request falls.", 1, 365
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class SecretsConfig:
     """What signs the links."""
 
@@ -307,6 +316,7 @@ class Config:
     stills: StillsConfig = field(default_factory=StillsConfig)
     exports: ExportsConfig = field(default_factory=ExportsConfig)
     database: DatabaseConfig = field(default_factory=DatabaseConfig)
+    keeping: KeepingConfig = field(default_factory=KeepingConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
 
     @property
@@ -335,6 +345,7 @@ SECTIONS: dict[str, Any] = {
     "stills": StillsConfig,
     "exports": ExportsConfig,
     "database": DatabaseConfig,
+    "keeping": KeepingConfig,
     "secrets": SecretsConfig,
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -88,8 +88,7 @@ class Database:
             if done.get(name, 0) > len(scripts):
                 raise sqlite3.DatabaseError(f"a newer server has changed the tables of {name!r}")
             for script in scripts[done.get(name, 0) :]:
-                # `executescript` would end the transaction
-                for statement in filter(str.strip, script.split(";")):
+                for statement in _statements(script):
                     connection.execute(statement)
             connection.execute("INSERT OR REPLACE INTO part VALUES (?, ?)", (name, len(scripts)))
 
@@ -97,3 +96,13 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Part a script, whose texts and triggers may hold semicolons; `executescript` would end the transaction."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -29,6 +29,10 @@ def main(config: Config, arguments: list[str]) -> int:
     parser.add_argument("--room", required=True)
     parser.add_argument("--name", required=True, help="the person's name, as the others see it")
     parser.add_argument("--role", required=True, choices=ROLES)
+    parser.add_argument(
+        "--subject",
+        help="who it is in all of his links, such as a staff number: what deletion by two goes by",
+    )
     parser.add_argument("--hours", type=float, default=HOURS, help=f"how long it is good (default {HOURS:g})")
     parser.add_argument("--replay", action="store_true", help="a link to the recordings")
     parser.add_argument("--linetest", action="store_true", help="a link to the test of the line")
@@ -44,6 +48,7 @@ def main(config: Config, arguments: list[str]) -> int:
             name=options.name,
             role=options.role,
             expires=time.time() + options.hours * 3600,
+            subject=options.subject,
             wait=True if options.wait else False if options.no_wait else None,
         )
     except ValueError as error:

@@ -19,8 +19,10 @@ from recorder.sealing import new_seal
 from recorder.writer import DiskError, check_free_space, describe
 from signalling import notices
 from signalling.messages import Action
-from signalling.room import Producer, RoomError
+from signalling.room import Participant, Producer, RoomError
 
+from .bearer import name_person
+from .keeping.audit import SERVER, Doer, write
 from .room_recorder import RoomRecorder
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ async def carry_out(member: Member, action: Action) -> None:
     if action == "stop":
         by = room.participant(member.identifier)
         room.recording_stopped()
-        await conductor.stop_recorder(by.name if by else "", "stopped")
+        await conductor.stop_recorder(by.name if by else "", "stopped", _doer(room.name, by))
         return
     if room.is_recording:
         raise RoomError("already_recording", "This room is being recorded already.")
@@ -74,6 +76,12 @@ async def carry_out(member: Member, action: Action) -> None:
     service.archive.running[name] = conductor.recorder
     service.tap.join(conductor.recorder)
     _record_present(conductor, conductor.recorder, now)
+    by = room.participant(member.identifier)
+    await write(service, _doer(room.name, by), "recording_started", name)
+
+
+def _doer(room: str, by: Participant | None) -> Doer:
+    return SERVER if by is None else Doer(name_person(by.subject, room, by.name), by.name, by.role, room)
 
 
 def _tell(conductor: Conductor, what: Interrupted | Resumed) -> None:

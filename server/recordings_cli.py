@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,10 @@ from recorder.seal.suites import SealError
 from recorder.verify import Verdict, check_chain, verify
 
 from .config import Config
+from .database import DatabaseError
+from .keeping.audit import append, operator
+from .keeping.commands import at_once
+from .keeping.decisions import held
 
 _READ = 1 << 20
 
@@ -55,6 +60,11 @@ def main(config: Config, arguments: list[str]) -> int:
     )
     erasing = command("erase", "Destroy the keys of recordings: nobody opens them again.", some=True)
     erasing.add_argument("--yes", action="store_true", help="do not ask")
+    erasing.add_argument(
+        "--despite-hold",
+        metavar="REASON",
+        help="erase what lies under a legal hold too: the word for the audit book",
+    )
     options = parser.parse_args(arguments)
     library = Library(options.folder)
     try:
@@ -64,19 +74,28 @@ def main(config: Config, arguments: list[str]) -> int:
             case "show":
                 return _show(library, options.names, options.private_key)
             case "rewrap":
-                return _rewrap(library, options.names, options.private_key, options.owners)
+                return _rewrap(config, library, options)
             case _:
-                return _erase(library, options.names, sure=options.yes)
-    except (SealError, ManifestError, JournalError, UnknownRecording, OSError) as error:
+                return _erase(config, library, options)
+    except (
+        DatabaseError,
+        sqlite3.Error,
+        SealError,
+        ManifestError,
+        JournalError,
+        UnknownRecording,
+        OSError,
+    ) as error:
         print(error, file=sys.stderr)
         return 2
 
 
 def _verify(library: Library, names: list[str], public: Path) -> int:
-    chosen = names or sorted(library.names())
+    chosen = names or sorted({*library.names(), *library.deleted()})
+    deleted = set(library.deleted())
     verdicts = []
     for name in chosen:
-        folder = library.folder(name)
+        folder = library.root / name if name in deleted else library.folder(name)
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) or 1
         done = 0
 
@@ -139,19 +158,32 @@ def _show(library: Library, names: list[str], private: Path) -> int:
     return 0
 
 
-def _rewrap(library: Library, names: list[str], private: Path, owners: list[Path]) -> int:
-    for name in names:
+def _rewrap(config: Config, library: Library, options: argparse.Namespace) -> int:
+    for name in options.names:
         folder = library.folder(name)
         if (wrapped := keys.read(folder)) is None:
             raise SealError(f"{name} has no key: it was never sealed, or has been erased.")
-        keys.write(folder, keys.wrap(name, wrapped.open(private), owners))
-        print(f"{name}: sealed for {', '.join(sm2.fingerprint(owner) for owner in owners)}")
+        anew = keys.wrap(name, wrapped.open(options.private_key), options.owners)
+        _note(config, "key_rewrapped", name, owners=len(options.owners))
+        keys.write(folder, anew)
+        print(f"{name}: sealed for {', '.join(sm2.fingerprint(owner) for owner in options.owners)}")
     return 0
 
 
-def _erase(library: Library, names: list[str], *, sure: bool) -> int:
+def _note(config: Config, deed: str, name: str, **about: object) -> None:
+    at_once(config, lambda c: append(c, operator(), deed, int(time.time() * 1000), name, **about))
+
+
+def _erase(config: Config, library: Library, options: argparse.Namespace) -> int:
+    names = options.names
     folders = [library.folder(name) for name in names]
-    if not sure:
+    kept = at_once(config, lambda c: [name for name in names if held(c, name)])
+    if kept and not options.despite_hold:
+        print(
+            f"A legal hold lies on {', '.join(kept)}: nothing was done. `--despite-hold REASON` goes over it."
+        )
+        return 1
+    if not options.yes:
         print(
             f"This destroys the keys of {', '.join(names)} for good. Write `erase` to go on: ",
             end="",
@@ -163,6 +195,9 @@ def _erase(library: Library, names: list[str], *, sure: bool) -> int:
     for folder in folders:
         if keys.read(folder) is None:
             raise SealError(f"{folder.name} has no key: it was never sealed, or has been erased already.")
+        # what cannot be written down is not done
+        despite = {"despite_hold": options.despite_hold} if folder.name in kept else {}
+        _note(config, "key_erased", folder.name, **despite)
         keys.erase(folder)
         print(f"{folder.name}: its key is destroyed.")
     return 0

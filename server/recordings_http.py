@@ -93,7 +93,14 @@ class Recordings:
         claims = bearer(request, self._service)
         demand(claims, "replay")
         expires = min(claims.expires, self._service.wall_clock() + LIFETIME)
-        token = issue(self._secret, room=claims.room, name=claims.name, role=claims.role, expires=expires)
+        token = issue(
+            self._secret,
+            room=claims.room,
+            name=claims.name,
+            role=claims.role,
+            expires=expires,
+            subject=claims.subject,
+        )
         response = web.Response(status=204)
         response.set_cookie(
             COOKIE,
@@ -118,13 +125,14 @@ class Recordings:
             raise web.HTTPInternalServerError(text="This recording has been tampered with.") from None
         if description is None:
             raise web.HTTPConflict(text="This recording is still being prepared. Please wait a moment.")
+        await self._service.openings.note(claims, recording)
         # who may not see the patient reads what was written with him hidden, as he read it live
         given = veil_recording(description, hidden=is_veiled(claims.role))
         return web.json_response(given, headers={"Cache-Control": "private, no-cache"})
 
     async def container(self, request: web.Request) -> web.StreamResponse:
         """Serve a camera's file, whose ranges aiohttp answers, or a frozen frame."""
-        recording, _ = await self._check(request)
+        recording, claims = await self._check(request)
         name = request.match_info["file"]
         if name.endswith(STILL_SUFFIX):
             return await self._still(recording, name)
@@ -132,6 +140,7 @@ class Recordings:
             path, media_type = await asyncio.to_thread(self._library.container, recording, name)
         except UnknownRecording as error:
             raise web.HTTPNotFound(text=str(error)) from None
+        await self._service.openings.note(claims, recording)
         headers = {"Content-Type": media_type, "Cache-Control": "private, max-age=3600"}
         key = await self._key(recording)
         if key is None:

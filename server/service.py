@@ -35,6 +35,8 @@ from .exporting.jobs import Exports
 from .files import FileStore
 from .front_door import FrontDoor, listen, media_ports
 from .hospital import Hospital
+from .keeping.audit import Openings
+from .keeping.keeper import Keeper
 from .member import Member
 from .metrics import Snapshot, quantile
 from .reception import Guest
@@ -80,6 +82,8 @@ class Service:
         self.database = Database(Path(config.database.file))
         self.notes = Notes(self.database, self.wall_clock)
         self.exports = Exports(self)
+        self.openings = Openings(self)
+        self.keeper = Keeper(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
         self._probes = 0
@@ -122,6 +126,7 @@ class Service:
         await self.images.start()
         await self.scp.start()
         self.hospital.start()
+        self.keeper.start()
         plane = self.plane
         host, port, _ = plane.address
         log.info("media on UDP %s:%d, in %d threads", host, port, plane.shards)
@@ -185,6 +190,7 @@ class Service:
         await asyncio.gather(*recorders, *self._tasks, return_exceptions=True)
         await self.tap.close()
         await self.exports.close()
+        await self.keeper.close()
         await self.archive.close()
         await self.files.close()
         await self.hospital.close()

@@ -13,6 +13,7 @@ from recorder.manifest import Link, Manifest, ManifestError, Part
 from recorder.seal.keys import WrappedKey
 from recorder.seal.suites import SM4, SealError
 from recorder.stills import MAX_STILL, StillPart
+from recorder.tombstone import Tombstone
 from tests.helpers.joined import ReferenceJoiner, laid, places_of, reference_walk
 
 REFUSALS = (JournalError, ManifestError, SealError)
@@ -41,6 +42,7 @@ MANIFESTS = (
     bytes(Manifest("r", "demo", 1, "complete", 2, "cd" * 32, _PARTS, 3, "ef" * 32, Link("q", "12" * 32))),
     bytes(Manifest("r", "demo", 1, "truncated", 2, "cd" * 32, (), 0, "00" * 32)),
 )
+TOMBSTONES = (bytes(Tombstone("r", "ab" * 32, 2, 3)), bytes(Tombstone("r", "", 0, 1)))
 KEYS = (bytes(WrappedKey("r", SM4, {"ab" * 32: bytes(range(120))})),)
 
 
@@ -55,6 +57,12 @@ def read_manifest(data: bytes) -> None:
     manifest = Manifest.parse(data)
     assert all("/" not in part.name and part.name not in ("", ".", "..") for part in manifest.parts)
     assert Manifest.parse(bytes(manifest)) == manifest
+
+
+def read_tombstone(data: bytes) -> None:
+    """Read the note of a deletion."""
+    tombstone = Tombstone.parse(data)
+    assert Tombstone.parse(bytes(tombstone)) == tombstone
 
 
 def read_wrapped_key(data: bytes) -> None:

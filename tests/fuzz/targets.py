@@ -376,6 +376,9 @@ TARGETS: dict[str, Target] = {
     "manifest": Target(
         recording_targets.read_manifest, recording_targets.REFUSALS, recording_targets.MANIFESTS, 1500
     ),
+    "tombstone": Target(
+        recording_targets.read_tombstone, recording_targets.REFUSALS, recording_targets.TOMBSTONES, 300
+    ),
     "wrapped_key": Target(
         recording_targets.read_wrapped_key, recording_targets.REFUSALS, recording_targets.KEYS, 800
     ),

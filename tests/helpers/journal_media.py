@@ -15,6 +15,7 @@ from media.codecs import h264, h265
 from media.ids import ProducerId
 from media.plane import Codec
 from media.rtp.ntp import ntp_from_unix
+from recorder.journal import JournalHeader
 from recorder.recording import RecordedProducer, Recording
 from recorder.seal.keys import DataKey
 from recorder.sealing import JournalSealer, new_seal
@@ -242,9 +243,12 @@ def record(
     *,
     finish: bool = True,
     sealed_with: DataKey | None = None,
+    named: JournalHeader | None = None,
 ) -> Path:
     """Put everything through a Recording, in the order given, and write its journal; returns the folder."""
-    head = header() if sealed_with is None else replace(header(), seal=new_seal(sealed_with))
+    head = named or header()
+    if sealed_with is not None:
+        head = replace(head, seal=new_seal(sealed_with))
     recording = Recording(head, "Dr. Li Wei", STARTED)
     data = b""
     for producer in producers:

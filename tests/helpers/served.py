@@ -20,6 +20,7 @@ from server.config import (
     DicomConfig,
     FilesConfig,
     HttpConfig,
+    KeepingConfig,
     MediaConfig,
     PacsConfig,
     RecordingsConfig,
@@ -144,6 +145,7 @@ async def served(
     minimum_free_mb: int = 1,
     threads: int = 1,
     tracking: bool = True,
+    keeping: KeepingConfig | None = None,
 ) -> AsyncIterator[Served]:
     """Serve from a folder of one's own while the context lasts."""
     config = Config(
@@ -163,6 +165,7 @@ async def served(
         pacs=pacs or PacsConfig(outbox=str(folder / "outbox")),
         stills=StillsConfig(folder=str(folder / "stills")),
         database=DatabaseConfig(file=str(folder / "konsil.sqlite3")),
+        keeping=keeping or KeepingConfig(),
         secrets=SecretsConfig(file=str(folder / "secret")),
     )
     async with serving(config) as (service, port):

@@ -15,7 +15,10 @@ from recorder.seal.suites import SM4, SealError
 from recorder.signing import sign_recording
 from server.__main__ import main
 from server.archive_keys import ArchiveKeys
-from server.config import SealConfig
+from server.config import Config, DatabaseConfig, SealConfig
+from server.keeping import decisions
+from server.keeping.audit import Doer
+from server.keeping.commands import at_once
 from tests.helpers.journal_media import camera, encode, record, video
 
 NAME = "20261122-101500-demo-3f9a"
@@ -26,6 +29,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One finished recording, and the configuration that finds it."""
     config = SealConfig(private_key=str(tmp_path / "archive.pem"), signing_key=str(tmp_path / "signing.pem"))
     ArchiveKeys(config)
+    monkeypatch.setenv("KONSIL_DATABASE_FILE", str(tmp_path / "konsil.sqlite3"))
     monkeypatch.setenv("KONSIL_RECORDINGS_FOLDER", str(tmp_path / "recordings"))
     monkeypatch.setenv("KONSIL_SEAL_PRIVATE_KEY", config.private_key)
     monkeypatch.setenv("KONSIL_SEAL_SIGNING_KEY", config.signing_key)
@@ -88,3 +92,50 @@ def test_erasing_asks_first(
     assert keys.read(archive / "recordings" / NAME) is None
     assert main(["recordings", "erase", NAME, "--yes"]) == 2
     assert "erased already" in capsys.readouterr().err
+    assert main(["audit", "show"]) == 0
+    assert capsys.readouterr().out.count("key_erased") == 1
+
+
+def test_what_lies_under_a_hold_is_not_erased_without_a_word(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Config(database=DatabaseConfig(file=str(archive / "konsil.sqlite3")))
+    claimant = Doer("ward/A", "A", "chair", "demo")
+    at_once(config, lambda c: decisions.register(c, [(NAME, "demo", 1)]))
+    at_once(config, lambda c: decisions.hold(c, claimant, 2, NAME, "claim 17"))
+    assert main(["recordings", "erase", NAME, "--yes"]) == 1
+    assert "A legal hold lies on" in capsys.readouterr().out
+    assert keys.read(archive / "recordings" / NAME) is not None
+    assert main(["recordings", "erase", NAME, "--yes", "--despite-hold", "court order 3"]) == 0
+    assert keys.read(archive / "recordings" / NAME) is None
+    assert main(["audit", "show"]) == 0
+    assert "key_erased 20261122-101500-demo-3f9a despite_hold=court order 3" in capsys.readouterr().out
+
+
+def test_what_cannot_be_written_down_is_not_erased(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (archive / "konsil.sqlite3").mkdir()
+    assert main(["recordings", "erase", NAME, "--yes"]) == 2
+    assert "cannot be opened" in capsys.readouterr().err
+    assert keys.read(archive / "recordings" / NAME) is not None
+
+
+def test_the_table_of_terms_is_the_hospital_s(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keeping", "classes"]) == 0
+    assert "process          3 years   (new recordings)" in capsys.readouterr().out
+    assert main(["keeping", "set", "medical", "30"]) == 0
+    assert main(["keeping", "set", "research", "10"]) == 0
+    assert main(["keeping", "usual", "medical"]) == 0
+    said = capsys.readouterr().out
+    assert "medical          30 years   (new recordings)" in said
+    assert "research         10 years" in said
+    for wrong in (
+        ["set", "audit", "4"],
+        ["set", "medical", "0"],
+        ["set", "teaching", "3"],
+        ["usual", "audit"],
+    ):
+        assert main(["keeping", *wrong]) == 2
+    assert "audit is kept for 5 to 200 years" in capsys.readouterr().err
+    assert main(["keeping", "set", "audit", "10"]) == 0
+    assert main(["audit", "show"]) == 0
+    assert capsys.readouterr().out.count("retention_changed") == 3
