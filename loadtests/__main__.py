@@ -12,6 +12,7 @@ SUBCOMMANDS = (
     "decisions",
     "files",
     "images",
+    "kill",
     "line",
     "marks",
     "overlay",

@@ -7,7 +7,8 @@ nothing else, can tell whether anything was changed, taken away or slipped in si
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from dataclasses import fields as fields_of
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
@@ -48,6 +49,16 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalEnd:
+    """How far a journal goes. `until` is the time of its newest record, Unix ns."""
+
+    until: int = 0
+    #: Bytes that belong to no whole block, and packets that never reached the journal, as it says itself.
+    ignored_bytes: int = 0
+    packets_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What is signed. `made` is Unix seconds; `state`: complete or truncated, as the recorder found it."""
 
@@ -62,6 +73,7 @@ class Manifest:
     operations: int
     log_head: str
     previous: Link | None = None
+    journal: JournalEnd = JournalEnd()
 
     def __bytes__(self) -> bytes:
         fields: JsonObject = {
@@ -72,6 +84,7 @@ class Manifest:
             "state": self.state,
             "made": self.made,
             "signer": self.signer,
+            "journal": asdict(self.journal),
             "log": {"operations": self.operations, "head": self.log_head},
             "parts": [{"name": part.name, "bytes": part.size, "sm3": part.sm3} for part in self.parts],
             "previous": None
@@ -93,6 +106,8 @@ class Manifest:
             if not isinstance(parts, list) or len(parts) > _MAX_PARTS:
                 raise ManifestError("The manifest has no list of parts, or one that is too long.")
             link = fields["previous"]
+            # manifests of before say nothing of it
+            end = fields.get("journal", {})
             return cls(
                 recording=_text(fields["recording"]),
                 room=_text(fields["room"]),
@@ -106,10 +121,11 @@ class Manifest:
                 operations=_number(fields["log"]["operations"]),
                 log_head=_hash(fields["log"]["head"]),
                 previous=None if link is None else Link(_text(link["recording"]), _hash(link["sm3"])),
+                journal=JournalEnd(*(_number(end.get(field.name, 0)) for field in fields_of(JournalEnd))),
             )
         except ManifestError:
             raise
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ManifestError("The manifest cannot be read.") from None
 
 

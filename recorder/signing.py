@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .journal import encode_json
 from .library import JOURNAL, SUMMARY, read_header
-from .manifest import MANIFEST, SIGNATURE, UNSIGNED, Link, Manifest, ManifestError, Part
+from .manifest import MANIFEST, SIGNATURE, UNSIGNED, JournalEnd, Link, Manifest, ManifestError, Part
 from .parts import write_part
 from .seal import sm2
 from .seal.digest import sm3
@@ -38,6 +38,7 @@ def sign_recording(folder: Path, signing: Path, now: float) -> None:
             operations=unsigned["log"]["operations"],
             log_head=unsigned["log"]["head"],
             previous=_last(folder.parent),
+            journal=JournalEnd(**unsigned["journal"]),
         )
     except (ValueError, KeyError, TypeError):
         raise ManifestError("What the export left to be signed cannot be read.") from None

@@ -64,7 +64,18 @@ def verify(folder: Path, public: Path, progress: Callable[[int], None] = lambda 
         return verdict
     verdict.problems += _parts(folder, manifest, progress)
     if manifest.state != "complete":
-        verdict.remarks.append("It was cut short when it was made (a kill, a full disk): its end is missing.")
+        end = datetime.fromtimestamp(manifest.journal.until / 1e9, UTC)
+        verdict.remarks.append(
+            f"It was cut short when it was made (a kill, a power cut) or is damaged: it goes to {end:%F %T} UTC."
+        )
+    if manifest.journal.ignored_bytes:
+        verdict.remarks.append(
+            f"{manifest.journal.ignored_bytes} bytes of its journal belong to no whole block."
+        )
+    if manifest.journal.packets_left_out:
+        verdict.remarks.append(
+            f"{manifest.journal.packets_left_out} packets were left out: the disk could not follow."
+        )
     if not (folder / KEY_FILE).exists():
         verdict.remarks.append("It has no key: it was never sealed, or has been erased.")
     return verdict

@@ -16,7 +16,7 @@ from media.plane import Codec
 
 from ..journal import JsonObject, encode_json
 from ..library import DESCRIPTION, JOURNAL, SUMMARY, summarise
-from ..manifest import UNSIGNED, hash_file
+from ..manifest import UNSIGNED, JournalEnd, hash_file
 from ..parts import write_part
 from ..seal.keys import DataKey
 from ..seal.suites import SealError
@@ -75,8 +75,19 @@ def export(
     names = {JOURNAL, DESCRIPTION, SUMMARY, *made}
     log: JsonObject = {"operations": len(index.operations), "head": index.log_head.hex()}
     parts = [asdict(hash_file(folder / name)) for name in sorted(names)]
-    write_part(folder / UNSIGNED, encode_json({"log": log, "parts": parts}), None)
+    write_part(folder / UNSIGNED, encode_json({"log": log, "parts": parts, "journal": end_of(index)}), None)
     progress(1.0)
+
+
+def end_of(index: JournalIndex) -> JsonObject:
+    """Say how far a journal goes, for its manifest."""
+    return asdict(
+        JournalEnd(
+            until=min(index.last_time, (1 << 63) - 1),
+            ignored_bytes=index.ignored,
+            packets_left_out=min(sum(gap.packets for _, gap in index.gaps), (1 << 63) - 1),
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

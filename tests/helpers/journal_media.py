@@ -47,7 +47,14 @@ class Encoded:
 @functools.cache
 @unchanged_scheduling()
 def encode(
-    codec: Codec, count: int = 20, key_every: int = 10, flash_at: int = -1, b_frames: int = 0, slices: int = 1
+    codec: Codec,
+    count: int = 20,
+    key_every: int = 10,
+    flash_at: int = -1,
+    b_frames: int = 0,
+    slices: int = 1,
+    bit_rate: int = 500_000,
+    noise: int = 60,
 ) -> tuple[Encoded, ...]:
     """Encode moving noise of 320 × 240; the picture `flash_at` is white, all others are dark."""
     name, options = _ENCODERS[codec]
@@ -55,17 +62,17 @@ def encode(
     context.width, context.height, context.pix_fmt = 320, 240, "yuv420p"
     context.time_base = Fraction(1, 30)
     context.gop_size = key_every
-    context.bit_rate = 500_000
+    context.bit_rate = bit_rate
     if b_frames:
         context.options = {"preset": "ultrafast", "bf": str(b_frames), "b-adapt": "0", "forced-idr": "1"}
     else:
         context.options = options
     if slices > 1:
         context.options = options | {"x264-params": f"slices={slices}"}
-    noise = np.random.default_rng(1).integers(0, 60, (240, 320 + count * 4, 3), np.uint8)
+    wide = np.random.default_rng(1).integers(0, noise, (240, 320 + count * 4, 3), np.uint8)
     encoded = []
     for number in range(count):
-        picture = np.ascontiguousarray(noise[:, number * 4 : number * 4 + 320])
+        picture = np.ascontiguousarray(wide[:, number * 4 : number * 4 + 320])
         if number == flash_at:
             picture = np.full_like(picture, 255)
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
