@@ -50,6 +50,11 @@ class LayerRates:
                 old = self._rates[i][layer]
                 self._rates[i][layer] = rate if first else old + WEIGHT * (rate - old)
 
+    def declare(self, bits_per_second: int, now: float) -> None:
+        """Take for a fact what one stream without layers takes, however fast it comes just now."""
+        self._rates[0][0] = float(bits_per_second)
+        self._heard[0] = self._measured = now
+
     def flows(self, encoding: int, now: float) -> bool:
         """Tell whether anything of an encoding came lately."""
         return now - self._heard[encoding] < STOPPED

@@ -50,6 +50,8 @@ class Producer:
     #: an encoding that is tapped beside the best, for whoever needs few pixels: it is not put to rest either
     low: int | None = None
     muted: bool = False
+    #: it is injected: nobody sends it over a line, and this many bits a second are what it is known to take
+    inside: int | None = None
     #: an RTP timestamp behind all that came before the newest interruption
     end_of_line: int = 0
     #: whether a key frame of any encoding is to be asked for, now or later

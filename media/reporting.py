@@ -245,6 +245,8 @@ class Reporting:
         self.next_report = now + REPORT_INTERVAL
         by_transport: dict[TransportId, list[ReportBlock]] = {}
         for producer in self._producers.values():
+            if producer.inside is not None:
+                continue  # who injects it counts for himself
             statistics = self._plane.producer_statistics(producer.producer).encodings
             for encoding, counters in zip(producer.encodings, statistics, strict=True):
                 if encoding.ssrc and counters.packets:

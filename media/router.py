@@ -42,7 +42,14 @@ class EncodingsWanted:
     active: tuple[bool, ...]
 
 
-RouterEvent = SenderReportReceived | EncodingsWanted | Delivered
+@dataclass(frozen=True, slots=True)
+class KeyFrameAsked:
+    """Somebody lacks a picture to begin with, of a producer that is injected: who injects it is asked, over no line."""
+
+    producer: ProducerId
+
+
+RouterEvent = SenderReportReceived | EncodingsWanted | Delivered | KeyFrameAsked
 
 
 class Router:
@@ -94,6 +101,15 @@ class Router:
             else self._add(transport, track)
             for track in tracks
         ]
+
+    def publish_inside(
+        self, transport: TransportId, tracks: Sequence[OfferedTrack], bits_per_second: Sequence[int]
+    ) -> list[ProducerId]:
+        """Take in tracks that are injected (`Endpoint.create_inside`), each of which takes so much, in one encoding."""
+        producers = self.publish(transport, tracks)
+        for producer, rate in zip(producers, bits_per_second, strict=True):
+            self.producers[producer].inside = rate
+        return producers
 
     def interrupt(self, transport: TransportId) -> dict[ProducerId, int]:
         """Let what a transport sent wait for another one; the transport may leave the plane then.
@@ -469,6 +485,9 @@ class Router:
     def _ask_for_key_frames(self, producer: Producer, now: float) -> None:
         for encoding in producer.encodings:
             if encoding.ssrc and encoding.key_frames.due(now):
+                if producer.inside is not None:
+                    self._events.append(KeyFrameAsked(producer.producer))
+                    continue
                 request: list[RtcpPacket] = [
                     ReceiverReport(SERVER_SSRC),
                     PictureLossIndication(SERVER_SSRC, encoding.ssrc),
@@ -491,7 +510,10 @@ class Router:
 
     def _measure(self, producer: Producer, now: float) -> None:
         encodings = self._plane.producer_statistics(producer.producer).encodings
-        producer.rates.update(encodings, now)
+        if producer.inside is not None:
+            producer.rates.declare(producer.inside, now)
+        else:
+            producer.rates.update(encodings, now)
         self._note_frames(producer, encodings)
         if not producer.identity.settled and not producer.interrupted and encodings[0].offset is not None:
             producer.identity.settle(encodings[0].offset)

@@ -21,7 +21,7 @@ from media.delivery import Delivered
 from media.ids import ProducerId, TransportId
 from media.plane import EventKind, PlaneEvent
 from media.reporting import SenderReportReceived
-from media.router import EncodingsWanted, Router, RouterEvent
+from media.router import EncodingsWanted, KeyFrameAsked, Router, RouterEvent
 from signalling import messages, notices
 from signalling.messages import Hello
 from signalling.permissions import Role, permissions
@@ -54,6 +54,7 @@ from .publishing import Publishing
 from .reception import Guest, Reception
 from .room_recorder import RoomRecorder
 from .sockets import Socket
+from .theatre.theatre import Theatre
 from .veiling import Veiling
 from .wall import Wall
 from .watching.watcher import Watcher
@@ -96,6 +97,7 @@ class Conductor:
         self.presenting = Presenting(self)
         self.veiling = Veiling(self)
         self.bedside = Bedside(self)
+        self.theatre = Theatre(self)
         self.recall = Recall(self)
         self.ephemeral_dropped = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -146,6 +148,7 @@ class Conductor:
         self.service.images.tell(member)
         self.recall.look()
         self.service.hospital.tell(member)
+        self.theatre.tell(member)
         if isinstance(member.watching, Watching):
             member.watching.resend()
             member.watching.want(self._wanted_by(member))
@@ -157,6 +160,12 @@ class Conductor:
         """Add a participant who only sends, or is sent what it chose (WHIP, WHEP). Raise RoomError."""
         self.reception.check(claims)
         return self._join(claims, watching=False)
+
+    def join_inside(self, name: str) -> Member:
+        """Add a participant that nobody is, whose producers are injected; by no link. Raise RoomError."""
+        return self._join(
+            Claims(room=self.room.name, name=name, role="observer", subject=None, expires=0), watching=False
+        )
 
     def _join(self, claims: Claims, *, watching: bool) -> Member:
         identifier = ParticipantId(f"pt-{secrets.token_hex(4)}")
@@ -191,6 +200,7 @@ class Conductor:
     def close(self, code: str, sentence: str) -> None:
         """End the room for everybody."""
         self.reception.close(code, sentence)
+        self.theatre.close("closed")
         self.room.close(code, sentence)
         self.pump()
         self.presenting.close()
@@ -240,7 +250,11 @@ class Conductor:
         wall.want(self._wanted_by(member))
 
     def _wanted_by(self, member: Member) -> list[ProducerId]:
-        return [ProducerId(producer) for producer in self.room.audience_of(member.identifier)]
+        wanted = self.room.audience_of(member.identifier)
+        if isinstance(member.watching, Wall):
+            # a player has no place for the words that this is no live picture
+            wanted = [producer for producer in wanted if self.room.producer(producer).recorded is None]
+        return [ProducerId(producer) for producer in wanted]
 
     def rewatch_all(self) -> None:
         """Offer everybody what they may watch now."""
@@ -351,6 +365,8 @@ class Conductor:
                 for member in self.members.values():
                     if producer in member.publication.producers:
                         member.send(notices.encodings(producer, active))
+            case KeyFrameAsked(producer):
+                self.theatre.want_key_frame(producer)
             case Delivered(transport, producer, reason, height):
                 for member in self.members.values():
                     if member.watching is not None and member.watching.transport.id == transport:
@@ -385,6 +401,7 @@ class Conductor:
         member = self.members.pop(identifier, None)
         if member is None:
             return
+        self.theatre.gone(identifier)
         # the room has let go of them already
         self.publishing.end(member.publication.producers)
         member.close()
@@ -400,8 +417,12 @@ class Conductor:
 
     def forget_if_empty(self) -> None:
         """Let go of a room that nobody is in; while somebody waits before it, only its recording ends."""
+        if self.theatre.alone:
+            self.theatre.close("closed")
+            return
         if self.members:
             return
+        self.theatre.close("closed")
         self.reception.emptied()
         if not self.reception.guests:
             self.service.forget(self)

@@ -47,7 +47,8 @@ class FrameTimes:
     def notice(self, producer: ProducerId) -> notices.ServerMessage | None:
         """Say when a frame of a picture was captured; None: nobody knows yet."""
         entry = self._conductor.router.producers.get(producer)
-        if entry is None or entry.instant is None or not entry.video:
+        # what was recorded has no age: its sender reports say when it is shown, and nothing else
+        if entry is None or entry.instant is None or not entry.video or entry.inside is not None:
             return None
         return notices.clock(
             producer, entry.instant.rtp_timestamp, entry.instant.time / 1e9, entry.track.clock_rate

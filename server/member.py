@@ -22,6 +22,7 @@ from signalling.presenter_messages import Present, Viewport
 from signalling.rate import MESSAGE_BURST, MESSAGE_RATE, TokenBucket
 from signalling.room import Participant, RoomError
 from signalling.sources import Source
+from signalling.theatre_messages import ShowRecording
 
 from . import etiquette, marking, recording
 from .connections import EPHEMERAL, Publication, Watching
@@ -237,6 +238,8 @@ class Member:
                 return await self.freezing.carry_out(message)
             case ChoosePatient():
                 conductor.bedside.choose(self, message)
+            case ShowRecording():
+                await conductor.theatre.carry_out(self, message)
             case messages.Hello():
                 return notices.error(message.id, "out_of_order", "You have said hello already.")
         return notices.reply(message.id)

@@ -117,6 +117,7 @@ def _record_present(conductor: Conductor, recorder: RoomRecorder, now: float) ->
     conductor.veiling.write_present()
     conductor.presenting.write_present()
     conductor.bedside.write_present()
+    conductor.theatre.write_present()
     for producer in conductor.room.producers:
         add_producer(conductor, recorder, producer, now)
 

@@ -127,6 +127,25 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a producer is a replay of: a recording that began at `started` (Unix ms), and one of its producers."""
+
+    recording: str
+    started: float
+    producer: int
+    source: Source
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe for clients."""
+        return {
+            "recording": self.recording,
+            "started": self.started,
+            "producer": self.producer,
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Producer:
     """A track that a participant sends; `producer` is the media plane's number."""
 
@@ -148,6 +167,8 @@ class Producer:
     since_time: float = 0
     #: which way round the picture is, as far as anybody has said
     orientation: Orientation | None = None
+    #: it is no live picture or sound, but one that was recorded
+    recorded: Recorded | None = None
 
     def may_be_watched(self, by: Participant) -> bool:
         """Tell whether a participant is of its audience."""
@@ -169,6 +190,7 @@ class Producer:
             "since": self.since,
             "since_time": None if self.since is None else milliseconds(self.since_time),
             "orientation": None if self.orientation is None else self.orientation.to_json(),
+            **({} if self.recorded is None else {"recorded": self.recorded.to_json()}),
         }
 
 

@@ -18,6 +18,7 @@ from .message_frame import MessageError, load_object
 from .patient_messages import PATIENT, ChoosePatient
 from .presenter_messages import PRESENTER, Present, Viewport, parse_viewport
 from .sources import SOURCES, Source
+from .theatre_messages import THEATRE, ShowRecording
 
 #: The version of the protocol that `hello` names.
 VERSION = 1
@@ -209,6 +210,7 @@ Request = (
     | GuidanceRequest
     | Present
     | ChoosePatient
+    | ShowRecording
 )
 
 ClientMessage = Request | Ephemeral | Viewport
@@ -337,4 +339,5 @@ _PARSERS: dict[str, Callable[[int, dict[str, Any]], ClientMessage]] = {
     **GUIDANCE,
     **PRESENTER,
     **PATIENT,
+    **THEATRE,
 }

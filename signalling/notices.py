@@ -244,6 +244,11 @@ def presenter(description: Json) -> ServerMessage:
     return ServerMessage({"type": "presenter", **description})
 
 
+def theatre(showing: Json | None, reason: str | None = None) -> ServerMessage:
+    """Say which recording is shown, and how it stands; None: none is, for this `reason`."""
+    return ServerMessage({"type": "theatre", "showing": showing, "reason": reason})
+
+
 def viewport(author: str, n: int, sent: float, state: Json) -> ServerMessage:
     """Show what the presenter sees; `sent` stays in Unix ms, as `presenter_messages.Viewport` has it."""
     return ServerMessage({"type": "viewport", "author": author, "n": n, "sent": sent, "state": state})

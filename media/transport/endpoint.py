@@ -58,6 +58,8 @@ class Endpoint:
         self._idle_timeout = idle_timeout
         self._transports: dict[TransportId, Transport] = {}
         self._by_ufrag: dict[str, Transport] = {}
+        #: who hears of the streams of each place that has no peer
+        self._inside: dict[TransportId, Callable[[PlaneEvent], None]] = {}
         #: those that ask: answers do not say whose they are
         self._clients: dict[TransportId, Transport] = {}
         self._sessions: dict[TransportId, tuple[Session, Session]] = {}
@@ -106,6 +108,22 @@ class Endpoint:
         if role is IceRole.CLIENT:
             self._clients[transport.id] = transport
         return transport
+
+    def create_inside(self, on_event: Callable[[PlaneEvent], None], *, shard: int = 0) -> TransportId:
+        """Make a place in the plane for producers that are injected: a transport without peer, address and keys.
+
+        `on_event` gets what the plane says of its streams.
+        """
+        self._count += 1
+        identifier = TransportId(self._count)
+        self.plane.add_transport(identifier, shard)
+        self._inside[identifier] = on_event
+        return identifier
+
+    def remove_inside(self, transport: TransportId) -> None:
+        """Let such a place go, with its producers."""
+        if self._inside.pop(transport, None) is not None and not self._closed:
+            self.plane.remove_transport(transport)
 
     @property
     def advertised(self) -> tuple[Address, ...]:
@@ -217,6 +235,8 @@ class Endpoint:
             case _:
                 if transport is not None:
                     transport.callbacks.on_event(event)
+                elif (inside := self._inside.get(event.transport)) is not None:
+                    inside(event)
                 self._tell(event)
 
     def _dispatch_stun(self, event: PlaneEvent) -> None:
