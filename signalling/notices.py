@@ -244,9 +244,9 @@ def presenter(description: Json) -> ServerMessage:
     return ServerMessage({"type": "presenter", **description})
 
 
-def theatre(showing: Json | None, reason: str | None = None) -> ServerMessage:
+def showing(described: Json | None, reason: str | None = None) -> ServerMessage:
     """Say which recording is shown, and how it stands; None: none is, for this `reason`."""
-    return ServerMessage({"type": "theatre", "showing": showing, "reason": reason})
+    return ServerMessage({"type": "showing", "showing": described, "reason": reason})
 
 
 def viewport(author: str, n: int, sent: float, state: Json) -> ServerMessage:

@@ -52,6 +52,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "recorder/export/",
         "server/demo/",
         "server/watching/",
+        "server/theatre/pictures.py",
         "loadtests/",
         "annotation/tracking/",
     ),

@@ -155,7 +155,7 @@ class Showing:
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         try:
-            while not self._over:
+            while True:
                 kind, length = wire.head(await process.stdout.readexactly(wire.HEAD_SIZE))
                 data = await process.stdout.readexactly(length)
                 if self._over:

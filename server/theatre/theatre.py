@@ -113,7 +113,7 @@ class Theatre:
     def tell(self, member: Member) -> None:
         """Tell a newcomer what is shown."""
         if self._showing is not None:
-            member.send(notices.theatre(self._showing.to_json()))
+            member.send(notices.showing(self._showing.to_json()))
 
     def write_present(self) -> None:
         """Write down what is shown as a recording begins."""
@@ -127,19 +127,19 @@ class Theatre:
             return
         conductor = self._conductor
         showing.close()
-        conductor.tell_all(notices.theatre(None, reason))
-        conductor.write_down({"kind": "theatre", "showing": None})
+        conductor.tell_all(notices.showing(None, reason))
+        conductor.write_down({"kind": "showing", "showing": None})
         if showing.member is not None and conductor.members.get(showing.member.identifier) is showing.member:
             conductor.leave(showing.member)
         conductor.pump()
 
     def _tell(self) -> None:
         if self._showing is not None:
-            self._conductor.tell_all(notices.theatre(self._showing.to_json()))
+            self._conductor.tell_all(notices.showing(self._showing.to_json()))
             self._write(self._showing)
             self._conductor.pump()
 
     def _write(self, showing: Showing) -> None:
         """Write down what is shown, so that nobody takes it for live in a replay of this room either."""
         if showing.ready:
-            self._conductor.write_down({"kind": "theatre", "showing": showing.to_json()})
+            self._conductor.write_down({"kind": "showing", "showing": showing.to_json()})

@@ -107,6 +107,8 @@ MESSAGES = tuple(
         },
         {"type": "view", "id": 3, "producer": 7, "width": 1, "height": 1},
         {"type": "mark", "id": 4, "operation": {"kind": "undo"}},
+        {"type": "theatre", "id": 5, "action": "open", "recording": "r", "producers": [7], "position": 1},
+        {"type": "theatre", "id": 6, "action": "speed", "speed": 0.5},
         {"type": "pointer", "anchor": None, "point": None, "sent": 1.0, "n": 1},
     )
 )

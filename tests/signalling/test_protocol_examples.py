@@ -39,12 +39,12 @@ REQUESTS = {
     *("hello", "publish", "mute", "unpublish", "answer", "rewatch", "pause", "ping", "barcode"),
     *("mark", "marks", "pointer", "stroke", "record", "leave", "ice_servers", "restart_ice"),
     *("view", "admit", "lock", "remove", "permit", "restrict", "hand", "orient", "freeze"),
-    *("present", "viewport", "choose_patient"),
+    *("present", "viewport", "choose_patient", "theatre"),
 }
 NOTICES = {
     *("welcome", "reply", "error", "closed", "pong", "offer", "participant", "participant_left", "producer"),
     *("producer_removed", "clock", "operation", "recording", "naming", "encodings", "delivery"),
-    *("waiting_room", "door", "speaker", "presenter", "patient", "hospital", "followed"),
+    *("waiting_room", "door", "speaker", "presenter", "patient", "hospital", "followed", "showing"),
 }
 
 
@@ -178,6 +178,8 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
             return notices.presenter({"participant": "pt-1", "asking": ["pt-2"]})
         case "speaker":
             return notices.speaker("pt-1")
+        case "showing":
+            return notices.showing(example["showing"], example["reason"])
     raise AssertionError(example)
 
 

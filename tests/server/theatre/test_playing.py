@@ -158,9 +158,9 @@ def test_pictures_out_of_order_leave_as_they_are_needed(tmp_path: Path) -> None:
         stage.ask("play")
         stage.run(5)
         sent = [RtpPacket.parse(packet) for packet in stage.packets(7)]
-        assert all(
-            (b.sequence_number - a.sequence_number) % 65536 == 1 for a, b in pairwise(sent)
-        ), "one unbroken stream"
+        assert all((b.sequence_number - a.sequence_number) % 65536 == 1 for a, b in pairwise(sent)), (
+            "one unbroken stream"
+        )
         # each picture once a run-up, and no two under one timestamp
         ends = [packet.timestamp for packet in sent if packet.marker]
         assert len(set(ends)) == len(ends)

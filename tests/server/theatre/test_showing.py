@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from tests.helpers.numbered import Numbers, numbered_recording
 from tests.helpers.served import Served, served
 from tests.helpers.udp_peers import until
 from tests.helpers.watching_client import WatchingClient
+
+PROTOCOL = (Path(__file__).parents[3] / "signalling" / "PROTOCOL.md").read_text("utf-8")
 
 #: The picture of a number was taken so many seconds after the recording began.
 BEGIN, STEP = 0.1, 1 / 30
@@ -85,7 +88,7 @@ async def present(server: Served, *roles: Role) -> AsyncIterator[list[Caller]]:
 async def standing(caller: Caller, state: str) -> dict[str, Any]:
     """Wait until a recording is shown in this state."""
     while True:
-        told = (await caller.notice("theatre"))["showing"]
+        told = (await caller.notice("showing"))["showing"]
         if told is not None and told["state"] == state:
             return dict(told)
 
@@ -95,6 +98,10 @@ async def test_everybody_sees_the_very_frame_and_who_comes_later_too(running: Se
         await surgeon.request("theatre", action="open", recording=RECORDING, position=at(40))
         told = await standing(surgeon, "paused")
         assert told["recording"] == RECORDING
+        (example,) = re.findall(r'\{"type":"showing","showing":\{.*?\n.*?\}', PROTOCOL)
+        assert set(re.findall(r'"(\w+)":', example)) - {"type", "showing", "reason"} == (
+            set(told) | set(told["pictures"][0])
+        )
         assert (told["started"], told["by"], told["speed"]) == (1_795_342_500_000.0, "Dr. surgeon", 1.0)
         first, second = await Viewer(surgeon).watch(), await Viewer(expert).watch()
         try:
@@ -122,13 +129,15 @@ async def test_everybody_sees_the_very_frame_and_who_comes_later_too(running: Se
             numbers = [n for _, n in first.seen]
             assert numbers[-(number + 1) :] == list(range(number + 1))
             async with Caller(running.url, running.token("trainee", room="demo")) as late:
-                found = (await late.notice("theatre"))["showing"]
+                found = (await late.notice("showing"))["showing"]
                 assert (found["state"], found["position"]) == ("paused", told["position"])
                 third = await Viewer(late).watch()
                 try:
                     stamp = await third.sees(number)
                     assert await first.sees(number) == stamp
-                    while (told := (await late.notice("theatre"))["showing"])["pictures"][0]["frame"] != stamp:
+                    while (told := (await late.notice("showing"))["showing"])["pictures"][0][
+                        "frame"
+                    ] != stamp:
                         pass
                 finally:
                     await third.close()
@@ -143,7 +152,7 @@ async def test_who_may_and_how_it_ends(running: Served) -> None:
     async with present(running, "surgeon", "expert", "trainee", "observer") as everybody:
         surgeon, expert, trainee, observer = everybody
 
-        async def refused(caller: Caller, code: str, **request: object) -> None:
+        async def refused(caller: Caller, code: str, **request: Any) -> None:
             with pytest.raises(Refused) as found:
                 await caller.request("theatre", **request)
             assert found.value.code == code
@@ -165,7 +174,7 @@ async def test_who_may_and_how_it_ends(running: Served) -> None:
         told = [(await observer.notice("producer"))["producer"] for _ in range(2)]
         assert all(p["audience"]["roles"] == ["chair", "expert", "surgeon", "trainee"] for p in told)
         await surgeon.request("theatre", action="close")
-        assert (await trainee.notice("theatre", showing=None))["reason"] == "closed"
+        assert (await trainee.notice("showing", showing=None))["reason"] == "closed"
         for _ in range(2):
             await trainee.notice("producer_removed")
         await trainee.notice("participant_left")
@@ -183,7 +192,7 @@ async def test_a_worker_that_dies_is_said_and_the_room_goes_on(running: Served) 
         assert showing is not None
         assert showing._process is not None
         os.kill(showing._process.pid, signal.SIGKILL)
-        assert (await surgeon.notice("theatre", showing=None))["reason"] == "failed"
+        assert (await surgeon.notice("showing", showing=None))["reason"] == "failed"
         assert not conductor.room.producers
         assert not conductor.router.producers
         await surgeon.request("theatre", action="open", recording=RECORDING)
@@ -195,7 +204,7 @@ async def test_a_journal_that_cannot_be_read_is_said(running: Served) -> None:
     journal.write_bytes(journal.read_bytes()[:200])
     async with present(running, "surgeon") as (surgeon,):
         await surgeon.request("theatre", action="open", recording=RECORDING)
-        assert (await surgeon.notice("theatre", showing=None))["reason"] == "empty"
+        assert (await surgeon.notice("showing", showing=None))["reason"] == "empty"
 
 
 async def test_it_ends_with_the_last_who_leaves(running: Served) -> None:
@@ -225,7 +234,7 @@ async def test_a_recording_of_the_room_says_that_it_was_one(running: Served) -> 
         await surgeon.request("theatre", action="close")
         await surgeon.request("record", action="stop")
     library = running.service.archive.library
-    found = None
+    found: Any = None
     async with asyncio.timeout(60):
         while found is None:
             found = await asyncio.to_thread(library.description, name)
@@ -233,6 +242,6 @@ async def test_a_recording_of_the_room_says_that_it_was_one(running: Served) -> 
     (camera,) = [one for one in found["cameras"] if one["codec"] == "H264"]
     assert camera["source"] == "second"
     assert camera["label"].startswith("Recording 2026-11-22 10:15 UTC")
-    said = [event["showing"] for event in found["events"] if event["kind"] == "theatre"]
+    said = [event["showing"] for event in found["events"] if event["kind"] == "showing"]
     assert [one and (one["recording"], one["state"]) for one in said][-2:] == [(RECORDING, "paused"), None]
     assert camera["seconds"] > 1
