@@ -22,6 +22,7 @@ from .metrics import Metrics
 from .service import Service
 from .sockets import serve_socket
 from .study import notes_http
+from .training import routes as training_routes
 from .wish import cors
 
 log = logging.getLogger(__name__)
@@ -141,6 +142,7 @@ def build(service: Service) -> web.Application:
     notes_http.add_routes(application, service)
     exports_http.add_routes(application, service)
     keeping_routes.add_routes(application, service)
+    training_routes.add_routes(application, service)
     if (DIST / "assets").is_dir():
         application.router.add_static("/assets", DIST / "assets")
     return application

@@ -128,6 +128,8 @@ class Recordings:
         await self._service.openings.note(claims, recording)
         # who may not see the patient reads what was written with him hidden, as he read it live
         given = veil_recording(description, hidden=is_veiled(claims.role))
+        # nor the answers to questions that he has still to answer
+        given = await self._service.training.withheld(claims, recording, given)
         return web.json_response(given, headers={"Cache-Control": "private, no-cache"})
 
     async def container(self, request: web.Request) -> web.StreamResponse:

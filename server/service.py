@@ -46,6 +46,7 @@ from .sockets import Socket
 from .stills import StillStore
 from .study.notes import Notes
 from .tap import Tap
+from .training.training import Training
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ class Service:
         self.exports = Exports(self)
         self.openings = Openings(self)
         self.keeper = Keeper(self)
+        self.training = Training(self.database, self.archive.library)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
         self._probes = 0

@@ -52,7 +52,7 @@ from signalling.message_frame import MessageError
 from signalling.messages import Ephemeral, MarkRequest, parse_message
 from signalling.tokens import TokenError, verify
 
-from . import hospital_targets, image_targets, recording_targets, seeds, study_targets
+from . import hospital_targets, image_targets, recording_targets, seeds, study_targets, training_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,5 +384,6 @@ TARGETS: dict[str, Target] = {
     ),
     "joined_pictures": Target(recording_targets.join_both, (IndexError,), recording_targets.PICTURES, 200),
     "walked_tap": Target(recording_targets.walk_both, (), recording_targets.TAPPED, 200),
+    "training": Target(training_targets.read_asked, training_targets.REFUSALS, training_targets.ASKED, 400),
     "viewport": Target(image_targets.see, image_targets.REFUSALS, image_targets.VIEWPORTS, 500),
 }
