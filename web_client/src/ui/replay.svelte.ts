@@ -4,6 +4,7 @@ import type { Camera, Description } from '../replay/description';
 import { Playhead, SPEEDS, type VideoReport } from '../replay/playhead';
 import { Timeline, rtpTimestampAt } from '../replay/timeline';
 import type { ParticipantId } from '../signalling/protocol';
+import type { Drawing, OverlaySource } from './overlay_source';
 import { ReplayOverlay } from './replay_overlay';
 
 /** Until frames have been seen to follow each other: no camera here has more than 60 a second. */
@@ -30,6 +31,8 @@ export class Replay {
   /** Cameras that have a picture at this position, and those that the browser cannot play. */
   visible = $state.raw<readonly boolean[]>([]);
   unplayable = $state.raw<readonly boolean[]>([]);
+  /** What a question shows in place of the experts' marks, and the pen on it. */
+  quiz = $state.raw<(OverlaySource & { drawing: Drawing }) | null>(null);
   hidden = $state.raw<ReadonlySet<ParticipantId>>(new Set());
   readonly cameras: readonly Camera[];
   readonly overlay: ReplayOverlay;

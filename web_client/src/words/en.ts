@@ -4,6 +4,7 @@ import { hospital } from './en/hospital';
 import { marks } from './en/marks';
 import { recording } from './en/recording';
 import { talk } from './en/talk';
+import { training } from './en/training';
 
 /** Every word that the user interface says. The keys of this catalogue are the type of all others. */
 export const en = {
@@ -13,6 +14,7 @@ export const en = {
   ...marks,
   ...recording,
   ...talk,
+  ...training,
   language: 'English',
   product: 'Konsil',
   product_line: 'Remote guidance for the operating room',

@@ -5,6 +5,7 @@ import { hospital } from './zh/hospital';
 import { marks } from './zh/marks';
 import { recording } from './zh/recording';
 import { talk } from './zh/talk';
+import { training } from './zh/training';
 
 export const zh: Catalogue = {
   ...dicom,
@@ -13,6 +14,7 @@ export const zh: Catalogue = {
   ...marks,
   ...recording,
   ...talk,
+  ...training,
   language: '中文',
   product: 'Konsil',
   product_line: '手术室远程指导',

@@ -1,0 +1,138 @@
+"""Training in Chromium: an expert asks about a frame, a trainee is stopped there, marks it, learns how far he was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from server.training.geometry import compare, figure_of
+from tests.browser.accessibility import grave_findings
+from tests.browser.barcodes import READ_PICTURE
+from tests.browser.chromium import PATIENCE, browser, person, picture, probe, until
+from tests.helpers.journals import RECORDING
+from tests.helpers.served import Served, served
+from tests.helpers.taught import FIRST, FRAME_TICKS, ROOM, barcoded, call, entry, lay_down, mark
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+#: Which picture is asked about, and where the expert's arrow points.
+NUMBER = 36
+ASKED = FIRST + NUMBER * FRAME_TICKS
+TIP = [0.5, 0.4]
+
+_ON_THE_GLASS = f"""video => {{
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+    canvas.getContext('2d').drawImage(video, 0, 0);
+    return ({READ_PICTURE})(canvas);
+}}"""
+
+
+async def at(page: Page, seconds: float) -> None:
+    """Move the playhead."""
+    await page.get_by_test_id("seek").evaluate(
+        "(bar, to) => { bar.value = to; bar.dispatchEvent(new Event('input', {bubbles: true})); }", seconds
+    )
+    await until(page, f"Math.abs(k.position - {seconds}) < 0.15")
+
+
+async def press(page: Page, fraction: list[float]) -> None:
+    """Touch the large picture with the mouse."""
+    box = await page.get_by_test_id("overlay-7").bounding_box()
+    assert box is not None
+    await page.mouse.click(box["x"] + box["width"] * fraction[0], box["y"] + box["height"] * fraction[1])
+
+
+async def opened(server: Served, chromium: Any, role: Any, name: str) -> tuple[Page, Locator]:
+    link = server.link(role, name, room=ROOM, page="replay")
+    page = await person(chromium, f"{link}&recording={RECORDING}", (1180, 820))
+    await until(page, "k.state === 'replay'")
+    return page, page.get_by_test_id("quiz")
+
+
+async def test_a_trainee_is_stopped_at_the_frame_and_scored(tmp_path: Path) -> None:
+    async with served(tmp_path) as server, browser() as chromium:
+        arrow = mark("m-tip", "arrow", [[0.2, 0.2], TIP], ASKED)
+        lay_down(tmp_path, barcoded(), operations=[entry(1, 1.4, {"kind": "add", "mark": arrow})])
+
+        expert, panel = await opened(server, chromium, "expert", "Prof. Keller")
+        await at(expert, 1.5)
+        await until(expert, "k.marksDrawnOn(7).length === 1")
+        await expert.get_by_test_id("quiz-open").click()
+        await expert.get_by_test_id("quiz-from-m-tip").click()
+        await expect(panel).to_have_attribute("data-frame", "there", timeout=PATIENCE)
+        await expert.get_by_test_id("quiz-prompt-input").fill("Mark the cystic artery")
+        await expert.get_by_test_id("quiz-words-input").fill("It crosses Calot’s triangle.")
+        await expert.get_by_test_id("quiz-tolerance").fill("5")
+        await picture(expert, "quiz-made-1180")
+        await expert.get_by_test_id("quiz-keep").click()
+        await expect(panel).to_have_attribute("data-phase", "list", timeout=PATIENCE)
+
+        trainee, panel = await opened(server, chromium, "trainee", "Maria Lopez")
+        # the description that the page has loaded bears no mark at all
+        assert await probe(trainee, "k.marks.length") == 0
+        await trainee.get_by_test_id("play").click()
+        await expect(panel).to_have_attribute("data-phase", "answering", timeout=PATIENCE)
+        await expect(panel).to_have_attribute("data-frame", "there", timeout=PATIENCE)
+        assert await probe(trainee, "k.playing") is False
+        assert await trainee.get_by_test_id("video-7").evaluate(_ON_THE_GLASS) == NUMBER
+        await expect(trainee.get_by_test_id("quiz-submit")).to_be_disabled()
+        await press(trainee, [0.6, 0.4])
+        await until(trainee, "k.marksDrawnOn(7).length === 1")
+        assert await grave_findings(trainee) == []
+        for width, height in ((1920, 1080), (1180, 820)):
+            await trainee.set_viewport_size({"width": width, "height": height})
+            await picture(trainee, f"quiz-{width}")
+        await trainee.get_by_test_id("quiz-submit").click()
+        score = trainee.get_by_test_id("quiz-score")
+        await expect(score).to_have_attribute("data-passed", "false", timeout=PATIENCE)
+        distance = float(await score.get_attribute("data-distance") or 0)
+        given = await attempts(server)
+        drawn = figure_of("pin", given[0]["mark"]["points"], 320 / 240)
+        wanted = compare(figure_of("arrow", [(0.2, 0.2), (TIP[0], TIP[1])], 320 / 240), drawn).distance * 100
+        assert distance == pytest.approx(wanted, abs=1e-3)
+        assert distance == pytest.approx(10, abs=0.3)
+        # now he sees both, and why
+        await until(trainee, "k.marksDrawnOn(7).length === 2")
+        await expect(trainee.get_by_test_id("quiz-words")).to_have_text("It crosses Calot’s triangle.")
+        await picture(trainee, "quiz-scored-1180")
+
+        # once more, by keyboard alone: the crosshair begins in the middle
+        await trainee.get_by_test_id("quiz-again").click()
+        await expect(panel).to_have_attribute("data-phase", "answering", timeout=PATIENCE)
+        await expect(panel).to_have_attribute("data-frame", "there", timeout=PATIENCE)
+        for key in ("ArrowRight", *["Shift+ArrowUp"] * 2, "Enter"):
+            await trainee.keyboard.press(key)
+        await until(trainee, "k.marksDrawnOn(7).length === 1")
+        await trainee.keyboard.press("Control+Enter")
+        await expect(score).to_have_attribute("data-passed", "true", timeout=PATIENCE)
+        assert [one["passed"] for one in await attempts(server)] == [False, True]
+        await trainee.keyboard.press("Control+Enter")
+        # played on, and not stopped again
+        await until(trainee, f"k.position > {description_end()}")
+
+        await expert.reload()
+        await until(expert, "k.state === 'replay'")
+        await expert.get_by_test_id("quiz-open").click()
+        await expert.locator('[data-testid^="quiz-q-"]').click()
+        await until(expert, "k.marksDrawnOn(7).length === 3")
+        await picture(expert, "quiz-answers-1180")
+
+
+def description_end() -> float:
+    """When the frame is surely over."""
+    return 0.1 + (NUMBER + 10) / 30
+
+
+async def attempts(server: Served) -> list[dict[str, Any]]:
+    """What has been answered, the oldest first."""
+    who = ("expert", "Prof. Keller")
+    asked = await call(server, who, "GET", f"recordings/{RECORDING}/questions")
+    (question,) = asked.json()["questions"]
+    answered = await call(server, who, "GET", f"questions/{question['question']}/attempts")
+    found: list[dict[str, Any]] = json.loads(answered.body)["attempts"]
+    return found
