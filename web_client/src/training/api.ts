@@ -1,4 +1,4 @@
-/** Training over HTTP (PROTOCOL.md §14). */
+/** Training over HTTP (PROTOCOL.md, Training). */
 import { ReplayError } from '../replay/api';
 import type { Mark } from '../signalling/protocol';
 import type { GivenAttempt, Question, Score } from './quiz';

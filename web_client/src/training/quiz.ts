@@ -1,4 +1,4 @@
-/** The questions of a recording (PROTOCOL.md §14), and when playing comes to one. */
+/** The questions of a recording (PROTOCOL.md, Training), and when playing comes to one. */
 import { ticksBetween } from '../media/rtp';
 import { WITHIN_FRAME_S } from '../replay/beginning';
 import type { Camera } from '../replay/description';
