@@ -15,7 +15,7 @@ from tests.browser.barcodes import READ_PICTURE
 from tests.browser.chromium import PATIENCE, browser, person, picture, probe, until
 from tests.helpers.journals import RECORDING
 from tests.helpers.served import Served, served
-from tests.helpers.taught import FIRST, FRAME_TICKS, ROOM, barcoded, call, entry, lay_down, mark
+from tests.helpers.taught import FIRST, FRAME_TICKS, ROOM, Who, barcoded, call, entry, lay_down, mark
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -130,7 +130,7 @@ def description_end() -> float:
 
 async def attempts(server: Served) -> list[dict[str, Any]]:
     """What has been answered, the oldest first."""
-    who = ("expert", "Prof. Keller")
+    who: Who = ("expert", "Prof. Keller")
     asked = await call(server, who, "GET", f"recordings/{RECORDING}/questions")
     (question,) = asked.json()["questions"]
     answered = await call(server, who, "GET", f"questions/{question['question']}/attempts")

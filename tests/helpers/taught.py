@@ -24,6 +24,8 @@ from tests.helpers.served import Answered, Served
 FIRST = 1_000_000
 FRAME_TICKS = 3_000
 ROOM = "demo"
+#: A role and a name.
+Who = tuple[Role, str]
 #: The expert's marks: on the tenth frame, on the same frozen frame, and on the last one.
 ON = FIRST + 9 * FRAME_TICKS
 
@@ -98,7 +100,7 @@ def lay_down(
 
 
 async def call(
-    server: Served, who: tuple[Role, str], method: str, path: str, body: object = None, room: str = ROOM
+    server: Served, who: Who, method: str, path: str, body: object = None, room: str = ROOM
 ) -> Answered:
     """Ask as somebody (role, name)."""
     headers = {"Authorization": f"Bearer {server.token(who[0], who[1], room)}"}

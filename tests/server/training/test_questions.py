@@ -12,12 +12,12 @@ import pytest
 
 from tests.helpers.journals import RECORDING
 from tests.helpers.served import Served, served
-from tests.helpers.taught import FIRST, ON, ROOM, call, entry, lay_down, mark, question
+from tests.helpers.taught import FIRST, ON, ROOM, Who, call, entry, lay_down, mark, question
 
 ON_IT = f"recordings/{RECORDING}/questions"
-EXPERT = ("expert", "Prof. Keller")
-MARIA = ("trainee", "Maria Lopez")
-JIN = ("trainee", "Jin Tao")
+EXPERT: Who = ("expert", "Prof. Keller")
+MARIA: Who = ("trainee", "Maria Lopez")
+JIN: Who = ("trainee", "Jin Tao")
 
 
 @pytest.fixture
