@@ -1,8 +1,9 @@
 """What recording costs beside live pictures, and how fast the archive is read again.
 
 Four 4K fields of real pictures go through a real server to a few experts; in turns nothing is recorded, and
-everything is, sealed. Then the recordings are sealed, opened and remuxed once more, on one core, beside what
-FFmpeg takes to copy the same pictures.
+everything is, sealed. Then a recording is sealed, opened and remuxed once more, on one core: remuxed as it is when the
+cipher has done its part (so that the two can be compared), and whole, with the cipher; beside what FFmpeg takes to copy
+the same pictures from MP4 to MP4.
 """
 
 from __future__ import annotations
@@ -11,23 +12,28 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
-import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import av
 
-from recorder.export.remux import export
+from media.plane import Codec
+from recorder.export.container import write_container
+from recorder.export.frames import FrameReader
+from recorder.export.index import index_journal
+from recorder.journal import BLOCK_HEADER_SIZE, SEALED, BlockHeader
 from recorder.library import JOURNAL, read_header
-from recorder.parts import open_part
 from recorder.reader import JournalReader
 from recorder.seal import keys
 from recorder.seal.file import SealedWriter
 from recorder.seal.keys import DataKey
+from recorder.sealing import JournalOpener
+from recorder.source import JournalSource
 
 from .field import PAYLOAD, Field, add_field
 from .following import clip_frames
@@ -96,18 +102,21 @@ def read_again(folder: Path, private: Path) -> dict[str, float]:
     opening = _cpu(lambda: _open(journal, key))
     with tempfile.TemporaryDirectory(prefix="konsil-archive-") as name:
         copy = Path(name)
-        shutil.copy(journal, copy / JOURNAL)
         sealing = _cpu(lambda: _seal(journal, copy / "sealed", key))
-        remuxing = _cpu(lambda: export(copy, key=key))
+        _unseal(journal, copy / JOURNAL, key)
+        remuxing = _cpu(lambda: _remux(copy / JOURNAL, copy, None))
         pictures = sorted(copy.glob("*.mp4"))
-        copied = sum(_cpu(lambda path=path: _copy(path, key)) for path in pictures)  # type: ignore[misc]
+        copied = _cpu(lambda: _copy(pictures))
         amount = sum(path.stat().st_size for path in pictures) / 1e6
+        whole = _cpu(lambda: _remux(journal, copy, key))
     return {
         "journal_mb": size,
         "seal_mb_s": size / sealing,
         "open_mb_s": size / opening,
         "remux_mb_s": size / remuxing,
+        "remux_sealed_mb_s": size / whole,
         "ffmpeg_copy_mb_s": amount / copied,
+        "remux_copy_ratio": size / remuxing / (amount / copied),
     }
 
 
@@ -134,18 +143,40 @@ def _seal(journal: Path, sealed: Path, key: DataKey) -> None:
             out.write(data)
 
 
-def _copy(path: Path, key: DataKey) -> None:
+def _unseal(journal: Path, target: Path, key: DataKey) -> None:
+    """Write a journal as it would stand there unsealed."""
+    header = read_header(journal)
+    opener = JournalOpener(header, key)
+    with journal.open("rb") as file, target.open("wb") as out:
+        file.seek(len(bytes(header)))
+        out.write(bytes(replace(header, seal=None)))
+        while head := file.read(BLOCK_HEADER_SIZE):
+            block = BlockHeader.parse(head)
+            plain = opener.open(block, file.read(block.length))
+            opened = BlockHeader(block.flags & ~SEALED, block.number, len(plain), zlib.crc32(plain))
+            out.write(bytes(opened) + plain)
+
+
+def _remux(journal: Path, folder: Path, key: DataKey | None) -> None:
+    """Make an MP4 of each camera: find the packets, put the pictures together, write them."""
+    index = index_journal(journal, key=key)
+    opener = JournalOpener(index.header, key) if key is not None else None
+    with JournalSource(journal, index.blocks, opener) as source:
+        for number, track in index.tracks.items():
+            if track.codec is not Codec.OPUS and len(index.packets[number]):
+                frames = FrameReader(track, index.packets[number], source.read).frames()
+                write_container(folder / f"{number}.mp4", (track.codec, frames), None)
+
+
+def _copy(paths: Iterable[Path]) -> None:
     """Do what `ffmpeg -c copy` does: read packets, write packets."""
-    with (
-        open_part(path, key) as file,
-        av.open(file) as source,
-        av.open(os.devnull, "w", format="mp4") as target,
-    ):
-        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
-        for packet in source.demux():
-            if packet.dts is not None and packet.stream_index in streams:
-                packet.stream = streams[packet.stream_index]
-                target.mux(packet)
+    for path in paths:
+        with av.open(str(path)) as source, av.open(f"{path}.copy", "w", format="mp4") as target:
+            streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+            for packet in source.demux():
+                if packet.dts is not None and packet.stream_index in streams:
+                    packet.stream = streams[packet.stream_index]
+                    target.mux(packet)
 
 
 async def _run(options: argparse.Namespace) -> dict[str, float | None]:
@@ -173,8 +204,8 @@ def main(arguments: list[str]) -> int:
         (figures["record_core_share"] or 0) < GOAL_CORE
         and (figures["transit_p99_ratio"] or 0) < GOAL_RATIO
         and min(figures["seal_mb_s"] or 0, figures["open_mb_s"] or 0) >= GOAL_MB_S
+        and (figures["remux_mb_s"] or 0) >= (figures["open_mb_s"] or 0)
     )
-    ratio = (figures["remux_mb_s"] or 0) / (figures["ffmpeg_copy_mb_s"] or 1)
     for name, words in (
         ("recording", f"{figures['record_core_share']:.1%} of a core (goal {GOAL_CORE:.0%})"),
         (
@@ -183,7 +214,12 @@ def main(arguments: list[str]) -> int:
         ),
         ("sealing", f"{figures['seal_mb_s']:.0f} MB/s a core (goal {GOAL_MB_S:.0f})"),
         ("opening", f"{figures['open_mb_s']:.0f} MB/s a core (goal {GOAL_MB_S:.0f})"),
-        ("remux", f"{figures['remux_mb_s']:.0f} MB/s a core, {ratio:.2f} x copying MP4 to MP4 by FFmpeg"),
+        (
+            "remux",
+            f"{figures['remux_mb_s']:.0f} MB/s a core without the cipher (goal: opening's), "
+            f"{figures['remux_copy_ratio']:.2f} x copying MP4 to MP4 by FFmpeg; "
+            f"{figures['remux_sealed_mb_s']:.0f} with it",
+        ),
     ):
         print(f"{name:15} {words}")
     if options.json:
