@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from media.plane import Codec
 
 from ..library import MEDIA_TYPES
 from .container import VIDEO_RATE, ContainerError, suffix_for, write_container
-from .frames import Frame
+from .frames import TELL_EACH, Frame
 from .kinds import ExportError
 from .options import Options
 from .placing import Placed, Read, Tracks, frames_from, on_clock_of, shifted, sound_from
@@ -27,16 +29,17 @@ def run(work: Work, options: Options) -> None:
     index = work.index(work.part(0.0, 0.4))
     tracks = Tracks(index)
     chosen = _chosen(tracks, options)
-    total = sum(len(placed.packets) for placed in chosen) or 1
-    done = 0
+    total = sum(int(placed.packets.lengths.sum(dtype=np.int64)) for placed in chosen) or 1
+    done = told = 0
     tell = work.part(0.4, 1.0)
     problems = []
     with work.source() as source:
 
         def read(offset: int, length: int) -> bytes:
-            nonlocal done
-            done += 1
-            if done % 2048 == 0:
+            nonlocal done, told
+            done += length
+            if done - told > TELL_EACH:
+                told = done
                 tell(done / total)
             return source.read(offset, length)
 

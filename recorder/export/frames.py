@@ -24,6 +24,8 @@ from .joining import TrackJoiner
 _MOST_REORDERING = 1.0  # seconds
 #: A hole that begins this soon after the last one continues it.
 _HOLE_MERGE = 1.0  # seconds
+#: Whoever reads frames tells his progress each time that so many bytes of packets were read.
+TELL_EACH = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from .container import (
     write_container,
 )
 from .description import Camera, describe
-from .frames import Frame, FrameReader
+from .frames import TELL_EACH, Frame, FrameReader
 from .index import JournalIndex, Packets, Track, index_journal
 from .stills import write_stills
 from .timeline import Line, arrival_line, place, report_line
@@ -41,8 +41,6 @@ from .timeline import Line, arrival_line, place, report_line
 _SOUND_GOES_TO = ("field", "camera", "second", "screen")
 #: Sound that begins longer than this before the picture (seconds) gets a file of its own.
 _LONGEST_LEAD = 5.0
-#: Progress is told each time that so many bytes were read.
-_TELL_EACH = 4 << 20
 
 
 def export(
@@ -59,7 +57,7 @@ def export(
     def read(offset: int, length: int) -> bytes:
         nonlocal done, told
         done += length
-        if done - told > _TELL_EACH:
+        if done - told > TELL_EACH:
             told = done
             progress(0.4 + 0.6 * min(done / total, 1.0))
         return source.read(offset, length)
