@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from signalling.permissions import Permission, may, refusal
-from signalling.tokens import Claims, TokenError, verify
+from signalling.tokens import Claims, TokenError, person_named, verify
 
 if TYPE_CHECKING:
     from .service import Service
@@ -48,10 +48,5 @@ def demand(claims: Claims, permission: Permission) -> None:
 
 
 def person_of(claims: Claims) -> str:
-    """Name who asks, the same in each of his links: by the link's subject, else by room and name. Stands in no log."""
-    return name_person(claims.subject, claims.room, claims.name)
-
-
-def name_person(subject: str | None, room: str, name: str) -> str:
-    """Name a person as `person_of` does, by what a room knows of him."""
-    return f"subject {subject}" if subject is not None else f"{room}/{name}"
+    """Name who asks, the same in each of his links. Stands in no log."""
+    return person_named(claims.room, claims.name, claims.subject)

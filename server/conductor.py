@@ -22,6 +22,7 @@ from media.ids import ProducerId, TransportId
 from media.plane import EventKind, PlaneEvent
 from media.reporting import SenderReportReceived
 from media.router import EncodingsWanted, KeyFrameAsked, Router, RouterEvent
+from recorder.audience import person_digest
 from signalling import messages, notices
 from signalling.messages import Hello
 from signalling.permissions import Role, permissions
@@ -40,7 +41,7 @@ from signalling.room import (
     RoomError,
     RoomEvent,
 )
-from signalling.tokens import Claims
+from signalling.tokens import Claims, person_named
 
 from .bedside import Bedside
 from .connections import Watching
@@ -184,7 +185,7 @@ class Conductor:
         self.members[identifier] = member
         self.roles[identifier] = claims.role
         self.watcher.look()
-        self.record_event("participant_joined", participant)
+        self.record_joined(participant)
         return member
 
     def lost(self, member: Member) -> None:
@@ -323,9 +324,12 @@ class Conductor:
 
     # -- recording -----------------------------------------------------------------------------------------------
 
-    def record_event(self, kind: str, participant: Participant) -> None:
-        """Keep what happened to a participant, if it is being recorded."""
-        self.write_down({"kind": kind, **participant.to_json()})
+    def record_joined(self, participant: Participant) -> None:
+        """Write down who is here, so that a replay knows him again where a picture is for some only."""
+        if self.recorder is not None:
+            person = person_named(self.room.name, participant.name, participant.subject)
+            event = {"kind": "participant_joined", **participant.to_json()}
+            self.write_down(event | {"person": person_digest(self.recorder.name, person)})
 
     def recording_failed(self, sentence: str) -> None:
         """End a recording whose disk refused."""

@@ -20,8 +20,8 @@ from recorder.writer import DiskError, check_free_space, describe
 from signalling import notices
 from signalling.messages import Action
 from signalling.room import Participant, Producer, RoomError
+from signalling.tokens import person_named
 
-from .bearer import name_person
 from .keeping.audit import SERVER, Doer, write
 from .room_recorder import RoomRecorder
 
@@ -81,7 +81,7 @@ async def carry_out(member: Member, action: Action) -> None:
 
 
 def _doer(room: str, by: Participant | None) -> Doer:
-    return SERVER if by is None else Doer(name_person(by.subject, room, by.name), by.name, by.role, room)
+    return SERVER if by is None else Doer(person_named(room, by.name, by.subject), by.name, by.role, room)
 
 
 def _tell(conductor: Conductor, what: Interrupted | Resumed) -> None:
@@ -111,7 +111,7 @@ def _prepare(service: Service, name: str) -> tuple[Path, DataKey | None]:
 def _record_present(conductor: Conductor, recorder: RoomRecorder, now: float) -> None:
     """Write down what the room holds as the recording begins."""
     for participant in conductor.room.participants:
-        conductor.record_event("participant_joined", participant)
+        conductor.record_joined(participant)
     for entry in conductor.document.after(0).entries:
         recorder.receive_operation(notices.operation(entry.to_json()).body, now)
     conductor.veiling.write_present()
@@ -126,6 +126,8 @@ def add_producer(conductor: Conductor, recorder: RoomRecorder, producer: Produce
     """Write down a picture or a sound, with what had been said of it before."""
     recorder.add_producer(recorded(conductor, producer), now)
     about: dict[str, object] = {"producer": producer.producer}
+    if producer.audience is not None:
+        conductor.write_down({"kind": "restrict", **about, "audience": producer.audience.to_json()})
     if producer.orientation is not None:
         conductor.write_down({"kind": "orient", **about, "orientation": producer.orientation.to_json()})
     if producer.since is not None:

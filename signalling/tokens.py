@@ -53,6 +53,11 @@ class Claims:
     link: str = ""
 
 
+def person_named(room: str, name: str, subject: str | None) -> str:
+    """Name a person beyond a link: by the subject, else by room and name. It stands in no log."""
+    return f"subject {subject}" if subject is not None else f"{room}/{name}"
+
+
 def is_room_name(value: object) -> bool:
     """Tell whether `value` may name a room: 1-64 of A-Z a-z 0-9 - _ . and no dot in front."""
     return isinstance(value, str) and _ROOM.fullmatch(value) is not None
