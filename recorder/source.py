@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
@@ -24,6 +25,8 @@ class JournalSource:
         self._blocks = blocks
         self._opener = opener
         self._opened: OrderedDict[int, bytes] = OrderedDict()
+        #: Bytes that were read from the disk.
+        self.bytes_read = 0
 
     def __enter__(self) -> JournalSource:
         return self
@@ -31,12 +34,16 @@ class JournalSource:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go."""
         os.close(self._file)
 
     def read(self, offset: int, length: int) -> bytes:
         """Read what lies within one block. Raises JournalError, SealError when it changed since it was indexed."""
         if self._opener is None:
-            return os.pread(self._file, length, offset)
+            return self._pread(length, offset)
         place = bisect_right(self._blocks, offset) - 1
         if place < 0:
             raise JournalError("There is no block at this place of the journal.")
@@ -55,10 +62,19 @@ class JournalSource:
         return payload
 
     def _open(self, base: int) -> bytes:
-        block = BlockHeader.parse(os.pread(self._file, BLOCK_HEADER_SIZE, base - BLOCK_HEADER_SIZE))
-        payload = os.pread(self._file, block.length, base)
-        if self._opener is None:
-            return payload
-        if not block.flags & SEALED:
-            raise JournalError("A block of a sealed journal is not sealed.")
-        return self._opener.open(block, payload)
+        if base < BLOCK_HEADER_SIZE:
+            raise JournalError("There is no block at this place of the journal.")
+        block = BlockHeader.parse(self._pread(BLOCK_HEADER_SIZE, base - BLOCK_HEADER_SIZE))
+        if bool(block.flags & SEALED) != (self._opener is not None):
+            raise JournalError("A block of a sealed journal is not sealed, or one of an open journal is.")
+        payload = self._pread(block.length, base)
+        if self._opener is not None:
+            return self._opener.open(block, payload)
+        if len(payload) != block.length or zlib.crc32(payload) != block.checksum:
+            raise JournalError("A block of the journal is damaged.")
+        return payload
+
+    def _pread(self, length: int, offset: int) -> bytes:
+        data = os.pread(self._file, length, offset)
+        self.bytes_read += len(data)
+        return data

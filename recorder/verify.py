@@ -14,6 +14,7 @@ from .manifest import MANIFEST, SIGNATURE, Manifest, ManifestError, hash_file
 from .seal import sm2
 from .seal.digest import sm3
 from .seal.keys import KEY_FILE
+from .segments.index import SUFFIX
 from .tombstone import STAYS, TOMBSTONE, TOMBSTONE_SIGNATURE, Tombstone, read
 
 #: What is not the manifest's: itself, and the wrapped key, which changes when the hospital's key does.
@@ -63,6 +64,8 @@ def verify(folder: Path, public: Path, progress: Callable[[int], None] = lambda 
             verdict.problems.append("The manifest is another one than when it was deleted.")
         return verdict
     verdict.problems += _parts(folder, manifest, progress)
+    if later := _indices_of_later(folder, manifest):
+        verdict.remarks.append(f"Made for replay after it was signed, and not signed: {', '.join(later)}.")
     if manifest.state != "complete":
         end = datetime.fromtimestamp(manifest.journal.until / 1e9, UTC)
         verdict.remarks.append(
@@ -117,8 +120,14 @@ def _parts(folder: Path, manifest: Manifest, progress: Callable[[int], None]) ->
             yield f"{part.name} was changed."
         progress(part.size)
     for name in sorted(there.keys() - NOT_PARTS):
-        if not name.endswith(".part"):
+        if not name.endswith((".part", SUFFIX)):
             yield f"{name} was slipped in: the manifest does not know it."
+
+
+def _indices_of_later(folder: Path, manifest: Manifest) -> list[str]:
+    """Name the frame indices that were made for a recording of before there were any."""
+    signed = {part.name for part in manifest.parts}
+    return sorted(path.name for path in folder.glob(f"*{SUFFIX}") if path.name not in signed)
 
 
 def check_chain(verdicts: list[Verdict]) -> list[str]:

@@ -9,7 +9,17 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import copies_http, files_http, hospital_http, line_test, recordings_http, stills_http, whep, whip
+from . import (
+    copies_http,
+    files_http,
+    hospital_http,
+    line_test,
+    recordings_http,
+    segments_http,
+    stills_http,
+    whep,
+    whip,
+)
 from .dicom import aside as dicom_aside
 from .dicom import curate as dicom_curate
 from .dicom import films_http as dicom_films
@@ -132,6 +142,7 @@ def build(service: Service) -> web.Application:
     whip.add_routes(application, service)
     whep.add_routes(application, service)
     recordings_http.add_routes(application, service)
+    segments_http.add_routes(application, service)
     stills_http.add_routes(application, service)
     line_test.add_routes(application, service)
     files_http.add_routes(application, service)

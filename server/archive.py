@@ -10,9 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+from recorder.export import INDICES
 from recorder.journal import JournalError
 from recorder.library import Library, UnknownRecording
-from recorder.manifest import ManifestError
+from recorder.manifest import MANIFEST, ManifestError
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SealError
 from recorder.signing import catch_up, sign_recording
@@ -39,6 +40,9 @@ class Archive:
         #: How far the export of a recording has come, 0-1.
         self.progress: dict[str, float] = {}
         self._exports: asyncio.Queue[str] = asyncio.Queue()
+        #: Of these, signed before there were frame indices, nothing but those is made.
+        self._indices_only: set[str] = set()
+        self._indexed: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -85,6 +89,16 @@ class Archive:
         self.progress[name] = 0.0
         self._exports.put_nowait(name)
 
+    def index(self, name: str) -> bool:
+        """Make the frame indices that a recording of an earlier server has not; False where that was tried."""
+        if name in self._indexed:
+            return False
+        self._indexed.add(name)
+        if (self.library.folder(name) / MANIFEST).exists():
+            self._indices_only.add(name)
+        self.export(name)
+        return True
+
     async def _export_all(self) -> None:
         while True:
             name = await self._exports.get()
@@ -99,6 +113,9 @@ class Archive:
     async def _export(self, name: str) -> None:
         key = await asyncio.to_thread(self.library.key, name)
         suite = [] if key is None else [key.suite.name]
+        if name in self._indices_only:
+            self._indices_only.discard(name)
+            suite.append(INDICES)
         # another process, and a patient one: the live room comes first
         process = await asyncio.create_subprocess_exec(
             "nice", "-n", "15", sys.executable, "-m", "recorder.export", str(self.library.folder(name)), *suite,

@@ -115,8 +115,8 @@ class Recordings:
 
     async def describe(self, request: web.Request) -> web.Response:
         """Describe a recording of the token's room (PROTOCOL.md, section 8)."""
-        recording, claims = await self._check(request)
-        await self._key(recording)
+        recording, claims = await self.check(request)
+        await self.key(recording)
         try:
             description = await asyncio.to_thread(self._library.description, recording)
         except SealError:
@@ -134,7 +134,7 @@ class Recordings:
 
     async def container(self, request: web.Request) -> web.StreamResponse:
         """Serve a camera's file, whose ranges aiohttp answers, or a frozen frame."""
-        recording, claims = await self._check(request)
+        recording, claims = await self.check(request)
         name = request.match_info["file"]
         if name.endswith(STILL_SUFFIX):
             return await self._still(recording, name)
@@ -144,19 +144,20 @@ class Recordings:
             raise web.HTTPNotFound(text=str(error)) from None
         await self._service.openings.note(claims, recording)
         headers = {"Content-Type": media_type, "Cache-Control": "private, max-age=3600"}
-        key = await self._key(recording)
+        key = await self.key(recording)
         if key is None:
             return web.FileResponse(path, headers=headers)
         return await give_sealed(request, path, key, headers)
 
-    async def _key(self, recording: str) -> DataKey | None:
+    async def key(self, recording: str) -> DataKey | None:
+        """Give what a recording is sealed with, or refuse in words."""
         try:
             return await asyncio.to_thread(self._library.key, recording)
         except SealError as error:
             raise web.HTTPForbidden(text=str(error)) from None
 
     async def _still(self, recording: str, name: str) -> web.Response:
-        await self._key(recording)
+        await self.key(recording)
         try:
             png = await asyncio.to_thread(self._library.still, recording, name)
         except UnknownRecording as error:
@@ -168,7 +169,7 @@ class Recordings:
         headers = {"Cache-Control": "private, no-store"}
         return web.Response(body=png, content_type="image/png", headers=headers)
 
-    async def _check(self, request: web.Request) -> tuple[str, Claims]:
+    async def check(self, request: web.Request) -> tuple[str, Claims]:
         """Return the recording's name if it is of the token's room, and who asks; others do not exist."""
         claims = self._claims(request)
         name = request.match_info["recording"]

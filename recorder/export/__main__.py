@@ -1,4 +1,6 @@
-"""`python -m recorder.export FOLDER [SUITE]`: make a recording's containers and description.
+"""`python -m recorder.export FOLDER [SUITE] [--indices]`: make a recording's containers and description.
+
+With `--indices` its frame indices alone.
 
 A worker process of the server. The key of a sealed recording comes on standard input: arguments can be seen
 by everybody. Progress comes as JSON lines on standard output, `{"progress":0.4}`; a failure
@@ -17,6 +19,7 @@ import av
 from ..journal import JournalError
 from ..seal.keys import DataKey
 from ..seal.suites import SealError, suite_named
+from . import INDICES
 from .remux import export
 
 _STEP = 0.01
@@ -24,8 +27,10 @@ _STEP = 0.01
 
 def main(arguments: list[str]) -> int:
     """Export the recording in one folder; return the exit status."""
+    indices_only = INDICES in arguments
+    arguments = [argument for argument in arguments if argument != INDICES]
     if len(arguments) not in (1, 2):
-        sys.stderr.write("usage: python -m recorder.export FOLDER [SUITE]\n")
+        sys.stderr.write(f"usage: python -m recorder.export FOLDER [SUITE] [{INDICES}]\n")
         return 2
     os.nice(10)  # live pictures come first
     av.logging.set_level(None)
@@ -40,7 +45,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         key = DataKey(suite_named(arguments[1]), sys.stdin.buffer.read()) if len(arguments) == 2 else None
-        export(Path(arguments[0]), say, key)
+        export(Path(arguments[0]), say, key, indices_only=indices_only)
     except (JournalError, SealError, OSError) as error:
         sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
         return 1

@@ -47,7 +47,7 @@ class ContainerError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a container holds. Ticks are of the track's own clock, from its first packet."""
+    """What a container holds; `codecs` names the picture's, or the sound's where there is no picture."""
 
     codecs: str
     width: int
@@ -74,9 +74,7 @@ def write_container(
         with create_part(path, key) as file, _Muxer(file, kind, video, audio) as muxer:
             muxer.mux_all()
         with open_part(path, key, unfinished=True) as file:
-            written = _read_back(
-                file, video[0] if video else None, muxer.first_picture, with_audio=audio is not None
-            )
+            written = _read_back(file, video[0] if video else None, muxer.first_picture)
     except av.FFmpegError as error:
         drop_part(path)
         raise ContainerError(f"No container can be made of this track ({error.strerror}).") from error
@@ -127,7 +125,7 @@ class _Muxer:
         if first is None:
             raise ContainerError("The track has no key frame.")
         self.first_picture = first.data
-        stream = self._add_stream(_video_template(codec, first.data), codec is Codec.H265, VIDEO_RATE)
+        stream = self._add_stream(video_template(codec, first.data), codec is Codec.H265, VIDEO_RATE)
         return _packets_of(stream, first, frames, VIDEO_RATE)
 
     def _add_audio(self, frames: Iterator[Frame]) -> Iterator[tuple[float, Packet[Stream]]]:
@@ -135,7 +133,7 @@ class _Muxer:
         if first is None:
             raise ContainerError("The track has no sound.")
         # the decoder gives two channels from either kind of packet
-        stream = self._add_stream(io.BytesIO(_ogg_opus(2)), False, OPUS_RATE)
+        stream = self._add_stream(io.BytesIO(ogg_opus(2)), False, OPUS_RATE)
         return _packets_of(stream, first, frames, OPUS_RATE)
 
     def _add_stream(self, template: io.BytesIO, hvc1: bool, rate: int) -> Stream:
@@ -184,7 +182,8 @@ def fill_silence(frames: Iterator[Frame]) -> Iterator[Frame]:
         yield frame
 
 
-def _video_template(codec: Codec, picture: bytes) -> io.BytesIO:
+def video_template(codec: Codec, picture: bytes) -> io.BytesIO:
+    """Build the smallest file that FFmpeg reads of a codec around one key frame."""
     if codec in _RAW:
         return io.BytesIO(picture)
     # IVF: a header of 32 bytes, then each frame after its length and time
@@ -192,7 +191,7 @@ def _video_template(codec: Codec, picture: bytes) -> io.BytesIO:
     return io.BytesIO(header + struct.pack("<IQ", len(picture), 0) + picture)
 
 
-def _ogg_opus(channels: int) -> bytes:
+def ogg_opus(channels: int) -> bytes:
     """Build an Ogg file of one silent packet (RFC 7845): pre-skip 0, since RTP has none either."""
     head = b"OpusHead" + struct.pack("<BBHIhB", 1, channels, 0, OPUS_RATE, 0, 0)
     tags = b"OpusTags" + struct.pack("<II", 0, 0)
@@ -212,7 +211,7 @@ def _ogg_page(flags: int, time: int, number: int, data: bytes) -> bytes:
     return page[:22] + struct.pack("<I", checksum) + page[26:]
 
 
-def _read_back(file: io.RawIOBase, codec: Codec | None, first_picture: bytes, *, with_audio: bool) -> Written:
+def _read_back(file: io.RawIOBase, codec: Codec | None, first_picture: bytes) -> Written:
     """Read from the finished file what is in it: nothing is claimed that a player would not find."""
     if codec is None:
         return Written("opus", 0, 0)
@@ -221,7 +220,7 @@ def _read_back(file: io.RawIOBase, codec: Codec | None, first_picture: bytes, *,
         name = codecs_parameter(
             codec, stream.codec_context.extradata or b"", first_picture, stream.width, stream.height
         )
-        return Written(name + ", opus" if with_audio else name, stream.width, stream.height)
+        return Written(name, stream.width, stream.height)
 
 
 def codecs_parameter(codec: Codec, configuration: bytes, picture: bytes, width: int, height: int) -> str:

@@ -13,6 +13,9 @@ from .index import JournalIndex, Track
 #: Of one author's laser pointer at most so many positions a second are replayed.
 _POINTERS_A_SECOND = 30
 
+#: What a picture's sound is.
+SOUND_TYPE = 'audio/mp4; codecs="opus"'
+
 #: A hole: producer, at, seconds, packets.
 HoleOnTimeline = tuple[int, float, float, int]
 
@@ -25,6 +28,8 @@ class Camera:
     problem: str = ""
     file: str = ""
     codecs: str = ""
+    #: The type of its segments (segments/index.TrackFacts); empty where there are none.
+    media_type: str = ""
     offset: float = 0.0
     seconds: float = 0.0
     first_rtp_timestamp: int = 0
@@ -78,7 +83,8 @@ def _camera(camera: Camera) -> JsonObject:
         "label": track.label,
         "codec": track.codec.name,
         "file": camera.file,
-        "type": f'{media_type}; codecs="{camera.codecs}"',
+        "type": camera.media_type or f'{media_type}; codecs="{camera.codecs}"',
+        "audio_type": SOUND_TYPE if camera.audio is not None else None,
         "offset": round(camera.offset, 6) + 0.0,  # never -0.0
         "seconds": round(camera.seconds, 6),
         "first_rtp_timestamp": camera.first_rtp_timestamp,

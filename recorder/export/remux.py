@@ -21,6 +21,7 @@ from ..parts import write_part
 from ..seal.keys import DataKey
 from ..seal.suites import SealError
 from ..sealing import JournalOpener
+from ..segments.index import SegmentError
 from ..source import JournalSource
 from .container import (
     OPUS_RATE,
@@ -32,6 +33,7 @@ from .container import (
     write_container,
 )
 from .description import Camera, describe
+from .frame_index import FrameNotes, write_frame_index
 from .frames import TELL_EACH, Frame, FrameReader
 from .index import JournalIndex, Packets, Track, index_journal
 from .stills import write_stills
@@ -44,9 +46,16 @@ _LONGEST_LEAD = 5.0
 
 
 def export(
-    folder: Path, progress: Callable[[float], None] = lambda _: None, key: DataKey | None = None
+    folder: Path,
+    progress: Callable[[float], None] = lambda _: None,
+    key: DataKey | None = None,
+    *,
+    indices_only: bool = False,
 ) -> None:
-    """Make all files beside a journal. What existed is replaced. Raises JournalError, SealError, OSError."""
+    """Make all files beside a journal. What existed is replaced. Raises JournalError, SealError, OSError.
+
+    With `indices_only` the frame indices alone, for a recording that was prepared and signed before there were any.
+    """
     journal = folder / JOURNAL
     index = index_journal(journal, lambda share: progress(share * 0.4), key)
     if index.header.seal is not None and key is None:
@@ -64,13 +73,16 @@ def export(
 
     opener = JournalOpener(index.header, key) if key is not None else None
     with JournalSource(journal, index.blocks, opener) as source:
-        cameras = _Export(folder, index, read, key).cameras()
+        work = _Export(folder, index, read, key, indices_only=indices_only)
+        cameras = work.cameras()
+        if indices_only:
+            return
         stills = write_stills(folder, index, source.read, key)
     description = describe(index, cameras, stills)
     write_part(folder / DESCRIPTION, encode_json(description), key)
     write_part(folder / SUMMARY, encode_json(summarise(description)), None)
     made = [camera.file for camera in cameras if camera.file] + [str(still["file"]) for still in stills]
-    names = {JOURNAL, DESCRIPTION, SUMMARY, *made}
+    names = {JOURNAL, DESCRIPTION, SUMMARY, *made, *work.indices}
     log: JsonObject = {"operations": len(index.operations), "head": index.log_head.hex()}
     parts = [asdict(hash_file(folder / name)) for name in sorted(names)]
     write_part(folder / UNSIGNED, encode_json({"log": log, "parts": parts, "journal": end_of(index)}), None)
@@ -102,8 +114,18 @@ class _Placed:
 
 class _Export:
     def __init__(
-        self, folder: Path, index: JournalIndex, read: Callable[[int, int], bytes], key: DataKey | None
+        self,
+        folder: Path,
+        index: JournalIndex,
+        read: Callable[[int, int], bytes],
+        key: DataKey | None,
+        *,
+        indices_only: bool,
     ) -> None:
+        #: The names of the frame indices that were made.
+        self.indices: list[str] = []
+        self._indices_only = indices_only
+        self._blocks = np.array(index.blocks, np.uint64)
         self._folder = folder
         self._index = index
         self._read = read
@@ -152,32 +174,61 @@ class _Export:
         path = self._folder / f"{track.producer}{suffix_for(track.codec)}"
         reader = self._reader(video)
         span = _Span()
-        frames = span.follow(_shifted(reader.frames(), zero))
+        seen = FrameNotes(track)
+        frames = seen.follow(span.follow(_shifted(reader.frames(), zero)))
         ears = self._reader(audio) if audio is not None else None
-        sounds = None
+        sounds = heard = None
         if audio is not None and ears is not None:
-            sounds = _resampled(self._sounding(ears), audio.line, video.line.at(zero), video.line)
+            heard = FrameNotes(audio.track)
+            sounds = heard.follow(
+                _resampled(self._sounding(ears), audio.line, video.line.at(zero), video.line)
+            )
         try:
-            written = write_container(path, (track.codec, frames), sounds, self._key)
+            written = self._write(path, (track.codec, frames), sounds)
         except ContainerError as error:
             alone = [self._sound_alone(sound)] if sound is not None else []
             return [Camera(track, problem=str(error)), *alone]
         camera = self._camera(video, reader, written, path, zero, span.seconds(VIDEO_RATE))
         camera = replace(camera, picture_at=(first.timestamp - zero) / VIDEO_RATE)
-        if audio is None or ears is None:
+        camera = replace(camera, media_type=self._index_track(seen))
+        if audio is None or ears is None or heard is None:
             return [camera]
+        self._index_track(heard)
         return [camera.with_sound(audio.track, self._holes(audio, ears))]
 
     def _sound_alone(self, track: Track) -> Camera:
         audio, _ = self._place(track, None)
         ears = self._reader(audio)
-        span = _Span()
+        span, heard = _Span(), FrameNotes(track)
         path = self._folder / f"{track.producer}{suffix_for(None)}"
         try:
-            written = write_container(path, None, span.follow(self._sounding(ears)), self._key)
+            written = self._write(path, None, heard.follow(span.follow(self._sounding(ears))))
         except ContainerError as error:
             return Camera(track, problem=str(error))
-        return self._camera(audio, ears, written, path, 0, span.seconds(OPUS_RATE))
+        camera = self._camera(audio, ears, written, path, 0, span.seconds(OPUS_RATE))
+        return replace(camera, media_type=self._index_track(heard))
+
+    def _write(
+        self, path: Path, video: tuple[Codec, Iterator[Frame]] | None, audio: Iterator[Frame] | None
+    ) -> Written:
+        if not self._indices_only:
+            return write_container(path, video, audio, self._key)
+        for frames in (video[1] if video is not None else (), audio or ()):
+            for _ in frames:
+                pass  # on their way they are noted
+        return Written("", 0, 0)
+
+    def _index_track(self, notes: FrameNotes) -> str:
+        """Make a track's frame index; its media type, empty where there can be none."""
+        if not notes.times:
+            return ""
+        packets = self._index.packets[notes.track.producer]
+        try:
+            name, facts = write_frame_index(self._folder, notes, packets, self._blocks, self._key)
+        except (SegmentError, ContainerError):
+            return ""
+        self.indices.append(name)
+        return facts.media_type
 
     def _camera(
         self, placed: _Placed, reader: FrameReader, written: Written, path: Path, zero: int, seconds: float

@@ -55,11 +55,13 @@ def encode(
     slices: int = 1,
     bit_rate: int = 500_000,
     noise: int = 60,
+    size: tuple[int, int] = (320, 240),
 ) -> tuple[Encoded, ...]:
-    """Encode moving noise of 320 × 240; the picture `flash_at` is white, all others are dark."""
+    """Encode moving noise of `size`; the picture `flash_at` is white, all others are dark."""
+    width, height = size
     name, options = _ENCODERS[codec]
     context = av.CodecContext.create(name, "w")
-    context.width, context.height, context.pix_fmt = 320, 240, "yuv420p"
+    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.time_base = Fraction(1, 30)
     context.gop_size = key_every
     context.bit_rate = bit_rate
@@ -69,10 +71,10 @@ def encode(
         context.options = options
     if slices > 1:
         context.options = options | {"x264-params": f"slices={slices}"}
-    wide = np.random.default_rng(1).integers(0, noise, (240, 320 + count * 4, 3), np.uint8)
+    wide = np.random.default_rng(1).integers(0, noise, (height, width + count * 4, 3), np.uint8)
     encoded = []
     for number in range(count):
-        picture = np.ascontiguousarray(wide[:, number * 4 : number * 4 + 320])
+        picture = np.ascontiguousarray(wide[:, number * 4 : number * 4 + width])
         if number == flash_at:
             picture = np.full_like(picture, 255)
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")

@@ -56,11 +56,20 @@ def chain_of(root: Path) -> list[str]:
     return check_chain([verify(folder, root / "signing.public.pem") for folder in sorted(folders)])
 
 
+def test_an_index_that_was_made_after_the_signature_is_a_remark(copy: Path) -> None:
+    folder = copy / "recordings" / NAMES[1]
+    shutil.copy(folder / "7.index", folder / "9.index")
+    verdict = verify(folder, copy / "signing.public.pem")
+    assert verdict.problems == []
+    assert verdict.remarks == ["Made for replay after it was signed, and not signed: 9.index."]
+
+
 def test_what_nobody_touched_is_as_it_was_signed(archive: Path) -> None:
     assert [problems(archive, number) for number in range(3)] == [[], [], []]
     assert chain_of(archive) == []
     manifest = Manifest.parse((archive / "recordings" / NAMES[2] / MANIFEST).read_bytes())
     assert {part.name for part in manifest.parts} == {
+        "7.index",
         "7.mp4",
         "description.json",
         "journal.kjr",
