@@ -1,4 +1,4 @@
-"""The file that a journal is appended to, and how it is taken up again where the disk refused.
+"""The files that a journal is appended to, and how they are taken up again where the disk refused.
 
 What was not yet forced to the disk is kept: after an error of the disk nobody knows what of it arrived, so it is
 written once more from the last place that is sure. A full disk leaves what is whole and takes its own torn piece
@@ -14,6 +14,8 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from .volumes import VolumePlan, volume_path
+
 #: Bytes that wait to be forced to the disk at most: they are kept in memory until then.
 MAX_UNSYNCED = 16 << 20
 #: So much of the file's beginning tells that it is the same one.
@@ -24,35 +26,41 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class AppendedFile:
-    """Appends pieces to one new file. After an OSError nothing but `recover` may be called, until it returns.
+    """Appends pieces to one new file, and to others after it where there is a plan of volumes.
 
-    `sync` is there for tests that need a disk that fails.
+    After an OSError nothing but `recover` may be called, until it returns. `sync` is there for tests that need a disk
+    that fails.
     """
 
-    def __init__(self, path: Path, sync: Callable[[int], None] = os.fdatasync) -> None:
+    def __init__(
+        self, path: Path, sync: Callable[[int], None] = os.fdatasync, plan: VolumePlan | None = None
+    ) -> None:
         """Create the file, which must not exist. Raises OSError."""
-        self._path = path
+        self._first = self._path = path
         self._sync = sync
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        sync_folder(path.parent)
+        self._plan = plan
+        self._number = 1
+        self._start = 0  # bytes of the volumes before
+        self._begun = False  # there is a piece in this volume
+        self._file = _create(path)
         #: Bytes that the disk had said it has, and that were gone when it came back.
         self.lost = 0
         self._whole = 0  # bytes of whole pieces in the file
         self._safe = 0  # bytes of them that were forced to the disk
         self._unsynced: list[bytes] = []  # the pieces behind them
-        self._pending = b""  # a piece that is not in the file
+        self._pending: list[bytes] = []  # what is not in the file
         self._sure = True  # nothing of the unsynced may have been lost
         self._head = b""
 
     @property
     def written(self) -> int:
         """Bytes of whole pieces that are with the kernel: these survive a kill of the server."""
-        return self._whole
+        return self._start + self._whole
 
     @property
     def synced(self) -> int:
         """Bytes that were forced to the disk: these survive a power failure."""
-        return self._safe
+        return self._start + self._safe
 
     @property
     def wants_sync(self) -> bool:
@@ -61,7 +69,7 @@ class AppendedFile:
 
     def append(self, piece: bytes) -> None:
         """Write a piece whole. Raises OSError: then it is written when `recover` returns."""
-        self._pending = piece
+        self._pending.append(piece)
         self._put()
 
     def sync(self) -> None:
@@ -112,10 +120,25 @@ class AppendedFile:
             os.close(self._file)
 
     def _put(self) -> None:
-        piece = self._pending
-        self._write(piece)
-        self._unsynced.append(piece)
-        self._pending = b""
+        if self._plan is not None and self._begun and self._whole + len(self._pending[0]) > self._plan.limit:
+            self._turn_over(self._plan)
+        while self._pending:
+            self._write(self._pending[0])
+            self._unsynced.append(self._pending.pop(0))
+        self._begun = True
+
+    def _turn_over(self, plan: VolumePlan) -> None:
+        """Begin the next volume: what is in this one is on the disk before."""
+        self.sync()
+        path = volume_path(self._first, self._number + 1)
+        file = _create(path)
+        self.close()
+        self._file, self._path = file, path
+        self._number += 1
+        self._start += self._whole
+        self._whole = self._safe = 0
+        self._begun = False
+        self._pending.insert(0, plan.volume(self._number, self._start))
 
     def _write(self, piece: bytes) -> None:
         rest = memoryview(piece)
@@ -153,6 +176,18 @@ class AppendedFile:
             raise
         os.close(self._file)
         self._file = file
+
+
+def _create(path: Path) -> int:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    try:
+        sync_folder(path.parent)
+    except OSError:
+        # nobody has the file: the next try makes it anew
+        os.close(file)
+        path.unlink(missing_ok=True)
+        raise
+    return file
 
 
 def sync_folder(folder: Path) -> None:

@@ -34,6 +34,7 @@ from .seal.keys import DataKey
 from .seal.suites import SealError
 from .stills import MAX_STILL
 from .tombstone import TOMBSTONE
+from .volumes import volumes_of
 from .writer import DiskError, describe
 
 JOURNAL = "journal.kjr"
@@ -214,8 +215,9 @@ class Library:
             with contextlib.suppress(FileNotFoundError):
                 return _summary_of(json.loads((path.parent / SUMMARY).read_bytes()))
         header = read_header(path)
-        seconds = max(0.0, path.stat().st_mtime - header.started / 1e9)
-        state = "recording" if being_written else "preparing" if has_end(path) else "truncated"
+        last = volumes_of(path)[-1]
+        seconds = max(0.0, last.stat().st_mtime - header.started / 1e9)
+        state = "recording" if being_written else "preparing" if has_end(last) else "truncated"
         return RecordingSummary(header.recording, header.room, header.started, seconds, state)
 
 
@@ -231,7 +233,7 @@ def read_header(path: Path) -> JournalHeader:
 
 
 def has_end(path: Path) -> bool:
-    """Tell whether a journal's last block is there, which holds the end record alone, without reading the rest."""
+    """Tell whether this volume ends with the last block, which holds the end record alone, without reading the rest."""
     with path.open("rb") as file:
         file.seek(-min(_TAIL, file.seek(0, os.SEEK_END)), os.SEEK_END)
         tail = file.read()

@@ -1,4 +1,4 @@
-"""Reads a journal, whole, cut, damaged or still being written.
+"""Reads a journal, whole, cut, damaged or still being written: its volumes one after the other, as one file.
 
 A block that is whole is believed, everything else is counted: `ignored` bytes, `truncated` when there is no
 end record or anything was ignored. After a damaged block the reader goes on at the next one that is whole,
@@ -15,6 +15,7 @@ from .journal import (
     BLOCK_MAGIC,
     FILE_HEADER_SIZE,
     LAST,
+    MAX_METADATA,
     RECORD_HEADER_SIZE,
     SEALED,
     BlockHeader,
@@ -28,6 +29,7 @@ from .journal import (
 from .seal.keys import DataKey
 from .seal.suites import SealError
 from .sealing import JournalOpener
+from .volumes import VOLUME_HEADER_SIZE, VOLUME_MAGIC, VolumeHeader, journal_digest, volume_header_size
 
 
 class JournalReader:
@@ -62,6 +64,8 @@ class JournalReader:
         self._position = 0
         self._next_number = 0
         self._lost = False  # no block is where one should be: searching for the next
+        self._volume = 1
+        self._foreign = False  # what comes is of another journal, up to the next volume
 
     @property
     def truncated(self) -> bool:
@@ -93,6 +97,10 @@ class JournalReader:
         """Say that the file ends here: what is left in the buffer is no whole block."""
         while self.next_record() is not None:
             pass  # records that the caller did not take are not ignored bytes
+        while (cut := self._find_volume(len(self._buffer))) > 0:
+            self._give_up(cut)
+            while self.next_record() is not None:
+                pass
         self.ignored += len(self._buffer)
         self._drop(len(self._buffer))
 
@@ -126,6 +134,13 @@ class JournalReader:
         """Go to the next whole block; False until more bytes have come."""
         assert self.header is not None
         while len(self._buffer) >= BLOCK_HEADER_SIZE:
+            if self._buffer.startswith(VOLUME_MAGIC):
+                if not self._enter_volume():
+                    return False
+                continue
+            if self._foreign:
+                self._search()
+                continue
             try:
                 header = BlockHeader.parse(bytes(self._buffer[:BLOCK_HEADER_SIZE]))
             except JournalError:
@@ -136,8 +151,13 @@ class JournalReader:
                 return False
             payload = bytes(self._buffer[BLOCK_HEADER_SIZE:size])
             base = self._base + BLOCK_HEADER_SIZE
+            whole = zlib.crc32(payload) == header.checksum
+            if not whole and (cut := self._find_volume(size)) > 0:
+                # the volume was cut within this block: what follows is the next volume's
+                self._give_up(cut)
+                continue
             self._drop(size)
-            whole = not header.flags & ~(SEALED | LAST) and zlib.crc32(payload) == header.checksum
+            whole = whole and not header.flags & ~(SEALED | LAST)
             # a number seen before is a copy; a sealed journal has no block that is not sealed
             whole = whole and header.number >= self._next_number
             whole = whole and bool(header.flags & SEALED) == (self.header.seal is not None)
@@ -172,11 +192,55 @@ class JournalReader:
     def _search(self) -> None:
         """Drop bytes up to the next that may begin a block."""
         self._damage()
-        found = self._buffer.find(BLOCK_MAGIC, 1)
+        found = self._buffer.find(VOLUME_MAGIC, 1)
+        if not self._foreign:
+            block = self._buffer.find(BLOCK_MAGIC, 1, found if found >= 0 else len(self._buffer))
+            found = block if block >= 0 else found
         if found < 0:
-            found = len(self._buffer) - len(BLOCK_MAGIC) + 1  # the magic may have begun at the end
+            found = len(self._buffer) - len(VOLUME_MAGIC) + 1  # the magic may have begun at the end
         self.ignored += found
         self._drop(found)
+
+    def _find_volume(self, end: int) -> int:
+        """Find the next volume of this journal in the buffer, by its whole header; -1 where there is none."""
+        found = 0
+        while (found := self._buffer.find(VOLUME_MAGIC, found + 1, end)) > 0:
+            head = bytes(self._buffer[found : found + VOLUME_HEADER_SIZE + MAX_METADATA + 4])
+            try:
+                header = VolumeHeader.parse(head)
+            except JournalError:
+                continue
+            if self.header is not None and header.journal == journal_digest(self.header):
+                return found
+        return -1
+
+    def _give_up(self, size: int) -> None:
+        self._damage()
+        self.ignored += size
+        self._drop(size)
+
+    def _enter_volume(self) -> bool:
+        """Pass a volume's header, and go on at the place that it names; False until more bytes have come."""
+        assert self.header is not None
+        try:
+            size = volume_header_size(bytes(self._buffer[:VOLUME_HEADER_SIZE]))
+            if len(self._buffer) < size:
+                return False
+            header = VolumeHeader.parse(bytes(self._buffer[:size]))
+        except JournalError:
+            self._search()
+            return True
+        self._foreign = header.journal != journal_digest(self.header)
+        if self._foreign:
+            self._give_up(size)
+            return True
+        if header.number != self._volume + 1 or header.start != self._base:
+            self._damage()  # one is missing, or another is in its place; or the one before is not what it was
+        self._volume = header.number
+        self._base = header.start
+        self._drop(size)
+        self.whole_until = self._base
+        return True
 
     def _damage(self) -> None:
         if not self._lost:

@@ -1,8 +1,7 @@
-"""Reads single bytes of a journal by their place in the file, opening the sealed blocks that they lie in."""
+"""Reads single bytes of a journal by their place in all its volumes, opening the sealed blocks that they lie in."""
 
 from __future__ import annotations
 
-import os
 import zlib
 from array import array
 from bisect import bisect_right
@@ -12,6 +11,7 @@ from types import TracebackType
 
 from .journal import BLOCK_HEADER_SIZE, SEALED, BlockHeader, JournalError
 from .sealing import JournalOpener
+from .volumes import JournalFiles
 
 #: Opened blocks that are kept: sound and picture of one camera lie in two, late packets in the two before.
 _KEPT = 6
@@ -21,7 +21,7 @@ class JournalSource:
     """An open journal. `blocks` are where its whole blocks' payloads begin (JournalReader.blocks)."""
 
     def __init__(self, path: Path, blocks: array[int], opener: JournalOpener | None) -> None:
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._files = JournalFiles(path)
         self._blocks = blocks
         self._opener = opener
         self._opened: OrderedDict[int, bytes] = OrderedDict()
@@ -37,8 +37,8 @@ class JournalSource:
         self.close()
 
     def close(self) -> None:
-        """Let the file go."""
-        os.close(self._file)
+        """Let the files go."""
+        self._files.close()
 
     def read(self, offset: int, length: int) -> bytes:
         """Read what lies within one block. Raises JournalError, SealError when it changed since it was indexed."""
@@ -75,6 +75,6 @@ class JournalSource:
         return payload
 
     def _pread(self, length: int, offset: int) -> bytes:
-        data = os.pread(self._file, length, offset)
+        data = self._files.pread(length, offset)
         self.bytes_read += len(data)
         return data

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from .appending import AppendedFile
 from .interruption import TOO_SLOW, Trouble
+from .volumes import VolumePlan
 
 #: How often the data is forced to the disk (seconds): what a power failure may cost.
 SYNC_INTERVAL = 1.0
@@ -77,7 +78,7 @@ def _trouble(error: OSError) -> Trouble:
 
 
 class DiskWriter:
-    """Appends to one new file from a thread of its own.
+    """Appends to a new file, or to several by a plan of volumes, from a thread of its own.
 
     `encode` is what is done there to each piece first: sealing it, above all. `on_progress` is called from that
     thread, after bytes were written and when trouble begins or ends: use `loop.call_soon_threadsafe`. `sync` and
@@ -90,6 +91,7 @@ class DiskWriter:
         on_progress: Callable[[], None] = lambda: None,
         *,
         encode: Callable[[bytes], bytes] = bytes,
+        plan: VolumePlan | None = None,
         sync: Callable[[int], None] = os.fdatasync,
         retry_interval: float = RETRY_INTERVAL,
         closing_patience: float = CLOSING_PATIENCE,
@@ -97,7 +99,7 @@ class DiskWriter:
     ) -> None:
         """Create the file, which must not exist. Raises DiskError."""
         try:
-            self._file = AppendedFile(path, sync)
+            self._file = AppendedFile(path, sync, plan)
         except OSError as error:
             raise DiskError(describe(error)) from error
         self._on_progress = on_progress

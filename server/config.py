@@ -124,6 +124,12 @@ class RecordingsConfig:
     minimum_free_mb: int = _key(
         1024, "Free disk space in MiB without which no recording starts.", 0, 1_000_000
     )
+    volume_mb: int = _key(
+        4096,
+        "MiB of one file of a recording's journal: a longer one goes on in another. 0: never.",
+        0,
+        1_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True)

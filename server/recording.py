@@ -66,6 +66,7 @@ async def carry_out(member: Member, action: Action) -> None:
                 partial(service.stills.picture, room.name),
                 service.now,
                 key,
+                service.config.recordings.volume_mb << 20,
             )
         except DiskError as error:
             room.recording_stopped()

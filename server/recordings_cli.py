@@ -15,6 +15,7 @@ from recorder.reader import JournalReader
 from recorder.seal import keys, sm2
 from recorder.seal.suites import SealError
 from recorder.verify import Verdict, check_chain, verify
+from recorder.volumes import JournalFiles
 
 from .config import Config
 from .database import DatabaseError
@@ -139,7 +140,7 @@ def _show(library: Library, names: list[str], private: Path) -> int:
         key = wrapped.open(private) if wrapped is not None and private.exists() else None
         reader = JournalReader(key)
         found: dict[str, int] = {}
-        with (folder / JOURNAL).open("rb") as file:
+        with JournalFiles(folder / JOURNAL) as file:
             while data := file.read(_READ):
                 reader.receive_data(data)
                 while (record := reader.next_record()) is not None:

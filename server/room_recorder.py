@@ -16,6 +16,7 @@ from recorder.journal import JournalHeader
 from recorder.recording import RecordedProducer, Recording, RecordingEvent, TapWanted
 from recorder.seal.keys import DataKey
 from recorder.sealing import JournalSealer
+from recorder.volumes import VolumePlan
 from recorder.writer import DiskWriter
 
 from .recorded_stills import ReadStill, RecordedStills
@@ -39,8 +40,9 @@ class RoomRecorder:
         read_still: ReadStill,
         clock: Callable[[], float],
         key: DataKey | None = None,
+        volume_size: int = 0,
     ) -> None:
-        """Begin to write, sealed where there is a key. Raise DiskError.
+        """Begin to write, sealed where there is a key, in volumes of `volume_size` bytes (0: one). Raise DiskError.
 
         `failed` is called with a sentence when nothing more can be written, `told` when the disk does not follow
         and when it does again.
@@ -60,7 +62,8 @@ class RoomRecorder:
             loop.call_soon_threadsafe(self._progress)
 
         encode = JournalSealer(header, key) if key is not None else bytes
-        self._writer = DiskWriter(journal, on_progress, encode=encode)
+        plan = VolumePlan(volume_size, header) if volume_size else None
+        self._writer = DiskWriter(journal, on_progress, encode=encode, plan=plan)
         self._recording = Recording(header, by, now)
         self._stills = RecordedStills(self._recording, read_still, lambda: self.pump(clock()))
 

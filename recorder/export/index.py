@@ -34,6 +34,7 @@ from ..reader import JournalReader
 from ..seal.digest import SM3_SIZE
 from ..seal.keys import DataKey
 from ..stills import PART_HEADER_SIZE, FrameName, StillPart
+from ..volumes import JournalFiles
 
 _READ_SIZE = 1 << 20
 _MAX_PRODUCERS = 10_000
@@ -162,8 +163,8 @@ def index_journal(
     reader = JournalReader(key)
     index: JournalIndex | None = None
     gathering: dict[int, bytearray] = {}
-    size = max(path.stat().st_size, 1)
-    with path.open("rb") as file:
+    with JournalFiles(path) as file:
+        size = max(file.size, 1)
         while data := file.read(_READ_SIZE):
             reader.receive_data(data)
             if index is None and reader.header is not None:
@@ -173,7 +174,7 @@ def index_journal(
                     _take(record, index, gathering)
                 except JournalError:
                     index.unreadable += 1
-            progress(min(file.tell() / size, 1.0))
+            progress(min(file.position / size, 1.0))
     reader.finish()
     if index is None:
         raise JournalError("The journal ends within its header.")

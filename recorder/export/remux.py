@@ -23,6 +23,7 @@ from ..seal.suites import SealError
 from ..sealing import JournalOpener
 from ..segments.index import SegmentError
 from ..source import JournalSource
+from ..volumes import volumes_of
 from .container import (
     OPUS_RATE,
     VIDEO_RATE,
@@ -82,7 +83,7 @@ def export(
     write_part(folder / DESCRIPTION, encode_json(description), key)
     write_part(folder / SUMMARY, encode_json(summarise(description)), None)
     made = [camera.file for camera in cameras if camera.file] + [str(still["file"]) for still in stills]
-    names = {JOURNAL, DESCRIPTION, SUMMARY, *made, *work.indices}
+    names = {DESCRIPTION, SUMMARY, *made, *work.indices, *(path.name for path in volumes_of(journal))}
     log: JsonObject = {"operations": len(index.operations), "head": index.log_head.hex()}
     parts = [asdict(hash_file(folder / name)) for name in sorted(names)]
     write_part(folder / UNSIGNED, encode_json({"log": log, "parts": parts, "journal": end_of(index)}), None)

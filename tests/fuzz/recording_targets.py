@@ -8,12 +8,14 @@ import struct
 from media.native.frames import PictureJoiner, walk_tap
 from media.plane import Codec
 from recorder.export.assembly import sets_of_fmtp
-from recorder.journal import JournalError, JournalHeader, Seal
+from recorder.journal import Gap, JournalError, JournalHeader, JournalWriter, Seal
 from recorder.manifest import Link, Manifest, ManifestError, Part
+from recorder.reader import JournalReader
 from recorder.seal.keys import WrappedKey
 from recorder.seal.suites import SM4, SealError
 from recorder.stills import MAX_STILL, StillPart
 from recorder.tombstone import Tombstone
+from recorder.volumes import VolumeHeader, journal_digest
 from tests.helpers.joined import ReferenceJoiner, laid, places_of, reference_walk
 
 REFUSALS = (JournalError, ManifestError, SealError)
@@ -43,6 +45,7 @@ MANIFESTS = (
     bytes(Manifest("r", "demo", 1, "truncated", 2, "cd" * 32, (), 0, "00" * 32)),
 )
 TOMBSTONES = (bytes(Tombstone("r", "ab" * 32, 2, 3)), bytes(Tombstone("r", "", 0, 1)))
+VOLUMES = (bytes(VolumeHeader("20261122-101500-demo-3f9a", 2, 1 << 32, "ab" * 32)),)
 KEYS = (bytes(WrappedKey("r", SM4, {"ab" * 32: bytes(range(120))})),)
 
 
@@ -50,6 +53,42 @@ def read_header(data: bytes) -> None:
     """Read a journal's header, and write it so that it is read as the same."""
     header = JournalHeader.parse(data)
     assert JournalHeader.parse(bytes(header)) == header
+
+
+def read_volume_header(data: bytes) -> None:
+    """Read a volume's header, and write it so that it is read as the same."""
+    header = VolumeHeader.parse(data)
+    assert header.number >= 2
+    assert VolumeHeader.parse(bytes(header)) == header
+
+
+def read_journal(data: bytes) -> None:
+    """Read a journal of any bytes, in pieces: what is given stands where it says, and everything is counted once."""
+    reader = JournalReader()
+    records, given = 0, 0
+    for start in range(0, len(data), 97):
+        reader.receive_data(data[start : start + 97])
+        while (record := reader.next_record()) is not None:
+            records += 1
+            given += len(record.payload)
+    reader.finish()
+    assert given <= len(data)
+    assert reader.ignored <= len(data)
+    assert reader.truncated or reader.header is not None
+
+
+def _small_journal() -> bytes:
+    header = JournalHeader("r", "demo", 1)
+    writer = JournalWriter(header)
+    writer.receive_event({"kind": "recording_started", "by": "x"}, 1.0)
+    data = writer.blocks_to_write(2.0)
+    data += bytes(VolumeHeader("r", 2, len(data), journal_digest(header)))
+    writer.receive_gap(Gap(7, 3), 1, 2.0)
+    writer.finish(3.0, "stopped")
+    return data + writer.blocks_to_write(4.0)
+
+
+JOURNALS = (_small_journal(),)
 
 
 def read_manifest(data: bytes) -> None:

@@ -382,6 +382,12 @@ TARGETS: dict[str, Target] = {
     "wrapped_key": Target(
         recording_targets.read_wrapped_key, recording_targets.REFUSALS, recording_targets.KEYS, 800
     ),
+    "volume_header": Target(
+        recording_targets.read_volume_header, recording_targets.REFUSALS, recording_targets.VOLUMES, 300
+    ),
+    "journal": Target(
+        recording_targets.read_journal, recording_targets.REFUSALS, recording_targets.JOURNALS, 1000
+    ),
     "joined_pictures": Target(recording_targets.join_both, (IndexError,), recording_targets.PICTURES, 200),
     "walked_tap": Target(recording_targets.walk_both, (), recording_targets.TAPPED, 200),
     "training": Target(training_targets.read_asked, training_targets.REFUSALS, training_targets.ASKED, 400),

@@ -71,6 +71,28 @@ class Seal:
         return context.update(sealed[:-16]) + context.finalize()
 
 
+def volumes(journal: bytes, owner: str) -> Iterator[tuple[int | None, int]]:
+    """Give (number, place) of every volume's header in joined volumes; None: it is not what should be there."""
+    place, missing, before = 0, 0, 1
+    while (place := journal.find(b"KONSILJV", place)) >= 0:
+        _, _, _, start, length = struct.unpack_from("!8sHHQI", journal + bytes(24), place)
+        head, place = journal[place : place + 24 + length + 4], place + 1
+        if len(head) < 28 + length or zlib.crc32(head[:-4]) != struct.unpack("!I", head[-4:])[0]:
+            continue
+        fields = json.loads(head[24:-4])
+        mine = fields["journal"] == owner
+        good = mine and fields["volume"] == before + 1 and start == place - 1 + missing
+        if mine:
+            before, missing = fields["volume"], start - (place - 1)
+        yield (before if good else None), place - 1
+
+
+def whole_journal(folder: Path) -> bytes:
+    """Join a journal's volumes."""
+    later = sorted(folder.glob("journal-*.kjr"), key=lambda path: int(path.stem[8:]))
+    return b"".join(path.read_bytes() for path in [folder / "journal.kjr", *later])
+
+
 def records(journal: bytes, key: bytes | None = None) -> Iterator[tuple[int, int, bytes]]:
     """Give (type, time, content) of every record in a whole block, whatever lies between the blocks."""
     magic, version, flags, _, length = struct.unpack_from("!8sHHQI", journal)
@@ -82,6 +104,9 @@ def records(journal: bytes, key: bytes | None = None) -> Iterator[tuple[int, int
         assert key is not None, "the journal is sealed"
         seal = Seal(json.loads(journal[24 : 24 + length])["seal"], journal[:end], key)
     position = end
+    for volume, place in volumes(journal, digest(hashes.SM3, journal[:end]).hex()):
+        if volume is None:
+            print(f"Something is missing, or not where it should be, before byte {place}.", file=sys.stderr)
     while (position := journal.find(b"\xb1KBL", position)) >= 0:
         head = journal[position : position + 28]
         position += 1
@@ -122,7 +147,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     key = data_key(folder, Path(arguments[1])) if len(arguments) > 1 else None
     found: Counter[str] = Counter()
-    for kind, _, _ in records((folder / "journal.kjr").read_bytes(), key):
+    for kind, _, _ in records(whole_journal(folder), key):
         found[TYPES.get(kind, f"type {kind}")] += 1
     for name, count in sorted(found.items()):
         print(f"{count:8} {name}")
