@@ -36,10 +36,10 @@ HOMES: dict[str, tuple[str, ...]] = {
         "server/dicom/films.py",
         "loadtests/archive.py",
     ),
-    "cv2": ("server/demo/", "annotation/tracking/", "loadtests/tracking/"),
+    "cv2": ("server/demo/", "annotation/tracking/", "loadtests/tracking/", "recorder/export/composed/"),
     "pynetdicom": ("server/dicom/",),
     "highdicom": ("annotation/dicom/",),
-    "PIL": ("annotation/dicom/",),
+    "PIL": ("annotation/dicom/", "recorder/export/composed/"),
     "gdcm": ("annotation/dicom/",),
     "pydicom": (
         "annotation/dicom/",

@@ -53,6 +53,7 @@ def main() -> int:
     try:
         options = read_options(kind, work.request())
         run_kind(kind, work, options)
+        work.tidy()
     except (ExportError, JournalError, SealError) as error:
         return _fail(str(error))
     except MemoryError:

@@ -34,6 +34,9 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "camera": Kind("options:camera_options", "camera_film:run"),
     "clip": Kind("options:clip_options", "camera_film:run"),
+    "composed": Kind("options:composed_options", "composed.film:run"),
+    "captions": Kind("options:captions_options", "captions:run"),
+    "annotations": Kind("options:annotations_options", "recorded_annotations:run"),
 }
 
 

@@ -118,9 +118,9 @@ def frames_from(placed: Placed, read: Read, position: float) -> Iterator[Frame]:
     """
     back = _LOOK_BACK
     while True:
-        since = placed.ticks(position - back)
-        whole = since <= 0
-        packets = placed.packets if whole else _since(placed.packets, since)
+        ticks = placed.ticks(position - back)
+        whole = ticks <= 0
+        packets = placed.packets if whole else since(placed.packets, ticks)
         frames = FrameReader(placed.track, packets, read).frames() if len(packets) else iter(())
         first = next(frames, None)
         if whole or (first is not None and placed.at(first.timestamp) <= position):
@@ -147,7 +147,7 @@ def _from_last_key(first: Frame, frames: Iterator[Frame], ticks: int) -> Iterato
     yield from frames
 
 
-def _since(packets: Packets, timestamp: int) -> Packets:
+def since(packets: Packets, timestamp: int) -> Packets:
     """Leave out what was sent before a timestamp."""
     late = packets.timestamps >= timestamp
     start = int(np.argmax(late)) if bool(late.any()) else len(packets)
@@ -165,7 +165,7 @@ def _since(packets: Packets, timestamp: int) -> Packets:
 def sound_from(placed: Placed, read: Read, position: float) -> Iterator[Frame]:
     """Yield sound from a position on, where nothing was sent filled with silence."""
     ticks = placed.ticks(position)
-    packets = placed.packets if ticks <= 0 else _since(placed.packets, ticks)
+    packets = placed.packets if ticks <= 0 else since(placed.packets, ticks)
     if len(packets):
         yield from fill_silence(FrameReader(placed.track, packets, read).frames())
 

@@ -126,6 +126,14 @@ class Work:
     def drop(self, name: str) -> None:
         """Remove a piece that is not needed any more."""
         (self.folder / name).unlink(missing_ok=True)
+        drop_part(self.folder / name)
+
+    def tidy(self) -> None:
+        """Leave nothing in the folder but the request and the results: a killed worker may have begun others."""
+        kept = {REQUEST, *(str(file["name"]) for file in self.files)}
+        for path in self.folder.iterdir():
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
 
     def add(self, name: str, media_type: str, **facts: object) -> None:
         """List a file that is there as a result; `facts` are told with it."""

@@ -343,6 +343,21 @@ export function contrasts(grounds: string[]): { ground: string; colour: string; 
   );
 }
 
+/** A mark over this ground as the page paints it: RGBA, row by row, in base64. `tests/browser/test_overlay.py` holds films against it. */
+export function painted(mark: Mark, colour: string, ground: string, width: number, height: number, stale: boolean): string {
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [width, height];
+  const context = canvas.getContext('2d');
+  if (context === null) throw new Error('no canvas');
+  context.fillStyle = ground;
+  context.fillRect(0, 0, width, height);
+  paintMark(context, { matrix: stretch(width, height), size: { width, height } }, { mark, colour, name: '', named: false }, stale);
+  const data = pixels(canvas);
+  let text = '';
+  for (let at = 0; at < data.length; at += 8192) text += String.fromCharCode(...data.subarray(at, at + 8192));
+  return btoa(text);
+}
+
 function pixels(canvas: HTMLCanvasElement): Uint8ClampedArray {
   return canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data ?? new Uint8ClampedArray();
 }
