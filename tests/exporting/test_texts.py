@@ -146,7 +146,7 @@ def test_hostile_descriptions_end_in_an_export_or_a_refusal(recorded: Path, tmp_
     original = json.loads(read_part(recorded / "description.json", KEY, 1 << 24))
     folder = tmp_path / recorded.name
     folder.mkdir()
-    others = [None, True, -1, 1e300, float("nan"), "x" * 50, [], {}, [[]], {"kind": "add"}, 2**70]
+    others: list[Any] = [None, True, -1, 1e300, float("nan"), "x" * 50, [], {}, [[]], {"kind": "add"}, 2**70]
     finished = 0
     for _ in range(60):
         description = copy.deepcopy(original)
