@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 from dataclasses import dataclass
 
+from annotation.values import AnnotationError
 from signalling.tokens import Claims
 
 from ..bearer import person_of
@@ -50,3 +51,11 @@ def find(connection: sqlite3.Connection, room: str, identifier: str) -> Person |
         "SELECT id, room, name, role FROM training_person WHERE room = ? AND id = ?", (room, identifier)
     ).fetchone()
     return None if row is None else Person(row["id"], row["room"], row["name"], row["role"])
+
+
+def require(connection: sqlite3.Connection, room: str, identifier: str) -> Person:
+    """Find somebody of a room. Raise AnnotationError not_found."""
+    person = find(connection, room, identifier)
+    if person is None:
+        raise AnnotationError("not_found", "Nobody of this room has this identifier.")
+    return person

@@ -52,7 +52,7 @@ class QuestionsHttp(TrainingHttp):
                 for row in questions.of_recording(connection, recording)
             ]
 
-        return web.json_response({"questions": await self.database.run(read)}, headers=PRIVATE)
+        return web.json_response({"questions": await self.run(read)}, headers=PRIVATE)
 
     async def ask(self, request: web.Request) -> web.Response:
         """Make a question on a frame."""
@@ -81,7 +81,7 @@ class QuestionsHttp(TrainingHttp):
             questions.insert(connection, identifier, recording, asked, frame, answer, made)
             return _told(connection, questions.find(connection, claims.room, identifier), person.id, claims)
 
-        return web.json_response(await self._run(write), status=201, headers=PRIVATE)
+        return web.json_response(await self.run(write), status=201, headers=PRIVATE)
 
     async def remove(self, request: web.Request) -> web.Response:
         """Take a question away; what was answered is kept."""
@@ -94,7 +94,7 @@ class QuestionsHttp(TrainingHttp):
                 (self.service.wall_clock(), row["id"]),
             )
 
-        await self._run(write)
+        await self.run(write)
         return web.Response(status=204)
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -102,7 +102,7 @@ class QuestionsHttp(TrainingHttp):
         claims = self.claims(request)
         identifier = request.match_info["question"]
         mark = await read_body(request, parse_answer)
-        question = await self._run(lambda connection: questions.find(connection, claims.room, identifier))
+        question = await self.run(lambda connection: questions.find(connection, claims.room, identifier))
         try:
             questions.check_frame(mark, question["producer"], question["rtp_timestamp"])
         except AnnotationError as error:
@@ -115,7 +115,7 @@ class QuestionsHttp(TrainingHttp):
             attempts.insert(connection, identifier, person.id, mark, scored, now)
             return _told(connection, question, person.id, claims)
 
-        told = await self._run(write)
+        told = await self.run(write)
         attempt = {
             "distance": round(scored.distance, 4),
             "overlap": None if scored.overlap is None else round(scored.overlap, 4),
@@ -131,13 +131,7 @@ class QuestionsHttp(TrainingHttp):
             row = questions.find(connection, claims.room, request.match_info["question"])
             return attempts.of_question(connection, row["id"])
 
-        return web.json_response({"attempts": await self._run(read)}, headers=PRIVATE)
-
-    async def _run(self, work: Any) -> Any:
-        try:
-            return await self.database.run(work)
-        except AnnotationError as error:
-            raise refused(error) from None
+        return web.json_response({"attempts": await self.run(read)}, headers=PRIVATE)
 
 
 def _told(connection: sqlite3.Connection, row: sqlite3.Row, person: str, claims: Claims) -> dict[str, Any]:

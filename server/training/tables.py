@@ -49,4 +49,75 @@ CREATE TABLE training_attempt (
 CREATE INDEX training_attempt_of ON training_attempt (question, person)
 """
 
-SCRIPTS: Final = (_QUIZZES,)
+_HOURS_AND_PLAYLISTS: Final = """
+CREATE TABLE training_watched (
+    person TEXT NOT NULL REFERENCES training_person (id),
+    recording TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    ranges TEXT NOT NULL,
+    total REAL NOT NULL,
+    spent REAL NOT NULL,
+    speeds TEXT NOT NULL,
+    heard REAL NOT NULL,
+    used REAL NOT NULL,
+    PRIMARY KEY (person, recording)
+);
+CREATE TABLE training_playlist (
+    id TEXT PRIMARY KEY,
+    room TEXT NOT NULL,
+    title TEXT NOT NULL,
+    note TEXT NOT NULL,
+    due REAL,
+    items TEXT NOT NULL,
+    people TEXT,
+    made_by TEXT NOT NULL REFERENCES training_person (id),
+    made REAL NOT NULL,
+    removed REAL
+);
+CREATE INDEX training_playlist_of ON training_playlist (room, made)
+"""
+
+_ASSESSMENTS: Final = """
+CREATE TABLE training_form (
+    form TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    room TEXT NOT NULL,
+    title TEXT NOT NULL,
+    items TEXT NOT NULL,
+    made_name TEXT NOT NULL,
+    made REAL NOT NULL,
+    removed REAL,
+    PRIMARY KEY (form, version)
+);
+CREATE TABLE training_assessment (
+    id TEXT PRIMARY KEY,
+    room TEXT NOT NULL,
+    form TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    items TEXT NOT NULL,
+    person TEXT NOT NULL REFERENCES training_person (id),
+    recording TEXT,
+    begins REAL,
+    ends REAL,
+    answers TEXT NOT NULL,
+    points REAL,
+    most REAL,
+    remark TEXT NOT NULL,
+    by_person TEXT NOT NULL REFERENCES training_person (id),
+    by_name TEXT NOT NULL,
+    made REAL NOT NULL
+);
+CREATE INDEX training_assessment_of ON training_assessment (person, made);
+CREATE TABLE training_certificate (
+    code TEXT PRIMARY KEY,
+    room TEXT NOT NULL,
+    person TEXT NOT NULL REFERENCES training_person (id),
+    body BLOB NOT NULL,
+    signature BLOB NOT NULL,
+    made REAL NOT NULL
+)
+"""
+
+#: Quizzes were delivered alone.
+SCRIPTS: Final = (_QUIZZES, _HOURS_AND_PLAYLISTS, _ASSESSMENTS)

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
+from annotation.values import AnnotationError
 from recorder.journal import JournalError
-from recorder.library import JOURNAL, Library, UnknownRecording, read_header
+from recorder.library import JOURNAL, SUMMARY, Library, UnknownRecording, read_header
 from recorder.seal.suites import SealError
 from signalling.permissions import Permission, may
 from signalling.tokens import Claims
 
 from ..bearer import bearer, demand
 from . import attempts, people
+from .body import refused
 from .tables import SCRIPTS
 from .withholding import OpenQuestion, withhold
 
 if TYPE_CHECKING:
     from ..database import Database
     from ..service import Service
+
+T = TypeVar("T")
 
 
 class Training:
@@ -89,3 +95,25 @@ class TrainingHttp:
                 return None
 
         return await asyncio.to_thread(read)
+
+    async def seconds(self, recording: str) -> float:
+        """Read how long a finished recording is. Raise 409 while it is being made."""
+
+        def read() -> float | None:
+            try:
+                folder = self.training.library.folder(recording)
+                return float(json.loads((folder / SUMMARY).read_bytes())["seconds"])
+            except (OSError, LookupError, ValueError, TypeError):
+                return None
+
+        seconds = await asyncio.to_thread(read)
+        if seconds is None:
+            raise web.HTTPConflict(text="This recording is still being prepared. Please wait a moment.")
+        return seconds
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do this with the database, as one transaction. Raise what was refused as HTTP says it."""
+        try:
+            return await self.database.run(work)
+        except AnnotationError as error:
+            raise refused(error) from None
