@@ -6,6 +6,7 @@ tests hold both against each other.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from . import _native
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-#: The fields of a packet's place, as numpy's dtype takes them: 31 bytes without gaps, in the machine's order.
+#: The fields of a packet's place, as numpy's dtype takes them, and as struct does: 31 bytes without gaps.
 #: `second` is RTP's second byte: marker and payload type.
 WALKED = (
     ("offset", "u8"),
@@ -25,7 +26,8 @@ WALKED = (
     ("length", "u2"),
     ("second", "u1"),
 )
-WALKED_SIZE = 31
+WALKED_STRUCT = struct.Struct("=QQQIHB")
+WALKED_SIZE = WALKED_STRUCT.size
 
 #: Flags of a picture: nothing before its first packet was lost; it is not whole, whatever its packets say.
 SURE, REFUSED = 1, 2

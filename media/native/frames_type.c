@@ -134,7 +134,9 @@ static PyObject *join_all(struct joiner *joiner, const Py_buffer *buffers)
     bool fit = joiner->format != NULL; /* made by __new__ alone it has none */
     fit = fit && (size_t)buffers[1].len == packets * sizeof *places;
     fit = fit && (size_t)buffers[3].len == pictures * sizeof *counts;
-    fit = fit && ((uintptr_t)places | (uintptr_t)counts) % sizeof *places == 0 && (uintptr_t)sizes % sizeof *sizes == 0;
+    /* an empty buffer may be anywhere */
+    fit = fit && (packets == 0 || ((uintptr_t)places % sizeof *places == 0 && (uintptr_t)sizes % sizeof *sizes == 0));
+    fit = fit && (pictures == 0 || (uintptr_t)counts % sizeof *counts == 0);
     for (size_t i = 0; fit && i < packets; i++)
         fit = sizes[i] <= (size_t)buffers[0].len && places[i] <= (size_t)buffers[0].len - sizes[i];
     for (size_t i = 0; fit && i < pictures; i++) {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from media.codecs import opus
 from media.codecs.packetisation import CodecError
-from media.native.frames import REFUSED, SURE, Joined
+from media.native.frames import REFUSED, SURE, WALKED_STRUCT, Joined
 from media.plane import Codec
 from media.rtp.packet import RtpError, RtpPacket
 from recorder.export.assembly import assembler_for
@@ -86,4 +86,4 @@ def reference_walk(data: bytes, base: int) -> tuple[list[Place], int, bool]:
 
 def places_of(runs: Sequence[tuple[int, bytes]]) -> list[Place]:
     """Take the runs of walk_tap apart."""
-    return [(producer, *fields) for producer, run in runs for fields in struct.iter_unpack("=QQQIHB", run)]
+    return [(producer, *fields) for producer, run in runs for fields in WALKED_STRUCT.iter_unpack(run)]

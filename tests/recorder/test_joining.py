@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +123,7 @@ def test_arrays_that_lie_are_refused() -> None:
         )
 
     join([0], [13], [1], b"\1")
+    assert joiner.join(b"", array("I"), array("H"), array("I"), b"") == []
     for places, lengths, counts, flags in (
         ([1], [13], [1], b"\1"),
         ([0], [14], [1], b"\1"),
