@@ -164,15 +164,20 @@ class Conductor:
 
     def join_inside(self, name: str) -> Member:
         """Add a participant that nobody is, whose producers are injected; by no link. Raise RoomError."""
-        return self._join(
-            Claims(room=self.room.name, name=name, role="observer", subject=None, expires=0), watching=False
-        )
+        claims = Claims(room=self.room.name, name=name, role="observer", subject=None, expires=0)
+        return self._join(claims, watching=False, recorded=True)
 
-    def _join(self, claims: Claims, *, watching: bool) -> Member:
+    def _join(self, claims: Claims, *, watching: bool, recorded: bool = False) -> Member:
         identifier = ParticipantId(f"pt-{secrets.token_hex(4)}")
         session = secrets.token_urlsafe(24)
         participant = self.room.join(
-            identifier, session, claims.name, claims.role, claims.subject, claims.link
+            identifier,
+            session,
+            claims.name,
+            claims.role,
+            claims.subject,
+            claims.link,
+            recorded=recorded,
         )
         try:
             member = Member(self, participant, session, watching=watching)

@@ -79,6 +79,8 @@ class Participant:
     sources: frozenset[Source] | None = None
     #: whether it may draw; None: if its role may
     draws: bool | None = None
+    #: it is nobody, but a recording that is shown
+    recorded: bool = False
 
     def may(self, permission: Permission) -> bool:
         """Tell whether it has the permission: by its role, but for drawing, which is given and taken.
@@ -107,6 +109,7 @@ class Participant:
             "hand": self.hand,
             "sources": sorted(source for source in SOURCES if self.may_send(cast(Source, source))),
             "draws": self.may("mark"),
+            **({"recorded": True} if self.recorded else {}),
         }
 
 

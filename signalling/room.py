@@ -120,10 +120,13 @@ class Room(Guidance):
         role: Role,
         subject: str | None = None,
         link: str = "",
+        *,
+        recorded: bool = False,
     ) -> Participant:
         """Admit a newcomer, whose identifier and session secret the shell drew at random.
 
-        `link` names the link that it came by. Raise RoomError room_full, room_ended or removed.
+        `link` names the link that it came by; `recorded`: it is nobody, but a recording that is shown. Raise
+        RoomError room_full, room_ended or removed.
         """
         if identifier in self._participants or session in self._sessions:
             raise ValueError("A participant's identifier and session must be new.")
@@ -137,7 +140,9 @@ class Room(Guidance):
             raise RoomError("room_full", f"This room is full: it holds {self._experts} experts.")
         colour = choose(other.colour for other in present) if may(role, "mark") else NEUTRAL
         permitted = self._permits.get(link) if link else None
-        newcomer = Participant(identifier, name, role, subject, colour, link=link, sources=permitted)
+        newcomer = Participant(
+            identifier, name, role, subject, colour, link=link, sources=permitted, recorded=recorded
+        )
         self._participants[identifier] = newcomer = self._with_pen(newcomer)
         self._sessions[session] = identifier
         self._tell(notices.participant(newcomer.to_json()), but=identifier)

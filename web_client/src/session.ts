@@ -43,6 +43,7 @@ import {
 import { Room } from './signalling/room';
 import { TurnServers, type Lent } from './signalling/turn';
 import { Stills } from './stills';
+import { Theatre, type TheatreAnnouncement } from './theatre';
 import type { Timers } from './timers';
 import { Unsent } from './unsent';
 
@@ -50,6 +51,7 @@ export type Announcement =
   | { kind: 'joined' | 'left' | 'timed_out' | 'removed'; participant: Participant }
   | MannersAnnouncement
   | PresentingAnnouncement
+  | TheatreAnnouncement
   | { kind: 'recording_started' | 'recording_stopped' | 'recording_failed' | 'recording_interrupted' | 'recording_resumed'; by: string }
   | { kind: 'mark_refused' | 'request_refused'; code: string; message: string }
   | { kind: 'marks_lost'; count: number }
@@ -79,6 +81,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly room = new Room();
   readonly manners: Manners;
   readonly presenting: Presenting;
+  readonly theatre: Theatre;
   readonly catalogue = new Catalogue();
   readonly replica = new Replica();
   readonly ephemeral = new EphemeralLane();
@@ -120,6 +123,7 @@ export class Session extends Emitter<SessionEvents> {
       const sent = this.serverNow();
       if (sent !== null) this.connection.sendEphemeral({ ...message, sent });
     });
+    this.theatre = new Theatre((request) => this.#tell(request), (permission) => this.room.may(permission));
     const { open, token, timers } = options;
     this.connection = new Connection({ open, token, timers, marksAfter: () => this.replica.sequence });
     this.#turn = new TurnServers(timers, ({ lifetime }) => this.#lend(lifetime), (servers) => {
@@ -278,13 +282,15 @@ export class Session extends Emitter<SessionEvents> {
       this.clock.handlePong(sentAt, serverTime, this.#timers.now());
     });
     this.room.on('changed', () => this.emit('room', undefined));
-    this.room.on('joined', (participant) => this.emit('announcement', { kind: 'joined', participant }));
+    // that a recording is shown, and no more, is said as such
+    this.room.on('joined', (participant) => participant.recorded !== true && this.emit('announcement', { kind: 'joined', participant }));
     this.room.on('left', ({ participant, reason }) => {
       this.ephemeral.handleLeft(participant.participant);
-      this.emit('announcement', { kind: LEFT[reason], participant });
+      if (participant.recorded !== true) this.emit('announcement', { kind: LEFT[reason], participant });
     });
     this.manners.on('announcement', (announcement) => this.emit('announcement', announcement));
     this.presenting.on('announcement', (announcement) => this.emit('announcement', announcement));
+    this.theatre.on('announcement', (announcement) => this.emit('announcement', announcement));
     this.room.on('recording', (recording) => {
       const resumed = this.#interrupted && recording?.state === 'recording';
       this.#interrupted = recording?.state === 'interrupted';
@@ -315,6 +321,7 @@ export class Session extends Emitter<SessionEvents> {
     }
     this.room.handleWelcome(welcome);
     this.presenting.handleWelcome(welcome);
+    this.theatre.handleWelcome();
     // what was said of the pictures during a break was not heard: it is said anew
     this.deliveries.clear();
     if (!resumed) this.unplayable = new Set();
@@ -381,6 +388,9 @@ export class Session extends Emitter<SessionEvents> {
         break;
       case 'presenter':
         this.presenting.handlePresenter(notice);
+        break;
+      case 'showing':
+        this.theatre.handleShowing(notice.showing, notice.reason);
         break;
       case 'viewport':
         this.presenting.handleViewport(notice);

@@ -62,6 +62,8 @@ export interface Participant {
   sources: Source[];
   /** Whether it may draw just now. */
   draws?: boolean;
+  /** It is nobody, but a recording that is shown. */
+  recorded?: boolean;
 }
 
 /** Letters of DICOM's Patient Orientation: left, right, anterior, posterior, head, feet. */
@@ -92,6 +94,33 @@ export interface Audience {
   participants: ParticipantId[];
 }
 
+/** What a producer is a replay of. */
+export interface Recorded {
+  recording: string;
+  /** When that began, Unix ms. */
+  started: number;
+  producer: ProducerId;
+  source: Source;
+}
+
+/** A recording that is shown in the room: at `at` (Unix ms) `position` (seconds of it) is seen. */
+export interface Showing {
+  recording: string;
+  /** Null: it is still being opened, as are `seconds` and `at`. */
+  started: number | null;
+  seconds: number;
+  state: 'opening' | 'playing' | 'paused';
+  progress: number;
+  position: number;
+  at: number | null;
+  speed: number;
+  /** Who did the last thing to it. */
+  by: string;
+  participant: ParticipantId | null;
+  /** `rtp_timestamp` belongs to `position`, `frame` is that of the frame that shows it; null: there is none. */
+  pictures: { producer: ProducerId; rtp_timestamp: number; frame: number | null }[];
+}
+
 export interface Producer {
   producer: ProducerId;
   participant: ParticipantId;
@@ -112,6 +141,8 @@ export interface Producer {
   since_time?: number | null;
   /** Null: nobody said. */
   orientation?: Orientation | null;
+  /** It is no live picture or sound, but one that was recorded. */
+  recorded?: Recorded;
 }
 
 export interface Recording {
@@ -266,6 +297,7 @@ export type Notice =
   | { type: 'patient'; patient: Patient | null }
   | ({ type: 'hospital' } & HospitalView)
   | { type: 'studies'; studies: StudyFacts[]; aside?: AsideCounts }
+  | { type: 'showing'; showing: Showing | null; reason: 'closed' | 'empty' | 'failed' | null }
   | PresenterNotice
   | ViewportNotice;
 
@@ -377,13 +409,17 @@ export type Request =
   | { type: 'restrict'; producer: ProducerId; roles: Role[] | null; participants: ParticipantId[] | null }
   | { type: 'hand'; raised: boolean; participant?: ParticipantId }
   | { type: 'choose_patient'; entry: string | null }
+  | { type: 'theatre'; action: 'open'; recording: string; position: number }
+  | { type: 'theatre'; action: 'play' | 'pause' | 'close' }
+  | { type: 'theatre'; action: 'seek'; position: number }
+  | { type: 'theatre'; action: 'speed'; speed: number }
   | { type: 'present'; action: 'start' | 'stop' | 'ask' }
   | { type: 'present'; action: 'give'; to: ParticipantId };
 
 const KNOWN = new Set<string>([
   'welcome', 'pong', 'reply', 'error', 'closed', 'offer', 'clock', 'barcode', 'pointer', 'stroke', 'operation', 'followed',
   'participant', 'participant_left', 'producer', 'producer_removed', 'recording',
-  'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker', 'patient', 'hospital', 'presenter', 'viewport', 'studies',
+  'delivery', 'encodings', 'naming', 'waiting_room', 'door', 'speaker', 'patient', 'hospital', 'presenter', 'viewport', 'studies', 'showing',
 ]);
 
 /** Read one text frame. Null for what this version does not know: a newer server may say more. */

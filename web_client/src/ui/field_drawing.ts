@@ -31,7 +31,9 @@ export function fieldDrawing(live: Live, producer: ProducerId): Drawing | null {
     if (latest === null) return refuse(t('draw_no_frame'));
     // one's own frames are named a moment after they are shown; where that has stopped, a mark would wait for ever
     if (named === null || latest.shownAt - named.shownAt > NAMELESS_MS) return refuse(t('draw_nameless'));
-    if (frames.frozenFor(performance.now()) > 0) return refuse(t('draw_frozen'));
+    // a recording that stands still is what is talked about
+    const isRecorded = live.session.room.producers.get(producer)?.recorded !== undefined;
+    if (!isRecorded && frames.frozenFor(performance.now()) > 0) return refuse(t('draw_frozen'));
     return true;
   };
   return {

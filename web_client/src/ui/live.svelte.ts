@@ -37,6 +37,7 @@ import { PenState } from './pen_state.svelte';
 import { Talk } from './talk.svelte';
 import { StillsState } from './stills_state.svelte';
 import type { StageTab } from './stage_tabs';
+import { TheatreState } from './theatre/theatre_state.svelte';
 
 export interface Toast {
   id: number;
@@ -101,6 +102,7 @@ export class Live {
   readonly talk: Talk;
   readonly guidance: GuidanceState;
   readonly stills: StillsState;
+  readonly theatre: TheatreState;
   #permissions = $state.raw<ReadonlySet<Permission>>(new Set());
   #toastCount = 0;
   #cancelNetworkWatch: () => void = () => undefined;
@@ -127,6 +129,7 @@ export class Live {
     this.stills = new StillsState(this.session, token, (tone, text) => this.toast(tone, text));
     this.own = new OwnMedia(this.session, capture, (tone, text) => this.toast(tone, text));
     this.talk = new Talk(this.session, token);
+    this.theatre = new TheatreState(this.session, token);
     this.#listen();
     this.#cancelNetworkWatch = watchNetwork(() => this.session.handleNetworkChange());
     this.session.start();
@@ -175,6 +178,7 @@ export class Live {
     return (
       all.find((picture) => picture.producer === this.pinned) ??
       pictures.find((picture) => picture.source === 'field') ??
+      pictures.find((picture) => picture.recorded !== undefined) ??
       pictures.find((picture) => picture.participant !== own) ??
       pictures[0] ??
       all[0] ??
@@ -311,6 +315,7 @@ export class Live {
       case 'pen_taken':
       case 'pen_given':
         return this.toast(announcement.kind === 'pen_taken' ? 'alarm' : 'plain', t(`said_${announcement.kind}`));
+      case 'showing_began':
       case 'recording_started':
       case 'recording_stopped':
         return this.toast('plain', t(`said_${announcement.kind}`, { name: announcement.by }));
@@ -329,6 +334,9 @@ export class Live {
         return this.toast('alarm', `${t('said_recording_interrupted')} ${sayCode('recording_cause', this.recording?.cause ?? '', this.recording?.reason ?? '')}`);
       case 'recording_resumed':
         return this.toast('plain', t(this.recording?.missing === undefined ? 'said_recording_resumed_whole' : 'said_recording_resumed'));
+      case 'showing_failed':
+      case 'showing_empty':
+        return this.toast('alarm', t(`said_${announcement.kind}`));
       case 'mark_refused':
         return this.toast('alarm', t('said_mark_refused', { reason: sayCode('error', announcement.code, announcement.message) }));
       case 'request_refused':

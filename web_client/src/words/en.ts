@@ -5,6 +5,7 @@ import { marks } from './en/marks';
 import { recording } from './en/recording';
 import { talk } from './en/talk';
 import { training } from './en/training';
+import { theatre } from './en/theatre';
 
 /** Every word that the user interface says. The keys of this catalogue are the type of all others. */
 export const en = {
@@ -15,6 +16,7 @@ export const en = {
   ...recording,
   ...talk,
   ...training,
+  ...theatre,
   language: 'English',
   product: 'Konsil',
   product_line: 'Remote guidance for the operating room',

@@ -6,6 +6,7 @@ import { marks } from './zh/marks';
 import { recording } from './zh/recording';
 import { talk } from './zh/talk';
 import { training } from './zh/training';
+import { theatre } from './zh/theatre';
 
 export const zh: Catalogue = {
   ...dicom,
@@ -15,6 +16,7 @@ export const zh: Catalogue = {
   ...recording,
   ...talk,
   ...training,
+  ...theatre,
   language: '中文',
   product: 'Konsil',
   product_line: '手术室远程指导',
