@@ -40,6 +40,8 @@ GOAL = 1.0
 #: A killed recorder had run at most so long.
 LONGEST = 3.0
 PAYLOAD = 1150
+#: Bytes of a journal's volume: kills come between two as well.
+VOLUME = 2_000_000
 
 _ROOT = Path(__file__).parent.parent
 _PATIENCE = 30.0
@@ -84,7 +86,7 @@ class Killer:
         keys.write(journal.parent, keys.wrap(name, key, [self._public(self._folder / "hospital.pem")]))
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "loadtests.kill_writer",
-            str(journal), key.suite.name, str(self._frames_file), str(self._fps),
+            str(journal), key.suite.name, str(self._frames_file), str(self._fps), str(VOLUME),
             cwd=_ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdin is not None

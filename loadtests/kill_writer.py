@@ -1,7 +1,7 @@
 """A recorder that is there to be killed: real packets at their own pace into a sealed journal, as a room's are.
 
-`python -m loadtests.kill_writer JOURNAL SUITE FRAMES FPS`, the data key on standard input: records the frames of that
-file round and round. It says on standard output when it began (Unix ns), and after each helping what it was given:
+`python -m loadtests.kill_writer JOURNAL SUITE FRAMES FPS VOLUME`, the data key on standard input: records the frames of
+that file round and round, in volumes of so many bytes. It says on standard output when it began (Unix ns), and after each helping what it was given:
 how many packets so far, and when the last of them came.
 """
 
@@ -22,6 +22,7 @@ from recorder.recording import RecordedProducer, Recording
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import suite_named
 from recorder.sealing import JournalSealer, new_seal
+from recorder.volumes import VolumePlan
 from recorder.writer import DiskWriter
 
 #: As the server looks at the tap (server/tap.py).
@@ -91,7 +92,8 @@ def main(arguments: list[str]) -> int:
     reported = 0
 
     pause = threading.Event()
-    writer = DiskWriter(journal, encode=JournalSealer(header, key))
+    plan = VolumePlan(int(arguments[4]), header)
+    writer = DiskWriter(journal, encode=JournalSealer(header, key), plan=plan)
     sys.stdout.write(f"{header.started}\n")
     sys.stdout.flush()
     number, packet = next(stream)

@@ -2,7 +2,7 @@
 
 What was not yet forced to the disk is kept: after an error of the disk nobody knows what of it arrived, so it is
 written once more from the last place that is sure. A full disk leaves what is whole and takes its own torn piece
-back. One thread uses it.
+back.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from .volumes import VolumePlan, volume_path
 
 #: Bytes that wait to be forced to the disk at most: they are kept in memory until then.
-MAX_UNSYNCED = 16 << 20
+MAX_UNSYNCED = 64 << 20
 #: So much of the file's beginning tells that it is the same one.
 _HEAD = 256
 
@@ -28,17 +29,22 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class AppendedFile:
     """Appends pieces to one new file, and to others after it where there is a plan of volumes.
 
-    After an OSError nothing but `recover` may be called, until it returns. `sync` is there for tests that need a disk
-    that fails.
+    After an OSError nothing but `recover` may be called, until it returns. One thread appends, another may call
+    `sync_aside` meanwhile: then `guard` is a re-entrant lock. `sync` is there for tests that need a disk that fails.
     """
 
     def __init__(
-        self, path: Path, sync: Callable[[int], None] = os.fdatasync, plan: VolumePlan | None = None
+        self,
+        path: Path,
+        sync: Callable[[int], None] = os.fdatasync,
+        plan: VolumePlan | None = None,
+        guard: AbstractContextManager[object] = contextlib.nullcontext(),  # noqa: B008 - it has no state
     ) -> None:
         """Create the file, which must not exist. Raises OSError."""
         self._first = self._path = path
         self._sync = sync
         self._plan = plan
+        self._guard = guard
         self._number = 1
         self._start = 0  # bytes of the volumes before
         self._begun = False  # there is a piece in this volume
@@ -74,14 +80,20 @@ class AppendedFile:
 
     def sync(self) -> None:
         """Force what was written to the disk. Raises OSError, also where the file is not at its place any more."""
-        try:
-            self._check_place()
-            self._sync(self._file)
-        except OSError:
-            self._sure = False
-            raise
-        self._safe = self._whole
-        self._unsynced.clear()
+        with self._guard:
+            self._force()
+            self._safe = self._whole
+            self._unsynced.clear()
+
+    def sync_aside(self) -> None:
+        """Force what is written by now to the disk while another thread appends. Raises OSError: that one recovers."""
+        with self._guard:
+            pieces = list(self._unsynced)
+            if not pieces or not self._sure:
+                return
+            self._force()
+            del self._unsynced[: len(pieces)]
+            self._safe += sum(map(len, pieces))
 
     def cut(self) -> None:
         """Take back what was written of a piece, so that the file ends whole; where the disk lets it."""
@@ -93,6 +105,10 @@ class AppendedFile:
 
         Raises OSError as long as the disk refuses.
         """
+        with self._guard:
+            self._recover()
+
+    def _recover(self) -> None:
         self._reopen()
         if not self._sure:
             again, self._unsynced = self._unsynced, []
@@ -127,8 +143,20 @@ class AppendedFile:
             self._unsynced.append(self._pending.pop(0))
         self._begun = True
 
+    def _force(self) -> None:
+        try:
+            self._check_place()
+            self._sync(self._file)
+        except OSError:
+            self._sure = False
+            raise
+
     def _turn_over(self, plan: VolumePlan) -> None:
         """Begin the next volume: what is in this one is on the disk before."""
+        with self._guard:
+            self._begin_next(plan)
+
+    def _begin_next(self, plan: VolumePlan) -> None:
         self.sync()
         path = volume_path(self._first, self._number + 1)
         file = _create(path)

@@ -1,6 +1,6 @@
 """The disk thread: carries a recording's bytes to its file without ever holding up the event loop.
 
-`write` only queues. The thread appends, and once a second makes the kernel put the data on the disk. Where the
+`write` only queues. The thread appends, and another makes the kernel put the data on the disk once a second. Where the
 disk refuses (it is full, its device is gone) or takes its time, `trouble` says so in a sentence, and the thread
 tries on until the disk takes everything that waits: nothing of it is dropped. What may wait is for the recording
 to bound (recording.MAX_BACKLOG).
@@ -72,6 +72,10 @@ def describe(error: OSError) -> str:
     return _trouble(error).sentence
 
 
+def _refuse(error: OSError) -> None:
+    raise error
+
+
 def _trouble(error: OSError) -> Trouble:
     unknown = Trouble("error", f"The recording cannot be written ({error.strerror}).")
     return _TROUBLES.get(error.errno or 0, unknown)
@@ -99,7 +103,7 @@ class DiskWriter:
     ) -> None:
         """Create the file, which must not exist. Raises DiskError."""
         try:
-            self._file = AppendedFile(path, sync, plan)
+            self._file = AppendedFile(path, sync, plan, threading.RLock())
         except OSError as error:
             raise DiskError(describe(error)) from error
         self._on_progress = on_progress
@@ -115,8 +119,14 @@ class DiskWriter:
         self._failure: str | None = None
         self._moved_at = time.monotonic()  # when the disk last took something, or began to be asked to
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"disk {path.parent.name}", daemon=True)
+        self._refused: OSError | None = None  # by the thread beside
+        self._syncing_since: float | None = None
+        self._ended = threading.Event()
+        name = f"disk {path.parent.name}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._beside = threading.Thread(target=self._sync_aside, name=f"{name}, syncing", daemon=True)
         self._thread.start()
+        self._beside.start()
 
     @property
     def backlog(self) -> int:
@@ -143,7 +153,10 @@ class DiskWriter:
         """Why nothing is being written just now; None as long as all is well."""
         if self._trouble is not None:
             return self._trouble
-        stalled = self._backlog and time.monotonic() - self._moved_at > self._stalled
+        now, syncing = time.monotonic(), self._syncing_since
+        stalled = bool(self._backlog) and now - self._moved_at > self._stalled
+        # what is with the kernel survives a kill; but a disk that takes so long will not follow
+        stalled = stalled or (syncing is not None and now - syncing > 2 * self._stalled)
         return TOO_SLOW if stalled else None
 
     @property
@@ -183,26 +196,38 @@ class DiskWriter:
                 self._failure = describe(error) if isinstance(error, OSError) else str(error)
                 self._queue.clear()
                 self._backlog = 0
+        self._ended.set()
+        self._beside.join()
         self._file.close()
         self._on_progress()
 
+    def _sync_aside(self) -> None:
+        """Once a second: in a thread of its own, since what waits behind a slow disk would be lost by a kill."""
+        while not self._ended.wait(SYNC_INTERVAL):
+            self._syncing_since = time.monotonic()
+            try:
+                self._file.sync_aside()
+            except OSError as error:
+                with self._changed:
+                    self._refused = error
+                    self._changed.notify()
+            self._syncing_since = None
+
     def _write_until_closed(self) -> None:
-        last_sync = time.monotonic()
         while True:
             with self._changed:
-                unsynced = self._file.synced < self._file.written
-                due = last_sync + SYNC_INTERVAL - time.monotonic() if unsynced else None
-                if not self._queue and not self._closing.is_set():
-                    self._changed.wait(due)
+                if not self._queue and not self._closing.is_set() and self._refused is None:
+                    self._changed.wait()
                 data = self._queue[0] if self._queue else b""
                 closing = self._closing.is_set() and len(self._queue) <= 1
+                refused, self._refused = self._refused, None
+            if refused is not None:
+                self._persist(partial(_refuse, refused))
             if data:
                 self._persist(partial(self._file.append, self._encode(data)))
                 self._written(data)
-            if closing or self._file.wants_sync or time.monotonic() - last_sync >= SYNC_INTERVAL:
-                if self._file.synced < self._file.written:
-                    self._persist(self._file.sync)
-                last_sync = time.monotonic()
+            if self._file.wants_sync or (closing and self._file.synced < self._file.written):
+                self._persist(self._file.sync)
             if closing:
                 break
 

@@ -71,11 +71,19 @@ def test_a_disk_that_never_ends_a_sync_holds_nobody_up(tmp_path: Path) -> None:
         stuck.set()
         release.wait(PATIENCE)
 
-    writer = DiskWriter(tmp_path / "journal.kjr", sync=sync, stalled=0.0)
+    taken = threading.Event()
+    writer = DiskWriter(
+        tmp_path / "journal.kjr",
+        lambda: taken.set() if writer.taken == 1500 else None,
+        sync=sync,
+        stalled=0.0,
+    )
     writer.write(b"x" * 500)
     assert stuck.wait(PATIENCE)  # a second later
-    writer.write(b"y" * 1000)  # queued, not waited for
-    assert writer.backlog == 1000
+    writer.write(b"y" * 1000)
+    # what comes is with the kernel at once, where a kill does not reach it; but everybody is told
+    assert taken.wait(PATIENCE)
+    assert writer.synced == 0
     assert writer.trouble is TOO_SLOW
     release.set()
     finish(writer)
