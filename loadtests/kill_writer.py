@@ -1,8 +1,8 @@
 """A recorder that is there to be killed: real packets at their own pace into a sealed journal, as a room's are.
 
 `python -m loadtests.kill_writer JOURNAL SUITE FRAMES FPS VOLUME`, the data key on standard input: records the frames of
-that file round and round, in volumes of so many bytes. It says on standard output when it began (Unix ns), and after each helping what it was given:
-how many packets so far, and when the last of them came.
+that file round and round, in volumes of so many bytes. It says on standard output when it began (Unix ns), and after
+each helping what it was given: how many packets so far, and when the last of them came.
 """
 
 from __future__ import annotations
