@@ -77,4 +77,6 @@ export interface Description {
   stills?: { producer: ProducerId; rtp_timestamp: number; file: string; bytes: number; sm3: string }[];
   /** Nothing of the producer can be shown for `seconds` from `at`: its last picture stays on the glass. */
   gaps: { producer: ProducerId; at: number; packets: number; seconds?: number }[];
+  /** Tracks of which nothing can be shown. */
+  problems?: { producer: ProducerId; message: string }[];
 }

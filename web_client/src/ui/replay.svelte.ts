@@ -2,6 +2,8 @@
 import { beginningOf, type Beginning } from '../replay/beginning';
 import type { Camera, Description } from '../replay/description';
 import { Playhead, SPEEDS, type VideoReport } from '../replay/playhead';
+import { Repeat } from '../replay/study_repeat';
+import { ShownAuthors } from '../replay/study_shown';
 import { Timeline, rtpTimestampAt } from '../replay/timeline';
 import type { ParticipantId } from '../signalling/protocol';
 import type { Drawing, OverlaySource } from './overlay_source';
@@ -34,10 +36,17 @@ export class Replay {
   /** What a question shows in place of the experts' marks, and the pen on it. */
   quiz = $state.raw<(OverlaySource & { drawing: Drawing }) | null>(null);
   hidden = $state.raw<ReadonlySet<ParticipantId>>(new Set());
+  solo = $state.raw<ReadonlySet<ParticipantId>>(new Set());
+  /** In and out, and what is played again and again. */
+  range = $state.raw<Readonly<Pick<Repeat, 'from' | 'until' | 'on' | 'whole'>>>({ from: null, until: null, on: false, whole: false });
+  /** Whose marks or pointers there are. */
+  readonly authors: Description['participants'];
   readonly cameras: readonly Camera[];
   readonly overlay: ReplayOverlay;
   readonly beginning: Beginning;
   readonly #playhead: Playhead;
+  readonly #repeat = new Repeat();
+  readonly #shownAuthors: ShownAuthors;
   readonly #elements: (HTMLMediaElement | null)[];
   #mediaTime = 0;
   #frameInterval = Infinity;
@@ -54,8 +63,13 @@ export class Replay {
     this.#playhead.seek(this.beginning.position);
     this.position = this.#playhead.position;
     this.overlay = new ReplayOverlay(new Timeline(description), description);
+    this.authors = description.participants.filter(
+      ({ participant }) => description.operations.some(({ author, operation }) => author === participant && operation.kind === 'add') || description.pointers.some(({ author }) => author === participant),
+    );
+    this.#shownAuthors = new ShownAuthors(this.authors.map(({ participant }) => participant));
     this.overlay.on('changed', () => {
-      if (this.overlay.hidden.size !== this.hidden.size) this.hidden = new Set(this.overlay.hidden);
+      // whoever asked the overlay itself to show all of them
+      if (this.overlay.hidden.size === 0 && this.hidden.size > 0) this.#showAuthors((shown) => shown.showAll());
     });
   }
 
@@ -89,7 +103,13 @@ export class Replay {
       currentTime: element?.currentTime ?? 0,
       ready: element !== null && element.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !element.seeking,
     }));
+    const played = playhead.playing;
     const commands = playhead.handleTick(reports, now);
+    const back = played ? this.#repeat.back(playhead.position, playhead.seconds, this.beginning.position) : null;
+    if (back !== null) {
+      playhead.seek(back);
+      playhead.play();
+    }
     commands.forEach((command, index) => {
       const element = this.#elements[index];
       if (!element) return;
@@ -114,6 +134,18 @@ export class Replay {
     this.#step = null;
     if (this.#playhead.playing) this.#playhead.pause();
     else this.#playhead.play();
+  }
+
+  pause(): void {
+    this.#step = null;
+    this.#playhead.pause();
+  }
+
+  /** Change in and out, or what is repeated. */
+  setRange(change: (repeat: Repeat) => void): void {
+    change(this.#repeat);
+    const { from, until, on, whole } = this.#repeat;
+    this.range = { from, until, on, whole };
   }
 
   seek(position: number): void {
@@ -182,8 +214,25 @@ export class Replay {
   }
 
   setHidden(author: ParticipantId, hidden: boolean): void {
-    this.overlay.setHidden(author, hidden);
-    this.hidden = new Set(this.overlay.hidden);
+    this.#showAuthors((shown) => shown.setOff(author, hidden));
+  }
+
+  /** Show one's marks alone, or no longer. */
+  toggleSolo(author: ParticipantId): void {
+    this.#showAuthors((shown) => shown.toggleSolo(author));
+  }
+
+  /** The next author's marks alone; null: all of them again. */
+  nextSolo(): ParticipantId | null {
+    return this.#showAuthors((shown) => shown.nextSolo());
+  }
+
+  #showAuthors<Result>(change: (shown: ShownAuthors) => Result): Result {
+    const result = change(this.#shownAuthors);
+    this.hidden = this.#shownAuthors.hidden;
+    this.solo = new Set(this.authors.flatMap(({ participant }) => (this.#shownAuthors.isSolo(participant) ? [participant] : [])));
+    this.overlay.setAllHidden(this.hidden);
+    return result;
   }
 
   #watchFrames(index: number, video: HTMLVideoElement): () => void {

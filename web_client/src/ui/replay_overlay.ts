@@ -59,9 +59,10 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
     this.emit('changed', undefined);
   }
 
-  setHidden(author: ParticipantId, hidden: boolean): void {
-    if (hidden) this.hidden.add(author);
-    else this.hidden.delete(author);
+  /** Whose marks and pointers are not shown. */
+  setAllHidden(authors: ReadonlySet<ParticipantId>): void {
+    this.hidden.clear();
+    for (const author of authors) this.hidden.add(author);
     this.emit('changed', undefined);
   }
 

@@ -3,6 +3,7 @@ import { guidance } from './en/guidance';
 import { hospital } from './en/hospital';
 import { marks } from './en/marks';
 import { recording } from './en/recording';
+import { study } from './en/study';
 import { talk } from './en/talk';
 import { training } from './en/training';
 import { theatre } from './en/theatre';
@@ -14,6 +15,7 @@ export const en = {
   ...hospital,
   ...marks,
   ...recording,
+  ...study,
   ...talk,
   ...training,
   ...theatre,

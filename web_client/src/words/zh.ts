@@ -4,6 +4,7 @@ import { guidance } from './zh/guidance';
 import { hospital } from './zh/hospital';
 import { marks } from './zh/marks';
 import { recording } from './zh/recording';
+import { study } from './zh/study';
 import { talk } from './zh/talk';
 import { training } from './zh/training';
 import { theatre } from './zh/theatre';
@@ -14,6 +15,7 @@ export const zh: Catalogue = {
   ...hospital,
   ...marks,
   ...recording,
+  ...study,
   ...talk,
   ...training,
   ...theatre,

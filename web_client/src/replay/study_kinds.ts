@@ -1,0 +1,8 @@
+/** The rows of the time line, from the top. */
+export const ROW_KINDS = ['speakers', 'marks', 'instructions', 'stills', 'notes', 'room', 'alerts'] as const;
+export type RowKind = (typeof ROW_KINDS)[number];
+
+/** Events of the room that are no ordinary ones. */
+export const GROUPED: Readonly<Record<'alerts', ReadonlySet<string>>> = {
+  alerts: new Set(['producer_interrupted', 'removed', 'recording_failed', 'recording_paused', 'recording_resumed', 'recording_gap']),
+};
