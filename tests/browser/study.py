@@ -30,7 +30,8 @@ async def study(server: Served, page: Page) -> None:
     await bookmark(page)
     await loop(page)
     await solo(page)
-    assert await grave_findings(page) == []
+    findings = await grave_findings(page)
+    assert findings == [], findings
     for width, height in ((1180, 820), (1920, 1080)):
         await page.set_viewport_size({"width": width, "height": height})
         await picture(page, f"replay-study-{width}")
