@@ -2,8 +2,8 @@
 import { hasBoard } from '../../replay/talk';
 import type { Replay } from '../replay.svelte';
 import type { ReplayStills } from '../replay_stills.svelte';
-import type { ReplaySideName } from '../ReplaySide.svelte';
 import type { Study } from '../study.svelte';
+import type { ReplaySideName } from './replay_sides';
 
 export interface Hands {
   replay: Replay;
