@@ -11,7 +11,7 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from .journal import (
     header_size,
 )
 from .manifest import MANIFEST
+from .moved import MOVED
 from .parts import read_part
 from .seal import keys
 from .seal.digest import sm3
@@ -56,13 +57,18 @@ class UnknownRecording(LookupError):
     """There is no such recording, or no such file of it."""
 
 
+class MovedRecording(UnknownRecording):
+    """The recording lies in the second place; nothing of it can be opened until it is fetched back."""
+
+
 class DamagedFile(Exception):
     """A file of a recording is not what was recorded; the text is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingSummary:
-    """One line of the list. `state`: recording, preparing (its containers are being made), complete, truncated."""
+    """One line of the list. `state`: recording, preparing (its containers are being made), complete, truncated, moved
+    (to the second place)."""
 
     recording: str
     room: str
@@ -103,11 +109,25 @@ class Library:
         return folder / JOURNAL
 
     def folder(self, recording: str) -> Path:
-        """Return the folder of a recording that exists. Raises UnknownRecording."""
+        """Return the folder of a recording that exists and is here. Raises UnknownRecording, MovedRecording."""
+        folder = self.place(recording)
+        if (folder / MOVED).exists():
+            raise MovedRecording("This recording is kept in another place: it has to be fetched back first.")
+        return folder
+
+    def place(self, recording: str) -> Path:
+        """Return the folder of a recording, even if its parts have been moved out. Raises UnknownRecording."""
         folder = self._folder(recording)
         if folder.is_symlink() or not _is_recording(folder):
             raise UnknownRecording(f"There is no recording {recording!r}.")
         return folder
+
+    def room_of_moved(self, recording: str) -> str:
+        """Say of which room a recording is whose journal was moved out. Raises UnknownRecording."""
+        try:
+            return self._summary(recording, being_written=False).room
+        except (OSError, ValueError, LookupError, TypeError):
+            raise UnknownRecording(f"There is no recording {recording!r}.") from None
 
     def key(self, recording: str) -> DataKey | None:
         """Give the key of a sealed recording, None of one that is not sealed. Raises SealError, OSError."""
@@ -213,7 +233,8 @@ class Library:
         path = self.root / name / JOURNAL
         if not being_written:
             with contextlib.suppress(FileNotFoundError):
-                return _summary_of(json.loads((path.parent / SUMMARY).read_bytes()))
+                summary = _summary_of(json.loads((path.parent / SUMMARY).read_bytes()))
+                return replace(summary, state="moved") if (path.parent / MOVED).exists() else summary
         header = read_header(path)
         last = volumes_of(path)[-1]
         seconds = max(0.0, last.stat().st_mtime - header.started / 1e9)
@@ -222,7 +243,8 @@ class Library:
 
 
 def _is_recording(folder: Path) -> bool:
-    return (folder / JOURNAL).is_file() and not (folder / TOMBSTONE).exists()
+    there = (folder / JOURNAL).is_file() or (folder / MOVED).is_file()
+    return there and not (folder / TOMBSTONE).exists()
 
 
 def read_header(path: Path) -> JournalHeader:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .manifest import MANIFEST, SIGNATURE, Manifest, ManifestError, hash_file
+from .moved import MOVED, moved_parts
 from .seal import sm2
 from .seal.digest import sm3
 from .seal.keys import KEY_FILE
@@ -18,7 +19,7 @@ from .segments.index import SUFFIX
 from .tombstone import STAYS, TOMBSTONE, TOMBSTONE_SIGNATURE, Tombstone, read
 
 #: What is not the manifest's: itself, and the wrapped key, which changes when the hospital's key does.
-NOT_PARTS = {MANIFEST, SIGNATURE, KEY_FILE, TOMBSTONE, TOMBSTONE_SIGNATURE}
+NOT_PARTS = {MANIFEST, SIGNATURE, KEY_FILE, MOVED, TOMBSTONE, TOMBSTONE_SIGNATURE}
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ def verify(folder: Path, public: Path, progress: Callable[[int], None] = lambda 
         if tombstone.manifest != verdict.digest:
             verdict.problems.append("The manifest is another one than when it was deleted.")
         return verdict
-    verdict.problems += _parts(folder, manifest, progress)
+    verdict.problems += _parts(folder, manifest, _moved(folder, verdict), progress)
     if later := _indices_of_later(folder, manifest):
         verdict.remarks.append(f"Made for replay after it was signed, and not signed: {', '.join(later)}.")
     if manifest.state != "complete":
@@ -106,11 +107,29 @@ def _tombstone(folder: Path, public: Path, verdict: Verdict) -> Tombstone | None
     return tombstone
 
 
-def _parts(folder: Path, manifest: Manifest, progress: Callable[[int], None]) -> Iterator[str]:
+def _moved(folder: Path, verdict: Verdict) -> dict[str, int]:
+    try:
+        moved = moved_parts(folder)
+    except (ManifestError, OSError):
+        verdict.problems.append("It cannot be read which of its parts were moved out.")
+        return {}
+    if moved:
+        verdict.remarks.append(
+            f"{len(moved)} of its parts were moved to the second place: here they cannot be looked at. "
+            "`python -m server copies verify` does it there."
+        )
+    return moved
+
+
+def _parts(
+    folder: Path, manifest: Manifest, moved: dict[str, int], progress: Callable[[int], None]
+) -> Iterator[str]:
     there = {path.name: path for path in folder.iterdir()}
     for part in manifest.parts:
         path = there.pop(part.name, None)
-        if path is None:
+        if path is None and moved.get(part.name) == part.size:
+            pass
+        elif path is None:
             yield f"{part.name} is missing."
         elif path.is_symlink() or not path.is_file():
             yield f"{part.name} is no file."

@@ -11,7 +11,7 @@ from pathlib import Path
 from . import config as configuration
 from . import links, recordings_cli
 from .config import Config, ConfigError
-from .keeping import audit_cli
+from .keeping import audit_cli, backup_cli, copies_cli
 from .keeping import cli as keeping_cli
 from .run import serve, set_up_logging
 
@@ -23,6 +23,9 @@ COMMANDS = {
     "recordings": "verify, show, rewrap or erase recordings",
     "audit": "prove, show or write out the audit book",
     "keeping": "say how long what is kept",
+    "copies": "prove the second copies, fetch recordings back",
+    "backup": "write the database, wrapped keys and manifests into a folder",
+    "restore": "take a backup into a server that has nothing",
     "config": "print every configuration key with its default",
 }
 
@@ -86,6 +89,12 @@ def _run(command: str, config: Config, rest: list[str]) -> int:
             return audit_cli.main(config, rest)
         case "keeping":
             return keeping_cli.main(config, rest)
+        case "copies":
+            return copies_cli.main(config, rest)
+        case "backup":
+            return backup_cli.backup(config, rest)
+        case "restore":
+            return backup_cli.restore(config, rest)
         case "demo":
             from .demo.consultation import main as demo  # noqa: PLC0415
 

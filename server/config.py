@@ -297,6 +297,34 @@ class KeepingConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class CopiesConfig:
+    """The second place, where finished recordings are copied (docs/keeping.md)."""
+
+    place: str = _key(
+        "", "A folder such as /mnt/second, or s3://bucket/prefix; empty: no second copy is made."
+    )
+    endpoint: str = _key(
+        "", "Address of the S3-compatible store, such as https://s3.example.org; empty: Amazon's."
+    )
+    region: str = _key("us-east-1", "Its region.")
+    credentials_file: str = _key(
+        "",
+        "File with the access key's name in the first line and its secret in the second; empty: AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY.",
+    )
+    rate_mb: float = _key(
+        20.0, "Most MB/s that copying takes; a quarter of it while a room is open.", 0.1, 10_000
+    )
+    free_mb: int = _key(
+        0,
+        "Free disk space in MiB below which the oldest recordings that have a proved copy leave this disk, to be "
+        "fetched back when they are replayed; 0: never.",
+        0,
+        1_000_000_000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class SecretsConfig:
     """What signs the links."""
 
@@ -323,6 +351,7 @@ class Config:
     exports: ExportsConfig = field(default_factory=ExportsConfig)
     database: DatabaseConfig = field(default_factory=DatabaseConfig)
     keeping: KeepingConfig = field(default_factory=KeepingConfig)
+    copies: CopiesConfig = field(default_factory=CopiesConfig)
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
 
     @property
@@ -352,6 +381,7 @@ SECTIONS: dict[str, Any] = {
     "exports": ExportsConfig,
     "database": DatabaseConfig,
     "keeping": KeepingConfig,
+    "copies": CopiesConfig,
     "secrets": SecretsConfig,
 }
 

@@ -96,7 +96,7 @@ def _verify(library: Library, names: list[str], public: Path) -> int:
     deleted = set(library.deleted())
     verdicts = []
     for name in chosen:
-        folder = library.root / name if name in deleted else library.folder(name)
+        folder = library.root / name if name in deleted else library.place(name)
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) or 1
         done = 0
 

@@ -15,7 +15,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from annotation.veiled import veil_recording
 from recorder.journal import JournalError
-from recorder.library import JOURNAL, DamagedFile, RecordingSummary, UnknownRecording, read_header
+from recorder.library import (
+    JOURNAL,
+    DamagedFile,
+    MovedRecording,
+    RecordingSummary,
+    UnknownRecording,
+    read_header,
+)
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SealError
 from signalling.tokens import SECRET_BYTES, Claims, issue
@@ -83,6 +90,11 @@ class Recordings:
             "cameras": summary.cameras,
             "marks": summary.marks,
         }
+        if (
+            summary.state == "moved"
+            and (fetched := self._service.keeper.copies.fetching.get(summary.recording)) is not None
+        ):
+            body["progress"] = round(fetched, 3)
         progress = self._service.archive.progress.get(summary.recording)
         if progress is not None:
             body |= {"state": "preparing", "progress": round(progress, 3)}
@@ -175,6 +187,11 @@ class Recordings:
         name = request.match_info["recording"]
         try:
             room = await asyncio.to_thread(self._room_of, name)
+        except MovedRecording as error:
+            if (await asyncio.to_thread(self._library.room_of_moved, name)) != claims.room:
+                raise web.HTTPNotFound(text=f"There is no recording {name!r}.") from None
+            self._service.keeper.copies.fetch(name)
+            raise web.HTTPConflict(text=str(error), reason="moved") from None
         except (UnknownRecording, JournalError) as error:
             raise web.HTTPNotFound(text=str(error)) from None
         if room != claims.room:

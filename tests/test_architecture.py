@@ -59,6 +59,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "aiohttp": ("server/", "loadtests/server_process.py", "loadtests/peers/"),
     "prometheus_client": ("server/", "loadtests/server_process.py"),
     "websockets": ("loadtests/",),
+    "obstore": ("server/keeping/store.py",),
     "jwt": ("signalling/tokens.py",),
 }
 

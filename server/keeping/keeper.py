@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from recorder.journal import JournalError
@@ -14,8 +16,11 @@ from recorder.library import JOURNAL, UnknownRecording, read_header
 
 from ..database import DatabaseError
 from . import audit, decisions
+from .backup import forget_in_backup
 from .commands import add_tables
+from .copies import Copies
 from .deletion import carry_out
+from .moving import Moving
 from .places import Places
 
 if TYPE_CHECKING:
@@ -38,9 +43,16 @@ class Keeper:
         #: The system's clock (Unix seconds): tests have their own.
         self.clock: Callable[[], float] = service.wall_clock
         self.places = Places()
+        self.copies = Copies(service, self.now)
+        self.moving = Moving(service, self.copies, self.now)
+        self.places.add("the second place", self.copies.forget)
+        self.places.add("the backups", self._forget_in_backups)
+        self.places.add("the exports", service.exports.forget)
+        self.places.add("the notes on it", service.notes.forget)
         self._wanted = asyncio.Event()
+        self._finished = asyncio.Event()
         self._one = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def now(self) -> int:
         """Unix milliseconds, as the tables have them."""
@@ -71,32 +83,53 @@ class Keeper:
 
         return await self._service.database.run(ask)
 
+    async def _forget_in_backups(self, recording: str) -> str:
+        """Destroy a deleted recording's key in the backups; says which cannot be reached."""
+        made = await self._service.database.run(
+            lambda c: [
+                (Path(row["folder"]), row["made"]) for row in c.execute("SELECT * FROM backup").fetchall()
+            ]
+        )
+        away = [
+            datetime.fromtimestamp(when / 1000, UTC)
+            for folder, when in made
+            if not await asyncio.to_thread(forget_in_backup, folder, recording)
+        ]
+        days = ", ".join(f"{when:%Y-%m-%d}" for when in sorted(away))
+        return f"Its wrapped key is in backups that cannot be reached, made on {days}." if away else ""
+
     # -- rounds ------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin the rounds."""
-        self._task = asyncio.create_task(self._rounds())
+        """Begin the rounds; copying has its own, since it may take days."""
+        rounds = ((self.round, self._wanted), (self.copy_round, self._finished))
+        self._tasks = [asyncio.create_task(self._rounds(make, wanted)) for make, wanted in rounds]
 
     async def close(self) -> None:
         """Stop; what was begun is gone on with by the next server."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def look(self) -> None:
         """Make a round at once."""
         self._wanted.set()
 
-    async def _rounds(self) -> None:
+    async def _rounds(self, make: Callable[[], Awaitable[None]], wanted: asyncio.Event) -> None:
         while True:
             try:
-                await self.round()
+                await make()
             except Exception as error:
                 # the next round may do better: this errand never ends
                 log.error("a round through the archive broke off: %s", type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), ROUND)
-            self._wanted.clear()
+                await asyncio.wait_for(wanted.wait(), ROUND)
+            wanted.clear()
+
+    async def copy_round(self) -> None:
+        """Copy what is finished to the second place, and make room on this disk."""
+        await self.copies.round()
+        await self.moving.round()
 
     async def round(self) -> None:
         """Take in new recordings, note what is due, let requests expire, carry out what was agreed."""

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 log = logging.getLogger(__name__)
 
-#: Removes what a place holds of a recording, once or again; says in a sentence what remains there, empty: nothing.
-Forget = Callable[[str], Awaitable[str]]
+#: Removes what a place holds of a recording, once or again; where something remains there it says so in a sentence.
+Forget = Callable[[str], Awaitable[object]]
 
 
 class Places:
@@ -23,12 +23,13 @@ class Places:
 
     async def forget(self, recording: str) -> str:
         """Remove a recording from every place; says in sentences what remains."""
-        remaining = []
+        remaining: list[str] = []
         for name, forget in self._places.items():
             try:
-                remaining.append(await forget(recording))
+                said = await forget(recording)
+                remaining += [said] if isinstance(said, str) and said else []
             except Exception as error:
                 # one place that fails leaves the others to be cleared, and is asked again
                 log.error("a deleted recording remains in %s: %s", name, type(error).__name__)
                 remaining.append(f"It could not be removed from {name} yet.")
-        return " ".join(sentence for sentence in remaining if sentence)
+        return " ".join(remaining)

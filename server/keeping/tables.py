@@ -38,4 +38,15 @@ SCRIPTS = (
     );
     CREATE UNIQUE INDEX deletion_open ON deletion (recording) WHERE state IN ('asked', 'agreed')
     """,
+    """
+    CREATE TABLE copied (
+        recording TEXT NOT NULL, name TEXT NOT NULL, sm3 TEXT NOT NULL, bytes INTEGER NOT NULL,
+        PRIMARY KEY (recording, name)
+    ) WITHOUT ROWID;
+    CREATE TABLE copy (
+        recording TEXT PRIMARY KEY, whole INTEGER, problem TEXT NOT NULL DEFAULT '',
+        failures INTEGER NOT NULL DEFAULT 0, again INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE backup (folder TEXT PRIMARY KEY, made INTEGER NOT NULL)
+    """,
 )

@@ -10,6 +10,7 @@ from media.plane import Codec
 from recorder.export.assembly import sets_of_fmtp
 from recorder.journal import Gap, JournalError, JournalHeader, JournalWriter, Seal
 from recorder.manifest import Link, Manifest, ManifestError, Part
+from recorder.moved import parse_moved
 from recorder.reader import JournalReader
 from recorder.seal.keys import WrappedKey
 from recorder.seal.suites import SM4, SealError
@@ -46,6 +47,9 @@ MANIFESTS = (
 )
 TOMBSTONES = (bytes(Tombstone("r", "ab" * 32, 2, 3)), bytes(Tombstone("r", "", 0, 1)))
 VOLUMES = (bytes(VolumeHeader("20261122-101500-demo-3f9a", 2, 1 << 32, "ab" * 32)),)
+MOVED = (
+    b'{"version": 1, "parts": [{"name": "journal.kjr", "bytes": 5}, {"name": "7.mp4", "bytes": 1099511627776}]}',
+)
 KEYS = (bytes(WrappedKey("r", SM4, {"ab" * 32: bytes(range(120))})),)
 
 
@@ -102,6 +106,11 @@ def read_tombstone(data: bytes) -> None:
     """Read the note of a deletion."""
     tombstone = Tombstone.parse(data)
     assert Tombstone.parse(bytes(tombstone)) == tombstone
+
+
+def read_moved(data: bytes) -> None:
+    """Read which parts were moved out: none of their names leads out of the recording's folder."""
+    assert all("/" not in name and name not in ("", ".", "..") for name in parse_moved(data))
 
 
 def read_wrapped_key(data: bytes) -> None:

@@ -379,6 +379,9 @@ TARGETS: dict[str, Target] = {
     "tombstone": Target(
         recording_targets.read_tombstone, recording_targets.REFUSALS, recording_targets.TOMBSTONES, 300
     ),
+    "moved_parts": Target(
+        recording_targets.read_moved, recording_targets.REFUSALS, recording_targets.MOVED, 300
+    ),
     "wrapped_key": Target(
         recording_targets.read_wrapped_key, recording_targets.REFUSALS, recording_targets.KEYS, 800
     ),

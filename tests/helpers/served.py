@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from server.config import (
     Config,
+    CopiesConfig,
     DatabaseConfig,
     DicomConfig,
     FilesConfig,
@@ -146,6 +147,7 @@ async def served(
     threads: int = 1,
     tracking: bool = True,
     keeping: KeepingConfig | None = None,
+    copies: CopiesConfig | None = None,
 ) -> AsyncIterator[Served]:
     """Serve from a folder of one's own while the context lasts."""
     config = Config(
@@ -166,6 +168,7 @@ async def served(
         stills=StillsConfig(folder=str(folder / "stills")),
         database=DatabaseConfig(file=str(folder / "konsil.sqlite3")),
         keeping=keeping or KeepingConfig(),
+        copies=copies or CopiesConfig(),
         secrets=SecretsConfig(file=str(folder / "secret")),
     )
     async with serving(config) as (service, port):

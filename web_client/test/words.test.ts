@@ -4,6 +4,7 @@ import { en } from '../src/words/en';
 import { dicom } from '../src/words/en/dicom';
 import { guidance } from '../src/words/en/guidance';
 import { hospital } from '../src/words/en/hospital';
+import { keeping } from '../src/words/en/keeping';
 import { marks } from '../src/words/en/marks';
 import { study } from '../src/words/en/study';
 import { talk } from '../src/words/en/talk';
@@ -21,7 +22,7 @@ test('both catalogues have the same keys and the same places to fill in', () => 
 });
 
 test('no area’s word is taken by another', () => {
-  for (const [key, words] of [dicom, guidance, hospital, marks, study, talk, training].flatMap((area) => Object.entries(area))) {
+  for (const [key, words] of [dicom, guidance, hospital, keeping, marks, study, talk, training].flatMap((area) => Object.entries(area))) {
     expect([key, isKey(key) ? en[key] : '']).toEqual([key, words]);
   }
 });

@@ -6,7 +6,7 @@ export interface RecordingSummary {
   room: string;
   started: number;
   seconds: number;
-  state: 'recording' | 'preparing' | 'complete' | 'truncated';
+  state: 'recording' | 'preparing' | 'complete' | 'truncated' | 'moved';
   /** How far the preparation has come, 0-1. */
   progress?: number;
   cameras: number;

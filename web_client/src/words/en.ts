@@ -1,6 +1,7 @@
 import { dicom } from './en/dicom';
 import { guidance } from './en/guidance';
 import { hospital } from './en/hospital';
+import { keeping } from './en/keeping';
 import { marks } from './en/marks';
 import { recording } from './en/recording';
 import { study } from './en/study';
@@ -13,6 +14,7 @@ export const en = {
   ...dicom,
   ...guidance,
   ...hospital,
+  ...keeping,
   ...marks,
   ...recording,
   ...study,

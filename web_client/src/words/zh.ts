@@ -2,6 +2,7 @@ import type { Catalogue } from './en';
 import { dicom } from './zh/dicom';
 import { guidance } from './zh/guidance';
 import { hospital } from './zh/hospital';
+import { keeping } from './zh/keeping';
 import { marks } from './zh/marks';
 import { recording } from './zh/recording';
 import { study } from './zh/study';
@@ -13,6 +14,7 @@ export const zh: Catalogue = {
   ...dicom,
   ...guidance,
   ...hospital,
+  ...keeping,
   ...marks,
   ...recording,
   ...study,
