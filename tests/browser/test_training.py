@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,73 @@ async def test_a_trainee_is_stopped_at_the_frame_and_scored(tmp_path: Path) -> N
         await expert.locator('[data-testid^="quiz-q-"]').click()
         await until(expert, "k.marksDrawnOn(7).length === 3")
         await picture(expert, "quiz-answers-1180")
+        await what_is_learned(server, expert, trainee)
+
+
+async def what_is_learned(server: Served, expert: Page, trainee: Page) -> None:
+    """An expert sets a playlist, assesses, and sees all; a trainee sees his own, and has it certified."""
+    await go_to_training(expert)
+    await expert.get_by_test_id("training-set").click()
+    await expert.get_by_test_id("playlist-new").click()
+    await expert.get_by_test_id("playlist-title").fill("Calot’s triangle")
+    await picture(expert, "training-playlist-1180")
+    await expert.get_by_test_id("playlist-keep").click()
+    await expert.get_by_text("Maria Lopez").wait_for()
+    await expert.get_by_test_id("training-assess").click()
+    await expert.get_by_test_id("assess-person").select_option(label="Maria Lopez")
+    items = expert.get_by_test_id("assess-item")
+    await expect(items).to_have_count(7, timeout=PATIENCE)
+    for index in range(7):
+        await items.nth(index).locator("label").nth(2 + index % 2).click()
+    assert await grave_findings(expert) == []
+    await picture(expert, "training-assess-1180")
+    await expert.get_by_test_id("assess-keep").click()
+    await expect(expert.get_by_test_id("assessment")).to_contain_text("24 / 35", timeout=PATIENCE)
+    await expert.get_by_test_id("training-forms").click()
+    await expert.get_by_test_id("form-new").click()
+    await picture(expert, "training-form-1180")
+
+    await go_to_training(trainee)
+    await expect(trainee.get_by_test_id("playlist")).to_contain_text(
+        "1 of 1 questions right", timeout=PATIENCE
+    )
+    await picture(trainee, "training-mine-1180")
+    await trainee.get_by_test_id("training-results").click()
+    await expect(trainee.get_by_test_id("assessment")).to_contain_text("24 / 35", timeout=PATIENCE)
+    # what was played was told: two seconds at most, and not what was skipped
+    seconds = (await trainee.get_by_test_id("hours-once").text_content() or "").removesuffix(" s")
+    assert 1 <= int(seconds) <= 2
+    assert await grave_findings(trainee) == []
+    await trainee.get_by_test_id("certify").click()
+    code = await trainee.get_by_test_id("certificate-code").text_content()
+    assert code is not None
+    await picture(trainee, "training-certificate-1180")
+    await trainee.keyboard.press("Escape")
+    await picture(trainee, "training-results-1180")
+    await trainee.get_by_test_id("training-check").click()
+    await trainee.get_by_test_id("check-code").fill(code.lower())
+    await trainee.keyboard.press("Enter")
+    await expect(trainee.get_by_test_id("checked")).to_contain_text("Maria Lopez", timeout=PATIENCE)
+
+    await expert.get_by_test_id("training-overview").click()
+    await expect(expert.get_by_test_id("overview")).to_contain_text("Maria Lopez", timeout=PATIENCE)
+    for width, height in ((1920, 1080), (1180, 820)):
+        await expert.set_viewport_size({"width": width, "height": height})
+        await picture(expert, f"training-overview-{width}")
+    async with expert.expect_download() as download:
+        await expert.get_by_test_id("overview-csv").click()
+    table = await asyncio.to_thread(Path(await (await download.value).path()).read_text, "utf-8-sig")
+    assert "question_best" in table
+    # where people marked, on the frame itself
+    await expert.get_by_test_id("overview-question").click()
+    await until(expert, "k.marksDrawnOn(7).length === 3")
+
+
+async def go_to_training(page: Page) -> None:
+    """From a recording over the list."""
+    await page.get_by_test_id("back").click()
+    await page.get_by_test_id("training-open").click()
+    await page.get_by_test_id("training").wait_for()
 
 
 def description_end() -> float:
