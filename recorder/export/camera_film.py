@@ -2,21 +2,24 @@
 
 Nothing is transcoded, so a clip begins at the last key frame before the place that was asked for; `from` and `to` of
 each file say where it really does. A camera is the piece by which an errand goes on: what is whole stays.
+
+Frame indices are used where they can be (`indexed_film`); what is here goes through the whole journal first.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 
 from media.plane import Codec
 
 from ..library import MEDIA_TYPES
+from ..segments.index import SegmentError
 from .container import VIDEO_RATE, ContainerError, suffix_for, write_container
 from .frames import TELL_EACH, Frame
+from .indexed_film import run_indexed
 from .kinds import ExportError
 from .options import Options
+from .pieces import film_name, some, until
 from .placing import Placed, Read, Tracks, frames_from, on_clock_of, shifted, sound_from
 from .work import Work
 
@@ -26,6 +29,11 @@ _LONGEST_LEAD = 5.0
 
 def run(work: Work, options: Options) -> None:
     """Write the films. Raises ExportError where there is nothing to write."""
+    try:
+        if run_indexed(work, options):
+            return
+    except SegmentError as error:
+        raise ExportError(str(error)) from error
     index = work.index(work.part(0.0, 0.4))
     tracks = Tracks(index)
     chosen = _chosen(tracks, options)
@@ -76,7 +84,7 @@ class _Film:
         self._work, self._placed, self._options, self._read = work, placed, options, read
         self._is_sound = placed.track.codec is Codec.OPUS
         suffix = suffix_for(None if self._is_sound else placed.track.codec)
-        self._name = f"{placed.track.source}-{placed.track.producer}{suffix}"
+        self._name = film_name(placed.track.source, placed.track.producer, suffix)
         sound = tracks.sounds.get(tracks.sound_of.get(placed.track.producer, 0))
         self._sound = sound if options.sound else None
         self._media_type = MEDIA_TYPES[suffix]
@@ -100,11 +108,11 @@ class _Film:
             raise ContainerError("No key frame of this camera lies in this range.")
         zero = self._zero(first)
         if not self._work.has(self._name):
-            frames = _until(frames_from(placed, self._read, options.begin), placed.ticks(end))
+            frames = until(frames_from(placed, self._read, options.begin), placed.ticks(end))
             sounds = None
             if sound is not None and sound.begin < end:
-                heard = _until(sound_from(sound, self._read, placed.at(zero) - 0.1), sound.ticks(end))
-                sounds = _some(on_clock_of(heard, sound, zero, placed))
+                heard = until(sound_from(sound, self._read, placed.at(zero) - 0.1), sound.ticks(end))
+                sounds = some(on_clock_of(heard, sound, zero, placed))
             picture = (placed.track.codec, shifted(frames, zero))
             write_container(self._work.path(self._name), picture, sounds, self._work.key)
         return placed.at(zero), end
@@ -119,33 +127,12 @@ class _Film:
     def _write_sound(self) -> tuple[float, float]:
         placed, options = self._placed, self._options
         end = placed.end if options.end is None else min(options.end, placed.end)
-        frames = _until(sound_from(placed, self._read, options.begin), placed.ticks(end))
+        frames = until(sound_from(placed, self._read, options.begin), placed.ticks(end))
         first = next(frames, None)
         if first is None:
             raise ContainerError("In this range nothing of this sound was recorded.")
         if not self._work.has(self._name):
             zero = first.timestamp
-            whole = _until(sound_from(placed, self._read, options.begin), placed.ticks(end))
+            whole = until(sound_from(placed, self._read, options.begin), placed.ticks(end))
             write_container(self._work.path(self._name), None, shifted(whole, zero), self._work.key)
         return placed.at(first.timestamp), end
-
-
-def _until(frames: Iterator[Frame], ticks: int) -> Iterator[Frame]:
-    """End with what is decoded at a timestamp; a picture that waits for a later one is kept with it."""
-    for frame in frames:
-        if frame.decoding > ticks:
-            return
-        yield frame
-
-
-def _some(frames: Iterator[Frame]) -> Iterator[Frame] | None:
-    """Give the frames, or None where there are none: a container cannot have an empty track."""
-    first = next(frames, None)
-    if first is None:
-        return None
-
-    def all_of_them() -> Iterator[Frame]:
-        yield first
-        yield from frames
-
-    return all_of_them()

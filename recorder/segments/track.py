@@ -66,10 +66,14 @@ class SegmentedTrack:
         for segment in self._index.all_segments():
             yield segment.start, segment.duration, segment.key
 
+    def entries(self, number: int) -> tuple[SegmentEntry, list[FrameEntry]]:
+        """Give one segment's record and its frames, without reading the journal; IndexError where there is none."""
+        entry = self._index.segment(number)
+        return entry, self._index.frames(entry)
+
     def joined(self, number: int) -> tuple[SegmentEntry, list[FrameEntry], list[bytes]]:
         """Give one segment's record, its frames, and what they hold; IndexError where there is none."""
-        entry = self._index.segment(number)
-        frames = self._index.frames(entry)
+        entry, frames = self.entries(number)
         blocks = map(self._source.block, self._index.places(entry))
         return entry, frames, join_frames(self.facts, entry, frames, blocks)
 
