@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from media.codecs import h264, h265
+from media.codecs import h264, h265, vp8, vp9
 from media.codecs.packetisation import split_annex_b
 from media.plane import Codec
 
@@ -54,6 +54,7 @@ class FrameNotes:
         self.bits = array("B")
         self.sets: dict[tuple[bytes, ...], int] = {}  # numbered from 1 on
         self.sets_of: dict[int, int] = {}  # by the key frame's number
+        self._sizes: set[object] = set()
 
     def follow(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Note each frame and pass it on."""
@@ -65,6 +66,8 @@ class FrameNotes:
             bits = _KEY * frame.key
             if frame.first < 0:
                 bits |= _SILENT | _STEREO * bool(frame.data[0] & 4)
+            elif frame.key and needed is None and not sound:
+                self._sizes.add(_size(self.track.codec, frame.data))
             elif frame.key and needed is not None:
                 units = _parameter_sets(self.track.codec, frame.data, needed)
                 self.sets_of[len(self.times)] = self.sets.setdefault(units, len(self.sets) + 1)
@@ -95,7 +98,17 @@ class FrameNotes:
             shift=self.times[0] - self.decoding[0],
             entry=parameters.entry,
             sets=tuple(self.sets),
+            resized=len(self.sets) > 1 or len(self._sizes) > 1,
         )
+
+
+def _size(codec: Codec, picture: bytes) -> object:
+    """Give what changes when a key frame's size does: of AV1 its sequence header, which is the first OBU."""
+    if codec is Codec.AV1:
+        return picture[
+            2 : 4 + picture[3]
+        ]  # after the delimiter of 2 bytes: head, length (below 128), content
+    return (vp8 if codec is Codec.VP8 else vp9).picture_size(picture)
 
 
 def _parameter_sets(codec: Codec, picture: bytes, needed: tuple[int, ...]) -> tuple[bytes, ...]:

@@ -29,9 +29,13 @@ class Sample:
     key: bool
 
 
-def write_init(entry: bytes, timescale: int, shift: int, width: int, height: int) -> bytes:
-    """Build `ftyp` and `moov` around a sample entry; `width` 0: sound."""
-    sound = width == 0
+def write_init(entry: bytes, timescale: int, shift: int, size: tuple[int, int] | None) -> bytes:
+    """Build `ftyp` and `moov` around a sample entry; `size` is how large pictures are shown, None: sound.
+
+    Where pictures change their size on the way it is (0, 0): else Chromium shows all in the shape of the first.
+    """
+    sound = size is None
+    width, height = size or (0, 0)
     brands = b"iso6" + struct.pack("!I", 0) + b"iso6cmfcmp41"
     movie = struct.pack("!IIIIIH10x", 0, 0, timescale, 0, 0x1_0000, 0x100) + _MATRIX + bytes(24)
     track = struct.pack("!IIIII8xHHH2x", 0, 0, 1, 0, 0, 0, 0, 0x100 * sound) + _MATRIX

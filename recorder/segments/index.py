@@ -67,6 +67,8 @@ class TrackFacts:
     entry: bytes
     #: Parameter sets that key frames need, as they changed.
     sets: tuple[tuple[bytes, ...], ...] = ()
+    #: Whether pictures change their size on the way.
+    resized: bool = False
 
     def json(self) -> JsonObject:
         """Give the fields of the index's head."""
@@ -79,6 +81,7 @@ class TrackFacts:
             "width": self.width,
             "height": self.height,
             "shift": self.shift,
+            "resized": self.resized,
             "entry": base64.b64encode(self.entry).decode(),
             "sets": [[base64.b64encode(unit).decode() for unit in units] for units in self.sets],
         }
@@ -306,6 +309,7 @@ def _facts(fields: JsonObject) -> TrackFacts:
         width=_number(fields, "width", 65_535),
         height=_number(fields, "height", 65_535),
         shift=_number(fields, "shift", (1 << 31) - 1),
+        resized=fields.get("resized") is True,
         entry=_binary(fields.get("entry")),
         sets=tuple(tuple(_binary(unit) for unit in units) for units in sets),
     )

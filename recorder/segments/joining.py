@@ -37,7 +37,9 @@ def join_frames(
     # a key frame that did not bring its parameter sets gets those that came before
     sets = facts.sets[entry.sets - 1] if entry.sets else ()
     joiner = PictureJoiner(facts.codec, facts.payload_type, sets)
-    joined = iter(joiner.join(packets.data, places, lengths, counts, bytes([SURE]) * len(counts)))
+    flags = bytes([SURE]) * len(counts)
+    # a segment may be silence alone, and C takes no empty arrays
+    joined = iter(joiner.join(packets.data, places, lengths, counts, flags) if counts else ())
     return [_whole(next(joined)) if frame.silence is None else _SILENCE[frame.silence] for frame in frames]
 
 

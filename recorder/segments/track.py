@@ -59,7 +59,9 @@ class SegmentedTrack:
         facts = self.facts
         if self.in_webm:
             return webm.write_init(facts.width, facts.height)
-        return fmp4.write_init(facts.entry, facts.timescale, facts.shift, facts.width, facts.height)
+        size = (0, 0) if facts.resized else (facts.width, facts.height)
+        sound = facts.codec is Codec.OPUS
+        return fmp4.write_init(facts.entry, facts.timescale, facts.shift, None if sound else size)
 
     def segments(self) -> Iterator[tuple[int, int, bool]]:
         """Tell start, duration (ticks) and whether a decoder can begin there, of all segments."""
