@@ -23,6 +23,7 @@ from recorder.seal.suites import SealError
 from signalling.tokens import SECRET_BYTES, Claims, issue
 
 from ..bearer import bearer, claims_of, demand, person_of
+from ..keeping import audit
 from ..sealed_response import give_sealed
 from ..service import Service
 from .jobs import MOST, TooManyExports
@@ -37,6 +38,8 @@ COOKIE = "konsil_exports"
 LIFETIME = 3600
 #: Longest request: two hundred bookmarks of two hundred characters.
 REQUEST_LIMIT = 256 << 10
+#: Who has fetched what of late: so many are remembered.
+_FETCHES = 1024
 
 
 def add_routes(application: web.Application, service: Service) -> None:
@@ -55,6 +58,7 @@ class Exporting:
         self._service = service
         self._exports = service.exports
         self._library = service.archive.library
+        self._fetches: dict[tuple[str, str, str], float] = {}
         self._secret = HKDF(hashes.SHA256(), SECRET_BYTES, salt=None, info=b"konsil exports cookie").derive(
             service.secret
         )
@@ -81,6 +85,7 @@ class Exporting:
             raise web.HTTPInsufficientStorage(
                 text="The server cannot write the export to its disk."
             ) from None
+        await audit.note(self._service, claims, "export_asked", recording=recording, export=export, kind=kind)
         return web.json_response({"export": export}, status=201)
 
     async def list(self, request: web.Request) -> web.Response:
@@ -113,13 +118,18 @@ class Exporting:
 
     async def remove(self, request: web.Request) -> web.Response:
         """Cancel an export, or remove what came of it."""
-        row = await self._row(request, self._claims(request))
+        claims = self._claims(request)
+        row = await self._row(request, claims)
         await self._exports.remove(row.export)
+        await audit.note(
+            self._service, claims, "export_removed", recording=row.recording, export=row.export, kind=row.kind
+        )
         return web.Response(status=204)
 
     async def give(self, request: web.Request) -> web.StreamResponse:
         """Send a file, or a range of it, opened on its way."""
-        row = await self._row(request, self._claims(request, cookie=True))
+        claims = self._claims(request, cookie=True)
+        row = await self._row(request, claims)
         if row.state != "done":
             raise web.HTTPConflict(text="This export is not done.")
         name = request.match_info["file"]
@@ -139,9 +149,23 @@ class Exporting:
             raise web.HTTPForbidden(text=str(error)) from None
         except UnknownRecording as error:
             raise web.HTTPNotFound(text=str(error)) from None
+        await self._note_fetch(claims, row, name)
         if key is None:
             return web.FileResponse(path, headers=headers)
         return await give_sealed(request, path, key, headers)
+
+    async def _note_fetch(self, claims: Claims, row: Row, name: str) -> None:
+        """Write down that somebody takes a file, once an hour, in however many ranges; else it is not given."""
+        now, fetch = self._service.wall_clock(), (person_of(claims), row.export, name)
+        if now - self._fetches.get(fetch, -audit.VISIT) < audit.VISIT:
+            return
+        await audit.note_first(
+            self._service, claims, "export_fetched", recording=row.recording, export=row.export, file=name
+        )
+        self._fetches.pop(fetch, None)
+        self._fetches[fetch] = now
+        while len(self._fetches) > _FETCHES:
+            del self._fetches[next(iter(self._fetches))]
 
     # -- who asks, and for what ----------------------------------------------------------------------------------
 

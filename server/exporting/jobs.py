@@ -85,6 +85,7 @@ class Exports:
 
     async def start(self) -> None:
         """Go on with what an earlier server left, and take away what it meant to."""
+        self._service.keeper.places.add("exports", self.forget)
         await self._run(lambda c: c.execute("UPDATE export SET state = 'waiting' WHERE state = 'running'"))
         for row in await self._run(lambda c: rows.select(c, "state = 'cancelled'")):
             await self._take_away(row.export)
@@ -189,10 +190,11 @@ class Exports:
         await self._run(lambda c: rows.mark(c, export, "cancelled"))
         await self._take_away(export)
 
-    async def forget(self, recording: str) -> None:
-        """Remove all that was made of a recording."""
+    async def forget(self, recording: str) -> str:
+        """Remove all that was made of a recording (`keeping.places`); nothing remains, so nothing is said."""
         for row in await self._run(lambda c: rows.select(c, "recording = ?", (recording,))):
             await self.remove(row.export)
+        return ""
 
     async def sweep(self, now: float) -> None:
         """Remove what was finished too long ago; `now` in Unix seconds."""

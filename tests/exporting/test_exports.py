@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -120,6 +121,16 @@ async def test_from_the_question_to_the_file(running: Served) -> None:
     assert (await running.ask("GET", address, by_cookie)).body == whole.body
     assert (await running.ask("DELETE", f"/api/exports/{export}", by_cookie)).status == 401
     assert (await running.ask("GET", f"/api/exports?recording={RECORDING}", by_cookie)).status == 401
+
+    # the audit book knows who asked, and who took it: once (it is one person), in however many ranges
+    def deeds(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+        found = [
+            json.loads(entry) for (entry,) in connection.execute("SELECT entry FROM audit ORDER BY number")
+        ]
+        return [(entry["deed"], entry["role"]) for entry in found]
+
+    said = await running.service.database.run(deeds)
+    assert said == [("export_asked", "surgeon"), ("export_fetched", "chair")]
 
     # who may not, and what does not exist
     for role in ("expert", "trainee", "observer"):

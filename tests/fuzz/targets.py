@@ -52,7 +52,15 @@ from signalling.message_frame import MessageError
 from signalling.messages import Ephemeral, MarkRequest, parse_message
 from signalling.tokens import TokenError, verify
 
-from . import hospital_targets, image_targets, recording_targets, seeds, study_targets, training_targets
+from . import (
+    export_targets,
+    hospital_targets,
+    image_targets,
+    recording_targets,
+    seeds,
+    study_targets,
+    training_targets,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +375,9 @@ TARGETS: dict[str, Target] = {
     "watched_order": Target(image_targets.sort_records, image_targets.REFUSALS, image_targets.TAPS, 200),
     "backlog": Target(image_targets.keep_back, image_targets.REFUSALS, image_targets.TAPS, 200),
     "study_note": Target(study_targets.read_note, study_targets.REFUSALS, study_targets.NOTES, 200),
+    "export_request": Target(
+        export_targets.read_request, export_targets.REFUSALS, export_targets.REQUESTS, 400
+    ),
     "still_parts": Target(
         recording_targets.read_part, recording_targets.REFUSALS, recording_targets.PARTS, 64
     ),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { en } from '../src/words/en';
 import { dicom } from '../src/words/en/dicom';
+import { exports } from '../src/words/en/exports';
 import { guidance } from '../src/words/en/guidance';
 import { hospital } from '../src/words/en/hospital';
 import { keeping } from '../src/words/en/keeping';
@@ -22,7 +23,7 @@ test('both catalogues have the same keys and the same places to fill in', () => 
 });
 
 test('no area’s word is taken by another', () => {
-  for (const [key, words] of [dicom, guidance, hospital, keeping, marks, study, talk, training].flatMap((area) => Object.entries(area))) {
+  for (const [key, words] of [dicom, exports, guidance, hospital, keeping, marks, study, talk, training].flatMap((area) => Object.entries(area))) {
     expect([key, isKey(key) ? en[key] : '']).toEqual([key, words]);
   }
 });

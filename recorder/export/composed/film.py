@@ -35,7 +35,7 @@ from .scene import Scene, Seat
 NAME = "film.mp4"
 
 #: Seconds of a piece, and of the title card.
-_PIECE, _TITLE = 10, 3
+_PIECE, _TITLE = 10.0, 3
 #: Of a piece's file: time of showing, time of decoding (in frames of the piece), key frame, length; then the bytes.
 _PACKET = struct.Struct("!iiBI")
 #: x264's constant quality, where no bit rate is asked for: marks keep sharp edges.
@@ -60,9 +60,14 @@ class Plan:
         return self.title + max(1, math.ceil((self.end - self.begin) * self.rate - 1e-6))
 
     @property
+    def long(self) -> int:
+        """How many frames a piece has, but for the last one."""
+        return round(_PIECE * self.rate)
+
+    @property
     def pieces(self) -> int:
         """How many pieces it is made of."""
-        return -(-self.frames // (_PIECE * self.rate))
+        return -(-self.frames // self.long)
 
     def position(self, frame: int) -> float:
         """Tell the moment that a frame shows; a picture counts from half a frame before."""
@@ -70,8 +75,7 @@ class Plan:
 
     def piece(self, number: int) -> range:
         """List the frames of a piece."""
-        long = _PIECE * self.rate
-        return range(number * long, min((number + 1) * long, self.frames))
+        return range(number * self.long, min((number + 1) * self.long, self.frames))
 
 
 def run(work: Work, options: Options) -> None:

@@ -1,4 +1,5 @@
 import { dicom } from './en/dicom';
+import { exports } from './en/exports';
 import { guidance } from './en/guidance';
 import { hospital } from './en/hospital';
 import { keeping } from './en/keeping';
@@ -12,6 +13,7 @@ import { theatre } from './en/theatre';
 /** Every word that the user interface says. The keys of this catalogue are the type of all others. */
 export const en = {
   ...dicom,
+  ...exports,
   ...guidance,
   ...hospital,
   ...keeping,

@@ -1,5 +1,6 @@
 import type { Catalogue } from './en';
 import { dicom } from './zh/dicom';
+import { exports } from './zh/exports';
 import { guidance } from './zh/guidance';
 import { hospital } from './zh/hospital';
 import { keeping } from './zh/keeping';
@@ -12,6 +13,7 @@ import { theatre } from './zh/theatre';
 
 export const zh: Catalogue = {
   ...dicom,
+  ...exports,
   ...guidance,
   ...hospital,
   ...keeping,
