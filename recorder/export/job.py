@@ -2,9 +2,9 @@
 
 What it is to do comes as one JSON object on standard input, the recording's key with it: arguments can be seen by
 everybody. `{"recording":"<folder>","folder":"<folder>","kind":"camera","suite":"SM4-GCM-SM3","key":"<hex>",
-"memory_mb":4096,"cpu_seconds":36000}`; `suite` and `key` are null where the recording is not sealed. The options stand
-sealed in the folder. Told are JSON lines on standard output: `{"progress":0.41}`, and last `{"files":[…]}`, or
-`{"error":"…"}` with exit status 1.
+"memory_mb":4096,"cpu_seconds":36000,"images":{}}`; `suite` and `key` are null where the recording is not sealed,
+`images` says where DICOM files are, by their UIDs. The options stand sealed in the folder. Told are JSON lines on
+standard output: `{"progress":0.41}`, and last `{"files":[…]}`, or `{"error":"…"}` with exit status 1.
 
 The process takes what the live rooms leave: nice 15, the idle class of the disk, bounded memory and CPU time. It dies
 with the server, by the kernel's doing, and what is whole of its files is there for the next one.
@@ -35,8 +35,8 @@ _PR_SET_PDEATHSIG = 1
 #: ioprio_set(2) by machine; the C library has no name for it.
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
 _IOPRIO_WHO_PROCESS, _IOPRIO_IDLE = 1, 3 << 13
-#: A file of an export may be as large as its recording, but not without end.
-_MAX_REQUEST = 64 << 10
+#: Longest line of what to do, with the places of some thousand images.
+_MAX_REQUEST = 4 << 20
 
 
 def main() -> int:
@@ -46,9 +46,10 @@ def main() -> int:
         asked = json.loads(sys.stdin.buffer.read(_MAX_REQUEST))
         _bound(int(asked["memory_mb"]) << 20, int(asked["cpu_seconds"]))
         key = DataKey(suite_named(asked["suite"]), bytes.fromhex(asked["key"])) if asked["suite"] else None
-        work = Work(Path(asked["recording"]), Path(asked["folder"]), key, _Teller())
+        images = {str(uid): Path(path) for uid, path in asked.get("images", {}).items()}
+        work = Work(Path(asked["recording"]), Path(asked["folder"]), key, _Teller(), images)
         kind = kind_of(asked["kind"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         return _fail(f"The worker was not told what to do ({type(error).__name__}).")
     try:
         options = read_options(kind, work.request())

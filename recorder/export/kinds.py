@@ -29,12 +29,14 @@ class Kind:
     options: str
     run: str
     sign_off: bool = False
+    #: Whether it shows the DICOM images that were presented (`Work.images`).
+    images: bool = False
 
 
 KINDS: dict[str, Kind] = {
     "camera": Kind("options:camera_options", "camera_film:run"),
     "clip": Kind("options:clip_options", "camera_film:run"),
-    "composed": Kind("options:composed_options", "composed.film:run"),
+    "composed": Kind("options:composed_options", "composed.film:run", images=True),
     "captions": Kind("options:captions_options", "captions:run"),
     "annotations": Kind("options:annotations_options", "recorded_annotations:run"),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,13 @@ class Work:
         folder: Path,
         key: DataKey | None,
         tell: Callable[[float], None] = lambda _: None,
+        images: Mapping[str, Path] | None = None,
     ) -> None:
         self.recording = recording
         self.folder = folder
         self.key = key
+        #: Files of the room's DICOM images that the recording shows, by their UIDs, as far as they are still there.
+        self.images = images or {}
         self.files: list[JsonObject] = []
         self._tell = tell
         self._index: JournalIndex | None = None

@@ -41,6 +41,10 @@ _SWEEP_SECONDS = 600.0
 _JOB = re.compile(r"e-[0-9a-f]{16}")
 
 
+#: Images that one film shows.
+_IMAGES = 5000
+
+
 class TooManyExports(Exception):
     """More is waiting than one recording may have."""
 
@@ -238,11 +242,25 @@ class Exports:
             library = self._service.archive.library
             key = await asyncio.to_thread(library.key, row.recording)
             folder = await asyncio.to_thread(library.folder, row.recording)
-            errand = Errand(row.kind, folder, self.root / row.export, key, self._config)
+            images = await asyncio.to_thread(self._images, row) if kind_of(row.kind).images else {}
+            errand = Errand(row.kind, folder, self.root / row.export, key, self._config, images)
             outcome = await running.worker.run(errand, running.tell)
             await self._came_of(row, outcome)
         finally:
             del self._running[row.export]
+
+    def _images(self, row: Row) -> dict[str, Path]:
+        """Find the images that somebody presented in a recording, as far as its room still has them."""
+        description: dict[str, Any] = self._service.archive.library.description(row.recording) or {}
+        found: dict[str, Path] = {}
+        for event in description.get("events") or []:
+            state = event.get("state") if event.get("kind") == "viewport" else None
+            for pane in state.get("panes") or [] if isinstance(state, dict) else []:
+                uid = pane.get("instance") if isinstance(pane, dict) else None
+                if isinstance(uid, str) and uid not in found and len(found) < _IMAGES:
+                    with contextlib.suppress(KeyError):
+                        found[uid] = self._service.images.store.path(row.room, uid)
+        return found
 
     async def _came_of(self, row: Row, outcome: Outcome) -> None:
         if outcome.files is not None:

@@ -42,6 +42,8 @@ class Errand:
     folder: Path
     key: DataKey | None = field(repr=False)
     limits: ExportsConfig
+    #: The room's images that the recording shows, by their UIDs.
+    images: dict[str, Path] = field(default_factory=dict, repr=False)
 
     def line(self) -> bytes:
         """Give what stands on its standard input."""
@@ -53,6 +55,7 @@ class Errand:
             "key": None if self.key is None else self.key.key.hex(),
             "memory_mb": self.limits.memory_mb,
             "cpu_seconds": round(self.limits.cpu_hours * 3600),
+            "images": {uid: str(path.absolute()) for uid, path in self.images.items()},
         }
         return json.dumps(fields).encode()
 

@@ -27,6 +27,7 @@ from ..options import Options
 from ..placing import Read, Tracks
 from ..shown import Timeline
 from ..work import Work
+from .images import Images
 from .ink import Pixels
 from .mixing import FRAME, RATE, mixed
 from .pictures import Pictures
@@ -173,7 +174,7 @@ class _Film:
             seats.append(Seat(pictures, track.source, track.participant, track.label))
         if wanted and not seats:
             raise ExportError("The recording has no such camera.")
-        return Scene(self._work.description, self._timeline, seats, self._options)
+        return Scene(self._work.description, self._timeline, seats, self._options, Images(self._work.images))
 
     # -- the film ------------------------------------------------------------------------------------------------
 

@@ -32,25 +32,28 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The film's parts. `tiles` are empty where nobody but the field is ever seen."""
+    """The film's parts. `tiles` are empty where nobody but the field is ever seen; `image` is for what is presented."""
 
     width: int
     height: int
     main: Box
     tiles: tuple[Box, ...]
     strip: Box
+    image: Box | None = None
 
 
-def layout_of(height: int, *, side: bool) -> Layout:
+def layout_of(height: int, *, side: bool, images: bool = False) -> Layout:
     """Lay a film of 16 by 9 out."""
     width = height * 16 // 9
     strip = int(height * _STRIP) & ~1
-    beside = int(width * _SIDE) & ~1 if side else 0
+    beside = int(width * _SIDE) & ~1 if side or images else 0
     gap = max(2, int(height * _GAP))
     main = Box(0, 0, width - beside, height - strip)
     tall = beside * 9 // 16
-    count = (height - strip) // tall if tall else 0
+    below = beside if images else 0  # square, as most images are
+    count = (height - strip - below) // tall if tall and side else 0
     tiles = tuple(
         Box(width - beside + gap, at * tall + gap, beside - 2 * gap, tall - 2 * gap) for at in range(count)
     )
-    return Layout(width, height, main, tiles, Box(0, height - strip, width, strip))
+    image = Box(width - beside + gap, height - strip - below + gap, beside - 2 * gap, below - 2 * gap)
+    return Layout(width, height, main, tiles, Box(0, height - strip, width, strip), image if images else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,6 +83,16 @@ def fitted(words: str, height: float, room: float) -> str:
         else:
             high = middle - 1
     return words[:low].rstrip() + "…"
+
+
+def broken(words: str, height: float, room: float) -> list[str]:
+    """Break words into lines that fit: between words, and Chinese ones anywhere."""
+    lines = [""]
+    for piece in re.findall(r"[\u2e80-\uffff]|[^\s\u2e80-\uffff]+\s*", words):
+        if lines[-1] and width_of(lines[-1] + piece, height) > room:
+            lines.append("")
+        lines[-1] += piece
+    return [line.strip() for line in lines]
 
 
 def has_chinese_letters() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from annotation.anchors import DicomAnchor
 from annotation.notes import Track
 
 from ..captions import Cue, captions_of, chapters_of
@@ -21,6 +22,7 @@ from ..people import People
 from ..shown import Seen, Timeline
 from . import letters
 from .figures import Matrix, moved_by
+from .images import Images, active_pane, read_pane
 from .ink import Painted, Pixels, Sprite, paint_mark, paint_pointer, rgb
 from .layout import Box, Layout, layout_of
 from .pictures import Picture, Pictures
@@ -51,12 +53,21 @@ class Scene:
     """Draws moments, in their order."""
 
     def __init__(
-        self, description: dict[str, Any], timeline: Timeline, seats: Sequence[Seat], options: Options
+        self,
+        description: dict[str, Any],
+        timeline: Timeline,
+        seats: Sequence[Seat],
+        options: Options,
+        images: Images,
     ) -> None:
         self._description, self._timeline, self._options = description, timeline, options
         self._seats = sorted(seats, key=lambda seat: (_rank(seat), seat.pictures.producer))
         self._people = People(description, options)
-        self.layout: Layout = layout_of(options.height, side=len(seats) > 1)
+        self._images = images
+        self._presented = list(_presented(timeline))
+        self._presented_at = [at for at, _ in self._presented]
+        presents = any(pane is not None for _, pane in self._presented)
+        self.layout: Layout = layout_of(options.height, side=len(seats) > 1, images=presents)
         end = min(options.end or timeline.seconds, timeline.seconds)
         self.chapters = list(chapters_of(timeline, self._people, options, end))
         self._captions = list(captions_of(timeline, self._people, options, end))
@@ -65,14 +76,11 @@ class Scene:
             (int(gap["producer"]), float(gap["at"]), float(gap["at"]) + float(gap.get("seconds") or 0.0))
             for gap in description.get("gaps") or []
         ]
-        self._viewports = [
-            (float(event.get("at") or 0.0), event)
-            for event in timeline.events
-            if event.get("kind") in ("viewport", "presenter")
-        ]
         self._zone_started = datetime.fromtimestamp(
             float(description.get("started") or 0.0) / 1000
         ).astimezone()
+        self._ground = np.full((self.layout.height, self.layout.width, 3), rgb(_GROUND), np.uint8)
+        self._ground[self.layout.strip.slices()] = rgb(_PANEL)
         self._sprites: OrderedDict[object, list[Sprite]] = OrderedDict()
         self._fitted: dict[int, tuple[Picture, Box, Pixels]] = {}
 
@@ -80,8 +88,7 @@ class Scene:
 
     def draw(self, position: float) -> Pixels:
         """Draw the moment at a position; RGB."""
-        canvas = np.empty((self.layout.height, self.layout.width, 3), np.uint8)
-        canvas[:] = rgb(_GROUND)
+        canvas = self._ground.copy()
         speaker = self._timeline.speaker(position)
         there = [seat for seat in self._seats if seat.pictures.is_there(position)]
         large = next((seat for seat in there if seat.pictures.producer == self._options.main), None)
@@ -93,8 +100,7 @@ class Scene:
             self._write_middle(canvas, self.layout.main, say(self._options.language, "no_picture"))
         elif large is not None and self._is_in_gap(large, position):
             self._write_low(canvas, self.layout.main, say(self._options.language, "gap"), _AMBER)
-        if self._is_image_discussed(position):
-            self._write_high(canvas, self.layout.main, say(self._options.language, "dicom_gone"), _AMBER)
+        self._draw_image(canvas, position)
         others = [seat for seat in there if seat is not large]
         for seat, box in zip(self._seated(others, speaker), self.layout.tiles, strict=False):
             self._draw_seat(canvas, seat, box, position, speaker, large=False)
@@ -210,6 +216,37 @@ class Scene:
                 return f"{length:.1f} mm" if length < 100 else f"{round(length)} mm"
         return say(self._options.language, "length_px", value=str(round(pixels)))
 
+    # -- what is presented ---------------------------------------------------------------------------------------
+
+    def _draw_image(self, canvas: Pixels, position: float) -> None:
+        """Draw the image that somebody presents at a position, or say that it is not here."""
+        number = bisect_right(self._presented_at, position)
+        fields = self._presented[number - 1][1] if number else None
+        box = self.layout.image
+        if fields is None or box is None:
+            return
+        pane = read_pane(fields)
+        shown = self._images.show(pane, box.width, box.height) if pane is not None else None
+        if pane is None or shown is None:
+            canvas[box.slices()] = rgb(_PANEL)
+            height = max(12.0, box.height * 0.05)
+            words = say(self._options.language, "dicom_gone" if pane is not None else "dicom_cut")
+            top = box.top + box.height * 0.4
+            for line in letters.broken(words, height, box.width - 2 * height):
+                self._write(canvas, line, box.left + height, top, height, _AMBER)
+                top += height * 1.5
+            return
+        size = (box.width, box.height)
+        for seen in self._timeline.marks_at(position) if self._options.marks else []:
+            anchor = seen.mark.anchor
+            if isinstance(anchor, DicomAnchor) and (anchor.sop_instance_uid, anchor.frame) == (
+                pane.instance,
+                pane.frame,
+            ):
+                for sprite in paint_mark(Painted(seen.mark, seen.colour, shown.matrix, shown.unit), size):
+                    sprite.lay_on(shown.picture)
+        canvas[box.slices()] = shown.picture
+
     # -- words ---------------------------------------------------------------------------------------------------
 
     def _draw_label(self, canvas: Pixels, seat: Seat, box: Box, *, speaking: bool) -> None:
@@ -229,7 +266,6 @@ class Scene:
 
     def _draw_strip(self, canvas: Pixels, position: float, speaker: str) -> None:
         box = self.layout.strip
-        canvas[box.slices()] = rgb(_PANEL)
         height = box.height * 0.26
         moment = datetime.fromtimestamp(self._zone_started.timestamp() + position, self._zone_started.tzinfo)
         minutes, seconds = divmod(int(position), 60)
@@ -266,20 +302,6 @@ class Scene:
             for producer, begin, end in self._gaps
         )
 
-    def _is_image_discussed(self, position: float) -> bool:
-        """Tell whether somebody presents images of a patient at a position: a film has no pictures of them."""
-        presents = False
-        for at, event in self._viewports:
-            if at > position:
-                break
-            if event["kind"] == "presenter":
-                presents = presents and event.get("participant") is not None
-            else:
-                state = event.get("state")
-                panes = state.get("panes") if isinstance(state, dict) else None
-                presents = isinstance(panes, list) and any(pane is not None for pane in panes)
-        return presents
-
     def _write_middle(self, canvas: Pixels, box: Box, words: str) -> None:
         height = self.layout.height * 0.03
         left = box.left + (box.width - letters.width_of(words, height)) / 2
@@ -287,9 +309,6 @@ class Scene:
 
     def _write_low(self, canvas: Pixels, box: Box, words: str, colour: str) -> None:
         self._write_plate(canvas, box, words, colour, box.top + box.height - self.layout.height * 0.07)
-
-    def _write_high(self, canvas: Pixels, box: Box, words: str, colour: str) -> None:
-        self._write_plate(canvas, box, words, colour, box.top + self.layout.height * 0.03)
 
     def _write_plate(self, canvas: Pixels, box: Box, words: str, colour: str, top: float) -> None:
         height = self.layout.height * 0.024
@@ -304,8 +323,7 @@ class Scene:
 
     def title(self) -> Pixels:
         """Draw the title card: which room, when, how long; nobody's name, and nothing of the patient."""
-        canvas = np.empty((self.layout.height, self.layout.width, 3), np.uint8)
-        canvas[:] = rgb(_GROUND)
+        canvas = np.full((self.layout.height, self.layout.width, 3), rgb(_GROUND), np.uint8)
         unit = self.layout.height
         end = min(self._options.end or self._timeline.seconds, self._timeline.seconds)
         minutes, seconds = divmod(round(end - self._options.begin), 60)
@@ -335,3 +353,13 @@ class Scene:
 
 def _rank(seat: Seat) -> int:
     return _LARGE.index(seat.source) if seat.source in _LARGE else len(_LARGE)
+
+
+def _presented(timeline: Timeline) -> Iterator[tuple[float, dict[str, Any] | None]]:
+    """List what somebody presented from when on, None: nothing."""
+    for event in timeline.events:
+        at = float(event["at"]) if isinstance(event.get("at"), int | float) else 0.0
+        if event.get("kind") == "viewport":
+            yield at, active_pane(event.get("state"))
+        elif event.get("kind") == "presenter" and event.get("participant") is None:
+            yield at, None
