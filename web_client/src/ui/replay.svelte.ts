@@ -6,6 +6,7 @@ import { Repeat } from '../replay/study_repeat';
 import { ShownAuthors } from '../replay/study_shown';
 import { Timeline, rtpTimestampAt } from '../replay/timeline';
 import type { ParticipantId } from '../signalling/protocol';
+import { MediaFeed } from './media_feed';
 import type { Drawing, OverlaySource } from './overlay_source';
 import { ReplayOverlay } from './replay_overlay';
 
@@ -33,6 +34,8 @@ export class Replay {
   /** Cameras that have a picture at this position, and those that the browser cannot play. */
   visible = $state.raw<readonly boolean[]>([]);
   unplayable = $state.raw<readonly boolean[]>([]);
+  /** Cameras whose next pictures do not come for the time being. */
+  waiting = $state.raw<readonly boolean[]>([]);
   /** What a question shows in place of the experts' marks, and the pen on it. */
   quiz = $state.raw<(OverlaySource & { drawing: Drawing }) | null>(null);
   hidden = $state.raw<ReadonlySet<ParticipantId>>(new Set());
@@ -48,6 +51,7 @@ export class Replay {
   readonly #repeat = new Repeat();
   readonly #shownAuthors: ShownAuthors;
   readonly #elements: (HTMLMediaElement | null)[];
+  readonly #feeds: (MediaFeed | null)[];
   #mediaTime = 0;
   #frameInterval = Infinity;
   #step: Step | null = null;
@@ -56,7 +60,9 @@ export class Replay {
   constructor(readonly description: Description) {
     this.cameras = description.cameras;
     this.#elements = this.cameras.map(() => null);
+    this.#feeds = this.cameras.map(() => null);
     this.unplayable = this.cameras.map(() => false);
+    this.waiting = this.cameras.map(() => false);
     this.beginning = beginningOf(this.cameras);
     this.main = this.beginning.main;
     this.#playhead = new Playhead(description.seconds, this.cameras, this.main);
@@ -80,10 +86,17 @@ export class Replay {
   }
 
   attach(index: number, element: HTMLMediaElement): () => void {
+    const camera = this.cameras[index];
+    if (camera === undefined) return () => undefined;
     this.#elements[index] = element;
     const fail = (): void => {
       this.unplayable = this.unplayable.map((was, at) => was || at === index);
     };
+    const wait = (waiting: boolean): void => {
+      this.waiting = this.waiting.map((was, at) => (at === index ? waiting : was));
+    };
+    const feed = new MediaFeed(element, this.description.recording, camera, { onwaiting: wait, onfailed: fail });
+    this.#feeds[index] = feed;
     element.addEventListener('error', fail);
     element.preservesPitch = true;
     const stopWatching = element instanceof HTMLVideoElement ? this.#watchFrames(index, element) : () => undefined;
@@ -91,6 +104,8 @@ export class Replay {
     return () => {
       stopWatching();
       element.removeEventListener('error', fail);
+      feed.close();
+      this.#feeds[index] = null;
       this.#elements[index] = null;
     };
   }
@@ -114,6 +129,8 @@ export class Replay {
       const element = this.#elements[index];
       if (!element) return;
       if (command.seek !== null && Math.abs(element.currentTime - command.seek) > 0.0005) element.currentTime = command.seek;
+      const camera = this.cameras[index];
+      if (camera !== undefined) this.#feeds[index]?.handlePosition(Math.min(camera.seconds, Math.max(0, playhead.position - camera.offset)));
       if (element.playbackRate !== command.rate) element.playbackRate = command.rate;
       if (command.play && element.paused) void element.play().catch(() => undefined);
       if (!command.play && !element.paused) element.pause();

@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import { GoneError, TrackFeed, type FeedEvents, type SegmentList, type Sink } from '../src/replay/track_feed';
+
+/** One segment a second, a key frame every `every` of them. */
+function list(count: number, every: number, start = 0): SegmentList {
+  const segments = Array.from({ length: count }, (_, n): [number, number, 0 | 1] => [(start + n) * 90_000, 90_000, n % every === 0 ? 1 : 0]);
+  return { type: 'video/mp4', timescale: 90_000, init: 'init.mp4', segments };
+}
+
+class Bench implements Sink, FeedEvents {
+  /** Everything that happened to the sink, in words. */
+  readonly log: string[] = [];
+  readonly fetched: string[] = [];
+  failed: unknown = null;
+  complete = 0;
+  readonly waiting: boolean[] = [];
+  /** What the next requests of a name are answered with instead. */
+  readonly broken = new Map<string, Error[]>();
+  /** The name that does not come until it is let go. */
+  holds = '';
+  held = '';
+  /** So many times the sink has no room. */
+  full = 0;
+
+  feed(segments: SegmentList): TrackFeed {
+    return new TrackFeed(segments, this, (name, signal) => this.#fetch(name, signal), this, () => Promise.resolve());
+  }
+
+  append(data: ArrayBuffer, shift: number): Promise<void> {
+    if (this.full > 0) {
+      this.full -= 1;
+      return Promise.reject(new DOMException('full', 'QuotaExceededError'));
+    }
+    const name = new TextDecoder().decode(data);
+    this.log.push(shift === 0 ? name : `${name} at ${shift.toFixed(1)}`);
+    return Promise.resolve();
+  }
+  remove(from: number, to: number): Promise<void> {
+    this.log.push(`-${from}..${to}`);
+    return Promise.resolve();
+  }
+  onwaiting = (waiting: boolean): void => void this.waiting.push(waiting);
+  onfailed = (error: unknown): void => void (this.failed = error);
+  oncomplete = (): void => void (this.complete += 1);
+
+  get numbers(): number[] {
+    return this.log.filter((word) => /^\d+$/.test(word)).map(Number);
+  }
+
+  async #fetch(name: string, signal: AbortSignal): Promise<ArrayBuffer> {
+    this.fetched.push(name);
+    const error = this.broken.get(name)?.shift();
+    if (error !== undefined) throw error;
+    if (name === this.holds) {
+      this.held = name;
+      await new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError'))));
+    }
+    return new TextEncoder().encode(name.replace('.m4s', '')).buffer as ArrayBuffer;
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 400; turn += 1) await Promise.resolve();
+}
+
+describe('TrackFeed', () => {
+  it('begins at the key frame before the position and reads nothing that lies before', async () => {
+    const bench = new Bench();
+    bench.feed(list(7200, 5)).handlePosition(3602.5);
+    await settle();
+    expect(bench.log[0]).toBe('init.mp4');
+    expect(bench.numbers.slice(0, 3)).toEqual([3600, 3601, 3602]);
+    expect(bench.numbers.at(-1)).toBe(3610);
+    expect(bench.fetched).not.toContain('3599.m4s');
+  });
+
+  it('goes on as the position does, each segment once, and gives up what lies behind', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(40, 2));
+    for (let at = 0; at < 39; at += 0.25) {
+      feed.handlePosition(at);
+      await settle();
+    }
+    expect(bench.numbers).toEqual(Array.from({ length: 40 }, (_, n) => n));
+    expect(bench.log.filter((word) => word.startsWith('-')).at(-1)).toMatch(/^-0\.\.2\d$/);
+    expect(bench.complete).toBeGreaterThan(0);
+  });
+
+  it('takes up again from a key frame where the pictures before are missing', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(100, 10));
+    for (const at of [20, 60, 25]) {
+      bench.log.length = 0;
+      feed.handlePosition(at);
+      await settle();
+    }
+    // 20-28 were given up when 60 was looked at
+    expect(bench.numbers.slice(0, 6)).toEqual([20, 21, 22, 23, 24, 25]);
+  });
+
+  it('lets a segment go that is not wanted any more', async () => {
+    const bench = new Bench();
+    bench.holds = '10.m4s';
+    const feed = bench.feed(list(100, 10));
+    feed.handlePosition(10);
+    await settle();
+    expect(bench.held).toBe('10.m4s');
+    feed.handlePosition(70);
+    await settle();
+    expect(bench.numbers).not.toContain(10);
+    expect(bench.numbers).toContain(70);
+    expect(bench.waiting).toEqual([]);
+    expect(bench.failed).toBeNull();
+  });
+
+  it('fills the time before the first picture and never gives that up', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(60, 1, 2.5));
+    feed.handlePosition(0);
+    await settle();
+    expect(bench.log.slice(0, 6)).toEqual(['init.mp4', '0 at -2.5', '0 at -1.5', '0 at -0.5', '-2.5..Infinity', '0']);
+    feed.handlePosition(40);
+    await settle();
+    expect(bench.log.filter((word) => word.startsWith('-')).at(-1)).toMatch(/^-2\.5\.\./);
+  });
+
+  it('asks again where the server is away, and says so', async () => {
+    const bench = new Bench();
+    bench.broken.set('0.m4s', [new Error('503'), new Error('503')]);
+    bench.feed(list(3, 1)).handlePosition(0);
+    await settle();
+    expect(bench.waiting).toEqual([true, true, false]);
+    expect(bench.log).toEqual(['init.mp4', '0', '1', '2']);
+    expect(bench.complete).toBe(1);
+    expect(bench.failed).toBeNull();
+  });
+
+  it('ends with what will never come', async () => {
+    const bench = new Bench();
+    bench.broken.set('1.m4s', [new GoneError('404')]);
+    bench.feed(list(3, 1)).handlePosition(0);
+    await settle();
+    expect(bench.failed).toBeInstanceOf(GoneError);
+    expect(bench.log).toEqual(['init.mp4', '0']);
+  });
+
+  it('makes room where the player has none, and tries once more', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(100, 1));
+    feed.handlePosition(0);
+    await settle();
+    bench.log.length = 0;
+    bench.full = 1;
+    feed.handlePosition(5.5);
+    await settle();
+    expect(bench.log.slice(0, 2)).toEqual(['-0..5', '9']);
+    expect(bench.failed).toBeNull();
+    // twice is an error
+    bench.full = 5;
+    feed.handlePosition(50);
+    await settle();
+    expect(bench.failed).toBeInstanceOf(DOMException);
+  });
+});
