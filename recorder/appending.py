@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Callable
@@ -204,11 +205,14 @@ class AppendedFile:
             raise
         os.close(self._file)
         self._file = file
+        _lock(file)
 
 
 def _create(path: Path) -> int:
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
     try:
+        # who would repair or export it meanwhile is told (volumes.is_being_written); a disk without locks is none less
+        _lock(file)
         sync_folder(path.parent)
     except OSError:
         # nobody has the file: the next try makes it anew
@@ -216,6 +220,11 @@ def _create(path: Path) -> int:
         path.unlink(missing_ok=True)
         raise
     return file
+
+
+def _lock(file: int) -> None:
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def sync_folder(folder: Path) -> None:

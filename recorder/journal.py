@@ -382,6 +382,13 @@ class JournalWriter:
         lane.size = 0
 
 
+def end_block(number: int, time: int, reason: str) -> bytes:
+    """Write the last block of a journal that was not ended when it was time. `time` is Unix ns."""
+    content = encode_json({"reason": reason})
+    payload = _RECORD_HEADER.pack(RecordType.END, time, len(content)) + content
+    return bytes(BlockHeader(LAST, number, len(payload), zlib.crc32(payload))) + payload
+
+
 def nanoseconds(now: float) -> int:
     """Turn Unix seconds into Unix nanoseconds."""
     return max(0, round(now * 1e9))

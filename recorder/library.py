@@ -35,7 +35,7 @@ from .seal.keys import DataKey
 from .seal.suites import SealError
 from .stills import MAX_STILL
 from .tombstone import TOMBSTONE
-from .volumes import volumes_of
+from .volumes import is_being_written, volumes_of
 from .writer import DiskError, describe
 
 JOURNAL = "journal.kjr"
@@ -207,7 +207,9 @@ class Library:
         return [
             name
             for name in sorted(self.names())
-            if name not in being_written and not (self.root / name / MANIFEST).exists()
+            if name not in being_written
+            and not (self.root / name / MANIFEST).exists()
+            and not is_being_written(self.root / name / JOURNAL)
         ]
 
     def _folder(self, recording: str) -> Path:

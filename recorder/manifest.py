@@ -74,6 +74,8 @@ class Manifest:
     log_head: str
     previous: Link | None = None
     journal: JournalEnd = JournalEnd()
+    #: The SM3 of the manifests that were this recording's before it was repaired, the oldest first.
+    replaces: tuple[str, ...] = ()
 
     def __bytes__(self) -> bytes:
         fields: JsonObject = {
@@ -91,6 +93,8 @@ class Manifest:
             if self.previous is None
             else {"recording": self.previous.recording, "sm3": self.previous.sm3},
         }
+        if self.replaces:
+            fields["replaces"] = list(self.replaces)
         return json.dumps(fields, indent=1, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
@@ -121,6 +125,7 @@ class Manifest:
                 operations=_number(fields["log"]["operations"]),
                 log_head=_hash(fields["log"]["head"]),
                 previous=None if link is None else Link(_text(link["recording"]), _hash(link["sm3"])),
+                replaces=tuple(_hash(one) for one in _few(fields.get("replaces", []))),
                 journal=JournalEnd(*(_number(end.get(field.name, 0)) for field in fields_of(JournalEnd))),
             )
         except ManifestError:
@@ -143,6 +148,12 @@ def hash_file(path: Path) -> Part:
 def chain(head: bytes, operation: bytes) -> bytes:
     """Add an operation, as the journal holds it, to the chain of a room's log; it begins with SM3_SIZE zeros."""
     return sm3(head + operation)
+
+
+def _few(value: object) -> list[object]:
+    if not isinstance(value, list) or len(value) > 1000:
+        raise ManifestError("A field of the manifest is no list, or too long a one.")
+    return value
 
 
 def _text(value: object) -> str:

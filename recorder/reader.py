@@ -31,6 +31,9 @@ from .seal.suites import SealError
 from .sealing import JournalOpener
 from .volumes import VOLUME_HEADER_SIZE, VOLUME_MAGIC, VolumeHeader, journal_digest, volume_header_size
 
+#: So many damaged places are listed at most; all are counted.
+MAX_PLACES = 10_000
+
 
 class JournalReader:
     """Turns a file's bytes, in pieces of any size, into records.
@@ -45,12 +48,15 @@ class JournalReader:
         self.header: JournalHeader | None = None
         #: Whether the end record was read.
         self.ended = False
-        #: Bytes that belong to no whole block.
+        #: Bytes that belong to no whole block, and where they are: place and size, MAX_PLACES at most.
         self.ignored = 0
+        self.ignored_at: list[tuple[int, int]] = []
         #: Places where something is wrong in the middle of the file.
         self.damaged = 0
         #: Whole blocks that are sealed and were not opened, since no key was given.
         self.unopened = 0
+        #: Blocks that are as they were written to the disk by their checksums, and do not open.
+        self.refused = 0
         #: Where the payload of each whole block begins.
         self.blocks = array("Q")
         #: Where the last whole block ends: a file cut here is a clean one.
@@ -66,6 +72,11 @@ class JournalReader:
         self._lost = False  # no block is where one should be: searching for the next
         self._volume = 1
         self._foreign = False  # what comes is of another journal, up to the next volume
+
+    @property
+    def next_number(self) -> int:
+        """The number that a block behind the last whole one bears."""
+        return self._next_number
 
     @property
     def truncated(self) -> bool:
@@ -101,8 +112,7 @@ class JournalReader:
             self._give_up(cut)
             while self.next_record() is not None:
                 pass
-        self.ignored += len(self._buffer)
-        self._drop(len(self._buffer))
+        self._ignore(len(self._buffer))
 
     def _record_of_block(self) -> Record | None:
         while self._position < len(self._block):
@@ -127,7 +137,7 @@ class JournalReader:
 
     def _give_block_up(self) -> None:
         self.damaged += 1
-        self.ignored += len(self._block) - self._position
+        self._note(self._block_base + self._position, len(self._block) - self._position)
         self._position = len(self._block)
 
     def _open_block(self) -> bool:
@@ -164,7 +174,7 @@ class JournalReader:
             opened = self._opened(header, payload) if whole else None
             if opened is None:
                 self._damage()
-                self.ignored += size
+                self._note(self._base - size, size)
                 continue
             if header.number > self._next_number and not self._lost:
                 self.damaged += 1  # whole blocks are missing, without a trace in the bytes
@@ -187,6 +197,7 @@ class JournalReader:
         try:
             return self._opener.open(header, payload)
         except SealError:
+            self.refused += 1
             return None
 
     def _search(self) -> None:
@@ -198,8 +209,7 @@ class JournalReader:
             found = block if block >= 0 else found
         if found < 0:
             found = len(self._buffer) - len(VOLUME_MAGIC) + 1  # the magic may have begun at the end
-        self.ignored += found
-        self._drop(found)
+        self._ignore(found)
 
     def _find_volume(self, end: int) -> int:
         """Find the next volume of this journal in the buffer, by its whole header; -1 where there is none."""
@@ -216,8 +226,7 @@ class JournalReader:
 
     def _give_up(self, size: int) -> None:
         self._damage()
-        self.ignored += size
-        self._drop(size)
+        self._ignore(size)
 
     def _enter_volume(self) -> bool:
         """Pass a volume's header, and go on at the place that it names; False until more bytes have come."""
@@ -246,6 +255,18 @@ class JournalReader:
         if not self._lost:
             self.damaged += 1
             self._lost = True
+
+    def _ignore(self, size: int) -> None:
+        if size:
+            self._note(self._base, size)
+            self._drop(size)
+
+    def _note(self, place: int, size: int) -> None:
+        self.ignored += size
+        if self.ignored_at and sum(self.ignored_at[-1]) == place:
+            self.ignored_at[-1] = (self.ignored_at[-1][0], self.ignored_at[-1][1] + size)
+        elif len(self.ignored_at) < MAX_PLACES:
+            self.ignored_at.append((place, size))
 
     def _drop(self, size: int) -> None:
         del self._buffer[:size]

@@ -36,10 +36,11 @@ def new_seal(key: DataKey) -> Seal:
 class JournalSealer:
     """Seals what a JournalWriter gives: the header and whole blocks, in their order, in pieces of whole ones."""
 
-    def __init__(self, header: JournalHeader, key: DataKey) -> None:
+    def __init__(self, header: JournalHeader, key: DataKey, first: int = 0) -> None:
+        """Seal a journal's blocks from the number `first` on: those before are sealed."""
         if header.seal is None or header.seal.suite != key.suite.name:
             raise SealError("The journal's header does not say that it is sealed with this key's suite.")
-        self._sealer = Sealer(key.suite, key.key, header.seal.salt, bytes(header))
+        self._sealer = Sealer(key.suite, key.key, header.seal.salt, bytes(header), first)
 
     def __call__(self, data: bytes) -> bytes:
         """Seal a piece."""

@@ -16,10 +16,17 @@ from .seal.digest import sm3
 LAST = "last-manifest.json"
 
 
-def sign_recording(folder: Path, signing: Path, now: float) -> None:
+def sign_recording(
+    folder: Path,
+    signing: Path,
+    now: float,
+    previous: Link | None = None,
+    replaces: tuple[str, ...] = (),
+) -> None:
     """Make the manifest of a recording whose files have been made; one that has one is left as it is.
 
-    `now` is Unix seconds. Takes about 20 ms. Raises ManifestError, JournalError, SealError, OSError.
+    `now` is Unix seconds. After a repair it `replaces` others, and follows the same `previous` one
+    as they did. Takes about 20 ms. Raises ManifestError, JournalError, SealError, OSError.
     """
     if (folder / MANIFEST).exists():
         return
@@ -37,7 +44,8 @@ def sign_recording(folder: Path, signing: Path, now: float) -> None:
             parts=tuple(Part(part["name"], part["size"], part["sm3"]) for part in unsigned["parts"]),
             operations=unsigned["log"]["operations"],
             log_head=unsigned["log"]["head"],
-            previous=_last(folder.parent),
+            previous=previous if replaces else _last(folder.parent),
+            replaces=replaces,
             journal=JournalEnd(**unsigned["journal"]),
         )
     except (ValueError, KeyError, TypeError):
@@ -47,7 +55,8 @@ def sign_recording(folder: Path, signing: Path, now: float) -> None:
     # a kill from here on leaves no manifest, and all is made again, or leaves it for `catch_up`
     (folder / UNSIGNED).unlink()
     write_part(folder / MANIFEST, data, None)
-    _write_last(folder.parent, Link(folder.name, sm3(data).hex()))
+    if not replaces or _last(folder.parent) == Link(folder.name, replaces[-1]):
+        _write_last(folder.parent, Link(folder.name, sm3(data).hex()))
 
 
 def catch_up(root: Path) -> None:

@@ -20,6 +20,8 @@ from .tombstone import STAYS, TOMBSTONE, TOMBSTONE_SIGNATURE, Tombstone, read
 
 #: What is not the manifest's: itself, and the wrapped key, which changes when the hospital's key does.
 NOT_PARTS = {MANIFEST, SIGNATURE, KEY_FILE, MOVED, TOMBSTONE, TOMBSTONE_SIGNATURE}
+#: Where a repair keeps what it replaced (repairing.py).
+BEFORE_REPAIR = "before-repair"
 
 
 @dataclass(slots=True)
@@ -80,6 +82,10 @@ def verify(folder: Path, public: Path, progress: Callable[[int], None] = lambda 
         verdict.remarks.append(
             f"{manifest.journal.packets_left_out} packets were left out: the disk could not follow."
         )
+    if manifest.replaces:
+        verdict.remarks.append("It was repaired after it had been signed: its manifest names the one before.")
+    if (folder / BEFORE_REPAIR).is_dir():
+        verdict.remarks.append("What it was before a repair is kept beside it, and not signed.")
     if not (folder / KEY_FILE).exists():
         verdict.remarks.append("It has no key: it was never sealed, or has been erased.")
     return verdict
@@ -138,6 +144,8 @@ def _parts(
         elif hash_file(path).sm3 != part.sm3:
             yield f"{part.name} was changed."
         progress(part.size)
+    if BEFORE_REPAIR in there and there[BEFORE_REPAIR].is_dir():
+        del there[BEFORE_REPAIR]
     for name in sorted(there.keys() - NOT_PARTS):
         if not name.endswith((".part", SUFFIX)):
             yield f"{name} was slipped in: the manifest does not know it."
@@ -161,7 +169,7 @@ def check_chain(verdicts: list[Verdict]) -> list[str]:
         before = known.get(link.recording)
         if before is None:
             problems.append(f"{link.recording}, made before {verdict.recording}, is missing.")
-        elif before.digest != link.sm3:
+        elif link.sm3 not in (before.digest, *(before.manifest.replaces if before.manifest else ())):
             problems.append(f"{link.recording} has another manifest than when {verdict.recording} was made.")
         if link.recording in followed:
             problems.append(

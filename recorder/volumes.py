@@ -7,6 +7,7 @@ that is missing, swapped or from elsewhere is seen, and the rest is read at its 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import struct
@@ -106,6 +107,19 @@ def volumes_of(journal: Path) -> list[Path]:
             if match and 2 <= int(match[1]) <= MAX_VOLUMES and entry.is_file(follow_symlinks=False):
                 found[int(match[1])] = journal.parent / entry.name
     return [found[number] for number in sorted(found)]
+
+
+def is_being_written(journal: Path) -> bool:
+    """Tell whether somebody, in this process or another, has one of a journal's volumes open to append to it."""
+    for path in volumes_of(journal):
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)
+    return False
 
 
 class JournalFiles:

@@ -1,4 +1,4 @@
-"""``python -m server recordings``: look at the archive, prove it, change the hospital's key, erase."""
+"""``python -m server recordings``: look at the archive, prove it, repair it, change the hospital's key, erase."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from recorder.journal import JournalError
 from recorder.library import JOURNAL, Library, UnknownRecording, read_header
 from recorder.manifest import ManifestError
 from recorder.reader import JournalReader
+from recorder.repairing import RepairError
 from recorder.seal import keys, sm2
 from recorder.seal.suites import SealError
 from recorder.verify import Verdict, check_chain, verify
@@ -22,8 +23,11 @@ from .database import DatabaseError
 from .keeping.audit import append, operator
 from .keeping.commands import at_once
 from .keeping.decisions import held
+from .repair_cli import repair_all
 
 _READ = 1 << 20
+#: Damaged places that are listed.
+_PLACES = 20
 
 
 def main(config: Config, arguments: list[str]) -> int:
@@ -59,6 +63,16 @@ def main(config: Config, arguments: list[str]) -> int:
         metavar="PEM",
         help="an owner's public key",
     )
+    repairing = command(
+        "repair",
+        "End torn journals cleanly and make anew what is made of them; what is replaced is kept beside them.",
+        some=True,
+    )
+    repairing.add_argument("--private-key", type=Path, default=Path(config.seal.private_key or "none"))
+    repairing.add_argument("--signing-key", type=Path, default=Path(config.seal.signing_key))
+    after = repairing.add_mutually_exclusive_group()
+    after.add_argument("--undo", action="store_true", help="give back what a repair replaced")
+    after.add_argument("--discard", action="store_true", help="let go of what was kept from before a repair")
     erasing = command("erase", "Destroy the keys of recordings: nobody opens them again.", some=True)
     erasing.add_argument("--yes", action="store_true", help="do not ask")
     erasing.add_argument(
@@ -74,6 +88,8 @@ def main(config: Config, arguments: list[str]) -> int:
                 return _verify(library, options.names, options.public_key)
             case "show":
                 return _show(library, options.names, options.private_key)
+            case "repair":
+                return repair_all(library, options, lambda name, deed: _note(config, deed, name))
             case "rewrap":
                 return _rewrap(config, library, options)
             case _:
@@ -81,6 +97,7 @@ def main(config: Config, arguments: list[str]) -> int:
     except (
         DatabaseError,
         sqlite3.Error,
+        RepairError,
         SealError,
         ManifestError,
         JournalError,
@@ -154,6 +171,8 @@ def _show(library: Library, names: list[str], private: Path) -> int:
             print(
                 f"    cut short: {reader.damaged} damaged places, {reader.ignored} bytes that belong to nothing"
             )
+            for place, size in reader.ignored_at[:_PLACES]:
+                print(f"    {size:14,} bytes at {place:,} of the journal belong to nothing")
         for path in sorted(folder.iterdir()):
             print(f"    {path.stat().st_size:14,} {path.name}")
     return 0

@@ -138,6 +138,7 @@ class JournalIndex:
     header: JournalHeader
     last_time: int
     ended: bool = False
+    repaired: bool = False
     truncated: bool = True
     ignored: int = 0
     #: Records and packets whose content could not be read.
@@ -179,6 +180,7 @@ def index_journal(
     if index is None:
         raise JournalError("The journal ends within its header.")
     index.ended, index.truncated, index.ignored = reader.ended, reader.truncated, reader.ignored
+    index.truncated = index.truncated or index.repaired
     index.blocks = reader.blocks
     for producer in list(gathering):
         index.packets[producer] = packets_of(gathering.pop(producer))
@@ -217,7 +219,8 @@ def _take(record: Record, index: JournalIndex, gathering: dict[int, bytearray]) 
         case RecordType.STILL:
             _take_still(record, index)
         case RecordType.END:
-            pass
+            # what a kill cut off is not there since somebody ended the journal after it
+            index.repaired = decode_json(record.payload).get("reason") == "repaired"
 
 
 def _take_packets(record: Record, index: JournalIndex, gathering: dict[int, bytearray]) -> None:

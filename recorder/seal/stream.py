@@ -49,9 +49,10 @@ class _Part:
 class Sealer(_Part):
     """Seals the chunks of a part, each number once."""
 
-    def __init__(self, suite: Suite, data_key: bytes, salt: bytes, header: bytes) -> None:
+    def __init__(self, suite: Suite, data_key: bytes, salt: bytes, header: bytes, first: int = 0) -> None:
+        """Begin with the number `first`: who goes on with a part must know that no chunk from there on was sealed."""
         super().__init__(suite, data_key, salt, header)
-        self._next = 0
+        self._next = first
         self._reserved: set[int] = set()
         self._ended = False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,9 @@ def destroy(folder: Path, signing: Path, now: float, request: int) -> None:
         keys.erase(folder)
     # by the journal a folder is known for a recording's: it goes last
     for path in sorted(folder.iterdir(), key=lambda path: path.name == JOURNAL):
-        if path.name not in tombstone.STAYS:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # what a repair kept
+        elif path.name not in tombstone.STAYS:
             path.unlink()
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
