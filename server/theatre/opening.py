@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from media.plane import Codec
+from recorder.audience import Audiences
 from recorder.export.index import JournalIndex, Track, index_journal
 from recorder.export.timeline import Line, arrival_line, place, report_line
 from recorder.library import JOURNAL
@@ -14,6 +15,7 @@ from recorder.seal.keys import DataKey
 from recorder.seal.suites import SealError
 from recorder.sealing import JournalOpener
 from recorder.source import JournalSource
+from signalling.permissions import ROLES, may
 
 from .pictures import Pictures
 
@@ -38,10 +40,21 @@ class Opened:
         self.source = JournalSource(journal, index.blocks, opener)
         self.started = index.header.started
         self.seconds = max(0.0, (index.last_time - index.header.started) / 1e9)
+        audiences = Audiences(index.header.recording, [event for _, event in index.events])
+        #: who may be shown each producer: what was for some only is for their roles alone now, too. Of whom a name and
+        #: no role let in it is not known who he is in this room
+        self.roles = {
+            number: [
+                role for role in ROLES if may(role, "replay") and number not in audiences.withheld(role, "")
+            ]
+            for number in index.tracks
+        }
         chosen = [
             track
             for number, track in sorted(index.tracks.items())
-            if len(index.packets[number]) and (number in wanted if wanted else track.source in USUAL)
+            if len(index.packets[number])
+            and self.roles[number]
+            and (number in wanted if wanted else track.source in USUAL)
         ]
         lines = _lines(index, chosen)
         self.tracks = {
@@ -63,6 +76,7 @@ class Opened:
                 "payload_type": pictures.track.payload_type or USUAL_PAYLOAD_TYPE[pictures.sound],
                 "clock_rate": pictures.track.clock_rate,
                 "bits_per_second": pictures.rate,
+                "roles": self.roles[pictures.track.producer],
             }
             for pictures in self.tracks.values()
         ]

@@ -21,7 +21,6 @@ from media.sdp import OfferedTrack
 from recorder.seal.keys import DataKey
 from signalling.entities import Audience, Producer, Recorded
 from signalling.notices import milliseconds
-from signalling.permissions import ROLES, may
 
 from .. import recording
 from . import wire
@@ -249,7 +248,7 @@ class Showing:
             kind="audio" if sound else "video",
             codec=one["codec"],
             label=(f"{title} · {label}" if label else title)[:LABEL_LIMIT],
-            audience=Audience(frozenset(role for role in ROLES if may(role, "replay")), frozenset()),
+            audience=Audience(frozenset(one["roles"]), frozenset()),
             recorded=Recorded(self.recording, self._facts["started"], int(one["producer"]), one["source"]),
         )
         conductor.room.announce(entry)

@@ -9,7 +9,9 @@ import pytest
 
 from media.plane import Codec
 from media.rtp.packet import RtpPacket
+from recorder.journal import JournalWriter
 from tests.helpers.journal_media import camera, encode_sound, record, sound, video
+from tests.helpers.journals import STARTED, STARTED_NS, header, rtp, tap_record
 from tests.helpers.numbered import Numbers, numbered, numbered_recording
 from tests.server.theatre.stage import Stage, opened
 
@@ -215,3 +217,23 @@ def test_sound_alone_and_a_recording_that_begins_later(tmp_path: Path) -> None:
         stage.ask("play")  # from the beginning again
         stage.run(5)
         assert len(stage.packets(8)) == 100
+
+
+def test_what_was_for_some_only_is_shown_to_them_alone(tmp_path: Path) -> None:
+    head = header()
+    writer = JournalWriter(head)
+    for number in (7, 9, 11):
+        added = {"kind": "producer_added", "producer": number, "participant": "pt-1", "source": "field"}
+        more = {"codec": "H264", "label": "", "clock_rate": 90_000, "payload_type": 96, "fmtp": ""}
+        writer.receive_event({**added, **more}, STARTED)
+    for number, roles in ((9, ["surgeon", "chair", "observer"]), (11, [])):
+        audience = {"roles": roles, "participants": ["pt-1"]}
+        writer.receive_event({"kind": "restrict", "producer": number, "audience": audience}, STARTED)
+    for number in (7, 9, 11):
+        packet = rtp(0, 1000, b"\x65\x80", marker=True)
+        writer.receive_packets(number, tap_record(number, STARTED_NS, 65536, packet), STARTED)
+    writer.finish(STARTED + 1, "stopped")
+    (tmp_path / "journal.kjr").write_bytes(writer.blocks_to_write(STARTED + 2))
+    with (found := opened(tmp_path)).source:
+        shown_to = {one["producer"]: one["roles"] for one in found.describe()["tracks"]}
+    assert shown_to == {7: ["surgeon", "chair", "expert", "trainee"], 9: ["surgeon", "chair"]}
