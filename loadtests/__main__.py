@@ -19,6 +19,7 @@ SUBCOMMANDS = (
     "plane",
     "room",
     "shards",
+    "theatre",
     "tracking",
     "viewport",
 )
