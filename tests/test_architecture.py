@@ -53,6 +53,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "server/demo/",
         "server/watching/",
         "server/theatre/pictures.py",
+        "server/theatre/indexed.py",
         "loadtests/",
         "annotation/tracking/",
     ),

@@ -1,5 +1,8 @@
 """Where the pictures of one recorded track stand, when each was taken, which a decoder may be sent. No file, no clock.
 
+They are found by the frame index beside a journal (`IndexedPictures`, `indexed.py`), where there is one: then nothing
+but what is shown is read. Else the whole journal is gone through before (`Pictures` of its packets).
+
 As in a container (`recorder/export/frames.py`) nothing is shown that refers to what is missing: after a loss there is
 no picture until the next one that a decoder can begin at. What is sent are the recorded packets themselves, so that a
 picture here is a row of packets.
@@ -7,8 +10,8 @@ picture here is a row of packets.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,112 +34,57 @@ _BEGINS: dict[Codec, Callable[[bytes], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture, or one packet of sound: its packets, and when it was taken, seconds of the recording."""
-
-    number: int
-    first: int
-    end: int
-    time: float
-
-
-class Pictures:
-    """The pictures of a track in the order of sending. `read(offset, length)` gives bytes of the journal."""
+class Pictures(ABC):
+    """The pictures of a track in the order of sending (sound: each packet). Times are the recording's, in seconds."""
 
     def __init__(
-        self, track: Track, packets: Packets, line: Line, started: int, read: Callable[[int, int], bytes]
+        self, track: Track, times: NDArray[np.float64], whole: NDArray[np.bool_], broken: NDArray[np.bool_]
     ) -> None:
-        """`line` lays the track's timestamps on the server's clock, `started` is the recording's zero, ns."""
+        """`whole`: it can be shown, and its time is possible; `broken`: packets before it are missing."""
         self.track = track
         self.sound = track.codec is Codec.OPUS
-        self._packets = packets
-        self._read = read
-        self._keys: dict[int, bool] = {}
-        timestamps = packets.timestamps
-        edges = np.flatnonzero(np.diff(timestamps)) + 1
-        self._first: NDArray[np.int64] = np.concatenate(([0], edges)).astype(np.int64)
-        self._end: NDArray[np.int64] = np.concatenate((edges, [len(packets)])).astype(np.int64)
-        stamps = timestamps[self._first]
-        self.times = np.asarray((line.zero + stamps * line.ns_per_tick - started) / 1e9, np.float64)
-        steps = np.diff(packets.sequence) - 1
-        #: whether packets before this picture never came
-        self._broken: NDArray[np.bool_] = np.concatenate(([False], steps[edges - 1] > 0))
-        total = np.concatenate(([0], np.cumsum(steps)))
-        inside = total[self._end - 1] - total[self._first]
-        ended = np.logical_or.reduceat(packets.markers, self._first) | np.concatenate(
-            (~self._broken[1:], [False])
-        )
-        newest = np.maximum.accumulate(self.times)
-        unique = np.zeros(len(stamps), np.bool_)
-        unique[np.unique(stamps, return_index=True)[1]] = True
-        in_time = newest - self.times <= _MOST_REORDERING
-        self._whole: NDArray[np.bool_] = (
-            unique & in_time if self.sound else (inside == 0) & ended & in_time & unique
-        )
+        self.times = times
+        self._whole = whole
+        self._broken = broken
+        newest = np.maximum.accumulate(times) if len(times) else times
         #: when each has to leave: no picture that is shown before it comes after it (B-frames)
-        held = np.where(self._whole, self.times, np.inf)
+        held = np.where(whole, times, np.inf)
         self.due: NDArray[np.float64] = np.minimum(np.minimum.accumulate(held[::-1])[::-1], newest)
-        self.reordered = bool((self.due < self.times - 1e-6)[self._whole].any())
-        self._sizes = np.concatenate(([0], np.cumsum(packets.lengths.astype(np.int64))))
+        self.reordered = bool((self.due < times - 1e-6)[whole].any())
 
     def __len__(self) -> int:
-        return len(self._first)
-
-    def __getitem__(self, number: int) -> Picture:
-        return Picture(number, int(self._first[number]), int(self._end[number]), float(self.times[number]))
+        return len(self.times)
 
     @property
+    @abstractmethod
     def rate(self) -> int:
         """Bits a second, on the whole."""
-        span = float(self.times.max() - self.times.min()) if len(self) else 0.0
-        return int(8 * self._sizes[-1] / max(span, 1.0))
 
+    @abstractmethod
     def bits(self, numbers: list[int]) -> int:
         """Return how much these pictures have."""
-        return 8 * sum(int(self._sizes[self._end[n]] - self._sizes[self._first[n]]) for n in numbers)
+
+    @abstractmethod
+    def begins(self, number: int) -> bool:
+        """Tell whether a decoder can begin at a picture (sound: always)."""
+
+    @abstractmethod
+    def packets_of(self, number: int) -> Iterator[RtpPacket]:
+        """Read a picture's packets. Raises JournalError, SealError, OSError."""
+
+    def jumps(self, number: int) -> bool:
+        """Tell whether a picture's packets do not follow on from those of the one before."""
+        return bool(self._broken[number])
 
     def after(self, position: float) -> int:
         """Return the first picture that has to leave later than at a position."""
         return int(np.searchsorted(self.due, position + 1e-6, "right"))
-
-    def begins(self, number: int) -> bool:
-        """Tell whether a decoder can begin at a picture (sound: always)."""
-        if self.sound:
-            return bool(self._whole[number])
-        known = self._keys.get(number)
-        if known is None:
-            known = self._keys[number] = bool(self._whole[number]) and self._looks_like_a_beginning(number)
-        return known
-
-    def _looks_like_a_beginning(self, number: int) -> bool:
-        for packet in range(int(self._first[number]), int(self._end[number])):
-            found = self.packet(packet)
-            if found is not None:
-                return _BEGINS[self.track.codec](found.payload)
-        return False
-
-    def packet(self, number: int) -> RtpPacket | None:
-        """Read a packet; None for padding, another payload type and what is no RTP."""
-        try:
-            packet = RtpPacket.parse(
-                self._read(int(self._packets.offsets[number]), int(self._packets.lengths[number]))
-            )
-        except RtpError:
-            return None
-        if self.track.payload_type and packet.payload_type != self.track.payload_type:
-            return None
-        return packet if packet.payload else None
 
     def follows(self, number: int, *, intact: bool) -> bool:
         """Tell whether a picture may be sent; `intact`: the decoder has what came before it."""
         if not self._whole[number]:
             return False
         return (intact and not self._broken[number]) or self.begins(number)
-
-    def lost(self, number: int) -> bool:
-        """Tell whether what refers to this picture cannot be decoded when it is left out: pictures, never sound."""
-        return not self.sound and (bool(self._broken[number]) or not self._whole[number])
 
     def until(self, position: float) -> tuple[list[int], bool]:
         """List what a decoder is to be sent so that it shows the picture of a position: from a beginning on.
@@ -161,9 +109,70 @@ class Pictures:
         numbers = range(self.after(position), self.after(position + seconds))
         return any(self.begins(n) for n in numbers)
 
+
+class JournalPictures(Pictures):
+    """Those of a journal that was gone through. `read(offset, length)` gives its bytes."""
+
+    def __init__(
+        self, track: Track, packets: Packets, line: Line, started: int, read: Callable[[int, int], bytes]
+    ) -> None:
+        """`line` lays the track's timestamps on the server's clock, `started` is the recording's zero, ns."""
+        self._packets = packets
+        self._read = read
+        self._keys: dict[int, bool] = {}
+        timestamps = packets.timestamps
+        edges = np.flatnonzero(np.diff(timestamps)) + 1
+        self._first: NDArray[np.int64] = np.concatenate(([0], edges)).astype(np.int64)
+        self._end: NDArray[np.int64] = np.concatenate((edges, [len(packets)])).astype(np.int64)
+        stamps = timestamps[self._first]
+        times = np.asarray((line.zero + stamps * line.ns_per_tick - started) / 1e9, np.float64)
+        steps = np.diff(packets.sequence) - 1
+        broken = np.concatenate(([False], steps[edges - 1] > 0))
+        total = np.concatenate(([0], np.cumsum(steps)))
+        inside = total[self._end - 1] - total[self._first]
+        ended = np.logical_or.reduceat(packets.markers, self._first) | np.concatenate((~broken[1:], [False]))
+        unique = np.zeros(len(stamps), np.bool_)
+        unique[np.unique(stamps, return_index=True)[1]] = True
+        placed = unique & (np.maximum.accumulate(times) - times <= _MOST_REORDERING)
+        sound = track.codec is Codec.OPUS
+        super().__init__(track, times, placed if sound else placed & (inside == 0) & ended, broken)
+        self._sizes = np.concatenate(([0], np.cumsum(packets.lengths.astype(np.int64))))
+
+    @property
+    def rate(self) -> int:
+        """Bits a second, on the whole."""
+        return int(8 * self._sizes[-1] / max(float(np.ptp(self.times)), 1.0))
+
+    def bits(self, numbers: list[int]) -> int:
+        """Return how much these pictures have."""
+        return 8 * sum(int(self._sizes[self._end[n]] - self._sizes[self._first[n]]) for n in numbers)
+
+    def begins(self, number: int) -> bool:
+        """Tell whether a decoder can begin at a picture (sound: always)."""
+        if self.sound:
+            return bool(self._whole[number])
+        known = self._keys.get(number)
+        if known is None:
+            first = next(self.packets_of(number), None) if self._whole[number] else None
+            known = first is not None and _BEGINS[self.track.codec](first.payload)
+            self._keys[number] = known
+        return known
+
     def packets_of(self, number: int) -> Iterator[RtpPacket]:
-        """Read a picture's packets."""
-        for packet in range(int(self._first[number]), int(self._end[number])):
-            found = self.packet(packet)
+        """Read a picture's packets. Raises JournalError, SealError, OSError."""
+        for place in range(int(self._first[number]), int(self._end[number])):
+            data = self._read(int(self._packets.offsets[place]), int(self._packets.lengths[place]))
+            found = media_packet(data, self.track.payload_type)
             if found is not None:
                 yield found
+
+
+def media_packet(data: bytes, payload_type: int) -> RtpPacket | None:
+    """Read a packet; None for padding, another payload type (0: any is right) and what is no RTP."""
+    try:
+        packet = RtpPacket.parse(data)
+    except RtpError:
+        return None
+    if payload_type and packet.payload_type != payload_type:
+        return None
+    return packet if packet.payload else None

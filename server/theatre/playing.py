@@ -278,7 +278,7 @@ class Player:
                 continue
             follows = pictures.follows(number, intact=voice.intact)
             # after something is missing the names of pictures go on as if nothing had been there
-            voice.begins = voice.begins or not voice.intact
+            voice.begins = voice.begins or not voice.intact or pictures.jumps(number)
             voice.intact = follows
             if follows:
                 shown = self._instant(float(pictures.times[number]))

@@ -13,12 +13,14 @@ import select
 import sys
 import time
 from collections import deque
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 from recorder.journal import JournalError
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SealError, suite_named
+from recorder.segments.index import SegmentError
 
 from . import wire
 from .opening import Opened
@@ -147,10 +149,10 @@ def main() -> int:
     try:
         key = DataKey(suite_named(first["suite"]), bytes.fromhex(first["key"])) if first["key"] else None
         opened = Opened(Path(first["folder"]), key, first["producers"], progress)
-        with opened.source:
+        with closing(opened):
             _write([wire.state({"state": "ready", **opened.describe()})])
             _play(opened)
-    except (JournalError, SealError, OSError) as error:
+    except (JournalError, SealError, SegmentError, OSError) as error:
         _write([wire.state({"state": "failed", "kind": type(error).__name__})])
         return 1
     return 0

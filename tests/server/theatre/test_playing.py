@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import pytest
 
 from media.plane import Codec
 from media.rtp.packet import RtpPacket
+from recorder.export.remux import export
 from recorder.journal import JournalWriter
+from recorder.seal.keys import DataKey
+from recorder.seal.suites import SealError, suite_named
+from server.theatre.opening import Opened
 from tests.helpers.journal_media import camera, encode_sound, record, sound, video
 from tests.helpers.journals import STARTED, STARTED_NS, header, rtp, tap_record
 from tests.helpers.numbered import Numbers, numbered, numbered_recording
@@ -36,9 +41,16 @@ def steps(stamps: list[int]) -> list[int]:
     return [(b - a) & 0xFFFFFFFF for a, b in pairwise(stamps)]
 
 
+@pytest.mark.parametrize("prepared", [False, True], ids=["journal", "index"])
 @pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
-def test_it_is_sent_as_it_was_recorded_over_pauses_and_seeks(tmp_path: Path, codec: Codec) -> None:
-    with (found := opened(numbered_recording(tmp_path, codec))).source:
+def test_it_is_sent_as_it_was_recorded_over_pauses_and_seeks(
+    tmp_path: Path, codec: Codec, prepared: bool
+) -> None:
+    numbered_recording(tmp_path, codec)
+    if prepared:
+        export(tmp_path)
+    with closing(opened(tmp_path)) as found:
+        assert found.indexed == prepared
         stage = Stage(found)
         stage.ask("seek", position=at(40))
         stage.run(1)  # paused: the run-up from picture 30 on, and nothing else
@@ -63,7 +75,7 @@ def test_it_is_sent_as_it_was_recorded_over_pauses_and_seeks(tmp_path: Path, cod
 
 
 def test_timestamps_are_the_time_of_showing(tmp_path: Path) -> None:
-    with (found := opened(numbered_recording(tmp_path))).source:
+    with closing(opened(numbered_recording(tmp_path))) as found:
         stage = Stage(found)
         stage.ask("seek", position=0.0)
         stage.run(2)
@@ -81,8 +93,15 @@ def test_timestamps_are_the_time_of_showing(tmp_path: Path) -> None:
                 assert abs(when - ((stamp - first) % (1 << 32)) / 90_000) < 0.01
 
 
-def test_sound_and_picture_stay_together_and_sound_is_heard_at_its_own_speed_alone(tmp_path: Path) -> None:
-    with (found := opened(numbered_recording(tmp_path))).source:
+@pytest.mark.parametrize("prepared", [False, True], ids=["journal", "index"])
+def test_sound_and_picture_stay_together_and_sound_is_heard_at_its_own_speed_alone(
+    tmp_path: Path, prepared: bool
+) -> None:
+    numbered_recording(tmp_path)
+    if prepared:
+        export(tmp_path)
+    with closing(opened(tmp_path)) as found:
+        assert found.indexed == prepared
         stage = Stage(found, firsts={7: 0, 8: 0})
         stage.ask("seek", position=0.99)
         stage.run(1)
@@ -110,7 +129,7 @@ def test_sound_and_picture_stay_together_and_sound_is_heard_at_its_own_speed_alo
 
 
 def test_a_run_up_keeps_to_what_the_lines_take(tmp_path: Path) -> None:
-    with (found := opened(numbered_recording(tmp_path, key_every=90))).source:
+    with closing(opened(numbered_recording(tmp_path, key_every=90))) as found:
         bits = 8 * sum(len(packet) for packet in _run_up(Stage(found), 100_000_000).packets(7))
         slow = _run_up(Stage(found), bits)  # a second's worth
         took = slow.sent[-1][0] - slow.sent[0][0]
@@ -127,12 +146,17 @@ def _run_up(stage: Stage, bits_per_second: int) -> Stage:
     return stage
 
 
-def test_nothing_is_shown_that_refers_to_what_is_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("prepared", [False, True], ids=["journal", "index"])
+def test_nothing_is_shown_that_refers_to_what_is_missing(tmp_path: Path, prepared: bool) -> None:
     pictures = video(7, Codec.H264, numbered(Codec.H264))
     stamps = sorted({packet.timestamp for packet in pictures})
     lost = [packet for packet in pictures if packet.timestamp == stamps[40]][:1]
     kept = [packet for packet in pictures if packet not in lost]
-    with (found := opened(record(tmp_path, [camera()], kept))).source:
+    record(tmp_path, [camera()], kept)
+    if prepared:
+        export(tmp_path)
+    with closing(opened(tmp_path)) as found:
+        assert found.indexed == prepared
         stage = Stage(found)
         stage.ask("seek", position=at(35))
         stage.run(1)
@@ -145,9 +169,14 @@ def test_nothing_is_shown_that_refers_to_what_is_missing(tmp_path: Path) -> None
         assert [n for _, n in shown(stage)][40:] == list(range(30, 40))
 
 
-def test_pictures_out_of_order_leave_as_they_are_needed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("prepared", [False, True], ids=["journal", "index"])
+def test_pictures_out_of_order_leave_as_they_are_needed(tmp_path: Path, prepared: bool) -> None:
     frames = numbered(Codec.H264, 60, 30, b_frames=2)
-    with (found := opened(record(tmp_path, [camera()], video(7, Codec.H264, frames)))).source:
+    record(tmp_path, [camera()], video(7, Codec.H264, frames))
+    if prepared:
+        export(tmp_path)
+    with closing(opened(tmp_path)) as found:
+        assert found.indexed == prepared
         stage = Stage(found)
         stage.ask("seek", position=at(38))
         stage.run(1)
@@ -169,7 +198,7 @@ def test_pictures_out_of_order_leave_as_they_are_needed(tmp_path: Path) -> None:
 
 
 def test_who_lacks_a_picture_is_sent_the_very_one_that_stands(tmp_path: Path) -> None:
-    with (found := opened(numbered_recording(tmp_path))).source:
+    with closing(opened(numbered_recording(tmp_path))) as found:
         stage = Stage(found)
         stage.ask("seek", position=at(40))
         stage.run(0.5)
@@ -191,7 +220,7 @@ def test_who_lacks_a_picture_is_sent_the_very_one_that_stands(tmp_path: Path) ->
 
 
 def test_a_worker_that_was_held_up_sends_nothing_in_a_rush(tmp_path: Path) -> None:
-    with (found := opened(numbered_recording(tmp_path))).source:
+    with closing(opened(numbered_recording(tmp_path))) as found:
         stage = Stage(found)
         stage.ask("seek", position=at(10))
         stage.run(1)
@@ -207,7 +236,7 @@ def test_a_worker_that_was_held_up_sends_nothing_in_a_rush(tmp_path: Path) -> No
 
 
 def test_sound_alone_and_a_recording_that_begins_later(tmp_path: Path) -> None:
-    with (found := opened(record(tmp_path, [camera(8, Codec.OPUS)], sound(8, encode_sound(50))))).source:
+    with closing(opened(record(tmp_path, [camera(8, Codec.OPUS)], sound(8, encode_sound(50))))) as found:
         stage = Stage(found)
         stage.ask("seek", position=0)
         stage.ask("play")
@@ -234,6 +263,21 @@ def test_what_was_for_some_only_is_shown_to_them_alone(tmp_path: Path) -> None:
         writer.receive_packets(number, tap_record(number, STARTED_NS, 65536, packet), STARTED)
     writer.finish(STARTED + 1, "stopped")
     (tmp_path / "journal.kjr").write_bytes(writer.blocks_to_write(STARTED + 2))
-    with (found := opened(tmp_path)).source:
+    with closing(opened(tmp_path)) as found:
         shown_to = {one["producer"]: one["roles"] for one in found.describe()["tracks"]}
     assert shown_to == {7: ["surgeon", "chair", "expert", "trainee"], 9: ["surgeon", "chair"]}
+
+
+def test_sealed_it_is_read_by_its_index_alone(tmp_path: Path) -> None:
+    key = DataKey(suite_named("SM4-GCM-SM3"), bytes(range(16)))
+    pictures = video(7, Codec.H264, numbered(Codec.H264))
+    record(tmp_path, [camera()], pictures, sealed_with=key)
+    export(tmp_path, key=key)
+    with closing(Opened(tmp_path, key, (), lambda _: None)) as found:
+        assert found.indexed
+        stage = Stage(found)
+        stage.ask("seek", position=at(40))
+        stage.run(1)
+        assert [number for _, number in shown(stage)] == list(range(30, 41))
+    with pytest.raises(SealError):
+        Opened(tmp_path, None, (), lambda _: None)
