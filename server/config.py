@@ -261,7 +261,7 @@ class ExportsConfig:
     """Films and texts that people take of a recording, made by worker processes."""
 
     at_once: int = _key(1, "Workers at a time.", 1, 16)
-    memory_mb: int = _key(4096, "Most MiB of address space that a worker may take.", 512, 1_000_000)
+    memory_mb: int = _key(4096, "Most MiB of address space that a worker may take.", 2048, 1_000_000)
     cpu_hours: float = _key(24.0, "Hours of processor time after which a worker is ended.", 0.01, 1000)
     keep_hours: float = _key(168.0, "Hours after which what was exported is removed.", 0.01, 87_600)
 

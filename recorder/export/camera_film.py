@@ -3,7 +3,8 @@
 Nothing is transcoded, so a clip begins at the last key frame before the place that was asked for; `from` and `to` of
 each file say where it really does. A camera is the piece by which an errand goes on: what is whole stays.
 
-Frame indices are used where they can be (`indexed_film`); what is here goes through the whole journal first.
+Frame indices are used where they can be (`indexed_film`); what is here goes through the whole journal first, which also
+passes over what is damaged.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import numpy as np
 
 from media.plane import Codec
 
+from ..journal import JournalError
 from ..library import MEDIA_TYPES
+from ..seal.suites import SealError
 from ..segments.index import SegmentError
 from .container import VIDEO_RATE, ContainerError, suffix_for, write_container
 from .frames import TELL_EACH, Frame
@@ -32,8 +35,9 @@ def run(work: Work, options: Options) -> None:
     try:
         if run_indexed(work, options):
             return
-    except SegmentError as error:
-        raise ExportError(str(error)) from error
+    except (SegmentError, SealError, JournalError):
+        # something is damaged: who goes through the journal passes over it, and says what else is wrong
+        work.files.clear()
     index = work.index(work.part(0.0, 0.4))
     tracks = Tracks(index)
     chosen = _chosen(tracks, options)

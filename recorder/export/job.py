@@ -25,12 +25,14 @@ from typing import Any
 from ..journal import JournalError
 from ..seal.keys import DataKey
 from ..seal.suites import SealError, suite_named
-from .kinds import ExportError, kind_of, read_options, run_kind
+from .kinds import ExportError, Kind, kind_of, read_options, run_kind
 from .work import Work
 
 #: Progress is told in steps of this.
 _STEP = 0.002
 _NICE = 15
+#: Seconds of processor time after which a worker that was told of its end is killed.
+_GRACE = 5
 _PR_SET_PDEATHSIG = 1
 #: ioprio_set(2) by machine; the C library has no name for it.
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
@@ -51,21 +53,30 @@ def main() -> int:
         kind = kind_of(asked["kind"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return _fail(f"The worker was not told what to do ({type(error).__name__}).")
+    sentence = _do(kind, work)
+    if sentence:
+        work.drop_unfinished()
+        return _fail(sentence)
+    _say({"files": work.files})
+    return 0
+
+
+def _do(kind: Kind, work: Work) -> str:
+    """Do it; gives what went wrong in a sentence, empty: nothing."""
     try:
         options = read_options(kind, work.request())
         run_kind(kind, work, options)
         work.tidy()
     except (ExportError, JournalError, SealError) as error:
-        return _fail(str(error))
+        return str(error)
     except MemoryError:
-        return _fail("The export needs more memory than the server allows it.")
+        return "The export needs more memory than the server allows it."
     except OSError as error:
-        return _fail(f"A file could not be read or written: {os.strerror(error.errno or 0)}.")
+        return f"A file could not be read or written: {os.strerror(error.errno or 0)}."
     except Exception as error:
         # a hostile recording may lead a decoder astray: its text could quote what is in it
-        return _fail(f"The recording cannot be exported ({type(error).__name__}).")
-    _say({"files": work.files})
-    return 0
+        return f"The recording cannot be exported ({type(error).__name__})."
+    return ""
 
 
 class _Teller:
@@ -102,7 +113,8 @@ def _yield_to_others() -> None:
 def _bound(memory: int, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold pictures in the clear
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    # the first is told by SIGXCPU, which says why it ended; the second is the end
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + _GRACE))
 
 
 if __name__ == "__main__":

@@ -138,6 +138,11 @@ class Work:
             if path.name not in kept:
                 path.unlink(missing_ok=True)
 
+    def drop_unfinished(self) -> None:
+        """Remove what was begun and is not whole."""
+        for path in self.folder.glob("*.part"):
+            path.unlink(missing_ok=True)
+
     def add(self, name: str, media_type: str, **facts: object) -> None:
         """List a file that is there as a result; `facts` are told with it."""
         with self.open(name) as file:

@@ -12,12 +12,11 @@ import pytest
 
 from media.plane import Codec
 from recorder.export.indexed_film import run_indexed
-from recorder.export.kinds import ExportError
 from recorder.export.options import camera_options
 from recorder.export.pieces import film_name
 from recorder.export.remux import export
 from recorder.export.work import Work
-from recorder.segments.index import SUFFIX
+from recorder.segments.index import SUFFIX, SegmentError
 from recorder.source import JournalSource
 from tests.exporting.recordings import KEY, by_time, job, opened, two_cameras, work
 from tests.helpers.journal_media import camera, encode, encode_sound, record, sound, video
@@ -142,12 +141,20 @@ def test_what_an_index_cannot_tell_is_left_to_the_journal(tmp_path: Path) -> Non
     assert list(streams(opened(asked, film["name"]))) == ["video", "audio"]
 
 
-def test_an_index_that_was_changed_is_refused(tmp_path: Path) -> None:
+def test_an_index_that_was_changed_is_not_believed(tmp_path: Path) -> None:
     folder = two_cameras(tmp_path, key=None, frames=20)
+    good = job(folder, "camera", {}, None)
+    expected = work(good, None)
     path = folder / f"7{SUFFIX}"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ExportError, match="index"):
-        work(job(folder, "camera", {}, None), None)
+    asked = job(folder, "camera", {}, None)
+    with pytest.raises(SegmentError, match="index"):
+        run_indexed(Work(folder, Path(asked["folder"]), None), camera_options({}))
+    # the journal itself says what was recorded
+    made = work(asked, None)
+    assert [file["name"] for file in made["files"]] == [file["name"] for file in expected["files"]]
+    with av.open(io.BytesIO(opened(asked, "field-7.mp4", None))) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 20
 
 
 def test_a_source_never_becomes_a_path() -> None:

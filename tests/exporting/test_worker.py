@@ -54,7 +54,7 @@ number = {"x86_64": 252, "aarch64": 31}.get(platform.machine())
 disk = ctypes.CDLL(None).syscall(number, 1, 0) >> 13 if number else 3
 ends_with = ctypes.c_int()
 ctypes.CDLL(None).prctl(2, ctypes.byref(ends_with))
-limits = [resource.getrlimit(what)[1] for what in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_CORE)]
+limits = [resource.getrlimit(what)[0] for what in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_CORE)]
 print(json.dumps([os.nice(0), disk, ends_with.value, limits]))
 """
 
@@ -95,6 +95,21 @@ def test_a_hostile_recording_is_refused_in_a_sentence(recording_copy: Path, dama
         assert said[-1]["files"]
     names = {path.name for path in Path(asked["folder"]).iterdir()}
     assert not [name for name in names if name.endswith(".part")]
+
+
+def test_it_is_told_when_its_time_is_over(sealed_recording: Path) -> None:
+    asked = job(sealed_recording, "composed", {"height": 720})
+    status, said = worker({**asked, "cpu_seconds": 1})
+    # the server tells this from a worker that somebody killed: it is not begun again
+    assert status == -signal.SIGXCPU
+    assert [line for line in said if "files" in line or "error" in line] == []
+
+
+def test_it_says_when_its_memory_is_over(sealed_recording: Path) -> None:
+    asked = job(sealed_recording, "camera", {})
+    status, said = worker({**asked, "memory_mb": 300})
+    assert status == 1
+    assert said[-1]["error"].endswith(".")
 
 
 def test_options_that_cannot_be_are_refused(sealed_recording: Path) -> None:

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ExportRefused, ExportsApi, isUnderWay, mayExport, readTime, requestOf, writeTime, type Choice } from '../src/replay/exports';
+import { ExportRefused, ExportsApi, isUnderWay, mayExport, rangeOf, readTime, requestOf, writeTime, type Choice } from '../src/replay/exports';
 import { exports as en } from '../src/words/en/exports';
 import { exports as zh } from '../src/words/zh/exports';
 
@@ -47,6 +47,11 @@ test('what the server says comes to whoever asked', async () => {
   const away = new ExportsApi('', '', () => Promise.reject(new TypeError('network')));
   await expect(away.remove('e-1')).rejects.toBeInstanceOf(ExportRefused);
   expect(api.fileAddress('e-1', 'film.mp4')).toBe('/api/exports/e-1/film.mp4');
+});
+
+test('what is repeated is the part that is likely meant', () => {
+  expect(rangeOf({ from: 2, until: 5, on: true })).toEqual({ from: 2, to: 5 });
+  for (const range of [{ from: null, until: 5, on: true }, { from: 2, until: null, on: true }, { from: 2, until: 5, on: false }]) expect(rangeOf(range)).toBeNull();
 });
 
 test('only surgeon and chair are offered it', () => {

@@ -64,6 +64,11 @@ export function requestOf(choice: Choice): { kind: string; options: Record<strin
   return { kind, options: { ...options, ...(bookmarks.length > 0 ? { bookmarks } : {}) } };
 }
 
+/** What is being repeated between A and B as the part that is likely meant; null: nothing is. */
+export function rangeOf({ from, until, on }: { from: number | null; until: number | null; on: boolean }): { from: number; to: number } | null {
+  return on && from !== null && until !== null && until > from ? { from, to: until } : null;
+}
+
 /** Seconds out of "1:02:03.5", "2:03" or "3.5"; null: it is none. */
 export function readTime(typed: string): number | null {
   const plain = typed.normalize('NFKC').trim().replace(',', '.');
