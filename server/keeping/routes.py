@@ -5,6 +5,7 @@ Reasons and references stand in bodies, never in addresses or logs.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sqlite3
@@ -18,7 +19,7 @@ from signalling.tokens import Claims
 
 from ..bearer import bearer, demand
 from ..service import Service
-from . import audit, decisions, view
+from . import audit, decisions, usage, view
 from .audit import Doer
 from .decisions import Refused
 from .terms import PURPOSES
@@ -50,6 +51,7 @@ def add_routes(application: web.Application, service: Service) -> None:
     http = Routes(service)
     application.router.add_get(BASE, http.show)
     application.router.add_get(BASE + "/audit", http.audit)
+    application.router.add_get(BASE + "/usage", http.usage)
     one = BASE + "/recordings/{recording}"
     application.router.add_put(one + "/class", http.choose_class)
     application.router.add_post(one + "/holds", http.hold)
@@ -94,6 +96,24 @@ class Routes:
         found = await audit.last_entries(self._service, claims.room, recording, AUDIT_LINES)
         shown = [{name: entry[name] for name in _SHOWN} for entry in found]
         return web.json_response({"entries": shown}, headers=PRIVATE)
+
+    async def usage(self, request: web.Request) -> web.Response:
+        """Say how much is kept, how full the disk is, and when it will be; other rooms are one without a name."""
+        claims, library = self._claims(request), self._service.archive.library
+        await self._keeper.take_in()
+        reserve = self._service.config.recordings.minimum_free_mb << 20
+        measured = await asyncio.to_thread(usage.sizes, library)
+        disk, now = await asyncio.to_thread(usage.disk_of, library, reserve), self._keeper.now()
+
+        def read(c: sqlite3.Connection) -> tuple[dict[str, Any], dict[str, view.Row]]:
+            return usage.report(c, measured, disk, now, claims.room), view.kept(c, claims.room, "", now)
+
+        report, kept = await self._service.database.run(read)
+        own = {
+            name: {"here": size.here, "moved": size.moved} for name, size in measured.items() if name in kept
+        }
+        report |= {"sizes": own, "second_place": self._keeper.copies.store is not None}
+        return web.json_response(report, headers=PRIVATE)
 
     async def choose_class(self, request: web.Request) -> web.Response:
         """Put a recording into a class."""

@@ -23,9 +23,14 @@ def kept(c: sqlite3.Connection, room: str, person: str, now: int) -> dict[str, R
             "holds": [],
             "consent": dict.fromkeys(PURPOSES),
             "request": None,
+            "copy": None
+            if row["copy_problem"] is None
+            else {"whole": row["whole"], "problem": row["copy_problem"]},
         }
         for row in c.execute(
-            "SELECT kept.*, retention.years FROM kept JOIN retention USING (class) WHERE room = ?", (room,)
+            "SELECT kept.*, retention.years, whole, problem AS copy_problem FROM kept JOIN retention USING (class) "
+            "LEFT JOIN copy USING (recording) WHERE room = ?",
+            (room,),
         )
     }
     for row in _of(c, "hold", "lifted IS NULL", room):
