@@ -12,6 +12,7 @@ from aiohttp import web
 from . import (
     copies_http,
     files_http,
+    hls_http,
     hospital_http,
     line_test,
     recordings_http,
@@ -142,7 +143,7 @@ def build(service: Service) -> web.Application:
     whip.add_routes(application, service)
     whep.add_routes(application, service)
     recordings_http.add_routes(application, service)
-    segments_http.add_routes(application, service)
+    hls_http.add_routes(application, service, segments_http.add_routes(application, service))
     stills_http.add_routes(application, service)
     line_test.add_routes(application, service)
     files_http.add_routes(application, service)

@@ -130,6 +130,10 @@ class RecordingsConfig:
         0,
         1_000_000,
     )
+    shared_cache: bool = _key(
+        False,
+        "A cache stands in front that asks /api/authorise about each request (docs/hls.md): it may keep pieces.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

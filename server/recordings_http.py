@@ -183,8 +183,12 @@ class Recordings:
 
     async def check(self, request: web.Request) -> tuple[str, Claims]:
         """Return the recording's name if it is of the token's room, and who asks; others do not exist."""
-        claims = self._claims(request)
         name = request.match_info["recording"]
+        return name, await self.allow(request, name)
+
+    async def allow(self, request: web.Request, name: str) -> Claims:
+        """Tell who asks, if the recording is of his room and he may replay it; raise the refusal if not."""
+        claims = self._claims(request)
         try:
             room = await asyncio.to_thread(self._room_of, name)
         except MovedRecording as error:
@@ -196,7 +200,7 @@ class Recordings:
             raise web.HTTPNotFound(text=str(error)) from None
         if room != claims.room:
             raise web.HTTPNotFound(text=f"There is no recording {name!r}.")
-        return name, claims
+        return claims
 
     def _room_of(self, recording: str) -> str:
         return read_header(self._library.folder(recording) / JOURNAL).room

@@ -39,7 +39,8 @@ MAKERS = 2
 #: Requests that may wait for a maker.
 WAITING = 64
 
-_CACHED = {"Cache-Control": "private, max-age=3600"}
+#: A piece never changes, but who may see it does: nobody keeps it for others.
+CACHED = {"Cache-Control": "private, max-age=3600"}
 _TYPES = {"m4s": "video/iso.segment", "webm": "video/webm", "mp4": "video/mp4"}
 
 _TAMPERED = "This recording has been tampered with, or is damaged."
@@ -48,7 +49,7 @@ T = TypeVar("T")
 _Stamp = tuple[int, int, int]
 
 
-def add_routes(application: web.Application, service: Service) -> None:
+def add_routes(application: web.Application, service: Service) -> Segments:
     """Add the segments below ``/api/recordings``."""
     segments = Segments(service)
     track = PATH + "/{recording}/{producer:[0-9]{1,10}}"
@@ -56,6 +57,7 @@ def add_routes(application: web.Application, service: Service) -> None:
     application.router.add_get(track + "/init.{suffix:mp4|webm}", segments.init)
     application.router.add_get(track + "/{number:[0-9]{1,9}}.{suffix:m4s|webm}", segments.segment)
     application.on_cleanup.append(segments.close)
+    return segments
 
 
 class _Open:
@@ -157,7 +159,7 @@ class Segments:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._recordings = Recordings(service)
+        self.recordings = Recordings(service)
         self._tracks = OpenTracks()
 
     async def close(self, _: web.Application) -> None:
@@ -167,8 +169,8 @@ class Segments:
     async def list(self, request: web.Request) -> web.Response:
         """List a track's segments."""
         squeezed = "gzip" in request.headers.get("Accept-Encoding", "")
-        body = await self._from(request, lambda track: _listed(track, squeezed=squeezed))
-        headers = {**_CACHED, "Content-Type": "application/json", "Vary": "Accept-Encoding"}
+        body = await self.made(request, lambda track: _listed(track, squeezed=squeezed))
+        headers = {**CACHED, "Content-Type": "application/json", "Vary": "Accept-Encoding"}
         if squeezed:
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
@@ -192,13 +194,14 @@ class Segments:
                 raise IndexError(suffix)
             return make(track)
 
-        body = await self._from(request, work)
-        return web.Response(body=body, headers={**_CACHED, "Content-Type": _TYPES[suffix]})
+        body = await self.made(request, work)
+        return web.Response(body=body, headers={**CACHED, "Content-Type": _TYPES[suffix]})
 
-    async def _from(self, request: web.Request, work: Callable[[SegmentedTrack], bytes]) -> bytes:
-        recording, claims = await self._recordings.check(request)
+    async def made(self, request: web.Request, work: Callable[[SegmentedTrack], bytes]) -> bytes:
+        """Let `work` make something of the track that is asked for, or refuse."""
+        recording, claims = await self.recordings.check(request)
         await self._service.openings.note(claims, recording)
-        key = await self._recordings.key(recording)
+        key = await self.recordings.key(recording)
         name = f"{int(request.match_info['producer'])}{SUFFIX}"
         index = self._service.archive.library.root / recording / name
         try:

@@ -13,7 +13,7 @@ from ..library import read_header
 from ..seal.keys import DataKey
 from ..sealing import JournalOpener
 from ..source import JournalSource
-from . import fmp4, webm
+from . import fmp4, hls, webm
 from .index import FrameEntry, FrameIndex, Readable, SegmentEntry
 from .joining import join_frames
 
@@ -78,6 +78,11 @@ class SegmentedTrack:
         entry, frames = self.entries(number)
         blocks = map(self._source.block, self._index.places(entry))
         return entry, frames, join_frames(self.facts, entry, frames, blocks)
+
+    def rate(self) -> int:
+        """Estimate the bits a second that it has at most, from some segments all over it."""
+        entries = [self._index.segment(number) for number in range(0, self.count, max(1, self.count // 16))]
+        return hls.rate_of(self.facts, ((entry.duration, self._index.frames(entry)) for entry in entries))
 
     def segment(self, number: int) -> bytes:
         """Make one segment; IndexError where there is none."""
