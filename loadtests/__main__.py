@@ -9,6 +9,7 @@ SUBCOMMANDS = (
     "archive",
     "compare",
     "consultation",
+    "cuts",
     "decisions",
     "files",
     "images",

@@ -69,6 +69,7 @@ class JournalReader:
         self._block_base = 0
         self._position = 0
         self._next_number = 0
+        self._missing: set[int] = set()  # of those passed over: they may stand in another place
         self._lost = False  # no block is where one should be: searching for the next
         self._volume = 1
         self._foreign = False  # what comes is of another journal, up to the next volume
@@ -113,6 +114,8 @@ class JournalReader:
             while self.next_record() is not None:
                 pass
         self._ignore(len(self._buffer))
+        # volumes that were swapped give theirs in another order
+        self.blocks = array("Q", sorted(self.blocks))
 
     def _record_of_block(self) -> Record | None:
         while self._position < len(self._block):
@@ -169,7 +172,7 @@ class JournalReader:
             self._drop(size)
             whole = whole and not header.flags & ~(SEALED | LAST)
             # a number seen before is a copy; a sealed journal has no block that is not sealed
-            whole = whole and header.number >= self._next_number
+            whole = whole and (header.number >= self._next_number or header.number in self._missing)
             whole = whole and bool(header.flags & SEALED) == (self.header.seal is not None)
             opened = self._opened(header, payload) if whole else None
             if opened is None:
@@ -179,7 +182,9 @@ class JournalReader:
             if header.number > self._next_number and not self._lost:
                 self.damaged += 1  # whole blocks are missing, without a trace in the bytes
             self._lost = False
-            self._next_number = header.number + 1
+            self._missing.discard(header.number)
+            self._missing.update(range(self._next_number, min(header.number, self._next_number + MAX_PLACES)))
+            self._next_number = max(self._next_number, header.number + 1)
             self._block, self._block_base, self._position = opened, base, 0
             self.whole_until = self._base
             self.blocks.append(base)
