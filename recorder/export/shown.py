@@ -111,6 +111,11 @@ class Timeline:
         #: Where what is shown changes.
         self.turns = sorted({since for since, _ in self._operations})
         self._shown: tuple[int, list[Seen]] = (-1, [])
+        #: Who spoke from when on, and from which frames on each picture had come again.
+        self._speakers: list[tuple[float, str]] = []
+        self._resumed: dict[int, list[tuple[float, tuple[int, float] | None]]] = {}
+        for event in self.events:
+            self._take_event(_number(event.get("at")), event)
         self._pointers = sorted(_pointers(description), key=lambda pointer: pointer[0])
         self._pointer_times = [at for at, _, _, _ in self._pointers]
 
@@ -175,18 +180,19 @@ class Timeline:
         since = self.since(anchor.producer, position)
         return since is not None and _before((anchor.rtp_timestamp, seen.anchored), since)
 
+    def _take_event(self, at: float, event: dict[str, Any]) -> None:
+        kind, producer, since = event.get("kind"), event.get("producer"), event.get("since")
+        if kind == "speaker":
+            self._speakers.append((at, str(event.get("participant") or "")))
+        elif kind == "producer_resumed" and type(producer) is int:
+            moment = (since, self._started + at * 1000) if type(since) is int else None
+            self._resumed.setdefault(producer, []).append((at, moment))
+
     def since(self, producer: int, position: float) -> tuple[int, float] | None:
         """Tell from which frame on a picture had come since it was interrupted, and when that was, Unix ms."""
-        found = None
-        for event in self.events:
-            if _number(event.get("at")) > position + ROUNDING:
-                break
-            if event.get("kind") == "producer_resumed" and event.get("producer") == producer:
-                value = event.get("since")
-                found = (
-                    (value, self._started + _number(event.get("at")) * 1000) if type(value) is int else None
-                )
-        return found
+        known = self._resumed.get(producer, [])
+        number = bisect_right(known, position + ROUNDING, key=lambda one: one[0])
+        return known[number - 1][1] if number else None
 
     def calibration(self, seen: Seen, position: float) -> tuple[tuple[Point, ...], float] | None:
         """Give the line whose length is known, and its millimetres, that hold for a mark; None: none do."""
@@ -230,13 +236,8 @@ class Timeline:
 
     def speaker(self, position: float) -> str:
         """Name the participant who speaks at a position; empty: nobody."""
-        speaks = ""
-        for event in self.events:
-            if _number(event.get("at")) > position:
-                break
-            if event.get("kind") == "speaker":
-                speaks = str(event.get("participant") or "")
-        return speaks
+        number = bisect_right(self._speakers, position, key=lambda one: one[0])
+        return self._speakers[number - 1][1] if number else ""
 
     def words(self) -> Iterator[tuple[float, Entry, Instruct | Say]]:
         """List what was asked for and written, in its order."""

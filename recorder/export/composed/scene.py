@@ -37,6 +37,8 @@ _SAID = 5
 #: A mark bears its author's name when it comes: nobody can ask a film.
 _NAMED = 3.0
 _SPRITES = 400
+#: Nothing is told of for longer (seconds).
+_LONGEST_CUE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,9 +276,9 @@ class Scene:
         edge = height * 0.8
         self._write(canvas, clock, box.width - wide - edge, box.top + height * 0.45, height, _DIM)
         room = box.width - wide - 3 * edge
-        chapter = next((cue for cue in reversed(self.chapters) if cue.begin <= position), None)
-        if chapter is not None:
-            title = letters.fitted(chapter.text, height, room)
+        number = bisect_right(self.chapters, position, key=lambda cue: cue.begin)
+        if number:
+            title = letters.fitted(self.chapters[number - 1].text, height, room)
             self._write(canvas, title, edge, box.top + height * 0.45, height, _TEXT)
         if speaker:
             words = say(self._options.language, "speaks", name=self._people.name(speaker))
@@ -289,10 +291,11 @@ class Scene:
 
     def _caption(self, position: float) -> Cue | None:
         """Give the newest thing that was written, asked for or drawn, while it is told of."""
-        for cue in reversed(self._captions[: bisect_right(self._starts, position)]):
+        for number in range(bisect_right(self._starts, position) - 1, -1, -1):
+            cue = self._captions[number]
             if cue.end > position:
                 return cue
-            if position - cue.begin > 60:
+            if position - cue.begin > _LONGEST_CUE:
                 break
         return None
 
