@@ -17,6 +17,9 @@ from media.rtp.packet import RtpPacket
 
 _HEADER = struct.Struct("!BBHII")
 
+#: The least padding that is some: its last byte counts it (RFC 3550, section 5.1).
+_PADDING = b"\0\0\0\4"
+
 #: What the plane takes of an injected packet, bytes.
 MOST = 1452
 
@@ -55,6 +58,12 @@ class Rewriter:
             sequence = sequence + 1 & 0xFFFF
         self._sequence = sequence
         return written
+
+    def fill(self, timestamp: int) -> bytes:
+        """Write a packet of nothing but padding: its number tells a receiver whether one before it is missing."""
+        header = _HEADER.pack(0xA0, self._payload_type, self._sequence, timestamp & 0xFFFFFFFF, self._ssrc)
+        self._sequence = self._sequence + 1 & 0xFFFF
+        return header + _PADDING
 
 
 class _Names:

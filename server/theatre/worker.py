@@ -30,6 +30,9 @@ from .rewriting import Rewriter
 #: Packets that leave at once, and the time to the next: 300 Mbit/s, as the publisher has it.
 BURST_PACKETS: Final = 32
 BURST_SPACING: Final = 0.001
+#: After the last picture before it stands still nothing comes by which a receiver could see that its end is missing:
+#: so many seconds after it, padding does.
+TAIL: Final = (0.06, 0.2, 0.6)
 #: A command's longest line, bytes.
 LINE_LIMIT: Final = 1 << 16
 _STEP: Final = 0.02
@@ -53,6 +56,8 @@ class Worker:
         self.player = Player(opened.tracks, firsts, opened.seconds, now)
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._free = now
+        #: of each picture track: the newest timestamp, and when padding follows
+        self._tails: dict[int, tuple[int, list[float]]] = {}
         self._said = -1
         self._reason = "opened"
 
@@ -78,6 +83,7 @@ class Worker:
         timers = [timer for timer in (self.player.get_timer(),) if timer is not None]
         if self._waiting:
             timers.append(self._waiting[0][0])
+        timers += [instants[0] for _, instants in self._tails.values() if instants]
         return min(timers, default=None)
 
     def output(self, now: float) -> list[bytes]:
@@ -91,6 +97,16 @@ class Worker:
             self._reason = "end"
         while self._waiting and self._waiting[0][0] <= now:
             out.append(self._waiting.popleft()[1])
+        if not self._waiting:
+            out += self._padding(now)
+        return out
+
+    def _padding(self, now: float) -> list[bytes]:
+        out = []
+        for track, (timestamp, instants) in self._tails.items():
+            while instants and instants[0] <= now:
+                instants.pop(0)
+                out.append(wire.burst(track, [self._rewriters[track].fill(timestamp)]))
         return out
 
     def _packetise(self, sending: Sending, now: float) -> None:
@@ -108,6 +124,8 @@ class Worker:
                 (self._free, wire.burst(sending.track, packets[start : start + BURST_PACKETS]))
             )
             self._free += BURST_SPACING
+        if packets and not pictures.sound:
+            self._tails[sending.track] = (sending.timestamp, [self._free + after for after in TAIL])
 
     def _standing(self) -> dict[str, Any]:
         standing: Standing = self.player.standing()

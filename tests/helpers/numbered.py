@@ -90,6 +90,8 @@ class Numbers:
                 expected = self.packets[-1].sequence_number + 1 & 0xFFFF
                 assert packet.sequence_number == expected, "a gap in what is sent"
             self.packets.append(packet)
+            if not packet.payload:
+                continue  # padding
             self._gathering.append(packet)
             if packet.marker:
                 self._decode()

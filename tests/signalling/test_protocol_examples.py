@@ -61,7 +61,8 @@ def examples() -> list[dict[str, Any]]:
         while text:
             value, end = decoder.raw_decode(text)
             text = text[end:].lstrip()
-            if "type" in value:
+            # over HTTP a type may be a medium's
+            if "type" in value and "/" not in value["type"]:
                 found.append(value)
     return found
 
