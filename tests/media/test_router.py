@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from media.ids import Mid, ProducerId, Rid, Ssrc
+from media.ids import Mid, ProducerId, Rid, Ssrc, TransportId
 from media.plane import NO_EXTENSIONS, Codec, EventKind, Extension, PlaneEvent
 from media.qualities import qualities
 from media.reporting import SenderReportReceived
-from media.router import Router
+from media.router import KeyFrameAsked, Router
 from media.rtp.feedback import PictureLossIndication
 from media.rtp.ntp import ntp_from_unix
 from media.rtp.packet import RtpPacket
@@ -454,3 +454,35 @@ def test_what_cannot_go_on_waits_for_the_next(world: World) -> None:
     world.router.unpublish(video)
     assert not world.router.may_go_on(video, VIDEO)
     world.settle()
+
+
+def test_who_injects_is_asked_for_key_frames_and_takes_what_is_known_of_it(world: World) -> None:
+    nobody = TransportId(900)
+    world.harness.plane.add_transport(nobody)
+    (video,) = world.router.publish_inside(nobody, [VIDEO], [7_000_000])
+    peer, (slot,) = world.watch(video)
+    world.settle()
+    assert world.router.next_event() == KeyFrameAsked(video)
+    assert world.router.next_event() is None
+
+    def inject(number: int, payload: bytes) -> None:
+        packet = RtpPacket(96, number, 3000 * number, 1111, marker=True, payload=payload + b"x" * 1000)
+        world.harness.plane.inject(video, [bytes(packet)], world.harness.now)
+        world.now += 0.001
+        world.settle()
+
+    inject(1, VP8_DELTA)
+    for number in range(2, 1000):
+        inject(number, VP8_KEY if number == 2 else VP8_DELTA)
+    assert len(peer.rtp) == 998
+    # eight times as fast as it was recorded: what it is said to take stays what it was
+    offered = qualities(world.router.producers[video], world.now).offers
+    assert [offer.rate for offer in offered] == [7_000_000]
+    # its time goes to who watches, and nobody is reported to
+    compound = bytes(SenderReport(1111, ntp_from_unix(int(1e18)), 3000, 0, 0))
+    world.router.receive_rtcp(nobody, compound, world.now, int(1e18))
+    world.now += 2
+    world.settle()
+    told = [p for c in peer.rtcp for p in parse_compound(c) if isinstance(p, SenderReport)]
+    assert [report.rtp_timestamp for report in told] == [3000]
+    assert told[0].ssrc == slot.ssrc
