@@ -54,7 +54,7 @@ async def standing(page: Page) -> float:
 
 
 async def test_all_see_the_same_frame_of_a_recording_and_that_it_is_one(tmp_path: Path) -> None:
-    numbered_recording(tmp_path / "recordings" / RECORDING, height=480)
+    numbered_recording(tmp_path / "recordings" / RECORDING, count=240, height=480)
     async with served(tmp_path, tcp_port=-1) as server, browser() as chromium:
         surgeon = await person(chromium, server.link("surgeon", "Dr. Weber", room="demo"))
         expert = await person(chromium, server.link("expert", "Dr. Li", room="demo"), TABLET, "zh-CN")
