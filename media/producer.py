@@ -16,7 +16,7 @@ from .sdp.answer import OfferedTrack
 from .sdp.formats import canonical_fmtp
 
 #: What a producer's packets are copied for.
-TapClaim = Literal["recording", "watching"]
+TapClaim = Literal["recording", "watching", "hls"]
 
 
 @dataclass(slots=True)

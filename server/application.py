@@ -15,6 +15,7 @@ from . import (
     hls_http,
     hospital_http,
     line_test,
+    live_http,
     recordings_http,
     segments_http,
     stills_http,
@@ -144,6 +145,7 @@ def build(service: Service) -> web.Application:
     whep.add_routes(application, service)
     recordings_http.add_routes(application, service)
     hls_http.add_routes(application, service, segments_http.add_routes(application, service))
+    live_http.add_routes(application, service)
     stills_http.add_routes(application, service)
     line_test.add_routes(application, service)
     files_http.add_routes(application, service)

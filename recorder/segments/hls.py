@@ -65,8 +65,13 @@ def media_playlist(facts: TrackFacts, listed: Sequence[Piece]) -> str:
 
 
 def multivariant_playlist(facts: TrackFacts, rate: int, sound: int | None) -> str:
-    """Write the playlist of a camera and its sound, another producer; `rate` is bits a second at most."""
-    codecs = codecs_of(facts.media_type)
+    """Write the playlist of a recorded camera and its sound, another producer; `rate` is bits a second at most."""
+    return multivariant(facts.media_type, (facts.width, facts.height), rate, sound)
+
+
+def multivariant(media_type: str, size: tuple[int, int], rate: int, sound: int | None) -> str:
+    """Write the playlist of a picture of this type and size (0: sound alone), and of its sound, another producer."""
+    codecs = codecs_of(media_type)
     lines = ["#EXTM3U", "#EXT-X-VERSION:7"]
     group = ""
     if sound is not None:
@@ -75,8 +80,8 @@ def multivariant_playlist(facts: TrackFacts, rate: int, sound: int | None) -> st
             f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="sound",DEFAULT=YES,AUTOSELECT=YES,URI="{uri}"'
         )
         group, codecs, rate = ',AUDIO="sound"', codecs + ",opus", rate + _SOUND_RATE
-    size = f",RESOLUTION={facts.width}x{facts.height}" if facts.width else ""
-    lines += [f'#EXT-X-STREAM-INF:BANDWIDTH={rate},CODECS="{codecs}"{size}{group}', "track.m3u8", ""]
+    resolution = f",RESOLUTION={size[0]}x{size[1]}" if size[0] else ""
+    lines += [f'#EXT-X-STREAM-INF:BANDWIDTH={rate},CODECS="{codecs}"{resolution}{group}', "track.m3u8", ""]
     return "\n".join(lines)
 
 

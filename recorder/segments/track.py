@@ -6,7 +6,6 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
-from media.codecs.packetisation import split_annex_b
 from media.plane import Codec
 
 from ..library import read_header
@@ -16,10 +15,7 @@ from ..source import JournalSource
 from . import fmp4, hls, webm
 from .index import FrameEntry, FrameIndex, Readable, SegmentEntry
 from .joining import join_frames
-
-#: Its samples hold no VPS, SPS and PPS (ISO/IEC 14496-15, section 8.4.1): they stand in the sample entry.
-_NO_SETS_INSIDE = b"hvc1"
-_DROPPED_OBUS = (7,)  # a redundant frame header: MP4 has none (AV1-ISOBMFF, section 2.4)
+from .sample import NO_SETS_INSIDE, as_sample
 
 
 class SegmentedTrack:
@@ -109,16 +105,7 @@ class SegmentedTrack:
 
     def _sample(self, data: bytes) -> bytes:
         """Give a frame as a sample of MP4."""
-        match self.facts.codec:
-            case Codec.H264 | Codec.H265:
-                units = split_annex_b(data)
-                if self.facts.entry[4:8] == _NO_SETS_INSIDE:
-                    units = [unit for unit in units if not 32 <= unit[0] >> 1 & 0x3F <= 34]
-                return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
-            case Codec.AV1:
-                return _without_delimiter(data)
-            case _:
-                return data
+        return as_sample(self.facts.codec, data, sets_inside=self.facts.entry[4:8] != NO_SETS_INSIDE)
 
 
 def open_track(index: Readable, journal: Path, key: DataKey | None) -> SegmentedTrack:
@@ -126,23 +113,3 @@ def open_track(index: Readable, journal: Path, key: DataKey | None) -> Segmented
     frames = FrameIndex(index)
     opener = JournalOpener(read_header(journal), key) if key is not None else None
     return SegmentedTrack(frames, JournalSource(journal, array("Q"), opener))
-
-
-def _without_delimiter(data: bytes) -> bytes:
-    """Take the temporal delimiter and redundant headers out of a temporal unit whose OBUs have sizes."""
-    kept, position = [], 0
-    while position < len(data):
-        start, head = position, data[position]
-        position += 2 if head & 0x04 else 1
-        size = shift = 0
-        while True:
-            byte = data[position]
-            position += 1
-            size |= (byte & 0x7F) << shift
-            shift += 7
-            if not byte & 0x80:
-                break
-        position += size
-        if head >> 3 & 0x0F not in (2, *_DROPPED_OBUS):
-            kept.append(data[start:position])
-    return b"".join(kept)

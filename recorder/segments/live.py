@@ -1,0 +1,170 @@
+"""A live track as low-latency HLS (draft-pantos-hls-rfc8216bis): CMAF parts of a third of a second, as frames come.
+
+Sans-IO: frames go in, parts and playlists come out. A frame's length is known when the next one comes, so what is
+given is a frame late. Segments begin with a key frame, as long as one comes in time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from . import fmp4
+
+#: A part lasts this long at most, seconds; a player stays three of them behind (section 4.4.3.8).
+PART = 0.334
+#: A segment lasts this long at most, whether a key frame came or not.
+LONGEST = 6
+#: Where nothing came for longer than this, the timeline has a hole and says so.
+_HOLE = 1.0
+#: Segments that are kept, and of how many of the newest the parts are listed.
+KEPT = 5
+_WITH_PARTS = 3
+
+
+@dataclass(slots=True)
+class _Segment:
+    """One segment as it grows: its parts with their ticks, and whether each begins with a key."""
+
+    number: int
+    at: float  # Unix seconds when its first frame was seen by a camera, as far as is known
+    broken: bool  # whether it does not follow the one before
+    parts: list[tuple[bytes, int, bool]] = field(default_factory=list)
+    whole: bool = False
+
+    @property
+    def ticks(self) -> int:
+        return sum(ticks for _, ticks, _ in self.parts)
+
+
+class LiveTrack:
+    """Takes frames of one track; gives its parts. `timescale` is ticks a second."""
+
+    def __init__(self, timescale: int, *, sound: bool) -> None:
+        self._timescale = timescale
+        self._sound = sound
+        self._segments: deque[_Segment] = deque()
+        self._dropped = 0  # how many discontinuities went with old segments
+        self._fragments = 0
+        self._waiting: tuple[int, bytes, bool, float] | None = None
+        self._samples: list[fmp4.Sample] = []
+        self._start = 0  # of the part that is being gathered
+        self._broken = False  # whether the next segment does not follow
+
+    def receive(self, time: int, sample: bytes, key: bool, at: float) -> bool:
+        """Take the next frame, at `time` ticks of the track and `at` Unix seconds; True when a part is whole."""
+        before = self._waiting
+        if before is not None and time <= before[0]:
+            return False  # sound or a picture that comes after its time
+        self._waiting = (time, sample, key, at)
+        if before is None:
+            return False
+        started, content, was_key, seen = before
+        duration = time - started
+        hole = duration > _HOLE * self._timescale
+        if hole:
+            duration = int(self._timescale * PART / 4)
+        made = self._add(started, fmp4.Sample(content, duration, 0, was_key), seen)
+        if hole:
+            made = self._end_segment() or made
+            self._broken = True
+        return made
+
+    def _add(self, started: int, sample: fmp4.Sample, seen: float) -> bool:
+        made = False
+        current = self._segments[-1] if self._segments and not self._segments[-1].whole else None
+        gathered = sum(other.duration for other in self._samples)
+        if current is not None:
+            lasts = current.ticks + gathered
+            full = lasts + sample.duration > LONGEST * self._timescale
+            begins = lasts >= 2 * self._timescale if self._sound else sample.key
+            if full or (begins and lasts):
+                made, current = self._end_segment(), None
+            elif gathered + sample.duration > PART * self._timescale:
+                made = self._end_part()
+        if current is None:
+            number = self._segments[-1].number + 1 if self._segments else 0
+            self._segments.append(_Segment(number, seen, self._broken))
+            self._broken = False
+            while len(self._segments) > KEPT:
+                self._dropped += self._segments.popleft().broken
+        if not self._samples:
+            self._start = started
+        self._samples.append(sample)
+        # the next frame lasts about as long: what would be too long with it is given at once
+        lasts = sum(other.duration for other in self._samples) + sample.duration
+        return self._end_part() or made if lasts > PART * self._timescale else made
+
+    def _end_part(self) -> bool:
+        if not self._samples:
+            return False
+        part = fmp4.write_fragment(self._fragments, self._start, self._samples)
+        ticks = sum(sample.duration for sample in self._samples)
+        self._segments[-1].parts.append((part, ticks, self._samples[0].key))
+        self._fragments += 1
+        self._samples = []
+        return True
+
+    def _end_segment(self) -> bool:
+        made = self._end_part()
+        self._segments[-1].whole = True
+        return made
+
+    @property
+    def next_part(self) -> tuple[int, int]:
+        """Tell which part will come next: its segment's number, and its own."""
+        if not self._segments:
+            return 0, 0
+        newest = self._segments[-1]
+        return (newest.number + 1, 0) if newest.whole else (newest.number, len(newest.parts))
+
+    def has(self, segment: int, part: int | None) -> bool:
+        """Tell whether this segment (whole, where `part` is None) or part has come, or will come no more."""
+        upcoming = self.next_part
+        return upcoming[0] > segment if part is None else upcoming > (segment, part)
+
+    def part(self, segment: int, part: int) -> bytes | None:
+        """Give a part, or None where it is not there (any more)."""
+        found = self._find(segment)
+        return found.parts[part][0] if found is not None and 0 <= part < len(found.parts) else None
+
+    def segment(self, number: int) -> bytes | None:
+        """Give a whole segment, or None where it is not there (any more)."""
+        found = self._find(number)
+        return b"".join(part for part, _, _ in found.parts) if found is not None and found.whole else None
+
+    def _find(self, number: int) -> _Segment | None:
+        return next((segment for segment in self._segments if segment.number == number), None)
+
+    def playlist(self, stamp: str) -> str:
+        """Write the playlist; `stamp` is the first segment's instant after ISO 8601 (see `begun`)."""
+        lines = [
+            "#EXTM3U",
+            "#EXT-X-VERSION:9",
+            f"#EXT-X-TARGETDURATION:{LONGEST}",
+            f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={3 * PART:.3f}",
+            f"#EXT-X-PART-INF:PART-TARGET={PART:.3f}",
+            f"#EXT-X-MEDIA-SEQUENCE:{self._segments[0].number if self._segments else 0}",
+            f"#EXT-X-DISCONTINUITY-SEQUENCE:{self._dropped}",
+            '#EXT-X-MAP:URI="init.mp4"',
+        ]
+        for place, segment in enumerate(self._segments):
+            if segment.broken and place:
+                lines.append("#EXT-X-DISCONTINUITY")
+            if place == 0:
+                lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{stamp}")
+            if place >= len(self._segments) - _WITH_PARTS:
+                for number, (_, ticks, key) in enumerate(segment.parts):
+                    lasts = f"DURATION={ticks / self._timescale:.6f}"
+                    alone = ",INDEPENDENT=YES" if key else ""
+                    lines.append(f'#EXT-X-PART:{lasts},URI="{segment.number}.{number}.m4s"{alone}')
+            if segment.whole:
+                lines += [f"#EXTINF:{segment.ticks / self._timescale:.6f},", f"{segment.number}.m4s"]
+        upcoming = self.next_part
+        lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{upcoming[0]}.{upcoming[1]}.m4s"')
+        return "\n".join((*lines, ""))
+
+    @property
+    def begun(self) -> float | None:
+        """Unix seconds of the first frame that is still kept; None before any is."""
+        return self._segments[0].at if self._segments and self._segments[0].parts else None
