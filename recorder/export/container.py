@@ -78,7 +78,7 @@ def write_container(
     except av.FFmpegError as error:
         drop_part(path)
         raise ContainerError(f"No container can be made of this track ({error.strerror}).") from error
-    except ContainerError:
+    except Exception:
         drop_part(path)
         raise
     finish_part(path)

@@ -11,6 +11,7 @@ import av
 import pytest
 
 from media.plane import Codec
+from recorder.export.index import index_journal
 from recorder.export.indexed_film import run_indexed
 from recorder.export.options import camera_options
 from recorder.export.pieces import film_name
@@ -155,6 +156,29 @@ def test_an_index_that_was_changed_is_not_believed(tmp_path: Path) -> None:
     assert [file["name"] for file in made["files"]] == [file["name"] for file in expected["files"]]
     with av.open(io.BytesIO(opened(asked, "field-7.mp4", None))) as container:
         assert sum(1 for _ in container.decode(video=0)) == 20
+
+
+def test_where_an_index_or_a_block_is_damaged_the_journal_says_what_is_left(tmp_path: Path) -> None:
+    folder = two_cameras(tmp_path, frames=60)
+    whole = job(folder, "camera", {"producers": [7]})
+    work(whole)
+    in_the_middle = int(index_journal(folder / "journal.kjr", key=KEY).packets[7].offsets[100])
+
+    def film_with(damaged: str, place: int) -> list[tuple[float, bytes]]:
+        path = folder / damaged
+        data = bytearray(path.read_bytes())
+        data[place] ^= 1
+        path.write_bytes(data)
+        asked = job(folder, "camera", {"producers": [7]})
+        (file,) = work(asked)["files"]
+        assert not list(Path(asked["folder"]).glob("*.part"))
+        data[place] ^= 1
+        path.write_bytes(data)
+        return streams(opened(asked, file["name"]))["video"]
+
+    other = streams(opened(whole, "field-7.mp4"))["video"]
+    assert film_with(f"7{SUFFIX}", 200) == other
+    assert 10 < len(film_with("journal.kjr", in_the_middle)) < len(other)
 
 
 def test_a_source_never_becomes_a_path() -> None:
