@@ -19,6 +19,8 @@ from recorder.tombstone import Tombstone
 from recorder.volumes import VolumeHeader, journal_digest
 from tests.helpers.joined import ReferenceJoiner, laid, places_of, reference_walk
 
+from . import corpora
+
 REFUSALS = (JournalError, ManifestError, SealError)
 
 #: The second begins so far in that its end goes beyond 32 bits.
@@ -141,7 +143,7 @@ _RTP_HEADER = b"\x80\x60" + bytes(10)
 
 def join_both(data: bytes) -> None:
     """Put pictures together in C and in Python: the same bytes, or the same refusal."""
-    codec, payload_type = Codec(data[0] % len(Codec)), 96 * (data[0] >> 7)
+    codec, payload_type = Codec((data[0] & 127) % len(Codec)), 96 * (data[0] >> 7)
     pictures = _pictures(data[1:])
     reference = ReferenceJoiner(codec, payload_type, _FMTP[codec])
     joiner = PictureJoiner(codec, payload_type, sets_of_fmtp(_FMTP[codec]))
@@ -213,3 +215,7 @@ TAPPED = (
     _tap(7, 1, _RTP_HEADER + b"one") + _tap(7, 2, _RTP_HEADER) + _tap(8, 1, b"\x80\xe0" + bytes(13)),
     _tap(7, 1, b"short") + _tap(7, 1 << 62, _RTP_HEADER) + _tap(7, 3, _RTP_HEADER)[:-1],
 )
+
+#: What reaches everything in C is held against Python, too.
+JOINED = PICTURES + corpora.read("native-frames")
+WALKED = TAPPED + corpora.read("native-tapped")
