@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from .journal import encode_json
@@ -30,6 +34,23 @@ def sign_recording(
     """
     if (folder / MANIFEST).exists():
         return
+    # of two servers on one folder one is after the other, or both would follow the same
+    with _alone(folder.parent):
+        _sign(folder, signing, now, previous, replaces)
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    opened = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # a disk without locks is none less
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _sign(folder: Path, signing: Path, now: float, previous: Link | None, replaces: tuple[str, ...]) -> None:
     header = read_header(folder / JOURNAL)
     try:
         summary = json.loads((folder / SUMMARY).read_bytes())

@@ -36,6 +36,7 @@ import {
   type Participant,
   type ProducerId,
   type PublishedSource,
+  type Recording,
   type Reply,
   type Request,
   type Welcome,
@@ -52,7 +53,7 @@ export type Announcement =
   | MannersAnnouncement
   | PresentingAnnouncement
   | TheatreAnnouncement
-  | { kind: 'recording_started' | 'recording_stopped' | 'recording_failed' | 'recording_interrupted' | 'recording_resumed'; by: string }
+  | { kind: 'recording_started' | 'recording_stopped' | 'recording_failed' | 'recording_interrupted' | 'recording_resumed' | 'recording_resumed_whole'; by: string }
   | { kind: 'mark_refused' | 'request_refused'; code: string; message: string }
   | { kind: 'marks_lost'; count: number }
   | { kind: 'message_lost'; text: string }
@@ -104,8 +105,8 @@ export class Session extends Emitter<SessionEvents> {
   readonly #timers: Timers;
   #count = 0;
   #seekingPath = false;
-  /** The recording was, when it was last heard of. */
-  #interrupted = false;
+  /** The recording, if it was interrupted when it was last heard of. */
+  #interrupted: Recording | null = null;
   /** The newest offer that was answered. */
   #answered = 0;
   readonly #turn: TurnServers;
@@ -292,9 +293,13 @@ export class Session extends Emitter<SessionEvents> {
     this.presenting.on('announcement', (announcement) => this.emit('announcement', announcement));
     this.theatre.on('announcement', (announcement) => this.emit('announcement', announcement));
     this.room.on('recording', (recording) => {
-      const resumed = this.#interrupted && recording?.state === 'recording';
-      this.#interrupted = recording?.state === 'interrupted';
-      const kind = recording === null ? 'recording_stopped' : resumed ? 'recording_resumed' : `recording_${STARTED[recording.state]}` as const;
+      const broken = this.#interrupted;
+      this.#interrupted = recording?.state === 'interrupted' ? recording : null;
+      const lost = (recording?.missing?.packets ?? 0) > (broken?.missing?.packets ?? 0);
+      const kind =
+        recording === null ? 'recording_stopped'
+        : broken !== null && recording.state === 'recording' ? lost ? 'recording_resumed' : 'recording_resumed_whole'
+        : `recording_${STARTED[recording.state]}` as const;
       this.emit('announcement', { kind, by: recording?.by ?? '' });
     });
     this.room.on('producer_removed', (producer) => {
@@ -307,7 +312,7 @@ export class Session extends Emitter<SessionEvents> {
   #handleWelcome(welcome: Welcome, resumed: boolean, seamless: boolean): void {
     const before = this.room.self;
     this.emit('waiting', null);
-    this.#interrupted = welcome.recording?.state === 'interrupted';
+    this.#interrupted = welcome.recording?.state === 'interrupted' ? welcome.recording : null;
     this.#turn.handle({ servers: welcome.ice_servers, lifetime: welcome.ice_lifetime });
     this.clock.handleWelcome(welcome.time, this.#timers.now());
     if (!resumed) {

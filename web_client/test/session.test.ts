@@ -289,3 +289,20 @@ test('what is moved together is asked for at once, shown at once, and comes back
   await stay.breakAndReturn({ marks: { after: 3, sequence: 3, operations: [] } });
   expect(server.sent('mark').map((request) => request['operation'])).toEqual([{ kind: 'edit', marks: moved }]);
 });
+
+test('a recording that the disk does not follow is told at once, and whether anything is missing when it goes on', async () => {
+  announced.length = 0;
+  const recording = { recording: 'r', state: 'recording', since: 0, by: 'Dr. Weber' };
+  const broken = { ...recording, state: 'interrupted', interrupted: 5, cause: 'full', reason: 'The disk is full.' };
+  const missing = { seconds: 4, packets: 300 };
+  server.say({ type: 'recording', recording });
+  server.say({ type: 'recording', recording: broken });
+  server.say({ type: 'recording', recording: { ...recording, missing } });
+  // of a second one nothing is missing, whatever is of the first
+  server.say({ type: 'recording', recording: { ...broken, missing } });
+  server.say({ type: 'recording', recording: { ...recording, missing } });
+  await settled();
+  expect(announced.map(({ kind }) => kind)).toEqual([
+    'recording_started', 'recording_interrupted', 'recording_resumed', 'recording_interrupted', 'recording_resumed_whole',
+  ]);
+});

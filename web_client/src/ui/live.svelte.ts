@@ -296,6 +296,12 @@ export class Live {
     this.publishing = this.session.publisher.connectionState;
   }
 
+  /** The newest word: what is shown follows a moment later. */
+  #whyNotRecorded(): string {
+    const recording = this.session.room.recording;
+    return sayCode('recording_cause', recording?.cause ?? '', recording?.reason ?? '');
+  }
+
   #announce(announcement: Announcement): void {
     switch (announcement.kind) {
       case 'joined':
@@ -329,11 +335,12 @@ export class Live {
       case 'message_lost':
         return this.toast('alarm', t('said_message_lost', { text: announcement.text }));
       case 'recording_failed':
-        return this.toast('alarm', `${t('said_recording_failed')}. ${this.recording?.reason ?? ''}`);
+        return this.toast('alarm', `${t('said_recording_failed')}. ${this.#whyNotRecorded()}`);
       case 'recording_interrupted':
-        return this.toast('alarm', `${t('said_recording_interrupted')} ${sayCode('recording_cause', this.recording?.cause ?? '', this.recording?.reason ?? '')}`);
+        return this.toast('alarm', `${t('said_recording_interrupted')} ${this.#whyNotRecorded()}`);
       case 'recording_resumed':
-        return this.toast('plain', t(this.recording?.missing === undefined ? 'said_recording_resumed_whole' : 'said_recording_resumed'));
+      case 'recording_resumed_whole':
+        return this.toast('plain', t(`said_${announcement.kind}`));
       case 'showing_failed':
       case 'showing_empty':
         return this.toast('alarm', t(`said_${announcement.kind}`));
