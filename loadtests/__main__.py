@@ -12,6 +12,7 @@ SUBCOMMANDS = (
     "cuts",
     "decisions",
     "files",
+    "full_house",
     "images",
     "kill",
     "line",

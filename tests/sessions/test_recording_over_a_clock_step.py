@@ -19,6 +19,7 @@ from media.plane import Codec
 from media.reporting import SenderReportReceived
 from media.rtp.packet import RtpPacket
 from recorder.export.remux import export
+from recorder.volumes import volumes_of
 from server.room_recorder import RoomRecorder
 from tests.helpers.journal_media import camera, encode, encode_sound, payloads_of
 from tests.helpers.journals import STARTED, STARTED_NS, header
@@ -81,6 +82,7 @@ async def test_a_flash_and_a_beep_stay_together(tmp_path: Path, step: float) -> 
         lambda event: failures.append(str(event)),
         read_still=lambda _: None,
         clock=lambda: STARTED,
+        volume_size=30_000,
     )
     recorder.add_producer(camera(video, Codec.VP8), STARTED)
     recorder.add_producer(camera(audio, Codec.OPUS, payload_type=111), STARTED)
@@ -103,6 +105,7 @@ async def test_a_flash_and_a_beep_stay_together(tmp_path: Path, step: float) -> 
         recorder.receive_tap(world.harness.plane.read_tap(), STARTED + at)
     await recorder.stop("Dr. Li Wei", STARTED + SECONDS)
     assert failures == []
+    assert len(volumes_of(tmp_path / "journal.kjr")) > 1
     export(tmp_path)
     assert abs(_beep_after_flash(tmp_path, video)) < 0.03
 
