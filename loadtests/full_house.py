@@ -55,8 +55,8 @@ class Sender:
 async def _enter(
     server: ServerUnderLoad, pump: ProbePump, number: int, source: str, frames: Sequence[Sequence[bytes]]
 ) -> Sender:
-    role, name = ("surgeon" if source == "field" else "expert"), f"Dr. {number}"
-    caller = Caller(server.url, server.token(role, name), lambda _: None)
+    token = server.token("surgeon" if source == "field" else "expert", f"Dr. {number}")
+    caller = Caller(server.url, token, lambda _: None)
     await caller.join()
     socket, endpoint = pump.open()
     transport = endpoint.create(IceRole.CLIENT)
@@ -129,7 +129,9 @@ async def record(server: ServerUnderLoad, seconds: float) -> tuple[str, list[Sen
     assert server.folder is not None
     (name,) = Library(server.folder / "recordings").names()
     async with asyncio.timeout(_PATIENCE):
-        while not (server.folder / "recordings" / name / MANIFEST).exists():
+        while True:
+            if await asyncio.to_thread((server.folder / "recordings" / name / MANIFEST).exists):
+                break
             await asyncio.sleep(0.2)
     return name, senders
 
