@@ -1,4 +1,4 @@
-"""Records a full room: sixteen people, four fields in 4K and twelve faces, of real encoded pictures, through a real server.
+"""Records a full room through a real server: sixteen people, four fields in 4K and twelve faces, real encoded pictures.
 
 Some come while it is recorded, one leaves. Afterwards the description must name all of them, every picture must be
 there from its first key frame to its end without a hole, and all of them must lie together on the time line: what was
