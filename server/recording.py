@@ -19,10 +19,9 @@ from recorder.sealing import new_seal
 from recorder.writer import DiskError, check_free_space, describe
 from signalling import notices
 from signalling.messages import Action
-from signalling.room import Participant, Producer, RoomError
-from signalling.tokens import person_named
+from signalling.room import Producer, RoomError
 
-from .keeping.audit import SERVER, Doer, write
+from .keeping.audit import doer_in, write
 from .room_recorder import RoomRecorder
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ async def carry_out(member: Member, action: Action) -> None:
     if action == "stop":
         by = room.participant(member.identifier)
         room.recording_stopped()
-        await conductor.stop_recorder(by.name if by else "", "stopped", _doer(room.name, by))
+        await conductor.stop_recorder(by.name if by else "", "stopped", doer_in(room.name, by))
         return
     if room.is_recording:
         raise RoomError("already_recording", "This room is being recorded already.")
@@ -78,11 +77,7 @@ async def carry_out(member: Member, action: Action) -> None:
     service.tap.join(conductor.recorder)
     _record_present(conductor, conductor.recorder, now)
     by = room.participant(member.identifier)
-    await write(service, _doer(room.name, by), "recording_started", name)
-
-
-def _doer(room: str, by: Participant | None) -> Doer:
-    return SERVER if by is None else Doer(person_named(room, by.name, by.subject), by.name, by.role, room)
+    await write(service, doer_in(room.name, by), "recording_started", name)
 
 
 def _tell(conductor: Conductor, what: Interrupted | Resumed) -> None:

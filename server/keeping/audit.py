@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from recorder.seal.digest import SM3_SIZE, sm3
-from signalling.tokens import Claims
+from signalling.room import Participant
+from signalling.tokens import Claims, person_named
 
 from ..bearer import person_of
 from ..database import DatabaseError
@@ -78,6 +79,14 @@ SERVER = Doer("server", "", "server")
 def doer_of(claims: Claims) -> Doer:
     """Say who bears a link."""
     return Doer(person_of(claims), claims.name, claims.role, claims.room)
+
+
+def doer_in(room: str, participant: Participant | None) -> Doer:
+    """Say who of a room's participants it was; the server, where he is gone."""
+    if participant is None:
+        return SERVER
+    person = person_named(room, participant.name, participant.subject)
+    return Doer(person, participant.name, participant.role, room)
 
 
 def operator() -> Doer:

@@ -47,7 +47,6 @@ class Keeper:
         self.moving = Moving(service, self.copies, self.now)
         self.places.add("the second place", self.copies.forget)
         self.places.add("the backups", self._forget_in_backups)
-        self.places.add("the exports", service.exports.forget)
         self.places.add("the notes on it", service.notes.forget)
         self._wanted = asyncio.Event()
         self._finished = asyncio.Event()

@@ -14,6 +14,7 @@ from signalling.entities import ParticipantId
 from signalling.room import RoomError
 from signalling.theatre_messages import ShowRecording
 
+from ..keeping.audit import doer_in, write
 from .showing import Showing
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Theatre:
         by = me.name if me is not None else ""
         if message.action == "open":
             await self._open(message, by)
+            doer = doer_in(room.name, me)
+            await write(self._conductor.service, doer, "shown_in_room", message.recording)
             return
         showing = self._showing
         if showing is None or not (showing.ready or message.action == "close"):

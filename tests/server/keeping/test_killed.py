@@ -12,7 +12,7 @@ import pytest
 from recorder import tombstone
 from recorder.library import Library, UnknownRecording
 from recorder.seal.keys import KEY_FILE
-from recorder.verify import verify
+from recorder.verify import BEFORE_REPAIR, verify
 from server.archive_keys import ArchiveKeys
 from server.config import SealConfig
 from server.keeping.deletion import destroy
@@ -50,7 +50,11 @@ for moment in range(1, 1000):
 def recording(tmp_path: Path) -> Path:
     keys = tmp_path / "keys"
     ArchiveKeys(SealConfig(private_key=str(keys / "archive.pem"), signing_key=str(keys / "signing.pem")))
-    return tmp_path / "recordings" / keep_recording(tmp_path, "ward")
+    folder = tmp_path / "recordings" / keep_recording(tmp_path, "ward")
+    # what it was before it was repaired lies beside it, and goes with it
+    (folder / BEFORE_REPAIR).mkdir()
+    (folder / BEFORE_REPAIR / "journal.kjr").write_bytes(b"as it was")
+    return folder
 
 
 def test_a_deletion_that_was_killed_anywhere_is_gone_on_with(recording: Path, tmp_path: Path) -> None:
