@@ -68,6 +68,8 @@ class Camera:
     offset: float
     first_rtp_timestamp: int
     clock_rate: int
+    source: str = ""
+    participant: str = ""
 
     def position(self, rtp_timestamp: int, near: float) -> float:
         """Tell where on the time line a frame stands that was spoken of at about `near`."""
@@ -322,7 +324,8 @@ def _cameras(description: dict[str, Any]) -> Iterator[Camera]:
         numbers = [fields.get(name) for name in ("producer", "first_rtp_timestamp", "clock_rate")]
         if all(type(number) is int for number in numbers) and numbers[2]:
             producer, first, rate = (int(str(number)) for number in numbers)
-            yield Camera(producer, _number(fields.get("offset")), first, rate)
+            whose = (str(fields.get(name) or "") for name in ("source", "participant"))
+            yield Camera(producer, _number(fields.get("offset")), first, rate, *whose)
 
 
 def _pointers(description: dict[str, Any]) -> Iterator[tuple[float, str, int | None, Point | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from recorder.export.composed import film
 from recorder.export.kinds import ExportError, kind_of, read_options, run_kind
 from recorder.export.work import Work
+from recorder.segments.index import SUFFIX
 from tests.exporting.recordings import (
     BEEP_AT,
     KEY,
@@ -156,6 +158,35 @@ def test_gone_on_with_it_has_the_same_bytes(recorded: Path, monkeypatch: pytest.
         work(broken)
         assert opened(broken, "film.mp4") == expected, stop_at
         assert sorted(path.name for path in Path(broken["folder"]).glob("piece*")) == []
+
+
+def test_by_the_journal_it_is_the_same_film(recorded: Path, tmp_path: Path) -> None:
+    """Take a recording's indices away, or damage them: what is seen and heard is the same."""
+    options = {"height": 720, "title": False, "from": 0.5, "to": 1.2}
+    films = []
+    for change in ("", "gone", "damaged"):
+        folder = Path(shutil.copytree(recorded, tmp_path / (change or "whole") / recorded.name))
+        for index in folder.glob(f"*{SUFFIX}"):
+            if change == "gone":
+                index.unlink()
+            elif change == "damaged":
+                index.write_bytes(index.read_bytes()[:-1])
+        assert list(folder.glob(f"*{SUFFIX}")) or change == "gone"
+        asked = job(folder, "composed", options)
+        work(asked)
+        with av.open(io.BytesIO(opened(asked, "film.mp4"))) as container:
+            films.append([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])
+        with av.open(io.BytesIO(opened(asked, "film.mp4"))) as container:
+            films[-1].append(
+                np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+            )
+    by_index, *by_journal = films
+    assert len(by_index) == 22
+    for other in by_journal:
+        assert len(other) == len(by_index)
+        assert all(np.array_equal(one, two) for one, two in zip(by_index[:-1], other[:-1], strict=True))
+        # laid on the picture's clock before it is cut, or after: a sample at most
+        assert np.abs(by_index[-1] - other[-1]).max() < 0.1
 
 
 def test_a_range_without_anything_is_refused(recorded: Path) -> None:

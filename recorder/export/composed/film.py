@@ -11,9 +11,11 @@ import io
 import math
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import merge
+from itertools import islice
 from typing import Any
 
 import av
@@ -22,11 +24,15 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.reformatter import ColorRange, Colorspace
 
+from ...journal import JournalError
+from ...seal.suites import SealError
+from ...segments.index import SegmentError
+from ..container import VIDEO_RATE
 from ..kinds import ExportError
 from ..options import Options
-from ..placing import Read, Tracks
 from ..shown import Timeline
 from ..work import Work
+from .footage import Reel, indexed_reel, walked_reel
 from .images import Images
 from .ink import Pixels
 from .mixing import FRAME, RATE, mixed
@@ -43,6 +49,8 @@ _PACKET = struct.Struct("!iiBI")
 _QUALITY = "21"
 #: The encoder's threads; it gives other bytes with another number.
 _THREADS = 2
+#: Pictures by which a field's rate is told.
+_LOOKED_AT = 60
 _AUDIO_RATE = 160_000
 
 
@@ -81,43 +89,51 @@ class Plan:
 
 def run(work: Work, options: Options) -> None:
     """Make the film. Raises ExportError where there is nothing to see."""
-    tracks = Tracks(work.index(work.part(0.0, 0.05)))
     timeline = Timeline(work.description)
-    plan = _plan(tracks, timeline, options)
-    with work.source() as source:
-        if not work.has(NAME):
-            film = _Film(work, tracks, timeline, options, plan, source.read)
-            for number in range(plan.pieces):
-                film.make(number)
-            film.put_together()
+    with ExitStack() as opened:
+        try:
+            reel = indexed_reel(work, opened)
+            if reel is not None:
+                _make(work, timeline, options, reel)
+                return
+        except (SegmentError, SealError, JournalError):
+            # something is damaged: who goes through the journal passes over it; pieces that are whole stay
+            pass
+        _make(work, timeline, options, walked_reel(work, timeline, opened, work.part(0.0, 0.05)))
+
+
+def _make(work: Work, timeline: Timeline, options: Options, reel: Reel) -> None:
+    plan = _plan(reel, timeline, options)
+    if not work.has(NAME):
+        film = _Film(work, reel, timeline, options, plan)
+        for number in range(plan.pieces):
+            film.make(number)
+        film.put_together()
     for number in range(plan.pieces):
         work.drop(_piece(number))
     seconds = round(plan.frames / plan.rate, 3)
     size = (options.height * 16 // 9, options.height)
-    work.add(
-        NAME,
-        "video/mp4",
-        **{"from": plan.begin, "to": plan.end},
-        seconds=seconds,
-        width=size[0],
-        height=size[1],
-    )
+    facts = {"from": plan.begin, "to": plan.end, "seconds": seconds}
+    work.add(NAME, "video/mp4", **facts, width=size[0], height=size[1])
 
 
-def _plan(tracks: Tracks, timeline: Timeline, options: Options) -> Plan:
+def _plan(reel: Reel, timeline: Timeline, options: Options) -> Plan:
     end = timeline.seconds if options.end is None else min(options.end, timeline.seconds)
     if end - options.begin < 0.1:
         raise ExportError("In this range there is neither picture nor sound.")
-    rate = options.rate or _usual_rate(tracks)
+    rate = options.rate or _usual_rate(reel, timeline)
     return Plan(options.begin, end, rate, _TITLE * rate if options.title else 0)
 
 
-def _usual_rate(tracks: Tracks) -> int:
+def _usual_rate(reel: Reel, timeline: Timeline) -> int:
     """Choose 25 frames a second where the field has 25 or 50, else 30."""
-    fields = [placed for placed in tracks.pictures.values() if placed.track.source == "field"]
-    for placed in fields:
-        steps = np.diff(np.unique(placed.packets.timestamps[:20_000]))
-        if len(steps) and abs(90_000 / float(np.median(steps)) % 25) < 0.5:
+    for producer, footage in reel.pictures.items():
+        camera = timeline.cameras.get(producer)
+        if camera is None or camera.source != "field":
+            continue
+        first = islice(footage.frames_from(footage.begin), _LOOKED_AT)
+        steps = np.diff(np.unique([frame.timestamp for frame in first]))
+        if len(steps) and abs(VIDEO_RATE / float(np.median(steps)) % 25) < 0.5:
             return 25
     return 30
 
@@ -127,11 +143,9 @@ def _piece(number: int) -> str:
 
 
 class _Film:
-    def __init__(
-        self, work: Work, tracks: Tracks, timeline: Timeline, options: Options, plan: Plan, read: Read
-    ) -> None:
-        self._work, self._tracks, self._timeline = work, tracks, timeline
-        self._options, self._plan, self._read = options, plan, read
+    def __init__(self, work: Work, reel: Reel, timeline: Timeline, options: Options, plan: Plan) -> None:
+        self._work, self._reel, self._timeline = work, reel, timeline
+        self._options, self._plan = options, plan
         self._scene: Scene | None = None
         self._tell = work.part(0.05, 0.95)
 
@@ -165,13 +179,11 @@ class _Film:
         """Seat the cameras, each from the last key frame before a position on."""
         wanted = self._options.producers
         seats = []
-        for producer, placed in self._tracks.pictures.items():
+        for producer, footage in self._reel.pictures.items():
             camera = self._timeline.cameras.get(producer)
-            if camera is None or (wanted and producer not in wanted):
-                continue
-            pictures = Pictures(placed, camera, self._read, position)
-            track = placed.track
-            seats.append(Seat(pictures, track.source, track.participant, track.label))
+            if camera is not None and (not wanted or producer in wanted):
+                pictures = Pictures(producer, footage, position)
+                seats.append(Seat(pictures, camera.source, camera.participant))
         if wanted and not seats:
             raise ExportError("The recording has no such camera.")
         return Scene(self._work.description, self._timeline, seats, self._options, Images(self._work.images))
@@ -188,7 +200,7 @@ class _Film:
                 output.set_chapters(self._chapters(scene))
                 output.metadata["title"] = str(self._work.description.get("room") or "")
                 streams = [self._video(output, tell)]
-                if self._options.sound and self._tracks.sounds:
+                if self._options.sound and self._reel.sounds:
                     streams.append(self._sound(output))
                 for _, packet in merge(*streams, key=lambda item: item[0]):
                     output.mux(packet)
@@ -230,13 +242,7 @@ class _Film:
 
         def blocks() -> Iterator[Any]:
             # the sound begins where the title card ends, to the sample
-            yield from mixed(
-                list(self._tracks.sounds.values()),
-                self._read,
-                plan.begin - silent / RATE,
-                plan.end,
-                plan.begin,
-            )
+            yield from mixed(self._reel.sounds, plan.begin - silent / RATE, plan.end, plan.begin)
 
         def packets() -> Iterator[tuple[float, Packet[Stream]]]:
             for number, block in enumerate(blocks()):

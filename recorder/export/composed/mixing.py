@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from media.codecs import opus
 
-from ..frames import FrameReader
-from ..placing import Placed, Read, since
+from .footage import Footage
 
 RATE = 48_000
 #: Samples of one frame of AAC.
@@ -25,17 +24,13 @@ _BEND = 0.8
 Samples = NDArray[np.float32]
 
 
-def mixed(
-    sounds: Sequence[Placed], read: Read, begin: float, end: float, heard_from: float
-) -> Iterator[Samples]:
+def mixed(sounds: Sequence[Footage], begin: float, end: float, heard_from: float) -> Iterator[Samples]:
     """Give the sound from a position to another: frames of 2 × 1024 samples, silence where nobody is heard.
 
     Before `heard_from` all is silent: there a title stands.
     """
     voices = [
-        _Voice(placed, read, begin, heard_from)
-        for placed in sounds
-        if placed.begin < end and placed.end > heard_from
+        _Voice(sound, begin, heard_from) for sound in sounds if sound.begin < end and sound.end > heard_from
     ]
     silent = round((heard_from - begin) * RATE)
     for start in range(0, round((end - begin) * RATE), FRAME):
@@ -54,8 +49,8 @@ def mixed(
 class _Voice:
     """One microphone's samples, by their place after the beginning."""
 
-    def __init__(self, placed: Placed, read: Read, begin: float, heard_from: float) -> None:
-        self._pieces = _decoded(placed, read, begin, heard_from)
+    def __init__(self, sound: Footage, begin: float, heard_from: float) -> None:
+        self._pieces = _decoded(sound, begin, heard_from)
         self._piece: tuple[int, Samples] | None = next(self._pieces, None)
 
     def add_to(self, block: Samples, start: int) -> None:
@@ -71,17 +66,14 @@ class _Voice:
             self._piece = next(self._pieces, None)
 
 
-def _decoded(placed: Placed, read: Read, begin: float, heard_from: float) -> Iterator[tuple[int, Samples]]:
-    packets = since(placed.packets, placed.ticks(heard_from - _PREROLL))
-    if not len(packets):
-        return
+def _decoded(sound: Footage, begin: float, heard_from: float) -> Iterator[tuple[int, Samples]]:
     context = av.CodecContext.create("libopus", "r")
     assert isinstance(context, av.AudioCodecContext)
     context.sample_rate, context.layout = RATE, "stereo"
     resampler = av.AudioResampler("fltp", "stereo", RATE)
     expected = 0
-    for frame in FrameReader(placed.track, packets, read).frames():
-        at = round((placed.at(frame.timestamp) - begin) * RATE)
+    for frame in sound.frames_from(heard_from - _PREROLL):
+        at = round((sound.position(frame.timestamp) - begin) * RATE)
         # clocks that drift apart by a sample now and then make no gap
         at = expected if abs(at - expected) <= 2 else at
         expected = at + opus.duration(frame.data)

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from media.plane import Codec
 
 from ..frames import Frame
-from ..placing import Placed, Read, frames_from
-from ..shown import Camera
+from .footage import Footage
 
 Pixels = NDArray[np.uint8]
 
@@ -62,12 +61,12 @@ class Picture:
 class Pictures:
     """Walks forwards through a camera; `at` is asked with rising positions."""
 
-    def __init__(self, placed: Placed, camera: Camera, read: Read, begin: float) -> None:
-        self.producer = placed.track.producer
-        self.begin, self.end = placed.begin, placed.end
-        self._placed, self._camera = placed, camera
+    def __init__(self, producer: int, footage: Footage, begin: float) -> None:
+        self.producer = producer
+        self.begin, self.end = footage.begin, footage.end
+        self._footage = footage
         self._waiting: deque[Picture] = deque()
-        self._decoded = self._decode(frames_from(placed, read, begin))
+        self._decoded = self._decode(footage.frames_from(begin))
         self._now: Picture | None = None
         self._over = False
 
@@ -90,7 +89,7 @@ class Pictures:
         return self._now
 
     def _decode(self, frames: Iterator[Frame]) -> Iterator[Picture]:
-        context = av.CodecContext.create(_DECODERS[self._placed.track.codec], "r")
+        context = av.CodecContext.create(_DECODERS[self._footage.codec], "r")
         assert isinstance(context, av.VideoCodecContext)
         context.thread_count = 1  # the live rooms need the others
         for frame in frames:
@@ -106,9 +105,4 @@ class Pictures:
     def _pictures(self, frames: list[av.VideoFrame]) -> Iterator[Picture]:
         for frame in frames:
             if frame.pts is not None and frame.width * frame.height <= _MOST_PIXELS:
-                yield Picture(self._position(frame.pts), frame)
-
-    def _position(self, timestamp: int) -> float:
-        # by the description's own reckoning, by which marks find their frames
-        rtp = (self._placed.packets.first_timestamp + timestamp) % (1 << 32)
-        return self._camera.position(rtp, self._placed.at(timestamp))
+                yield Picture(self._footage.position(frame.pts), frame)

@@ -48,7 +48,6 @@ class Seat:
     pictures: Pictures
     source: str
     participant: str
-    label: str
 
 
 class Scene:
