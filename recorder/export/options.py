@@ -18,7 +18,7 @@ MOST_BOOKMARKS = 200
 BOOKMARK_CHARACTERS = 200
 #: A clip shorter than this is a picture.
 SHORTEST_CLIP = 0.2
-HEIGHTS = (720, 1080, 2160)
+HEIGHTS = (360, 720, 1080, 2160)
 RATES = (25, 30, 50, 60)
 
 

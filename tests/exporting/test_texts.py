@@ -148,7 +148,7 @@ def test_hostile_descriptions_end_in_an_export_or_a_refusal(recorded: Path, tmp_
     folder.mkdir()
     others: list[Any] = [None, True, -1, 1e300, float("nan"), "x" * 50, [], {}, [[]], {"kind": "add"}, 2**70]
     finished = 0
-    for _ in range(60):
+    for _ in range(30):
         description = copy.deepcopy(original)
         at: Any = description
         while isinstance(at, dict | list) and at:
@@ -166,4 +166,4 @@ def test_hostile_descriptions_end_in_an_export_or_a_refusal(recorded: Path, tmp_
             except (ExportError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
                 pass  # the worker says which, in a sentence
             assert not list(Path(asked["folder"]).glob("*.part"))
-    assert finished > 70
+    assert finished > 35
