@@ -98,7 +98,7 @@ def test_a_hostile_recording_is_refused_in_a_sentence(recording_copy: Path, dama
 
 
 def test_it_is_told_when_its_time_is_over(sealed_recording: Path) -> None:
-    asked = job(sealed_recording, "composed", {"height": 360})
+    asked = job(sealed_recording, "composed", {"height": 2160})
     status, said = worker({**asked, "cpu_seconds": 1})
     # the server tells this from a worker that somebody killed: it is not begun again
     assert status == -signal.SIGXCPU
