@@ -121,7 +121,10 @@ async def test_a_trainee_is_stopped_at_the_frame_and_scored(tmp_path: Path) -> N
         await expert.get_by_test_id("quiz-open").click()
         await expert.locator('[data-testid^="quiz-q-"]').click()
         await until(expert, "k.marksDrawnOn(7).length === 3")
+        await expert.get_by_test_id("heat").wait_for()
         await picture(expert, "quiz-answers-1180")
+        await expert.get_by_test_id("quiz-first-only").click()
+        await until(expert, "k.marksDrawnOn(7).length === 2")
         await what_is_learned(server, expert, trainee)
 
 
@@ -175,6 +178,8 @@ async def what_is_learned(server: Served, expert: Page, trainee: Page) -> None:
     for width, height in ((1920, 1080), (1180, 820)):
         await expert.set_viewport_size({"width": width, "height": height})
         await picture(expert, f"training-overview-{width}")
+    await expert.get_by_role("button", name="中文").click()
+    await picture(expert, "training-overview-zh")
     async with expert.expect_download() as download:
         await expert.get_by_test_id("overview-csv").click()
     table = await asyncio.to_thread(Path(await (await download.value).path()).read_text, "utf-8-sig")

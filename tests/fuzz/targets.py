@@ -407,5 +407,8 @@ TARGETS: dict[str, Target] = {
     "joined_pictures": Target(recording_targets.join_both, (IndexError,), recording_targets.JOINED, 400),
     "walked_tap": Target(recording_targets.walk_both, (), recording_targets.WALKED, 300),
     "training": Target(training_targets.read_asked, training_targets.REFUSALS, training_targets.ASKED, 400),
+    "learning": Target(
+        training_targets.read_learned, training_targets.REFUSALS, training_targets.LEARNED, 300
+    ),
     "viewport": Target(image_targets.see, image_targets.REFUSALS, image_targets.VIEWPORTS, 500),
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Camera } from '../src/replay/description';
-import { isFrame, positionOf, QuizGate, sayDistance, type Question } from '../src/training/quiz';
-import { QuizPen } from '../src/ui/training/quiz_pen';
+import { isFrame, placeOf, positionOf, QuizGate, sayDistance, type Question } from '../src/training/quiz';
+import { QuizPen } from '../src/ui/training/quiz_pen.svelte';
 
 function question(at: number, attempts = 0): Question {
   return {
@@ -32,6 +32,13 @@ test('a frame is told by its timestamp, to a millisecond and over the wrap', () 
   expect(isFrame(null, 0)).toBe(false);
   const camera = { offset: 0.5, first_rtp_timestamp: 2 ** 32 - 90_000, clock_rate: 90_000 } as Camera;
   expect(positionOf(camera, 90_000, 2.5)).toBeCloseTo(2.502, 6);
+});
+
+test('a mark means one place', () => {
+  const mark = { mark: 'm', anchor: { board: 1 }, width: 0.01, text: '' };
+  expect(placeOf({ ...mark, shape: 'arrow', points: [[0, 0], [0.4, 0.2]] })).toEqual([0.4, 0.2]);
+  expect(placeOf({ ...mark, shape: 'ellipse', points: [[0, 0], [0.5, 0.25]] })).toEqual([0.25, 0.125]);
+  expect(placeOf({ ...mark, shape: 'pin', points: [[0.3, 0.7]] })).toEqual([0.3, 0.7]);
 });
 
 test('distances in few digits', () => {

@@ -15,7 +15,7 @@ export interface NewQuestion {
 }
 
 export class TrainingApi {
-  constructor(private readonly token: string) {}
+  constructor(readonly token: string) {}
 
   async questions(recording: string): Promise<Question[]> {
     const body = await this.get<{ questions: Question[] }>(`recordings/${encodeURIComponent(recording)}/questions`);

@@ -1,4 +1,5 @@
 /** What is learned with recordings, as the server tells it (PROTOCOL.md, Training). */
+import { NotesApi, type Note } from '../replay/study_notes';
 import type { Attempt, Question } from './quiz';
 import type { TrainingApi } from './api';
 
@@ -150,6 +151,11 @@ export class LearningApi {
     return (await this.api.fetch('GET', 'overview.csv')).blob();
   }
 
+  /** The clips of a recording that one sees. */
+  async clips(recording: string): Promise<Note[]> {
+    return (await new NotesApi(this.api.token, recording).list()).filter(({ kind }) => kind === 'clip');
+  }
+
   async playlists(): Promise<Playlist[]> {
     return (await this.api.get<{ playlists: Playlist[] }>('playlists')).playlists;
   }
@@ -174,9 +180,8 @@ export class LearningApi {
     await this.api.fetch('DELETE', `forms/${form}`);
   }
 
-  assess(assessed: { form: string; version: number; person: string; recording: string | null; answers: Answer[]; remark: string }): Promise<Assessment> {
-    const { recording, ...rest } = assessed;
-    return this.api.send('POST', 'assessments', recording === null ? rest : assessed);
+  assess(assessed: { form: string; version: number; person: string; recording?: string; from?: number; until?: number; answers: Answer[]; remark: string }): Promise<Assessment> {
+    return this.api.send('POST', 'assessments', assessed);
   }
 
   async certificates(): Promise<Certificate[]> {

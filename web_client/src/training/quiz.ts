@@ -3,7 +3,7 @@ import { ticksBetween } from '../media/rtp';
 import { WITHIN_FRAME_S } from '../replay/beginning';
 import type { Camera } from '../replay/description';
 import { mediaTime } from '../replay/timeline';
-import type { Mark, ProducerId } from '../signalling/protocol';
+import type { Mark, Point, ProducerId } from '../signalling/protocol';
 
 export interface Attempt {
   mark: Mark;
@@ -66,6 +66,15 @@ export class QuizGate {
     if (!playing || before === null || position < before || position - before > JUMP_S) return null;
     return questions.find(({ at, attempts }) => attempts === 0 && before < at && at <= position) ?? null;
   }
+}
+
+/** The one place that a mark means: a pin's tip, an arrow's head, the middle of what is drawn else. */
+export function placeOf({ shape, points }: Mark): Point {
+  const middle: Point = [0.5, 0.5];
+  const [first, last] = [points[0] ?? middle, points.at(-1) ?? middle];
+  if (shape === 'arrow') return last;
+  if (points.length === 1) return first;
+  return [points.reduce((sum, [x]) => sum + x, 0) / points.length, points.reduce((sum, [, y]) => sum + y, 0) / points.length];
 }
 
 /** A distance as people read it: 3.4 mm, 1.2 %. */

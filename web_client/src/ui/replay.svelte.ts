@@ -5,8 +5,8 @@ import { Playhead, SPEEDS, type VideoReport } from '../replay/playhead';
 import { Repeat } from '../replay/study_repeat';
 import { ShownAuthors } from '../replay/study_shown';
 import { Timeline, rtpTimestampAt } from '../replay/timeline';
-import type { ParticipantId } from '../signalling/protocol';
 import { MediaFeed } from './media_feed';
+import type { ParticipantId, Point } from '../signalling/protocol';
 import type { Drawing, OverlaySource } from './overlay_source';
 import { ReplayOverlay } from './replay_overlay';
 
@@ -37,7 +37,7 @@ export class Replay {
   /** Cameras whose next pictures do not come for the time being. */
   waiting = $state.raw<readonly boolean[]>([]);
   /** What a question shows in place of the experts' marks, and the pen on it. */
-  quiz = $state.raw<(OverlaySource & { drawing: Drawing }) | null>(null);
+  quiz = $state.raw<(OverlaySource & { drawing: Drawing; heat: readonly Point[] }) | null>(null);
   hidden = $state.raw<ReadonlySet<ParticipantId>>(new Set());
   solo = $state.raw<ReadonlySet<ParticipantId>>(new Set());
   /** In and out, and what is played again and again. */

@@ -1,13 +1,13 @@
 /** The questions of one open recording: playing stops at each, on its very frame, until it is answered or put off. */
 import { PALETTE } from '../../annotation/styles';
-import { isFrame, positionOf, QuizGate, type GivenAttempt, type Question, type Score } from '../../training/quiz';
+import { isFrame, placeOf, positionOf, QuizGate, type GivenAttempt, type Question, type Score } from '../../training/quiz';
 import type { NewQuestion, TrainingApi } from '../../training/api';
 import { ReplayError } from '../../replay/api';
 import { isVideo, type VideoAnchor } from '../../signalling/marks';
 import type { Mark } from '../../signalling/protocol';
 import { t } from '../../words/language.svelte';
 import type { Replay } from '../replay.svelte';
-import { ANSWER_COLOUR, OWN_COLOUR, QuizPen, type Shown } from './quiz_pen';
+import { ANSWER_COLOUR, OWN_COLOUR, QuizPen, type Shown } from './quiz_pen.svelte';
 
 export type Phase =
   /** Nothing but the list. */
@@ -33,6 +33,8 @@ const FRAME_PATIENCE_MS = 1500;
 const FRAME_TRIES = 4;
 /** Whoever is farther from the frame than this has gone on. */
 const GONE_S = 0.3;
+/** So many marks of others are shown one by one. */
+const MOST_MARKS = 24;
 /** Until a seek has arrived nobody has gone on. */
 const SETTLED_MS = 400;
 
@@ -42,6 +44,8 @@ export class QuizState {
   question = $state.raw<Question | null>(null);
   score = $state.raw<Score | null>(null);
   given = $state.raw<readonly GivenAttempt[]>([]);
+  /** Of everybody's attempts the first alone are shown. */
+  firstOnly = $state(false);
   /** One has drawn something. */
   drawn = $state(false);
   /** The frame on the glass is the one that is asked about; false after all tries: the recording has it not. */
@@ -109,10 +113,24 @@ export class QuizState {
       const given = await this.api.attempts(question.question);
       this.#stand('attempts', question, question);
       this.given = given;
-      const people = [...new Set(given.map(({ person }) => person))];
-      const marks = given.map(({ mark, name, person }): Shown => ({ mark, name, colour: PALETTE[people.indexOf(person) % PALETTE.length] ?? OWN_COLOUR }));
-      this.pen?.close([...marks, ...this.#answerOf(question)]);
+      this.#showGiven();
     });
+  }
+
+  setFirstOnly(firstOnly: boolean): void {
+    this.firstOnly = firstOnly;
+    this.#showGiven();
+  }
+
+  #showGiven(): void {
+    const { pen, question } = this;
+    if (pen === null || question === null) return;
+    const given = this.given.filter(({ first }) => first || !this.firstOnly);
+    const people = [...new Set(this.given.map(({ person }) => person))];
+    const marks = given.map(({ mark, name, person }): Shown => ({ mark, name, colour: PALETTE[people.indexOf(person) % PALETTE.length] ?? OWN_COLOUR }));
+    pen.heat = given.map(({ mark }) => placeOf(mark));
+    // of very many the heat says more than their marks
+    pen.close([...(marks.length <= MOST_MARKS ? marks : []), ...this.#answerOf(question)]);
   }
 
   /** Marks of experts that stand now on the large picture: what a question can be about. */

@@ -5,7 +5,7 @@ import { Tools } from '../../annotation/tools';
 import { Emitter } from '../../emitter';
 import { Pens } from '../../pens';
 import type { VideoAnchor } from '../../signalling/marks';
-import type { Mark } from '../../signalling/protocol';
+import type { Mark, Point } from '../../signalling/protocol';
 import { pageTimers } from '../../timers';
 import type { Drawing, OverlayMark, OverlaySource } from '../overlay_source';
 
@@ -25,6 +25,8 @@ export class QuizPen extends Emitter<{ changed: undefined }> implements OverlayS
   readonly #replica = new Replica();
   readonly pens = new Pens(this.tools, this.#replica, pageTimers);
   readonly drawing: Drawing;
+  /** Where others marked, as places of the picture. */
+  heat = $state.raw<readonly Point[]>([]);
   /** What else is on the frame: the expert's mark, what others answered. */
   #shown: readonly Shown[] = [];
   /** Nothing may be drawn any more. */
