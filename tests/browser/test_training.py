@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NUMBER = 36
 ASKED = FIRST + NUMBER * FRAME_TICKS
 TIP = [0.5, 0.4]
+KELLER: Who = ("expert", "Prof. Keller")
 
 _ON_THE_GLASS = f"""video => {{
     const canvas = document.createElement('canvas');
@@ -187,6 +188,27 @@ async def what_is_learned(server: Served, expert: Page, trainee: Page) -> None:
     # where people marked, on the frame itself
     await expert.get_by_test_id("overview-question").click()
     await until(expert, "k.marksDrawnOn(7).length === 3")
+    await asked_about_an_area(server, expert)
+
+
+async def asked_about_an_area(server: Served, expert: Page) -> None:
+    """Ask about the frame that is shown, with an answer that is drawn now."""
+    panel = expert.get_by_test_id("quiz")
+    await expert.get_by_test_id("quiz-all").click()
+    await expert.get_by_test_id("quiz-make").click()
+    await expect(panel).to_have_attribute("data-frame", "there", timeout=PATIENCE)
+    await expert.get_by_test_id("quiz-tool-ellipse").click()
+    await press(expert, [0.3, 0.3])
+    await press(expert, [0.6, 0.7])
+    await expert.get_by_test_id("quiz-prompt-input").fill("Mark the gallbladder")
+    await expert.get_by_test_id("quiz-keep").click()
+    await expect(panel).to_have_attribute("data-phase", "list", timeout=PATIENCE)
+    asked = await call(server, KELLER, "GET", f"recordings/{RECORDING}/questions")
+    drawn = next(one for one in asked.json()["questions"] if one["prompt"] == "Mark the gallbladder")
+    # containers round to a millisecond
+    assert abs(drawn["rtp_timestamp"] - ASKED) <= 90
+    (left, top), (right, bottom) = drawn["answer"]["mark"]["points"]
+    assert [left, top, right, bottom] == pytest.approx([0.3, 0.3, 0.6, 0.7], abs=0.01)
 
 
 async def go_to_training(page: Page) -> None:
@@ -203,9 +225,8 @@ def description_end() -> float:
 
 async def attempts(server: Served) -> list[dict[str, Any]]:
     """What has been answered, the oldest first."""
-    who: Who = ("expert", "Prof. Keller")
-    asked = await call(server, who, "GET", f"recordings/{RECORDING}/questions")
+    asked = await call(server, KELLER, "GET", f"recordings/{RECORDING}/questions")
     (question,) = asked.json()["questions"]
-    answered = await call(server, who, "GET", f"questions/{question['question']}/attempts")
+    answered = await call(server, KELLER, "GET", f"questions/{question['question']}/attempts")
     found: list[dict[str, Any]] = json.loads(answered.body)["attempts"]
     return found

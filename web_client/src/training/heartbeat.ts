@@ -17,6 +17,9 @@ const EVERY_MS = 15_000;
 /** As many parts as the server takes at once. */
 const MOST = 100;
 
+/** What is being told just now: whoever shows hours waits for it. */
+export const underWay = new Set<Promise<unknown>>();
+
 export class Heartbeat {
   #parts: PlayedPart[] = [];
   #open: PlayedPart | null = null;
@@ -49,7 +52,10 @@ export class Heartbeat {
     this.#close();
     const parts = this.#parts.splice(0, MOST);
     if (parts.length === 0) return;
-    if ((await this.send(parts, leaving)) === 'later') this.#parts.unshift(...parts);
+    const telling = this.send(parts, leaving);
+    underWay.add(telling);
+    const answer = await telling.finally(() => underWay.delete(telling));
+    if (answer === 'later') this.#parts.unshift(...parts);
   }
 
   #close(): void {
