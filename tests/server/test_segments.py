@@ -11,9 +11,16 @@ from pathlib import Path
 import av
 import pytest
 
+from media.plane import Codec
+from recorder.export.remux import export
 from recorder.seal import keys
+from recorder.seal.keys import DataKey
+from recorder.seal.suites import SM4
+from recorder.signing import sign_recording
 from server.segments_http import WAITING
-from tests.helpers.recorded import prepared, recorded
+from tests.helpers.journal_media import camera, encode, encode_sound, record, sound, video
+from tests.helpers.journals import RECORDING, STARTED
+from tests.helpers.recorded import prepared
 from tests.helpers.served import Answered, Served, ask, served
 
 
@@ -28,18 +35,29 @@ def frames(data: bytes) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(container.streams[0]) if packet.size]
 
 
+def put_into_archive(server: Served) -> Path:
+    """Put a recording of VP8 with sound into the archive, sealed, prepared and signed."""
+    key, pairs = DataKey.random(SM4), server.folder / "keys"
+    packets = [*video(7, Codec.VP8, encode(Codec.VP8, 60)), *sound(8, encode_sound(100))]
+    packets.sort(key=lambda packet: packet.at)
+    folder = server.folder / "recordings" / RECORDING
+    record(folder, [camera(7, Codec.VP8), camera(8, Codec.OPUS)], packets, sealed_with=key)
+    keys.write(folder, keys.wrap(RECORDING, key, [pairs / "archive.public.pem"]))
+    export(folder, key=key)
+    sign_recording(folder, pairs / "signing.pem", STARTED + 60.0)
+    return folder
+
+
 async def test_a_track_in_segments(running: Served) -> None:
-    recording, _ = await recorded(running)
-    bearer = running.bearer("trainee")
-    await prepared(running.url, bearer, recording)
-    folder = running.folder / "recordings" / recording
+    recording, bearer = RECORDING, running.bearer("trainee", room="demo")
+    folder = await asyncio.to_thread(put_into_archive, running)
     base = f"/api/recordings/{recording}"
 
     async def get(target: str, headers: dict[str, str] = bearer) -> Answered:
         return await ask(running.url, "GET", f"{base}/{target}", headers)
 
-    (camera,) = (await ask(running.url, "GET", base, bearer)).json()["cameras"]
-    field, microphone = camera["producer"], camera["audio"]
+    (entry,) = (await ask(running.url, "GET", base, bearer)).json()["cameras"]
+    field, microphone = entry["producer"], entry["audio"]
 
     # the picture (VP8) in WebM, the sound in MP4: the frames of the container, one file each
     for producer, kind, init, suffix, scale in (
@@ -82,7 +100,7 @@ async def test_a_track_in_segments(running: Served) -> None:
     # who may not see the recording sees no segment of it
     first = f"{field}/0.webm"
     assert (await get(first, {})).status == 401
-    assert (await get(first, running.bearer("observer"))).status == 403
+    assert (await get(first, running.bearer("observer", room="demo"))).status == 403
     assert (await get(first, running.bearer("trainee", room="other"))).status == 404
 
     # thousands at once: each is answered or told to come again, and the server goes on
