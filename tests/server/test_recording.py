@@ -164,8 +164,8 @@ async def test_a_disk_that_fills_up_is_told_the_room_goes_on_and_so_does_the_rec
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # a room of a test sends too little to wait until 48 MB are left out
-    monkeypatch.setattr(interruption, "MAX_BACKLOG", 150_000)
-    monkeypatch.setattr(interruption, "RESUME_BACKLOG", 50_000)
+    monkeypatch.setattr(interruption, "MAX_BACKLOG", 100_000)
+    monkeypatch.setattr(interruption, "RESUME_BACKLOG", 40_000)
     with small_disk(tmp_path, 4, "recordings") as disk:
         async with served(tmp_path) as server:
             tokens = server.token("surgeon", "Dr. S"), server.token("observer", "Mr. O")
@@ -176,7 +176,7 @@ async def test_a_disk_that_fills_up_is_told_the_room_goes_on_and_so_does_the_rec
                     await watcher.serve_offers(until=2)
                     await surgeon.request("record", action="start")
                     name = (await told(observer, "recording"))["recording"]
-                    await until(lambda: journal_size(tmp_path, name) > 30_000, 30)
+                    await until(lambda: journal_size(tmp_path, name) > 5_000, 30)
                     disk.fill()
                     broken = await told(observer, "interrupted")
                     assert (broken["recording"], broken["cause"]) == (name, "full")
@@ -202,7 +202,7 @@ async def test_a_disk_that_fills_up_is_told_the_room_goes_on_and_so_does_the_rec
                     assert lost == again["missing"]["packets"]
                     assert await server.metric("konsil_recordings_interrupted") == 0
                     there = journal_size(tmp_path, name)
-                    await until(lambda: journal_size(tmp_path, name) > there + 30_000, 30)
+                    await until(lambda: journal_size(tmp_path, name) > there + 10_000, 30)
                     await surgeon.request("record", action="stop")
                 finally:
                     await publisher.close()
