@@ -17,6 +17,7 @@ import pytest
 from loadtests.caller import Caller, Refused, calling
 from media.plane import Codec
 from media.sdp import parse
+from server.keeping import audit
 from signalling.permissions import Role
 from tests.helpers.journals import RECORDING
 from tests.helpers.numbered import Numbers, numbered_recording
@@ -168,6 +169,9 @@ async def test_who_may_and_how_it_ends(running: Served) -> None:
         await surgeon.request("theatre", action="open", recording=RECORDING)
         await standing(surgeon, "paused")
         await refused(surgeon, "already_showing", action="open", recording=RECORDING)
+        book = await running.service.database.run(lambda c: audit.entries(c, recording=RECORDING))
+        shown = [(entry["deed"], entry["name"]) for entry in book if entry["deed"] == "shown_in_room"]
+        assert shown == [("shown_in_room", "Dr. surgeon")]
         for caller in (trainee, observer):
             await refused(caller, "not_permitted", action="seek", position=1)
         await refused(expert, "not_permitted", action="close")
