@@ -62,6 +62,7 @@ export const keeping = {
   keeping_agree_title: 'Delete for good?',
   keeping_agree_text: 'The key and the files of this recording are destroyed here, in the second place and in backups. This cannot be undone. Its signed manifest stays, so that the archive can still be proved.',
   keeping_going: 'Being deleted:',
+  keeping_remaining: 'Something is left and is gone on with every ten minutes:',
   keeping_deleted: 'Deleted on {date}:',
   keeping_two: 'Asked for by {one}, agreed to by {other}',
   keeping_never_full: 'Not full within ten years',

@@ -64,6 +64,7 @@ export const keeping: Readonly<Record<keyof typeof en, string>> = {
   keeping_agree_title: '确定永久删除？',
   keeping_agree_text: '此录像的密钥和文件将在本机、第二存放处和备份中销毁，无法撤销。其签名清单予以保留，档案仍可核验。',
   keeping_going: '正在删除：',
+  keeping_remaining: '尚有残留，每十分钟继续处理：',
   keeping_deleted: '已于 {date} 删除：',
   keeping_two: '由 {one} 申请，{other} 同意',
   keeping_never_full: '十年内不会写满',
