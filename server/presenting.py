@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from signalling import notices
 from signalling.entities import ParticipantId
@@ -13,9 +13,13 @@ from signalling.presenter_messages import Present, Viewport
 if TYPE_CHECKING:
     from .conductor import Conductor
     from .member import Member
+    from .room_recorder import RoomRecorder
 
 #: Seconds between two viewports in a recording: a replay follows the eye, a journal need not hold each step of a mouse.
 WRITE_EVERY: Final = 0.2
+
+#: Series that one recording names: a presenter may say that he sees whatever he likes.
+MOST_NAMED: Final = 500
 
 
 class Presenting:
@@ -24,7 +28,10 @@ class Presenting:
     def __init__(self, conductor: Conductor) -> None:
         self._conductor = conductor
         self.presenter = Presenter(conductor.room)
-        self._unwritten: dict[str, object] | None = None
+        self._unwritten: dict[str, Any] | None = None
+        #: Series that are named in the recording that runs, and the one that it is.
+        self._named: set[str] = set()
+        self._named_in: RoomRecorder | None = None
         self._writing: asyncio.TimerHandle | None = None
 
     @property
@@ -66,12 +73,13 @@ class Presenting:
             return
         self._conductor.write_down({"kind": "presenter", "participant": presenter.participant})
         if presenter.viewport is not None:
-            event: dict[str, object] = {
-                "kind": "viewport",
-                "participant": presenter.participant,
-                "state": presenter.viewport.state,
-            }
-            self._conductor.write_down(event)
+            self._write_viewport(
+                {
+                    "kind": "viewport",
+                    "participant": presenter.participant,
+                    "state": presenter.viewport.state,
+                }
+            )
 
     def close(self) -> None:
         """Wait for nothing any more."""
@@ -97,5 +105,32 @@ class Presenting:
 
     def _write(self) -> None:
         if self._unwritten is not None:
-            self._conductor.write_down(self._unwritten)
+            self._write_viewport(self._unwritten)
             self._unwritten = None
+
+    def _write_viewport(self, event: dict[str, Any]) -> None:
+        """Write down what is seen, and what a series is when it is seen first: its images may be gone one day."""
+        if self._named_in is not self._conductor.recorder:
+            self._named_in, self._named = self._conductor.recorder, set()
+        for series in {pane["series"] for pane in event["state"]["panes"] if pane is not None} - self._named:
+            self._name(series, event["participant"])
+        self._conductor.write_down(event)
+
+    def _name(self, series: str, participant: object) -> None:
+        store = self._conductor.service.images.store
+        if len(self._named) >= MOST_NAMED or not store.exists:
+            return
+        self._named.add(series)
+        facts = [one.facts for one in store.instances(self._conductor.room.name) if one.series == series]
+        if facts:
+            # nothing by which a patient could be known
+            self._conductor.write_down(
+                {
+                    "kind": "images_shown",
+                    "participant": participant,
+                    "series": series,
+                    "modality": facts[0].Modality,
+                    "number": facts[0].SeriesNumber,
+                    "images": sum(max(1, one.NumberOfFrames) for one in facts),
+                }
+            )

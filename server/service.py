@@ -85,6 +85,7 @@ class Service:
         self.exports = Exports(self)
         self.openings = Openings(self)
         self.keeper = Keeper(self)
+        self.keeper.places.add("the notes", self.notes.forget)
         self.training = Training(self.database, self.archive.library)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0

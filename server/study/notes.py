@@ -143,11 +143,10 @@ class Notes:
 
         return await self._database.run(work)
 
-    async def forget(self, recording: str) -> int:
-        """Delete all notes of a recording for good, since it is no more; gives their number."""
-        return await self._database.run(
-            lambda c: c.execute("DELETE FROM note WHERE recording = ?", (recording,)).rowcount
-        )
+    async def forget(self, recording: str) -> str:
+        """Delete all notes of a recording for good, since it is no more; says what remains: nothing."""
+        await self._database.run(lambda c: c.execute("DELETE FROM note WHERE recording = ?", (recording,)))
+        return ""
 
 
 def _note(row: sqlite3.Row) -> Note:

@@ -6,6 +6,7 @@ import asyncio
 
 from aiohttp import web
 
+from annotation.dicom import listing
 from recorder.journal import JournalError
 from recorder.library import JOURNAL, UnknownRecording, read_header
 from signalling.permissions import may
@@ -31,6 +32,7 @@ def add_routes(application: web.Application, service: Service) -> None:
     application.router.add_patch(PATH + "/notes/{note}", http.change)
     application.router.add_delete(PATH + "/notes/{note}", http.delete)
     application.router.add_post(PATH + "/notes/{note}/restore", http.restore)
+    application.router.add_get(PATH + "/images", http.images)
 
 
 class StudyHttp:
@@ -99,6 +101,14 @@ class StudyHttp:
         if note is None:
             raise web.HTTPNotFound(text="There is no such note any more.")
         return web.json_response(self._told(note, reader, claims), headers=PRIVATE)
+
+    async def images(self, request: web.Request) -> web.Response:
+        """Say which images the room still has, as its `studies` notice does: a replay shows what was presented."""
+        _, claims = await self._check(request)
+        images = self._service.images
+        there = images.listed(claims.room, claims.role) if images.store.exists else []
+        studies = listing.summary(there, patient=may(claims.role, "patient"))
+        return web.json_response({"studies": studies}, headers=PRIVATE)
 
     def _told(self, note: Note, reader: str, claims: Claims) -> dict[str, object]:
         body = note.to_json(reader)

@@ -5,14 +5,26 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
+import pytest
 from playwright.async_api import Page, expect
 
 from recorder.export.remux import export
 from tests.browser.accessibility import grave_findings
 from tests.browser.barcodes import seen, watch
 from tests.browser.chromium import PATIENCE, picture, probe, until
+from tests.helpers.dicom_files import sample
 from tests.helpers.served import Served
-from tests.helpers.studied import BEGIN, FIELD, RATE, STUDIED, studied
+from tests.helpers.studied import (
+    BEGIN,
+    EVENTS,
+    FIELD,
+    OPERATIONS,
+    RATE,
+    STUDIED,
+    image_events,
+    image_mark,
+    studied,
+)
 
 #: Where it goes on again, in seconds of the recording.
 A, B = 1.0, 1.8
@@ -21,7 +33,13 @@ A, B = 1.0, 1.8
 async def study(server: Served, page: Page) -> None:
     """Study a recording of the room `demo`, whatever the page showed before."""
     folder = server.folder / "recordings" / STUDIED
-    studied(folder)
+    uploaded = await server.ask(
+        "POST", "/dicom/upload", server.bearer("surgeon", room="demo"), sample("CT_small.dcm").read_bytes()
+    )
+    (file,) = uploaded.json()["files"]
+    names = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "instance": "SOPInstanceUID"}
+    there = {name: file[keyword] for name, keyword in names.items()}
+    studied(folder, (*EVENTS, *image_events(there)), (*OPERATIONS, image_mark(there["instance"])))
     await asyncio.to_thread(export, folder)
     link = server.link("trainee", "Maria", room="demo", page="replay")
     # the time line is open where there is room
@@ -29,6 +47,7 @@ async def study(server: Served, page: Page) -> None:
     await at_the_moment(page, link)
     await bookmark(page)
     await loop(page)
+    await images(page, there["instance"])
     await solo(page)
     findings = await grave_findings(page)
     assert findings == [], findings
@@ -69,11 +88,7 @@ async def bookmark(page: Page) -> None:
 async def loop(page: Page) -> None:
     """From B on the frames of A come again, and no frame far behind B is seen."""
     for seconds in (A, B):
-        await page.get_by_test_id("seek").evaluate(
-            "(bar, to) => { bar.value = to; bar.dispatchEvent(new Event('input', {bubbles: true})); }",
-            seconds,
-        )
-        await until(page, f"Math.abs(k.position - {seconds}) < 0.05")
+        await go_to(page, seconds)
         await page.keyboard.press("a")
     assert await until(page, "k.range.on && k.range")
     await watch(page, f'[data-testid="video-{FIELD}"]', "looped")
@@ -94,11 +109,53 @@ async def loop(page: Page) -> None:
     assert await probe(page, "k.range.from") is None
 
 
+async def go_to(page: Page, seconds: float) -> None:
+    """Move the playhead."""
+    await page.get_by_test_id("seek").evaluate(
+        "(bar, to) => { bar.value = to; bar.dispatchEvent(new Event('input', {bubbles: true})); }", seconds
+    )
+    await until(page, f"Math.abs(k.position - {seconds}) < 0.05")
+
+
+async def images(page: Page, instance: str) -> None:
+    """What was presented stands beside the field as it was seen, with the mark on it; what is gone is said."""
+    await go_to(page, 2.2)
+    shown = f"k.images['0']?.instance === '{instance}' && !k.images['0'].preview && k.images['0']"
+    before = await until(page, shown)
+    assert before["window"] == [40, 400]
+    assert await probe(page, f"k.marksDrawnOn('dicom/{instance}/1').length") == 0
+    gone = page.get_by_test_id("gone-1")
+    await expect(gone).to_contain_text("MR, series 3", timeout=PATIENCE)
+    await expect(gone).to_contain_text("Image 12 / 20")
+    await expect(gone).to_contain_text("no longer in this room")
+    # as it was seen later: nearer, through another window, drawn on
+    await go_to(page, 3.0)
+    after = await until(page, "k.images['0']?.window?.join() === '60,200' && k.images['0']")
+    # a matrix from fractions to pixels: twice as near
+    assert after["matrix"][0] == pytest.approx(2 * before["matrix"][0])
+    await until(page, f"k.marksDrawnOn('dicom/{instance}/1').map(m => m.mark).join() === 'm-d'")
+    # who looks on his own is not led back before he asks for it
+    await page.get_by_test_id("pane-0").focus()
+    await page.keyboard.press("Shift+I")
+    await go_to(page, 2.2)
+    await page.get_by_test_id("images-come-back").click()
+    assert await until(page, "k.images['0']?.window?.join() === '40,400'")
+    beside = page.get_by_test_id("replay-images")
+    for there in (0, 1):
+        await page.keyboard.press("d")
+        await expect(beside).to_have_count(there, timeout=PATIENCE)
+    findings = await grave_findings(page)
+    assert findings == [], findings
+    for width, height in ((1920, 1080), (1180, 820)):
+        await page.set_viewport_size({"width": width, "height": height})
+        await picture(page, f"replay-images-{width}")
+    await go_to(page, 4.8)
+    await expect(beside).to_have_count(0, timeout=PATIENCE)
+
+
 async def solo(page: Page) -> None:
     """The key shows one expert's marks after the other's alone, then both again."""
-    await page.get_by_test_id("seek").evaluate(
-        "bar => { bar.value = 2.5; bar.dispatchEvent(new Event('input', {bubbles: true})); }"
-    )
+    await go_to(page, 1.9)
     drawn = f"k.marksDrawnOn({FIELD}).map(({{mark}}) => mark).sort().join()"
     for marks in ("m-1,m-2", "m-1", "m-2", "m-1,m-2"):
         await until(page, f"{drawn} === '{marks}'")

@@ -85,6 +85,52 @@ EVENTS: tuple[tuple[float, dict[str, Any]], ...] = (
 )
 
 
+def image_events(there: dict[str, str]) -> tuple[tuple[float, dict[str, Any]], ...]:
+    """Say who showed what of the images: two series side by side, the second of which nobody has any more.
+
+    `there`: `study`, `series` and `instance` of an image that the room has.
+    """
+    view = {"frame": 1, "plane": "stack", "slice": 0, "slab": None, "invert": False, "centre": [0.5, 0.5]}
+    view |= {"zoom": 1, "rotation": 0, "flip": False, "playing": False, "rate": 15}
+    ct = {**there, **view, "window": [40, 400]}
+    mr = {
+        "study": "2.25.90",
+        "series": "2.25.91",
+        "instance": "2.25.92",
+        **view,
+        "slice": 11,
+        "window": [300, 600],
+    }
+    state = {"layout": "1x2", "active": 0, "lines": True, "board": 1}
+
+    def shown(series: str, modality: str, number: int, images: int) -> dict[str, Any]:
+        said = {"series": series, "modality": modality, "number": number, "images": images}
+        return {"kind": "images_shown", "participant": "pt-2", **said}
+
+    def seen(*panes: dict[str, Any]) -> dict[str, Any]:
+        return {"kind": "viewport", "participant": "pt-2", "state": {**state, "panes": list(panes)}}
+
+    return (
+        (2.0, {"kind": "presenter", "participant": "pt-2"}),
+        (2.02, shown(there["series"], "CT", 1, 1)),
+        (2.03, shown("2.25.91", "MR", 3, 20)),
+        (2.04, seen(ct, mr)),
+        (2.6, seen({**ct, "zoom": 2, "window": [60, 200]}, mr)),
+        (4.5, {"kind": "presenter", "participant": None}),
+    )
+
+
+def image_mark(instance: str) -> tuple[float, str, dict[str, Any]]:
+    """Draw on the image that was shown."""
+    mark = {
+        "mark": "m-d",
+        "shape": "ellipse",
+        "anchor": {"SOPInstanceUID": instance, "frame": 1},
+        "points": [[0.4, 0.4], [0.6, 0.6]],
+    }
+    return (2.3, "pt-3", {"kind": "add", "mark": {**mark, "width": 0.005, "text": ""}})
+
+
 def studied(
     folder: Path,
     events: Iterable[tuple[float, dict[str, Any]]] = EVENTS,
@@ -98,6 +144,7 @@ def studied(
     recording.add_producer(camera(FIELD, Codec.VP8), STARTED)
     recording.add_producer(camera(FACE, Codec.VP8, participant="pt-2", source="camera", label=""), STARTED)
     known = {participant: (name, colour) for participant, name, _, colour in PEOPLE}
+    operations = sorted(operations, key=lambda one: one[0])
     happened: list[tuple[float, dict[str, Any]]] = list(events)
     for sequence, (at, author, operation) in enumerate(operations, 1):
         name, colour = known[author]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from recorder.journal import RecordType, decode_json
 from recorder.reader import JournalReader
 from recorder.seal import keys
 from signalling.messages import parse_message
+from signalling.permissions import Role
 from signalling.presenter_messages import Present, Viewport
-from tests.helpers.served import served
+from tests.helpers.dicom_files import made
+from tests.helpers.dicom_files import written as as_file
+from tests.helpers.served import Served, served
 from tests.helpers.udp_peers import until
 from tests.signalling.test_presenter import PANE, STATE
 
@@ -133,13 +137,7 @@ async def test_it_is_written_down(tmp_path: Path) -> None:
         await surgeon.request("record", action="start")
         for n in range(2, 40):
             await surgeon.send(seen(n, zoom=n))
-        presenting = server.service.rooms["ward"].presenting
-
-        def at_rest() -> bool:
-            last = presenting.presenter.viewport
-            return last is not None and last.n == 39 and presenting.idle
-
-        await until(at_rest)
+        await until(partial(at_rest, server, 39))
         await surgeon.request("record", action="stop")
         events = await asyncio.to_thread(written, tmp_path)
     zooms = [event["state"]["panes"][0]["zoom"] for event in events if event["kind"] == "viewport"]
@@ -147,6 +145,46 @@ async def test_it_is_written_down(tmp_path: Path) -> None:
     assert (zooms[0], zooms[-1]) == (2, 39)
     assert len(zooms) < 20
     assert {"kind": "presenter", "participant": surgeon.welcome["self"]} in events
+
+
+async def test_a_recording_says_what_was_shown_should_it_be_gone_one_day(tmp_path: Path) -> None:
+    async with served(tmp_path) as server, Caller(server.url, server.token("surgeon")) as surgeon:
+        for number in (1, 2):
+            ct = made(InstanceNumber=number, SeriesNumber=4, SeriesDescription="Gerda, venous")
+            answer = await server.ask("POST", "/dicom/upload", server.bearer("surgeon"), as_file(ct))
+            (taken,) = answer.json()["files"]
+        there = {"study": taken["StudyInstanceUID"], "series": taken["SeriesInstanceUID"]}
+        await surgeon.request("present", action="start")
+        await surgeon.request("record", action="start")
+        recording = (await surgeon.notice("recording"))["recording"]["recording"]
+        for n in range(1, 5):
+            # nobody has the second one
+            await surgeon.send(seen(n, zoom=n, **(there if n % 2 else {"series": "2.25.99"})))
+            await until(partial(at_rest, server, n))
+        await surgeon.request("record", action="stop")
+        events = await asyncio.to_thread(written, tmp_path)
+        named = [event for event in events if event["kind"] == "images_shown"]
+        me = surgeon.welcome["self"]
+        said = {"participant": me, "series": there["series"], "modality": "CT", "number": 4, "images": 2}
+        assert named == [{"kind": "images_shown", **said}]
+        assert "Gerda" not in json.dumps(events)
+
+        # what is still there is told to each as he may know the patient; of another room's recording nothing
+        path = f"/api/study/{recording}/images"
+        told: tuple[tuple[Role, str], ...] = (("surgeon", "Gerda, venous"), ("trainee", ""))
+        for role, description in told:
+            (study,) = (await server.ask("GET", path, server.bearer(role))).json()["studies"]
+            (series,) = study["series"]
+            assert (series["SeriesInstanceUID"], series["instances"]) == (there["series"], 2)
+            assert series["description"] == description
+        assert (await server.ask("GET", path, server.bearer("surgeon", room="other"))).status == 404
+        assert (await server.ask("GET", path, server.bearer("observer"))).status == 403
+
+
+def at_rest(server: Served, n: int) -> bool:
+    presenting = server.service.rooms["ward"].presenting
+    last = presenting.presenter.viewport
+    return last is not None and last.n == n and presenting.idle
 
 
 def written(folder: Path) -> list[dict[str, Any]]:

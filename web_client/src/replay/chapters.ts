@@ -86,9 +86,9 @@ export function chaptersOf(description: Description, say: (key: Key) => string):
     const kind = isUndone && (event.kind === 'mute' || event.kind === 'lock') ? `un${event.kind}` as const : event.kind;
     const key = `chapter_${kind}`;
     const source = event.source ?? origin?.source ?? camera?.source;
-    const values = { name: event.name ?? person?.name ?? '', source: source === undefined ? '' : say(`source_${source}`) };
+    const values = { name: event.name ?? person?.name ?? '', source: source === undefined ? '' : say(`source_${source}`), modality: event.modality ?? '', count: event.images ?? 0 };
     const words = isKey(key) ? { key, values } : null;
-    const row = isAlert(event, source) ? 'alerts' : 'room';
+    const row = isAlert(event, source) ? 'alerts' : GROUPED.images.has(event.kind) ? 'images' : 'room';
     add({ at: event.at, until: ends.get(event) ?? null, kind: 'room', row, person: person?.participant ?? null, colour: row === 'alerts' ? '' : (person?.colour ?? ''), words, plain: kind.replaceAll('_', ' ') });
   }
 
@@ -117,8 +117,8 @@ function endsOf({ events }: Description): Map<RoomEvent, number> {
   const ends = new Map<RoomEvent, number>();
   const open = new Map<string, RoomEvent>();
   for (const event of [...events].sort((a, b) => a.at - b.at)) {
-    const begins = event.kind === 'producer_interrupted' ? 'away' : event.kind === 'mute' && event.muted === true ? 'mute' : event.kind === 'recording_paused' ? 'disk' : null;
-    const over = event.kind === 'producer_resumed' ? ['away'] : event.kind === 'mute' ? ['mute'] : event.kind === 'producer_removed' ? ['away', 'mute'] : event.kind === 'recording_resumed' ? ['disk'] : [];
+    const begins = event.kind === 'producer_interrupted' ? 'away' : event.kind === 'mute' && event.muted === true ? 'mute' : event.kind === 'recording_paused' ? 'disk' : event.kind === 'presenter' && event.participant !== null ? 'lead' : null;
+    const over = event.kind === 'producer_resumed' ? ['away'] : event.kind === 'mute' ? ['mute'] : event.kind === 'producer_removed' ? ['away', 'mute'] : event.kind === 'recording_resumed' ? ['disk'] : event.kind === 'presenter' ? ['lead'] : [];
     for (const what of over) {
       const began = open.get(`${what} ${event.producer ?? ''}`);
       if (began !== undefined) ends.set(began, event.at);

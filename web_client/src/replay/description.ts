@@ -58,6 +58,13 @@ export interface RoomEvent {
   patient?: string | null;
   /** Of `producer_resumed`: the RTP timestamp from which on it came again. */
   since?: number | null;
+  /** Of `viewport`: what the presenter saw. */
+  state?: unknown;
+  /** Of `images_shown`: what a series is. */
+  series?: string;
+  modality?: string;
+  number?: number;
+  images?: number;
   /** Who did it to another. */
   by?: ParticipantId;
 }

@@ -92,6 +92,11 @@ export class ReplayOverlay extends Emitter<{ changed: undefined }> implements Ov
     return sayLength(mark, validCalibration(known, since, { rtpTimestamp, time: anchored }), picture);
   }
 
+  /** All marks of the moment, whoever's are shown. */
+  get visible(): readonly VisibleMark[] {
+    return this.timeline.marksAt(this.#position);
+  }
+
   /** How many marks a frozen frame bears at a position, whoever's are shown. */
   marksOnStill(sheet: Sheet, position: number): number {
     const until = this.description.started + (position + ROUNDING_S) * 1000;

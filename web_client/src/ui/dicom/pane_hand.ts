@@ -8,6 +8,7 @@ import { UPRIGHT, type Window } from '../../dicom/viewport';
 import { dragged, stepped } from '../../dicom/windowing';
 import type { Point } from '../../signalling/protocol';
 import type { Shown, Viewer } from './viewer.svelte';
+import type { ViewerHost } from './viewer_host';
 
 /** A pull of so many pixels is one image on. */
 const SCROLL_PX = 8;
@@ -30,7 +31,7 @@ export class PaneHand {
   #wheel = 0;
 
   constructor(
-    private readonly viewer: Viewer,
+    private readonly viewer: Viewer<ViewerHost>,
     private readonly index: number,
     private readonly glass: () => Glass,
     /** Pixels of the pane. */

@@ -14,14 +14,16 @@ import { orderOfUse, placeIn, type Stack } from '../../dicom/stack';
 import { EMPTY, UPRIGHT, withLayout, withPane, type Layout, type PaneState, type Plane, type Slab, type ViewportState } from '../../dicom/viewport';
 import type { SeriesFacts, SeriesState, StudyFacts } from '../../dicom/catalogue';
 import { placeOf, sliceThrough } from '../../dicom/volume';
-import type { ParticipantId } from '../../signalling/protocol';
+import type { Anchor, ParticipantId } from '../../signalling/protocol';
 import { pageTimers } from '../../timers';
 import { t } from '../../words/language.svelte';
 import type { Live } from '../live.svelte';
+import type { Drawing } from '../overlay_source';
 import { CutPanes } from './cut_panes';
 import { sayFailure } from './failure_words';
 import { FilmPanes } from './film_panes';
 import type { FilmPlayer } from './film_player';
+import type { ViewerHost } from './viewer_host';
 
 export type { Hand };
 
@@ -50,7 +52,7 @@ export interface Shown {
   loaded: number;
 }
 
-export class Viewer {
+export class Viewer<Host extends ViewerHost = Live> {
   state = $state.raw<ViewportState>(EMPTY);
   role = $state<PresentingRole>('alone');
   presenter = $state<ParticipantId | null>(null);
@@ -70,7 +72,11 @@ export class Viewer {
   readonly #ends: (() => void)[];
   #newsDue = false;
 
-  constructor(readonly live: Live) {
+  constructor(
+    readonly live: Host,
+    /** How the pen works on an image; null: it does not. */
+    readonly drawing: (anchor: () => Anchor | null) => Drawing | null = () => null,
+  ) {
     const { session } = live;
     this.loader = new FrameLoader((frame, signal) => live.images.frame(frame, signal));
     this.cuts = new CutPanes(this.loader);

@@ -12,6 +12,7 @@ export interface Hands {
   toggleFullScreen: () => void;
   toggleSide: (name: ReplaySideName) => void;
   toggleBoard: () => void;
+  toggleImages: () => void;
   help: () => void;
 }
 
@@ -53,6 +54,7 @@ export function keysOf({ replay, stills, study, ...view }: Hands): Readonly<Reco
     g: () => view.toggleSide('stills'),
     h: () => view.toggleSide('notes'),
     b: () => (hasBoard(replay.description) ? view.toggleBoard() : undefined),
+    d: view.toggleImages,
     m: () => (replay.sound = !replay.sound),
     escape: () => stills.close(replay.position),
     '?': view.help,

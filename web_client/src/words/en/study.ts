@@ -6,6 +6,7 @@ export const study = {
   study_row_marks: 'Marks',
   study_row_instructions: 'Instructions',
   study_row_stills: 'Frozen frames',
+  study_row_images: 'Images',
   study_row_notes: 'Notes',
   study_row_room: 'Room',
   study_row_alerts: 'Alerts',
@@ -85,6 +86,16 @@ export const study = {
   study_layout_only: 'One alone',
   study_pin: 'Pin this picture',
 
+  chapter_images_shown: '{name} shows: {modality}, {count} images',
+  study_images_of: '{name} showed',
+  study_series: '{modality}, series {number}',
+  study_image: 'Image {number}',
+  study_images_gone: 'This was shown. The images are no longer in this room.',
+  study_images_close: 'Close the images',
+  study_come_back: 'Back to what was shown',
+  study_no_images: 'No images were shown in this recording.',
+  study_no_images_now: 'No images were shown at this moment.',
+
   study_door_title: 'A link to a recording',
   study_door_title_at: 'A link to a moment of a recording ({time})',
   study_door: 'Such a link opens nothing by itself. Paste the link of your own invitation to this room; it stays in this window.',
@@ -100,5 +111,6 @@ export const study = {
   study_help_timeline: 'Open or close; its own arrow keys once it has the focus',
   study_help_zoom: 'Larger, smaller (also Ctrl and the wheel)',
   study_help_solo: 'The next expert’s marks alone; then all',
+  study_help_images: 'Images that were shown: open, close',
   study_help_layout: 'Next layout of the pictures',
 };

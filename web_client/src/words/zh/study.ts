@@ -7,6 +7,7 @@ export const study: Record<keyof typeof en, string> = {
   study_row_marks: '标注',
   study_row_instructions: '指令',
   study_row_stills: '定格画面',
+  study_row_images: '影像',
   study_row_notes: '笔记',
   study_row_room: '会诊室',
   study_row_alerts: '警示',
@@ -86,6 +87,16 @@ export const study: Record<keyof typeof en, string> = {
   study_layout_only: '只看一路',
   study_pin: '固定此画面',
 
+  chapter_images_shown: '{name} 展示：{modality}，{count} 幅',
+  study_images_of: '{name} 展示的影像',
+  study_series: '{modality}，序列 {number}',
+  study_image: '第 {number} 幅',
+  study_images_gone: '当时展示的是此影像；会诊室中已没有这些影像。',
+  study_images_close: '关闭影像',
+  study_come_back: '回到当时展示的影像',
+  study_no_images: '此录像中没有展示过影像。',
+  study_no_images_now: '此时刻没有展示影像。',
+
   study_door_title: '录像链接',
   study_door_title_at: '录像某一时刻的链接（{time}）',
   study_door: '此链接本身不能打开录像。请粘贴您自己的会诊室邀请链接；它只留在此窗口。',
@@ -101,5 +112,6 @@ export const study: Record<keyof typeof en, string> = {
   study_help_timeline: '展开或收起；获得焦点后可用方向键',
   study_help_zoom: '放大、缩小（或 Ctrl 加滚轮）',
   study_help_solo: '只看下一位专家的标注；最后恢复全部',
+  study_help_images: '当时展示的影像：打开、关闭',
   study_help_layout: '下一种画面布局',
 };
