@@ -86,7 +86,8 @@ class Service:
         self.openings = Openings(self)
         self.keeper = Keeper(self)
         self.keeper.places.add("the notes", self.notes.forget)
-        self.training = Training(self.database, self.archive.library)
+        # the type is said: it stands in a cycle of imports
+        self.training: Training = Training(self.database, self.archive.library)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
         self._probes = 0
