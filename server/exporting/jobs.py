@@ -300,7 +300,8 @@ class Exports:
 
 
 def _names(connection: sqlite3.Connection) -> set[str]:
-    return {row.export for row in rows.select(connection)}
+    """Name those whose folders stay: of one that failed nothing does."""
+    return {row.export for row in rows.select(connection, "state != 'failed'")}
 
 
 def _take_next(connection: sqlite3.Connection) -> Row | None:
