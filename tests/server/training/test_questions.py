@@ -181,36 +181,35 @@ async def test_only_who_teaches_asks_and_only_in_his_room(running: Served) -> No
     assert (await call(running, EXPERT, "DELETE", f"questions/{made['question']}", room="ward")).status == 404
 
 
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"prompt": ""}, "The field prompt must be a string of 1 to 300 characters."),
-        ({"tolerance": 0}, "The field tolerance must be a number from 0.1 to 100."),
-        ({"rtp_timestamp": -1}, "The field rtp_timestamp must be an integer from 0 to 4294967295."),
-        ({"rtp_timestamp": FIRST + 90_000 * 60}, "This recording has no such frame."),
-        ({"producer": 8}, "This recording has no such frame."),
-        ({"answer": {}}, "The field answer must name a mark of the log, or be one."),
-        ({"answer": {"log": "m-other"}}, "No mark of this name stands on this frame."),
-        (
-            {"answer": {"log": "m-tip"}, "rtp_timestamp": ON + 3000},
-            "No mark of this name stands on this frame.",
-        ),
-        (
-            {"answer": {"mark": mark("x", "pin", [[0, 0]], FIRST)}},
-            "The field mark must lie on the frame of the question.",
-        ),
-        (
-            {"answer": {"mark": mark("x", "pin", [[0, 0]]) | {"anchor": {"board": 1}}}},
-            "The field mark must lie on the frame of the question.",
-        ),
-    ],
-)
-async def test_what_cannot_be_asked_is_refused_in_a_sentence(
-    running: Served, changes: dict[str, Any], sentence: str
-) -> None:
-    answered = await call(running, EXPERT, "POST", ON_IT, question({"log": "m-tip"}) | changes)
-    assert answered.status in (400, 404)
-    assert answered.json()["message"] == sentence
+#: Changes to a question, and what is said of it.
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"prompt": ""}, "The field prompt must be a string of 1 to 300 characters."),
+    ({"tolerance": 0}, "The field tolerance must be a number from 0.1 to 100."),
+    ({"rtp_timestamp": -1}, "The field rtp_timestamp must be an integer from 0 to 4294967295."),
+    ({"rtp_timestamp": FIRST + 90_000 * 60}, "This recording has no such frame."),
+    ({"producer": 8}, "This recording has no such frame."),
+    ({"answer": {}}, "The field answer must name a mark of the log, or be one."),
+    ({"answer": {"log": "m-other"}}, "No mark of this name stands on this frame."),
+    (
+        {"answer": {"log": "m-tip"}, "rtp_timestamp": ON + 3000},
+        "No mark of this name stands on this frame.",
+    ),
+    (
+        {"answer": {"mark": mark("x", "pin", [[0, 0]], FIRST)}},
+        "The field mark must lie on the frame of the question.",
+    ),
+    (
+        {"answer": {"mark": mark("x", "pin", [[0, 0]]) | {"anchor": {"board": 1}}}},
+        "The field mark must lie on the frame of the question.",
+    ),
+]
+
+
+async def test_what_cannot_be_asked_is_refused_in_a_sentence(running: Served) -> None:
+    for changes, sentence in REFUSED:
+        answered = await call(running, EXPERT, "POST", ON_IT, question({"log": "m-tip"}) | changes)
+        assert answered.status in (400, 404), changes
+        assert answered.json()["message"] == sentence
 
 
 async def test_what_is_no_answer_is_refused(running: Served, caplog: pytest.LogCaptureFixture) -> None:
