@@ -17,6 +17,8 @@ from recorder.parts import open_part
 from recorder.segments.track import open_track
 from tests.browser.chromium import PATIENCE, browser
 from tests.helpers.journal_media import camera, encode, encode_sound, record, sound, video
+from tests.helpers.journals import RECORDING
+from tests.helpers.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -114,3 +116,34 @@ async def test_chromium_plays_segments_of_every_codec_through_a_change_of_size(t
             later = await play(page, track_of(folder, 7, [35.5 / 30, 12.5 / 30], [3, 1, 2]))
             assert [time for time, _, _ in later["seen"]] == pytest.approx([35 / 30, 12 / 30], abs=precise)
             assert later["buffered"] == [[pytest.approx([10 / 30, 40 / 30], abs=precise)]]
+
+
+_HLS = """async ([token, address]) => {
+    const traded = await fetch("/api/replay", { method: "POST", headers: { Authorization: token } });
+    const video = document.createElement("video");
+    video.muted = true;
+    document.body.append(video);
+    const moved = new Promise((done, failed) => {
+        video.addEventListener("error", () => failed(new Error(video.error.message)));
+        video.addEventListener("timeupdate", () => video.currentTime > 0.5 && done());
+    });
+    video.src = address;
+    await video.play();
+    await moved;
+    return [traded.status, video.duration, video.videoWidth, video.videoHeight];
+}"""
+
+
+async def test_chromiums_own_player_of_hls_shows_a_recording_by_the_cookie(tmp_path: Path) -> None:
+    async with served(tmp_path) as server, browser() as chromium:
+        folder = server.folder / "recordings" / RECORDING
+        packets = [*video(7, Codec.H264, encode(Codec.H264, 60)), *sound(8, encode_sound(100))]
+        packets.sort(key=lambda packet: packet.at)
+        export(record(folder, [camera(7), camera(8, Codec.OPUS)], packets))
+        page = await chromium.new_page()
+        page.set_default_timeout(PATIENCE)
+        # any page of this origin will do
+        await page.goto(server.url.replace("127.0.0.1", "localhost") + "/healthz")
+        token = server.bearer("trainee", room="demo")["Authorization"]
+        shown = await page.evaluate(_HLS, [token, f"/api/recordings/{RECORDING}/7/index.m3u8"])
+        assert shown == [204, pytest.approx(2.0, abs=0.1), 320, 240]
