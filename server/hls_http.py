@@ -87,8 +87,10 @@ class Streams:
             raise web.HTTPForbidden(
                 text="A cache says in X-Original-URI what is asked for: a piece of a recording."
             )
-        await self._segments.recordings.allow(request, asked[1])
+        claims = await self._segments.recordings.allow(request, asked[1])
         await self._segments.recordings.key(asked[1])
+        # what a cache gives is opened as much as what we give ourselves
+        await self._service.openings.note(claims, asked[1])
         return web.Response(status=204, headers={"Cache-Control": "no-store"})
 
     async def _playlist(self, request: web.Request, write: Callable[[SegmentedTrack], str]) -> web.Response:
