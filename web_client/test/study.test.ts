@@ -53,6 +53,9 @@ describe('the time line', () => {
       { at: 53, kind: 'producer_resumed', producer: 7, since: 1 },
       { at: 60, kind: 'mute', producer: 7, muted: true, by: 'pt-s' },
       { at: 66, kind: 'mute', producer: 7, muted: false, by: 'pt-s' },
+      { at: 67, kind: 'recording_interrupted' },
+      { at: 68.5, kind: 'recording_interrupted' },
+      { at: 69, kind: 'recording_resumed' },
       { at: 70, kind: 'removed', participant: 'pt-b', by: 'pt-s' },
       { at: 71, kind: 'hand', participant: 'pt-a', raised: true },
     ],
@@ -78,7 +81,8 @@ describe('the time line', () => {
   it('tells what went wrong, and for how long', () => {
     const alerts = all.find(({ key }) => key === 'alerts')!.items;
     expect(alerts.map(({ at, until, words }) => [at, until, words?.key])).toEqual([
-      [0, null, 'study_no_picture_of'], [50, 53, 'chapter_producer_interrupted'], [60, 66, 'chapter_mute'], [70, null, 'chapter_removed'], [80, 81.5, 'chapter_gap'], [HOURS, null, 'study_truncated'],
+      [0, null, 'study_no_picture_of'], [50, 53, 'chapter_producer_interrupted'], [60, 66, 'chapter_mute'],
+      [67, 69, 'chapter_recording_interrupted'], [68.5, null, 'chapter_recording_interrupted'], [69, null, 'chapter_recording_resumed'], [70, null, 'chapter_removed'], [80, 81.5, 'chapter_gap'], [HOURS, null, 'study_truncated'],
     ]);
     // that it went on is no alert
     expect(all.find(({ key }) => key === 'room')!.items.map(({ words }) => words?.key)).toEqual(['chapter_participant_left', 'chapter_producer_resumed', 'chapter_unmute', 'chapter_hand']);

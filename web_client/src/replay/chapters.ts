@@ -117,14 +117,16 @@ function endsOf({ events }: Description): Map<RoomEvent, number> {
   const ends = new Map<RoomEvent, number>();
   const open = new Map<string, RoomEvent>();
   for (const event of [...events].sort((a, b) => a.at - b.at)) {
-    const begins = event.kind === 'producer_interrupted' ? 'away' : event.kind === 'mute' && event.muted === true ? 'mute' : event.kind === 'recording_paused' ? 'disk' : event.kind === 'presenter' && event.participant !== null ? 'lead' : null;
+    const begins = event.kind === 'producer_interrupted' ? 'away' : event.kind === 'mute' && event.muted === true ? 'mute' : event.kind === 'recording_interrupted' ? 'disk' : event.kind === 'presenter' && event.participant !== null ? 'lead' : null;
     const over = event.kind === 'producer_resumed' ? ['away'] : event.kind === 'mute' ? ['mute'] : event.kind === 'producer_removed' ? ['away', 'mute'] : event.kind === 'recording_resumed' ? ['disk'] : event.kind === 'presenter' ? ['lead'] : [];
     for (const what of over) {
       const began = open.get(`${what} ${event.producer ?? ''}`);
       if (began !== undefined) ends.set(began, event.at);
       open.delete(`${what} ${event.producer ?? ''}`);
     }
-    if (begins !== null) open.set(`${begins} ${event.producer ?? ''}`, event);
+    const name = `${begins} ${event.producer ?? ''}`;
+    // another reason is told while it lasts: the first one says how long
+    if (begins !== null && !open.has(name)) open.set(name, event);
   }
   return ends;
 }

@@ -5,5 +5,5 @@ export type RowKind = (typeof ROW_KINDS)[number];
 /** Events of the room that are no ordinary ones. */
 export const GROUPED: Readonly<Record<'alerts' | 'images', ReadonlySet<string>>> = {
   images: new Set(['presenter', 'images_shown']),
-  alerts: new Set(['producer_interrupted', 'removed', 'recording_failed', 'recording_paused', 'recording_resumed', 'recording_gap']),
+  alerts: new Set(['producer_interrupted', 'removed', 'recording_interrupted', 'recording_resumed']),
 };
