@@ -23,11 +23,8 @@ from .indexed_film import run_indexed
 from .kinds import ExportError
 from .options import Options
 from .pieces import film_name, some, until
-from .placing import Placed, Read, Tracks, frames_from, on_clock_of, shifted, sound_from
+from .placing import LONGEST_LEAD, Placed, Read, Tracks, frames_from, on_clock_of, shifted, sound_from
 from .work import Work
-
-#: Sound may begin so long before its picture (seconds), in a film of the whole.
-_LONGEST_LEAD = 5.0
 
 
 def run(work: Work, options: Options) -> None:
@@ -126,7 +123,7 @@ class _Film:
         if self._sound is None or self._options.begin > 0:
             return first.timestamp
         lead = self._placed.at(first.timestamp) - self._sound.begin
-        return first.timestamp - (round(lead * VIDEO_RATE) if 0 < lead <= _LONGEST_LEAD else 0)
+        return first.timestamp - (round(lead * VIDEO_RATE) if 0 < lead <= LONGEST_LEAD else 0)
 
     def _write_sound(self) -> tuple[float, float]:
         placed, options = self._placed, self._options

@@ -167,6 +167,15 @@ def _packets_of(
         frame = following
 
 
+def silent_frame(timestamp: int, like: bytes) -> Frame:
+    """Make a silent packet with as many channels as another."""
+    return _silence(timestamp, like[0] & 4)
+
+
+def _silence(timestamp: int, stereo: int) -> Frame:
+    return Frame(timestamp, timestamp, bytes([_SILENCE[0] | stereo]) + _SILENCE[1:], True)
+
+
 def fill_silence(frames: Iterator[Frame]) -> Iterator[Frame]:
     """Put silent packets where a microphone was mute, since players close gaps of sound and lose the sync."""
     ahead: int | None = None  # where the last frame ended
@@ -176,7 +185,7 @@ def fill_silence(frames: Iterator[Frame]) -> Iterator[Frame]:
             count = min((frame.timestamp - ahead) // _SILENCE_DURATION, _MOST_SILENCE)
             for number in range(count):
                 timestamp = ahead + number * _SILENCE_DURATION
-                yield Frame(timestamp, timestamp, bytes([_SILENCE[0] | stereo]) + _SILENCE[1:], True)
+                yield _silence(timestamp, stereo)
         stereo = frame.data[0] & 4
         ahead = frame.timestamp + opus.duration(frame.data)
         yield frame

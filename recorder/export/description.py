@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from media.plane import Codec
 
 from ..journal import JsonObject
-from ..library import MEDIA_TYPES
 from .index import JournalIndex, Track
 
 #: Of one author's laser pointer at most so many positions a second are replayed.
@@ -22,26 +21,25 @@ HoleOnTimeline = tuple[int, float, float, int]
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One container, or a sentence why there is none. Times in seconds of the recording."""
+    """A picture with its sound, or a sound alone; or a sentence why there is none. Times in seconds."""
 
     track: Track
     problem: str = ""
-    file: str = ""
-    codecs: str = ""
-    #: The type of its segments (segments/index.TrackFacts); empty where there are none.
+    #: The type of its segments (segments/index.TrackFacts).
     media_type: str = ""
     offset: float = 0.0
     seconds: float = 0.0
     first_rtp_timestamp: int = 0
-    #: Where in the file its first picture stands: sound may begin before it.
+    #: When its first picture comes and its last one ends: sound may begin before and last longer.
     picture_at: float = 0.0
+    picture_until: float = 0.0
     width: int = 0
     height: int = 0
     audio: int | None = None
     holes: list[HoleOnTimeline] = field(default_factory=list)
 
     def with_sound(self, sound: Track, holes: list[HoleOnTimeline]) -> Camera:
-        """Return the same camera with a microphone in its file."""
+        """Return the same camera with its microphone."""
         return replace(self, audio=sound.producer, holes=[*self.holes, *holes])
 
 
@@ -75,15 +73,13 @@ def describe(index: JournalIndex, cameras: list[Camera], stills: list[JsonObject
 
 def _camera(camera: Camera) -> JsonObject:
     track = camera.track
-    media_type = MEDIA_TYPES[camera.file[camera.file.rindex(".") :]]
     description: JsonObject = {
         "producer": track.producer,
         "participant": track.participant,
         "source": track.source,
         "label": track.label,
         "codec": track.codec.name,
-        "file": camera.file,
-        "type": camera.media_type or f'{media_type}; codecs="{camera.codecs}"',
+        "type": camera.media_type,
         "audio_type": SOUND_TYPE if camera.audio is not None else None,
         "offset": round(camera.offset, 6) + 0.0,  # never -0.0
         "seconds": round(camera.seconds, 6),
@@ -92,7 +88,11 @@ def _camera(camera: Camera) -> JsonObject:
     }
     if track.codec is not Codec.OPUS:
         size: JsonObject = {"width": camera.width, "height": camera.height}
-        description |= {"picture_at": round(camera.picture_at, 6), **size}
+        shown = {
+            "picture_at": round(camera.picture_at, 6),
+            "picture_until": round(camera.picture_until, 6),
+        }
+        description |= {**shown, **size}
     return description | {"audio": camera.audio}
 
 

@@ -47,6 +47,7 @@ class FrameNotes:
         self.track = track
         self.rate = OPUS_RATE if track.codec is Codec.OPUS else VIDEO_RATE
         self.first_picture = b""
+        self._step = 0
         self.times = array("q")
         self.decoding = array("q")
         self.first = array("q")  # where the frame's packets stand in Packets, or -1
@@ -71,12 +72,19 @@ class FrameNotes:
             elif frame.key and needed is not None:
                 units = _parameter_sets(self.track.codec, frame.data, needed)
                 self.sets_of[len(self.times)] = self.sets.setdefault(units, len(self.sets) + 1)
+            if self.times and frame.timestamp > self.times[-1]:
+                self._step = frame.timestamp - self.times[-1]
             self.times.append(frame.timestamp)
             self.decoding.append(frame.decoding)
             self.first.append(frame.first)
             self.after.append(frame.after)
             self.bits.append(bits)
             yield frame
+
+    @property
+    def end(self) -> int:
+        """When the last frame ends, if it lasts as long as the one before it."""
+        return max(self.times, default=0) + self._step
 
     def parameters(self) -> Parameters:
         """Read the track's from its first picture. Raises ContainerError."""
@@ -123,9 +131,14 @@ def _parameter_sets(codec: Codec, picture: bytes, needed: tuple[int, ...]) -> tu
 
 
 def write_frame_index(
-    folder: Path, notes: FrameNotes, packets: Packets, blocks: NDArray[np.uint64], key: DataKey | None
+    folder: Path,
+    notes: FrameNotes,
+    packets: Packets,
+    blocks: NDArray[np.uint64],
+    key: DataKey | None,
+    until: int = 0,
 ) -> tuple[str, TrackFacts]:
-    """Write `<producer>.index`; its name and what it says of the track.
+    """Write `<producer>.index`; its name and what it says of the track. The last frame lasts `until` then at least.
 
     `blocks`: where the payload of each whole block of the journal begins. Raises SegmentError for a track that
     is none (thousands of parameter sets, a picture from all over the journal), ContainerError, OSError.
@@ -134,14 +147,14 @@ def write_frame_index(
         raise SegmentError("The track's parameter sets change too often for an index.")
     facts = notes.facts()
     name = f"{notes.track.producer}{SUFFIX}"
-    write_part(folder / name, write_index(facts, *_Cutting(notes, packets, blocks).tables()), key)
+    write_part(folder / name, write_index(facts, *_Cutting(notes, packets, blocks, until).tables()), key)
     return name, facts
 
 
 class _Cutting:
     """Cuts a track into segments."""
 
-    def __init__(self, notes: FrameNotes, packets: Packets, blocks: NDArray[np.uint64]) -> None:
+    def __init__(self, notes: FrameNotes, packets: Packets, blocks: NDArray[np.uint64], until: int) -> None:
         self._notes = notes
         self._packets = packets
         # the block of each packet, by its number
@@ -152,7 +165,7 @@ class _Cutting:
         self._line = [time + shift for time in notes.decoding]
         # a frame lasts until the next, the last one as long as the one before it
         last = self._line[-1] - self._line[-2] if len(self._line) > 1 else notes.rate // 50
-        self._line.append(self._line[-1] + last)
+        self._line.append(max(self._line[-1] + last, until))
 
     def tables(self) -> tuple[list[SegmentEntry], list[int], list[FrameEntry]]:
         """Give the index's three tables."""

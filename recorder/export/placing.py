@@ -1,6 +1,6 @@
-"""A recording's tracks on its time line, readable from any place on: what clips and composed films begin with.
+"""A recording's tracks on its time line, readable from any place on: what replays, clips and films begin with.
 
-Which sound belongs to which picture, and how they lie to each other, is decided as `remux` does it.
+Which sound belongs to which picture, and how they lie to each other, is decided here for replays and films alike.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ Read = Callable[[int, int], bytes]
 
 #: Which of a sender's pictures takes its sound: the one that people watch.
 _SOUND_GOES_TO = ("field", "camera", "second", "screen")
+#: Sound that begins longer than this before the picture (seconds) stands for itself.
+LONGEST_LEAD = 5.0
 #: A key frame is asked for at least every ten seconds: it lies so far back, or twice as far, and so on.
 _LOOK_BACK = 12.0
 #: Where no key frame came for very long, what lies before is given too: it is not all held in memory.
@@ -179,10 +181,11 @@ def on_clock_of(frames: Iterator[Frame], sound: Placed, zero: int, picture: Plac
     for frame in frames:
         timestamp = round(begin + frame.timestamp * pace)
         if timestamp >= 0:
-            yield Frame(timestamp, timestamp, frame.data, True)
+            yield Frame(timestamp, timestamp, frame.data, True, frame.first, frame.after)
 
 
 def shifted(frames: Iterator[Frame], zero: int) -> Iterator[Frame]:
     """Count timestamps from `zero`."""
     for frame in frames:
-        yield Frame(frame.timestamp - zero, frame.decoding - zero, frame.data, frame.key)
+        shown, decoded = frame.timestamp - zero, frame.decoding - zero
+        yield Frame(shown, decoded, frame.data, frame.key, frame.first, frame.after)

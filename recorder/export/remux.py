@@ -1,18 +1,17 @@
-"""Makes the containers and the description of a recording from its journal, deterministically.
+"""Prepares a finished recording for who looks: frame indices, frozen frames, the description, deterministically.
 
-Two passes: `index_journal` finds every packet's place, then each camera's packets are read from the file in
-their order. Sound goes into the file of its own sender's picture where there is one.
+Two passes: `index_journal` finds every packet's place, then each track's packets are read from the file in their order.
+Sound lies on the clock of its own sender's picture where there is one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
-
-from media.plane import Codec
 
 from ..journal import JsonObject, encode_json
 from ..library import DESCRIPTION, JOURNAL, SUMMARY, summarise
@@ -21,29 +20,16 @@ from ..parts import write_part
 from ..seal.keys import DataKey
 from ..seal.suites import SealError
 from ..sealing import JournalOpener
-from ..segments.index import SegmentError
+from ..segments.index import SegmentError, TrackFacts
 from ..source import JournalSource
 from ..volumes import volumes_of
-from .container import (
-    OPUS_RATE,
-    VIDEO_RATE,
-    ContainerError,
-    Written,
-    fill_silence,
-    suffix_for,
-    write_container,
-)
+from .container import OPUS_RATE, VIDEO_RATE, ContainerError, fill_silence, silent_frame
 from .description import Camera, describe
 from .frame_index import FrameNotes, write_frame_index
 from .frames import TELL_EACH, Frame, FrameReader
-from .index import JournalIndex, Packets, Track, index_journal
+from .index import JournalIndex, index_journal
+from .placing import LONGEST_LEAD, Placed, Read, Tracks, on_clock_of, shifted
 from .stills import write_stills
-from .timeline import Line, arrival_line, place, report_line
-
-#: Which of a sender's pictures takes its sound: the one that people watch.
-_SOUND_GOES_TO = ("field", "camera", "second", "screen")
-#: Sound that begins longer than this before the picture (seconds) gets a file of its own.
-_LONGEST_LEAD = 5.0
 
 
 def export(
@@ -74,7 +60,7 @@ def export(
 
     opener = JournalOpener(index.header, key) if key is not None else None
     with JournalSource(journal, index.blocks, opener) as source:
-        work = _Export(folder, index, read, key, indices_only=indices_only)
+        work = _Preparation(folder, index, read, key)
         cameras = work.cameras()
         if indices_only:
             return
@@ -82,7 +68,7 @@ def export(
     description = describe(index, cameras, stills)
     write_part(folder / DESCRIPTION, encode_json(description), key)
     write_part(folder / SUMMARY, encode_json(summarise(description)), None)
-    made = [camera.file for camera in cameras if camera.file] + [str(still["file"]) for still in stills]
+    made = [str(still["file"]) for still in stills]
     names = {DESCRIPTION, SUMMARY, *made, *work.indices, *(path.name for path in volumes_of(journal))}
     log: JsonObject = {"operations": len(index.operations), "head": index.log_head.hex()}
     parts = [asdict(hash_file(folder / name)) for name in sorted(names)]
@@ -101,222 +87,129 @@ def end_of(index: JournalIndex) -> JsonObject:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A track that has packets, and where its timestamps lie on the server's clock."""
+class _Preparation:
+    """Makes the frame indices of one recording."""
 
-    track: Track
-    packets: Packets
-    line: Line
-
-    def begin(self) -> float:
-        return self.line.at(0)
-
-
-class _Export:
-    def __init__(
-        self,
-        folder: Path,
-        index: JournalIndex,
-        read: Callable[[int, int], bytes],
-        key: DataKey | None,
-        *,
-        indices_only: bool,
-    ) -> None:
+    def __init__(self, folder: Path, index: JournalIndex, read: Read, key: DataKey | None) -> None:
         #: The names of the frame indices that were made.
         self.indices: list[str] = []
-        self._indices_only = indices_only
-        self._blocks = np.array(index.blocks, np.uint64)
         self._folder = folder
         self._index = index
+        self._blocks = np.array(index.blocks, np.uint64)
         self._read = read
         self._key = key
 
     def cameras(self) -> list[Camera]:
-        """Write every container, by producer; a sound without a picture stands for itself."""
-        tracks = {n: t for n, t in sorted(self._index.tracks.items()) if len(self._index.packets[n])}
-        sound_of = self._pair(tracks)
-        cameras = []
-        for number, track in tracks.items():
-            if track.codec is not Codec.OPUS:
-                cameras += self._video(track, tracks.get(sound_of.get(number, 0)))
-            elif number not in sound_of.values():
-                cameras.append(self._sound_alone(track))
+        """Index every track, by producer; a sound without a picture stands for itself."""
+        tracks = Tracks(self._index)
+        cameras: list[Camera] = []
+        for number, picture in tracks.pictures.items():
+            cameras += self._picture(picture, tracks.sounds.get(tracks.sound_of.get(number, 0)))
+        paired = set(tracks.sound_of.values())
+        cameras += [
+            self._sound_alone(sound) for number, sound in tracks.sounds.items() if number not in paired
+        ]
         return sorted(cameras, key=lambda camera: camera.track.producer)
 
-    def _pair(self, tracks: dict[int, Track]) -> dict[int, int]:
-        """Give each microphone to one picture of its participant: {picture: sound}."""
-        pairs: dict[int, int] = {}
-        for number, sound in tracks.items():
-            pictures = [
-                (_SOUND_GOES_TO.index(track.source), other)
-                for other, track in tracks.items()
-                if track.codec is not Codec.OPUS
-                and track.participant == sound.participant
-                and track.source in _SOUND_GOES_TO
-                and other not in pairs
-            ]
-            if sound.codec is Codec.OPUS and sound.source == "microphone" and pictures:
-                pairs[min(pictures)[1]] = number
-        return pairs
-
-    def _video(self, track: Track, sound: Track | None) -> list[Camera]:
-        video, audio = self._place(track, sound)
-        first = next(self._reader(video).frames(), None)
+    def _picture(self, picture: Placed, sound: Placed | None) -> list[Camera]:
+        reader = self._reader(picture)
+        first = next(self._reader(picture).frames(), None)
         if first is None:
-            alone = [self._sound_alone(sound)] if sound is not None else []
-            return [Camera(track, problem="No key frame was received, so no picture can be shown."), *alone]
-        picture_begin = video.line.at(first.timestamp)
-        lead = (picture_begin - audio.begin()) / 1e9 if audio is not None else 0.0
-        if audio is not None and sound is not None and lead > _LONGEST_LEAD:
-            return [*self._video(track, None), self._sound_alone(sound)]
-        # time 0 of the file: the first picture, or the sound before it, on the picture's clock
+            problem = Camera(picture.track, problem="No key frame was received, so no picture can be shown.")
+            return [problem, *self._alone(sound)]
+        lead = picture.at(first.timestamp) - sound.begin if sound is not None else 0.0
+        if sound is not None and lead > LONGEST_LEAD:
+            return [*self._picture(picture, None), *self._alone(sound)]
+        # time 0 of the camera: the first picture, or the sound before it, on the picture's clock
         zero = first.timestamp - max(0, round(lead * VIDEO_RATE))
-        path = self._folder / f"{track.producer}{suffix_for(track.codec)}"
-        reader = self._reader(video)
-        span = _Span()
-        seen = FrameNotes(track)
-        frames = seen.follow(span.follow(_shifted(reader.frames(), zero)))
-        ears = self._reader(audio) if audio is not None else None
-        sounds = heard = None
-        if audio is not None and ears is not None:
-            heard = FrameNotes(audio.track)
-            sounds = heard.follow(
-                _resampled(self._sounding(ears), audio.line, video.line.at(zero), video.line)
-            )
+        seen = FrameNotes(picture.track)
+        for _ in seen.follow(shifted(reader.frames(), zero)):
+            pass  # on their way they are noted
+        until = seconds = seen.end / VIDEO_RATE
+        heard = ears = None
+        if sound is not None:
+            heard, ears = FrameNotes(sound.track), self._reader(sound)
+            sounds = on_clock_of(fill_silence(ears.frames()), sound, zero, picture)
+            for _ in heard.follow(_filled(sounds, round(until * OPUS_RATE))):
+                pass
+            # whoever switches his camera off is heard on: his last picture stays beneath what covers it
+            seconds = max(until, heard.end / OPUS_RATE)
         try:
-            written = self._write(path, (track.codec, frames), sounds)
-        except ContainerError as error:
-            alone = [self._sound_alone(sound)] if sound is not None else []
-            return [Camera(track, problem=str(error)), *alone]
-        camera = self._camera(video, reader, written, path, zero, span.seconds(VIDEO_RATE))
-        camera = replace(camera, picture_at=(first.timestamp - zero) / VIDEO_RATE)
-        camera = replace(camera, media_type=self._index_track(seen))
-        if audio is None or ears is None or heard is None:
+            facts = self._write(seen, round(seconds * VIDEO_RATE))
+            if heard is not None and heard.times:
+                self._write(heard)
+        except (SegmentError, ContainerError) as error:
+            return [Camera(picture.track, problem=str(error)), *self._alone(sound)]
+        camera = self._camera(picture, reader, facts, zero, seconds)
+        camera = replace(camera, picture_at=(first.timestamp - zero) / VIDEO_RATE, picture_until=until)
+        if sound is None or ears is None or heard is None or not heard.times:
             return [camera]
-        self._index_track(heard)
-        return [camera.with_sound(audio.track, self._holes(audio, ears))]
+        return [camera.with_sound(sound.track, self._holes(sound, ears))]
 
-    def _sound_alone(self, track: Track) -> Camera:
-        audio, _ = self._place(track, None)
-        ears = self._reader(audio)
-        span, heard = _Span(), FrameNotes(track)
-        path = self._folder / f"{track.producer}{suffix_for(None)}"
+    def _alone(self, sound: Placed | None) -> list[Camera]:
+        return [] if sound is None else [self._sound_alone(sound)]
+
+    def _sound_alone(self, sound: Placed) -> Camera:
+        ears, heard = self._reader(sound), FrameNotes(sound.track)
+        for _ in heard.follow(fill_silence(ears.frames())):
+            pass
+        if not heard.times:
+            return Camera(sound.track, problem="No sound of this microphone can be heard.")
         try:
-            written = self._write(path, None, heard.follow(span.follow(self._sounding(ears))))
-        except ContainerError as error:
-            return Camera(track, problem=str(error))
-        camera = self._camera(audio, ears, written, path, 0, span.seconds(OPUS_RATE))
-        return replace(camera, media_type=self._index_track(heard))
+            facts = self._write(heard)
+        except (SegmentError, ContainerError) as error:
+            return Camera(sound.track, problem=str(error))
+        return self._camera(sound, ears, facts, 0, heard.end / OPUS_RATE)
 
-    def _write(
-        self, path: Path, video: tuple[Codec, Iterator[Frame]] | None, audio: Iterator[Frame] | None
-    ) -> Written:
-        if not self._indices_only:
-            return write_container(path, video, audio, self._key)
-        for frames in (video[1] if video is not None else (), audio or ()):
-            for _ in frames:
-                pass  # on their way they are noted
-        return Written("", 0, 0)
-
-    def _index_track(self, notes: FrameNotes) -> str:
-        """Make a track's frame index; its media type, empty where there can be none."""
-        if not notes.times:
-            return ""
+    def _write(self, notes: FrameNotes, until: int = 0) -> TrackFacts:
+        """Write a track's index. Raises SegmentError, ContainerError, OSError."""
         packets = self._index.packets[notes.track.producer]
-        try:
-            name, facts = write_frame_index(self._folder, notes, packets, self._blocks, self._key)
-        except (SegmentError, ContainerError):
-            return ""
+        name, facts = write_frame_index(self._folder, notes, packets, self._blocks, self._key, until)
         self.indices.append(name)
-        return facts.media_type
+        return facts
 
     def _camera(
-        self, placed: _Placed, reader: FrameReader, written: Written, path: Path, zero: int, seconds: float
+        self, placed: Placed, reader: FrameReader, facts: TrackFacts, zero: int, seconds: float
     ) -> Camera:
         return Camera(
             placed.track,
-            file=path.name,
-            codecs=written.codecs,
-            offset=self._at(placed.line.at(zero)),
+            media_type=facts.media_type,
+            offset=placed.at(zero),
             seconds=seconds,
             first_rtp_timestamp=(placed.packets.first_timestamp + zero) % (1 << 32),
-            width=written.width,
-            height=written.height,
+            width=facts.width,
+            height=facts.height,
             holes=self._holes(placed, reader),
         )
 
-    def _holes(self, placed: _Placed, reader: FrameReader) -> list[tuple[int, float, float, int]]:
-        line = placed.line
+    @staticmethod
+    def _holes(placed: Placed, reader: FrameReader) -> list[tuple[int, float, float, int]]:
         return [
-            (
-                placed.track.producer,
-                self._at(line.at(h.start)),
-                (line.at(h.end) - line.at(h.start)) / 1e9,
-                h.packets,
-            )
+            (placed.track.producer, placed.at(h.start), placed.at(h.end) - placed.at(h.start), h.packets)
             for h in reader.holes
         ]
 
-    def _at(self, instant: float) -> float:
-        return (instant - self._index.header.started) / 1e9
-
-    def _reader(self, placed: _Placed) -> FrameReader:
+    def _reader(self, placed: Placed) -> FrameReader:
         return FrameReader(placed.track, placed.packets, self._read)
 
-    @staticmethod
-    def _sounding(reader: FrameReader) -> Iterator[Frame]:
-        return fill_silence(reader.frames())
 
-    def _place(self, track: Track, sound: Track | None) -> tuple[_Placed, _Placed | None]:
-        lines = self._lines(track)
-        packets = self._index.packets
-        if sound is None:
-            return _Placed(track, packets[track.producer], lines[0]), None
-        video, audio = place(lines, self._lines(sound))
-        return (
-            _Placed(track, packets[track.producer], video),
-            _Placed(sound, packets[sound.producer], audio),
-        )
+def _filled(frames: Iterator[Frame], until: int) -> Iterator[Frame]:
+    """Let sound begin at 0 and last as long as its picture: a player stands still where either has nothing."""
+    first = next(frames, None)
+    if first is None:
+        return
+    begin = (silent_frame(0, first.data),) if first.timestamp > 0 else ()
+    newest = first
 
-    def _lines(self, track: Track) -> tuple[Line, Line | None]:
-        packets = self._index.packets[track.producer]
-        reports = self._index.reports.get(track.producer, [])
-        return arrival_line(packets, track.clock_rate), report_line(packets, reports, track.clock_rate)
-
-
-class _Span:
-    """How long a stream of frames lasts, the last one as long as the one before it."""
-
-    def __init__(self) -> None:
-        self._first = self._last = self._step = 0
-        self._any = False
-
-    def follow(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def followed() -> Iterator[Frame]:
+        nonlocal newest
         for frame in frames:
-            if not self._any:
-                self._any, self._first, self._last = True, 0, frame.timestamp
-            if frame.timestamp > self._last:
-                self._step, self._last = frame.timestamp - self._last, frame.timestamp
+            newest = frame
             yield frame
 
-    def seconds(self, rate: int) -> float:
-        return (self._last + self._step - self._first) / rate
-
-
-def _shifted(frames: Iterator[Frame], zero: int) -> Iterator[Frame]:
-    for frame in frames:
-        shown, decoded = frame.timestamp - zero, frame.decoding - zero
-        yield Frame(shown, decoded, frame.data, frame.key, frame.first, frame.after)
-
-
-def _resampled(frames: Iterator[Frame], line: Line, zero: float, video: Line) -> Iterator[Frame]:
-    """Lay sound on the picture's clock: 1/48,000 s of the file, from its time 0 on."""
-    # one second of the file is VIDEO_RATE ticks of the picture's clock, whatever that takes by NTP
-    second = video.ns_per_tick * VIDEO_RATE
-    begin = round((line.at(0) - zero) / second * OPUS_RATE)
-    pace = line.ns_per_tick / second * OPUS_RATE
-    for frame in frames:
-        timestamp = begin + round(frame.timestamp * pace)
-        if timestamp >= 0:
-            yield Frame(timestamp, timestamp, frame.data, True, frame.first, frame.after)
+    yield from fill_silence(chain(begin, (first,), followed()))
+    if newest.timestamp < until:
+        last = silent_frame(until, newest.data)
+        for frame in fill_silence(iter((newest, last))):
+            if frame is not newest and frame is not last:
+                yield frame

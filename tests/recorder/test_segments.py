@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import random
+import shutil
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,13 @@ import pytest
 from media.codecs import h264
 from media.codecs.packetisation import split_annex_b
 from media.plane import Codec
+from recorder.export import camera_film
 from recorder.export.index import index_journal
+from recorder.export.options import Options
 from recorder.export.remux import export
+from recorder.export.work import Work
 from recorder.journal import JournalError
-from recorder.library import JOURNAL
+from recorder.library import DESCRIPTION, JOURNAL
 from recorder.parts import open_part
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SM4, SealError
@@ -42,6 +46,9 @@ from tests.helpers.journal_media import (
 )
 
 VIDEO_CODECS = [Codec.H264, Codec.H265, Codec.VP8, Codec.VP9, Codec.AV1]
+
+#: Silent Opus, in one channel and in two.
+SILENT = (b"\xf8\xff\xfe", b"\xfc\xff\xfe")
 
 #: What a demuxer tells of a frame: presented, decoded, lasting, whether key, bytes.
 Told = tuple[int | None, int | None, int | None, bool, bytes]
@@ -80,9 +87,21 @@ def durations_of(fragment: bytes) -> list[int]:
     return [struct.unpack_from("!I", fragment, start + 12 + n * size)[0] for n in range(count)]
 
 
+def container_of(folder: Path, producer: int) -> Path:
+    """Have the camera's container made from the journal alone, without an index."""
+    plain, films = folder.parent / f"{folder.name}-plain", folder.parent / f"{folder.name}-films"
+    for made in (plain, films):
+        made.mkdir(exist_ok=True)
+    for name in (JOURNAL, DESCRIPTION):
+        shutil.copy(folder / name, plain / name)
+    work = Work(plain, films, None)
+    camera_film.run(work, Options(producers=(producer,)))
+    return films / str(work.files[0]["name"])
+
+
 def check(folder: Path, producer: int = 7, sound_of: int | None = None) -> tuple[list[Told], SegmentedTrack]:
     """Hold the segments of a camera, and of its sound, against its container; return what is in them."""
-    path = next(path for path in folder.glob(f"{producer}.*") if path.suffix in (".mp4", ".webm", ".m4a"))
+    path = container_of(folder, producer)
     with opened(folder, producer) as track:
         kind = "audio" if track.facts.codec is Codec.OPUS else "video"
         whole = joined(track)
@@ -95,13 +114,24 @@ def check(folder: Path, producer: int = 7, sound_of: int | None = None) -> tuple
             durations = [
                 time for number in range(track.count) for time in durations_of(track.segment(number))
             ]
-            assert durations == [frame[2] for frame in expected[2]]
+            # beneath sound that lasts longer the last picture does too
+            assert durations[:-1] == [frame[2] for frame in expected[2]][:-1]
+            assert durations[-1] >= (expected[2][-1][2] or 0)
         listed = list(track.segments())
         check_list(listed, track)
     if sound_of is not None:
         with opened(folder, sound_of) as heard:
             sounds, expected = told(io.BytesIO(joined(heard)), "audio"), told(str(path), "audio")
             assert sounds[:2] == expected[:2]
+            # it is silent until it begins, and from its end to that of the picture
+            begins = next(
+                n
+                for n, frame in enumerate(sounds[2])
+                if (frame[0] or 0) >= (expected[2][0][0] or 0) * (48 if path.suffix == ".webm" else 1) - 24
+            )
+            around = sounds[2][:begins] + sounds[2][begins + len(expected[2]) :]
+            assert all(frame[4] in SILENT for frame in around)
+            sounds = sounds[0], sounds[1], sounds[2][begins : begins + len(expected[2])]
             if path.suffix == ".webm":  # which counts milliseconds
                 assert [(round((frame[0] or 0) / 48), *frame[3:]) for frame in sounds[2]] == [
                     (frame[0], *frame[3:]) for frame in expected[2]

@@ -19,7 +19,7 @@ export interface Camera {
   source: Source;
   label: string;
   codec: string;
-  file: string;
+  /** The picture's type, or the sound's where there is no picture. */
   type: string;
   offset: number;
   seconds: number;
@@ -27,6 +27,8 @@ export interface Camera {
   clock_rate: number;
   /** The first picture's media time: sound may begin before it. Missing in recordings of before: 0. */
   picture_at?: number;
+  /** When its last picture ends: sound may last longer. Missing in recordings of before: as long as it lasts. */
+  picture_until?: number;
   width: number;
   height: number;
   audio: ProducerId | null;

@@ -95,7 +95,7 @@ export class Playhead {
       seek: jumped ? wanted : null,
       play: this.playing && covers(camera, this.position),
       rate: this.speed,
-      visible: covers(camera, this.position, EDGE_S) && !isBeforePicture(camera, this.position),
+      visible: covers(camera, this.position, EDGE_S) && hasPicture(camera, this.position),
     };
     if (jumped || !covers(camera, this.position, EDGE_S) || index === this.main || report?.ready !== true) return command;
     const ahead = report.currentTime - wanted;
@@ -105,9 +105,11 @@ export class Playhead {
   }
 }
 
-/** Only its sound is there yet: what a player shows then is not of this moment. */
-function isBeforePicture(camera: Camera, position: number): boolean {
-  return (camera.picture_at ?? 0) > 0 && position < pictureBegins(camera);
+/** Where only its sound is there, yet or still, what a player shows is not of this moment. */
+function hasPicture(camera: Camera, position: number): boolean {
+  if ((camera.picture_at ?? 0) > 0 && position < pictureBegins(camera)) return false;
+  const until = camera.picture_until ?? camera.seconds;
+  return until >= camera.seconds || position < camera.offset + until + EDGE_S;
 }
 
 function covers(camera: Camera, position: number, edge = 0): boolean {
