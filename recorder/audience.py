@@ -14,7 +14,7 @@ from .journal import JsonObject
 from .seal.digest import sm3
 
 #: Lists of a description that name a producer in each of their items.
-_OF_PRODUCERS = ("cameras", "stills", "gaps", "problems")
+_OF_PRODUCERS = ("stills", "gaps", "problems")
 
 
 def person_digest(recording: str, person: str) -> str:
@@ -80,9 +80,25 @@ def without(description: JsonObject, withheld: frozenset[int]) -> JsonObject:
     for name in _OF_PRODUCERS:
         items: Any = description.get(name, [])
         given[name] = [item for item in items if item.get("producer") not in withheld]
-    cameras: Any = given["cameras"]
-    given["cameras"] = [
-        camera | {"audio": None, "audio_type": None} if camera.get("audio") in withheld else camera
-        for camera in cameras
-    ]
+    cameras: Any = description["cameras"]
+    given["cameras"] = [told for camera in cameras if (told := _told(camera, withheld)) is not None]
     return given
+
+
+def _told(camera: JsonObject, withheld: frozenset[int]) -> JsonObject | None:
+    """Give what is left of a camera: without its sound, its sound alone, or nothing."""
+    producer, audio = camera.get("producer"), camera.get("audio")
+    if producer not in withheld:
+        return camera | {"audio": None, "audio_type": None} if audio in withheld else camera
+    if audio is None or audio in withheld:
+        return None
+    kept = {name: camera[name] for name in ("participant", "offset", "seconds")}
+    sound = {"producer": audio, "source": "microphone", "label": "", "codec": "OPUS", "clock_rate": 48_000}
+    return {
+        **kept,
+        **sound,
+        "type": camera["audio_type"],
+        "first_rtp_timestamp": 0,
+        "audio": None,
+        "audio_type": None,
+    }

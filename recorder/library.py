@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .audience import Audiences
 from .journal import (
     BLOCK_HEADER_SIZE,
     FILE_HEADER_SIZE,
@@ -46,7 +47,6 @@ SUMMARY = "summary.json"
 MEDIA_TYPES = {".mp4": "video/mp4", ".m4a": "audio/mp4", ".webm": "video/webm"}
 
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}-[0-9a-f]{4,8}")
-_FILE = re.compile(r"[0-9]{1,10}\.(?:mp4|m4a|webm)")
 _STILL = re.compile(r"[0-9]{1,10}-[0-9]{1,10}\.png")
 _KEYS = 64
 _MAX_DESCRIPTION = 1 << 30
@@ -98,6 +98,7 @@ class Library:
         self.root = root
         self._private = private
         self._keys: OrderedDict[str, DataKey] = OrderedDict()
+        self._audiences: OrderedDict[str, tuple[int, Audiences]] = OrderedDict()
 
     def create(self, recording: str) -> Path:
         """Make a new recording's folder and return its journal's path. Raises DiskError."""
@@ -155,13 +156,6 @@ class Library:
         if len(self._keys) > _KEYS:
             self._keys.popitem(last=False)
 
-    def container(self, recording: str, name: str) -> tuple[Path, str]:
-        """Return the path and the media type of a camera's container. Raises UnknownRecording."""
-        path = self.folder(recording) / name if _FILE.fullmatch(name) else None
-        if path is None or path.is_symlink() or not path.is_file():
-            raise UnknownRecording(f"Recording {recording!r} has no file of this name.")
-        return path, MEDIA_TYPES[path.suffix]
-
     def still(self, recording: str, name: str) -> bytes:
         """Return a frozen frame's PNG file, held against its hash. Raises UnknownRecording, DamagedFile."""
         path = self.folder(recording) / name if _STILL.fullmatch(name) else None
@@ -187,6 +181,20 @@ class Library:
         except json.JSONDecodeError:
             raise UnknownRecording(f"The description of {recording!r} cannot be read.") from None
         return value if isinstance(value, dict) else None
+
+    def audiences(self, recording: str) -> Audiences:
+        """Tell who may see which picture of a prepared recording.
+
+        Raises UnknownRecording, SealError, FileNotFoundError.
+        """
+        stamp = (self.folder(recording) / DESCRIPTION).stat().st_mtime_ns
+        known = self._audiences.get(recording)
+        if known is None or known[0] != stamp:
+            events: Any = (self.description(recording) or {}).get("events", [])
+            known = self._audiences[recording] = stamp, Audiences(recording, events)
+            if len(self._audiences) > _KEYS:
+                self._audiences.popitem(last=False)
+        return known[1]
 
     def recordings(
         self, room: str | None = None, being_written: Container[str] = ()

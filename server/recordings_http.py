@@ -1,4 +1,4 @@
-"""Recordings over HTTP: the list, a description, the containers with ranges, and the frozen frames.
+"""Recordings over HTTP: the list, a description, and the frozen frames (pictures and sounds: `segments_http`).
 
 A ``<video>`` element cannot bear a token, and a URL must not; so the page trades its token for a cookie that only
 this path sees.
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from annotation.veiled import veil_recording
+from recorder.audience import without
 from recorder.journal import JournalError
 from recorder.library import (
     JOURNAL,
@@ -27,8 +28,7 @@ from recorder.seal.keys import DataKey
 from recorder.seal.suites import SealError
 from signalling.tokens import SECRET_BYTES, Claims, issue
 
-from .bearer import bearer, claims_of, demand
-from .sealed_response import give_sealed
+from .bearer import bearer, claims_of, demand, person_of
 from .service import Service
 from .veiling import is_veiled
 
@@ -37,8 +37,7 @@ log = logging.getLogger(__name__)
 COOKIE = "konsil_replay"
 PATH = "/api/recordings"
 
-#: How a frozen frame's name ends.
-STILL_SUFFIX = ".png"
+BEING_PREPARED = "This recording is still being prepared. Please wait a moment."
 
 #: Seconds that the cookie lasts; the page renews it.
 LIFETIME = 3600
@@ -49,7 +48,7 @@ def add_routes(application: web.Application, service: Service) -> None:
     replay = Recordings(service)
     application.router.add_get(PATH, replay.list)
     application.router.add_get(PATH + "/{recording}", replay.describe)
-    application.router.add_get(PATH + "/{recording}/{file}", replay.container)
+    application.router.add_get(PATH + "/{recording}/{file}", replay.file)
     application.router.add_post("/api/replay", replay.open)
 
 
@@ -128,38 +127,45 @@ class Recordings:
     async def describe(self, request: web.Request) -> web.Response:
         """Describe a recording of the token's room (PROTOCOL.md, section 8)."""
         recording, claims = await self.check(request)
-        await self.key(recording)
+        withheld = await self._withheld(recording, claims)
         try:
             description = await asyncio.to_thread(self._library.description, recording)
         except SealError:
-            # whoever keeps the archive must know; the page says it to whoever looks
-            log.error("the description of a recording was tampered with")
-            raise web.HTTPInternalServerError(text="This recording has been tampered with.") from None
+            raise _tampered() from None
         if description is None:
-            raise web.HTTPConflict(text="This recording is still being prepared. Please wait a moment.")
+            raise web.HTTPConflict(text=BEING_PREPARED)
         await self._service.openings.note(claims, recording)
+        # nobody is given a picture that was not for him
+        description = without(description, withheld)
         # who may not see the patient reads what was written with him hidden, as he read it live
         given = veil_recording(description, hidden=is_veiled(claims.role))
         # nor the answers to questions that he has still to answer
         given = await self._service.training.withheld(claims, recording, given)
         return web.json_response(given, headers={"Cache-Control": "private, no-cache"})
 
-    async def container(self, request: web.Request) -> web.StreamResponse:
-        """Serve a camera's file, whose ranges aiohttp answers, or a frozen frame."""
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """Serve a frozen frame."""
         recording, claims = await self.check(request)
         name = request.match_info["file"]
-        if name.endswith(STILL_SUFFIX):
-            return await self._still(recording, name)
+        producer = name.partition("-")[0]
+        if producer.isdecimal():
+            await self.check_audience(recording, claims, int(producer[:10]))
+        return await self._still(recording, name)
+
+    async def check_audience(self, recording: str, claims: Claims, producer: int) -> None:
+        """Raise 403 unless this picture or sound was for whoever asks, 409 while that is not known."""
+        if producer in await self._withheld(recording, claims):
+            raise web.HTTPForbidden(text="This picture was not for everybody, and is not for you.")
+
+    async def _withheld(self, recording: str, claims: Claims) -> frozenset[int]:
+        await self.key(recording)
         try:
-            path, media_type = await asyncio.to_thread(self._library.container, recording, name)
-        except UnknownRecording as error:
-            raise web.HTTPNotFound(text=str(error)) from None
-        await self._service.openings.note(claims, recording)
-        headers = {"Content-Type": media_type, "Cache-Control": "private, max-age=3600"}
-        key = await self.key(recording)
-        if key is None:
-            return web.FileResponse(path, headers=headers)
-        return await give_sealed(request, path, key, headers)
+            audiences = await asyncio.to_thread(self._library.audiences, recording)
+        except FileNotFoundError:
+            raise web.HTTPConflict(text=BEING_PREPARED) from None
+        except SealError:
+            raise _tampered() from None
+        return audiences.withheld(claims.role, person_of(claims))
 
     async def key(self, recording: str) -> DataKey | None:
         """Give what a recording is sealed with, or refuse in words."""
@@ -204,3 +210,9 @@ class Recordings:
 
     def _room_of(self, recording: str) -> str:
         return read_header(self._library.folder(recording) / JOURNAL).room
+
+
+def _tampered() -> web.HTTPException:
+    # whoever keeps the archive must know; the page says it to whoever looks
+    log.error("the description of a recording was tampered with")
+    return web.HTTPInternalServerError(text="This recording has been tampered with.")

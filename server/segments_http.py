@@ -28,7 +28,7 @@ from recorder.seal.suites import SealError
 from recorder.segments.index import SUFFIX, SegmentError
 from recorder.segments.track import SegmentedTrack, open_track
 
-from .recordings_http import PATH, Recordings
+from .recordings_http import BEING_PREPARED, PATH, Recordings
 from .service import Service
 
 log = logging.getLogger(__name__)
@@ -202,6 +202,7 @@ class Segments:
     async def made(self, request: web.Request, work: Callable[[SegmentedTrack], bytes]) -> bytes:
         """Let `work` make something of the track that is asked for, or refuse."""
         recording, claims = await self.recordings.check(request)
+        await self.recordings.check_audience(recording, claims, int(request.match_info["producer"]))
         await self._service.openings.note(claims, recording)
         key = await self.recordings.key(recording)
         name = f"{int(request.match_info['producer'])}{SUFFIX}"
@@ -228,7 +229,7 @@ class Segments:
                 return web.HTTPNotFound(text="The recording has no such track.")
             if not archive.index(recording):
                 return web.HTTPNotFound(text="This track cannot be given in segments.")
-        return web.HTTPConflict(text="This recording is still being prepared. Please wait a moment.")
+        return web.HTTPConflict(text=BEING_PREPARED)
 
 
 def _tracks(description: JsonObject) -> set[object]:

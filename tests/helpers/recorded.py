@@ -30,12 +30,19 @@ async def prepared(url: str, bearer: dict[str, str], recording: str) -> Message:
             await asyncio.sleep(0.05)
 
 
-async def recorded(server: Served) -> tuple[str, list[dict[str, Any]]]:
-    """Record two seconds of picture and sound with a mark on it; returns the recording and its producers."""
+async def recorded(
+    server: Served, audience: dict[str, list[str]] | None = None
+) -> tuple[str, list[dict[str, Any]]]:
+    """Record two seconds of picture and sound with a mark on it; returns the recording and its producers.
+
+    `audience`: whom the picture is for, if not for everybody.
+    """
     async with calling(server.url, server.token("surgeon", "Dr. S")) as (surgeon,):
         publisher = Publisher(surgeon)
         try:
             producers = await publisher.publish("field")
+            if audience is not None:
+                await surgeon.request("restrict", producer=producers[0]["producer"], **audience)
             await surgeon.request("record", action="start")
             recording = str((await surgeon.notice("recording"))["recording"]["recording"])
             frame = await frame_sent(server.service, producers[0]["producer"])
@@ -53,3 +60,16 @@ async def recorded(server: Served) -> tuple[str, list[dict[str, Any]]]:
             return recording, producers
         finally:
             await publisher.close()
+
+
+async def played(url: str, bearer: dict[str, str], recording: str, producer: int) -> bytes:
+    """Fetch all of one track as a page does, put together."""
+    base = f"/api/recordings/{recording}/{producer}"
+    listed = await ask(url, "GET", f"{base}/segments.json", bearer)
+    assert listed.status == 200, listed.body
+    list_ = listed.json()
+    suffix = "webm" if list_["init"].endswith("webm") else "m4s"
+    names = [list_["init"], *(f"{number}.{suffix}" for number in range(len(list_["segments"])))]
+    answers = [await ask(url, "GET", f"{base}/{name}", bearer) for name in names]
+    assert [answer.status for answer in answers] == [200] * len(names)
+    return b"".join(answer.body for answer in answers)

@@ -66,15 +66,23 @@ def test_a_person_is_named_within_one_recording_only() -> None:
 
 
 def test_a_description_is_without_what_is_withheld_and_says_so() -> None:
+    about: JsonObject = {"participant": "pt-1", "offset": 0.1, "seconds": 9.0}
     description: JsonObject = {
-        "cameras": [{"producer": 7, "audio": 8, "audio_type": "audio/mp4"}, {"producer": 9, "audio": None}],
+        "cameras": [
+            {"producer": 7, "audio": 8, "audio_type": "audio/mp4", **about},
+            {"producer": 9, "audio": 10, "audio_type": "audio/mp4", **about},
+            {"producer": 11, "audio": None, **about},
+        ],
         "stills": [{"producer": 9}, {"producer": 7}],
         "gaps": [{"producer": 9}],
         "events": EVENTS,
     }
-    given = without(description, frozenset({8, 9}))
-    assert given["cameras"] == [{"producer": 7, "audio": None, "audio_type": None}]
+    given = without(description, frozenset({8, 9, 11}))
+    field, sound = given["cameras"]  # type: ignore[misc]
+    assert field == {"producer": 7, "audio": None, "audio_type": None, **about}
+    # whoever may not see him hears him still
+    assert (sound["producer"], sound["source"], sound["type"]) == (10, "microphone", "audio/mp4")
     assert given["stills"] == [{"producer": 7}]
     assert given["gaps"] == []
-    assert given["withheld"] == [8, 9]
+    assert given["withheld"] == [8, 9, 11]
     assert without(description, frozenset())["cameras"] == description["cameras"]

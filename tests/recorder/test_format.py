@@ -44,7 +44,7 @@ def test_a_stranger_opens_a_recording_with_the_hospitals_key(tmp_path: Path) -> 
     keys.write(folder, keys.wrap("recording", key, [public]))
     export(folder, key=key)
     assert stranger.data_key(folder, private) == key.key
-    for name in ("7.mp4", "description.json"):
+    for name in ("7.index", "description.json"):
         assert stranger.sealed_file((folder / name).read_bytes(), key.key) == read_part(
             folder / name, key, 1 << 30
         )

@@ -151,7 +151,6 @@ def test_labels_and_names_never_become_paths(tmp_path: Path) -> None:
     export(folder)
     assert sorted(path.name for path in folder.iterdir()) == [
         "7.index",
-        "7.mp4",
         "description.json",
         "journal.kjr",
         "summary.json",

@@ -70,7 +70,6 @@ def test_what_nobody_touched_is_as_it_was_signed(archive: Path) -> None:
     manifest = Manifest.parse((archive / "recordings" / NAMES[2] / MANIFEST).read_bytes())
     assert {part.name for part in manifest.parts} == {
         "7.index",
-        "7.mp4",
         "description.json",
         "journal.kjr",
         "summary.json",
@@ -87,7 +86,7 @@ def flip(path: Path, place: int) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("name", ["journal.kjr", "7.mp4", "description.json", "summary.json"])
+@pytest.mark.parametrize("name", ["journal.kjr", "7.index", "description.json", "summary.json"])
 @pytest.mark.parametrize("place", [0, -1])
 def test_a_flipped_bit_is_found(copy: Path, name: str, place: int) -> None:
     flip(copy / "recordings" / NAMES[1] / name, place)
@@ -101,21 +100,21 @@ def cut(folder: Path) -> None:
 
 
 def rename(folder: Path) -> None:
-    (folder / "7.mp4").rename(folder / "8.mp4")
+    (folder / "7.index").rename(folder / "8.png")
 
 
 def link(folder: Path) -> None:
-    (folder / "7.mp4").rename(folder.parent / "elsewhere")
-    (folder / "7.mp4").symlink_to(folder.parent / "elsewhere")
+    (folder / "7.index").rename(folder.parent / "elsewhere")
+    (folder / "7.index").symlink_to(folder.parent / "elsewhere")
 
 
 def mix(folder: Path) -> None:
-    shutil.copy(folder.parent / NAMES[0] / "7.mp4", folder / "7.mp4")
+    shutil.copy(folder.parent / NAMES[0] / "description.json", folder / "description.json")
 
 
 def forge(folder: Path) -> None:
     """Change a file and the manifest with it; the signing key is not there to sign it."""
-    flip(folder / "7.mp4", 0)
+    flip(folder / "7.index", 0)
     fields = json.loads((folder / MANIFEST).read_bytes())
     fields["parts"][0]["sm3"] = "00" * 32
     (folder / MANIFEST).write_text(json.dumps(fields))
@@ -135,10 +134,10 @@ def swap(folder: Path) -> None:
     ("what", "words"),
     [
         (cut, "bytes, "),
-        (rename, "7.mp4 is missing."),
-        (rename, "8.mp4 was slipped in"),
-        (link, "7.mp4 is no file."),
-        (mix, "7.mp4 "),
+        (rename, "7.index is missing."),
+        (rename, "8.png was slipped in"),
+        (link, "7.index is no file."),
+        (mix, "description.json "),
         (forge, "signature is not the hospital's"),
         (sign_by_another, "signature is not the hospital's"),
         (swap, "The manifest is that of"),

@@ -121,8 +121,8 @@ def test_volumes_are_read_as_one_journal(whole: Path, parted: Path) -> None:
     assert [one["name"] for one in parts[1] if one["name"].startswith("journal")] == sorted(
         path.name for path in volumes_of(parted / "journal.kjr")
     )
-    assert [one["size"] for one in parts[0] if one["name"] == "7.mp4"] == [
-        one["size"] for one in parts[1] if one["name"] == "7.mp4"
+    assert [one["size"] for one in parts[0] if one["name"] == "description.json"] == [
+        one["size"] for one in parts[1] if one["name"] == "description.json"
     ]
 
 

@@ -22,7 +22,7 @@ from server.secret_file import load_secret
 from signalling.tokens import issue
 from tests.helpers.disks import small_disk
 from tests.helpers.peer import Publisher, Watcher
-from tests.helpers.recorded import journal_size, prepared, recorded
+from tests.helpers.recorded import journal_size, played, prepared, recorded
 from tests.helpers.served import Answered, Served, ask, served
 from tests.helpers.udp_peers import until
 
@@ -78,19 +78,17 @@ async def test_a_recording_is_listed_described_and_plays(running: Served) -> Non
     (operation,) = [one for one in description["operations"] if one["operation"]["kind"] == "add"]
     assert operation["operation"]["mark"]["text"] == "here"
     assert {event["kind"] for event in description["events"]} >= {"participant_joined"}
-    file = await running.ask("GET", f"/api/recordings/{recording}/{camera['file']}", bearer)
-    assert file.status == 200
-    assert file.headers["content-type"] == camera["type"].partition(";")[0]
-    with av.open(BytesIO(file.body)) as container:
-        assert {stream.type for stream in container.streams} == {"video", "audio"}
-        frames = list(container.decode(video=0))
-        assert len(frames) > 5
-        times = [float(frame.time) for frame in frames]
-        assert times == sorted(times)
-        assert abs(times[-1] - times[0] - camera["seconds"]) < 1
+    picture = await played(running.url, bearer, recording, camera["producer"])
+    with av.open(BytesIO(picture)) as container:
+        times = [float(frame.time) for frame in container.decode(video=0)]
+    assert len(times) > 5
+    assert times == sorted(times)
+    assert abs(times[-1] - times[0] - camera["seconds"]) < 1
+    with av.open(BytesIO(await played(running.url, bearer, recording, camera["audio"]))) as container:
+        assert sum(1 for _ in container.decode(audio=0)) > 5
 
 
-async def test_a_player_asks_for_ranges_with_the_cookie(running: Served) -> None:
+async def test_a_player_asks_with_the_cookie(running: Served) -> None:
     recording, _ = await recorded(running)
     await prepared(running.url, running.bearer("trainee"), recording)
     opened = await running.ask("POST", "/api/replay", running.bearer("trainee"))
@@ -100,12 +98,8 @@ async def test_a_player_asks_for_ranges_with_the_cookie(running: Served) -> None
     cookie = {"Cookie": attributes.partition(";")[0]}
     assert (await running.ask("GET", "/api/recordings", cookie)).status == 200
     description = (await running.ask("GET", f"/api/recordings/{recording}", cookie)).json()
-    path = f"/api/recordings/{recording}/{description['cameras'][0]['file']}"
-    whole = (await running.ask("GET", path, cookie)).body
-    part = await running.ask("GET", path, cookie | {"Range": "bytes=100-199"})
-    assert (part.status, part.body) == (206, whole[100:200])
-    assert part.headers["content-range"] == f"bytes 100-199/{len(whole)}"
-    assert (await running.ask("GET", path, cookie | {"Range": f"bytes={len(whole)}-"})).status == 416
+    path = f"/api/recordings/{recording}/{description['cameras'][0]['producer']}/segments.json"
+    assert (await running.ask("GET", path, cookie)).json()["segments"]
     # the cookie is for replays alone, and for its own room's
     assert (await running.ask("POST", "/api/replay", cookie)).status == 401
     offer = cookie | {"Content-Type": "application/sdp"}
@@ -118,7 +112,7 @@ async def test_a_player_asks_for_ranges_with_the_cookie(running: Served) -> None
     # an observer sees the room while it lasts
     assert (await running.ask("GET", path, running.bearer("observer"))).status == 403
     assert (await running.ask("POST", "/api/replay", running.bearer("observer"))).status == 403
-    # only containers are given out, and only of this folder
+    # nothing else of this folder is given out, and nothing of another
     base = f"/api/recordings/{recording}"
     names = [
         "journal.kjr",
@@ -136,6 +130,33 @@ async def test_a_player_asks_for_ranges_with_the_cookie(running: Served) -> None
     ]
     assert [answer.status for answer in answers] == [404] * len(answers)
     assert not any(answer.headers.get("location") for answer in answers)
+
+
+async def test_a_picture_that_was_for_some_is_replayed_by_them_alone(running: Served) -> None:
+    recording, (field, microphone) = await recorded(running, {"roles": ["chair"], "participants": []})
+    base = f"/api/recordings/{recording}"
+    await prepared(running.url, running.bearer("chair"), recording)
+    people: list[tuple[Role, str, bool]] = [
+        ("chair", "Dr. C", True),
+        ("surgeon", "Dr. S", True),  # who sent it
+        ("surgeon", "Dr. T", False),
+        ("trainee", "Dr. S", True),  # the same person by another link
+        ("trainee", "Maria", False),
+    ]
+    for role, name, allowed in people:
+        bearer = {"Authorization": f"Bearer {running.token(role, name)}"}
+        description = (await running.ask("GET", base, bearer)).json()
+        given = [camera["producer"] for camera in description["cameras"]]
+        # whoever may not see him hears him still
+        assert given == [field["producer"] if allowed else microphone["producer"]], (role, name)
+        assert description["withheld"] == ([] if allowed else [field["producer"]])
+        for file in ("segments.json", "init.webm", "0.webm"):
+            answer = await running.ask("GET", f"{base}/{field['producer']}/{file}", bearer)
+            assert answer.status == (200 if allowed else 403)
+        still = await running.ask("GET", f"{base}/{field['producer']}-1.png", bearer)
+        assert still.status == (404 if allowed else 403)
+        heard = await running.ask("GET", f"{base}/{microphone['producer']}/segments.json", bearer)
+        assert heard.status == 200
 
 
 async def test_a_disk_without_room_starts_no_recording(tmp_path: Path) -> None:
@@ -273,10 +294,8 @@ async def test_a_server_that_is_killed_leaves_what_it_recorded(tmp_path: Path) -
         assert line["state"] == "truncated"
         assert line["cameras"] == 1
         description = (await ask(url, "GET", f"/api/recordings/{recording}", bearer)).json()
-        file = await ask(
-            url, "GET", f"/api/recordings/{recording}/{description['cameras'][0]['file']}", bearer
-        )
-        with av.open(BytesIO(file.body)) as container:
+        picture = await played(url, bearer, recording, description["cameras"][0]["producer"])
+        with av.open(BytesIO(picture)) as container:
             assert sum(1 for _ in container.decode(video=0)) > 5
         # and a server that is asked to stop does so at once
         server.send_signal(signal.SIGTERM)

@@ -23,6 +23,7 @@ from recorder.volumes import volumes_of
 from server.room_recorder import RoomRecorder
 from tests.helpers.journal_media import camera, encode, encode_sound, payloads_of
 from tests.helpers.journals import STARTED, STARTED_NS, header
+from tests.helpers.played import played
 from tests.media.test_router import AUDIO, VIDEO, World
 
 SECONDS, CORRECTED_AT, FLASH_AT, LAST_SOUND_REPORT = 10, 4.0, 7.5, 6.0
@@ -114,8 +115,8 @@ def _beep_after_flash(folder: Path, video: ProducerId) -> float:
     """Decode the recording; seconds from the flash to the beep."""
     (entry,) = json.loads((folder / "description.json").read_text())["cameras"]
     assert entry["producer"] == video
-    with av.open(str(folder / entry["file"])) as container:
+    with av.open(str(played(folder, video))) as container:
         flash = next(f.time for f in container.decode(video=0) if f.to_ndarray(format="gray").mean() > 150)
-    with av.open(str(folder / entry["file"])) as container:
+    with av.open(str(played(folder, entry["audio"]))) as container:
         beep = next(f.time for f in container.decode(audio=0) if np.abs(f.to_ndarray()).max() > 0.1)
     return float(beep - flash)
