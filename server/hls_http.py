@@ -24,7 +24,7 @@ from .service import Service
 _PLAYLIST = "application/vnd.apple.mpegurl"
 #: What a cache in front may keep; everybody else keeps it for himself (RFC 9213).
 _SHARED = {"CDN-Cache-Control": "max-age=86400", "X-Accel-Expires": "86400"}
-_ASKED = re.compile(re.escape(PATH) + r"/([^/?]+)(?:/[^?]*)?(?:\?.*)?")
+_ASKED = re.compile(re.escape(PATH) + r"/([^/?]+)/([0-9]{1,10})/[^?]*(?:\?.*)?")
 
 
 def add_routes(application: web.Application, service: Service, segments: Segments) -> None:
@@ -48,7 +48,6 @@ class Streams:
     async def index(self, request: web.Request) -> web.Response:
         """Give the playlist of a camera with its sound."""
         recording, _ = await self._segments.recordings.check(request)
-        await self._segments.recordings.key(recording)
         producer = int(request.match_info["producer"])
         sound = await asyncio.to_thread(self._sound_of, recording, producer)
         return await self._playlist(
@@ -87,8 +86,9 @@ class Streams:
             raise web.HTTPForbidden(
                 text="A cache says in X-Original-URI what is asked for: a piece of a recording."
             )
-        claims = await self._segments.recordings.allow(request, asked[1])
-        await self._segments.recordings.key(asked[1])
+        recordings = self._segments.recordings
+        claims = await recordings.allow(request, asked[1])
+        await recordings.check_audience(asked[1], claims, int(asked[2]))
         # what a cache gives is opened as much as what we give ourselves
         await self._service.openings.note(claims, asked[1])
         return web.Response(status=204, headers={"Cache-Control": "no-store"})

@@ -106,7 +106,7 @@ async def test_ffmpeg_plays_a_recording_as_hls(running: Served) -> None:
         ({}, piece, 401),
         (running.bearer("observer", room="demo"), piece, 403),
         (running.bearer("trainee", room="ward"), piece, 404),
-        (bearer, "/api/recordings/../../etc/passwd", 404),
+        (bearer, "/api/recordings/../../etc/passwd", 403),
         (bearer, "/api/exports/x", 403),
         (bearer, "", 403),
     ):

@@ -19,6 +19,7 @@ import pytest
 from loadtests.caller import Caller, Refused, calling
 from recorder import interruption
 from server.secret_file import load_secret
+from signalling.permissions import Role
 from signalling.tokens import issue
 from tests.helpers.disks import small_disk
 from tests.helpers.peer import Publisher, Watcher

@@ -84,6 +84,8 @@ export interface Description {
   events: RoomEvent[];
   /** Frozen frames whose picture is in the recording. Missing in recordings of before: none is. */
   stills?: { producer: ProducerId; rtp_timestamp: number; file: string; bytes: number; sm3: string }[];
+  /** Producers that were for some only, and are not given to whoever looks. */
+  withheld?: ProducerId[];
   /** Nothing of the producer can be shown for `seconds` from `at`: its last picture stays on the glass. */
   gaps: { producer: ProducerId; at: number; packets: number; seconds?: number }[];
   /** Tracks of which nothing can be shown. */

@@ -356,6 +356,8 @@ export const en = {
   replay_state_truncated: 'cut short',
   replay_truncated: 'The server was stopped while recording: at most the last second is missing.',
   replay_gaps: 'Packets are missing in {count} places: no new picture is shown there.',
+  replay_withheld: 'Some pictures were not for everybody: they are not shown to you',
+  replay_waiting: 'The next pictures are being fetched',
   replay_gap_now: 'Nothing was recorded here: the picture stands still',
   replay_no_picture_now: 'No picture at this time',
   play: 'Play',
