@@ -13,6 +13,7 @@ from media.plane import Codec
 from recorder.export.remux import export
 from tests.helpers.journal_media import camera, encode, encode_sound, record, sound, video
 from tests.helpers.journals import RECORDING
+from tests.helpers.played import played
 from tests.helpers.served import Served, served
 
 Read = list[tuple[int | None, bytes]]
@@ -74,9 +75,9 @@ async def test_ffmpeg_plays_a_recording_as_hls(running: Served) -> None:
     assert "#EXT-X-INDEPENDENT-SEGMENTS" in listed
     assert "#EXTINF:1.333333," in listed
 
-    # the frames of the container, by a player that knows nothing of ours
-    for kind in ("video", "audio"):
-        expected = await asyncio.to_thread(read, str(folder / "7.mp4"), kind)
+    # the frames of the replay, by a player that knows nothing of ours
+    for kind, producer in (("video", 7), ("audio", 8)):
+        expected = await asyncio.to_thread(read, str(played(folder, producer)), kind)
         got = await asyncio.to_thread(read, f"{running.url}{base}/7/index.m3u8", kind, headers)
         assert [frame for _, frame in got] == [frame for _, frame in expected]
         assert [time for time, _ in got] == [time for time, _ in expected]

@@ -66,7 +66,7 @@ async def test_a_fresh_server_replays_and_proves_what_was_backed_up(
         assert await _command("backup", backup) == 2
         assert "is there already" in capsys.readouterr().err
         whole = {path.name: path.read_bytes() for path in (old / "recordings" / kept).iterdir()}
-        film = (await running.ask("GET", f"/api/recordings/{kept}/7.webm", bearer)).body
+        film = (await running.ask("GET", f"/api/recordings/{kept}/7/0.webm", bearer)).body
         assert len(film) > 1000
         # what is deleted afterwards loses its key in the backup too
         await _delete(running, deleted_after)
@@ -92,7 +92,7 @@ async def test_a_fresh_server_replays_and_proves_what_was_backed_up(
         await prepared(running.url, bearer, kept)
         restored = {path.name: path.read_bytes() for path in (new / "recordings" / kept).iterdir()}
         assert restored == whole
-        assert (await running.ask("GET", f"/api/recordings/{kept}/7.webm", bearer)).body == film
+        assert (await running.ask("GET", f"/api/recordings/{kept}/7/0.webm", bearer)).body == film
         shown = (await running.ask("GET", "/api/keeping", bearer)).json()["recordings"]
         lines = {line["recording"]: line for line in shown}
         assert [hold["reason"] for hold in lines[kept]["holds"]] == ["claim 17"]
