@@ -31,7 +31,7 @@ async def prepared(url: str, bearer: dict[str, str], recording: str) -> Message:
 
 
 async def recorded(
-    server: Served, audience: dict[str, list[str]] | None = None
+    server: Served, audience: dict[str, Any] | None = None
 ) -> tuple[str, list[dict[str, Any]]]:
     """Record two seconds of picture and sound with a mark on it; returns the recording and its producers.
 
