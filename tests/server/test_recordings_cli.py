@@ -47,12 +47,12 @@ def test_verify_says_what_is_wrong_and_where(archive: Path, capsys: pytest.Captu
     assert (
         capsys.readouterr().out == f"{NAME}: as it was signed\n1 of 1 recordings are as they were signed.\n"
     )
-    path = archive / "recordings" / NAME / "7.webm"
+    path = archive / "recordings" / NAME / "7.index"
     path.write_bytes(path.read_bytes()[:-1])
     assert main(["recordings", "verify", NAME]) == 1
     said = capsys.readouterr().out
     assert "WRONG" in said
-    assert "7.webm has" in said
+    assert "7.index has" in said
     assert main(["recordings", "verify", "../etc"]) == 2
     assert main(["recordings", "verify", "--public-key", str(archive / "none.pem")]) == 2
     assert "cannot be read" in capsys.readouterr().err

@@ -10,7 +10,7 @@ const FIRST = 4_294_900_000;
 
 function camera(producer: number, fields: Partial<Camera> = {}): Camera {
   return {
-    producer, participant: 'pt-s', source: 'field', label: 'Operating field', codec: 'H264', file: `${producer}.mp4`,
+    producer, participant: 'pt-s', source: 'field', label: 'Operating field', codec: 'H264',
     type: 'video/mp4', offset: 0.5, seconds: 30, first_rtp_timestamp: FIRST, clock_rate: 90_000, width: 1920, height: 1080,
     audio: null, ...fields,
   };

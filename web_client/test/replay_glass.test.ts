@@ -12,7 +12,7 @@ const HOUR = 3600;
 const HD = { width: 1920, height: 1080 };
 
 const camera: Camera = {
-  producer: 7, participant: 'pt-s', source: 'field', label: 'Operating field', codec: 'H264', file: '7.mp4', type: 'video/mp4',
+  producer: 7, participant: 'pt-s', source: 'field', label: 'Operating field', codec: 'H264', type: 'video/mp4',
   offset: 0, seconds: 13 * HOUR, first_rtp_timestamp: FIRST, clock_rate: 90_000, ...HD, audio: null,
 };
 /** The frame on the glass at a position. */

@@ -16,7 +16,7 @@ const SM3 = createHash('sm3').update(PNG).digest('hex');
 
 function camera(fields: Partial<Camera> = {}): Camera {
   return {
-    producer: 7, participant: 'pt-s', source: 'field', label: '', codec: 'H264', file: '7.mp4', type: 'video/mp4', offset: 1, seconds: 100,
+    producer: 7, participant: 'pt-s', source: 'field', label: '', codec: 'H264', type: 'video/mp4', offset: 1, seconds: 100,
     first_rtp_timestamp: 4_294_900_000, clock_rate: 90_000, width: 1920, height: 1080, audio: null, ...fields,
   };
 }

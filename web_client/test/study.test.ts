@@ -12,7 +12,7 @@ import { mark } from './fakes/marks';
 
 const HOURS = 7200;
 const camera: Camera = {
-  producer: 7, participant: 'pt-s', source: 'field', label: '', codec: 'H264', file: '7.mp4', type: 'video/mp4', offset: 0, seconds: HOURS,
+  producer: 7, participant: 'pt-s', source: 'field', label: '', codec: 'H264', type: 'video/mp4', offset: 0, seconds: HOURS,
   first_rtp_timestamp: 0, clock_rate: 90_000, width: 1920, height: 1080, audio: null,
 };
 const people = [
