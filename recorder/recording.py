@@ -32,6 +32,8 @@ from .tap import share_out
 KEY_FRAME_INTERVAL = 10.0
 #: A wish for a key frame that was not fulfilled is repeated after this long (seconds).
 KEY_FRAME_PATIENCE = 2.0
+#: Seconds from asking for a producer's packets until the plane surely copies them.
+TAP_DELAY = 0.05
 
 #: Without these nothing after them could be read: they are written however much waits.
 _ALWAYS = {"producer_added", "recording_interrupted", "recording_resumed", "recording_stopped"}
@@ -93,6 +95,7 @@ class Recording:
             ProducerId, int
         ] = {}  # of those that are gone too: their last packets may come late
         self._key_frame_at: dict[ProducerId, float] = {}  # when the next one is to be asked for
+        self._tapped_since: dict[ProducerId, float] = {}
         self._events: deque[RecordingEvent] = deque()
         self._stills = StillQueue()
         self._closed_at = 0.0
@@ -142,6 +145,7 @@ class Recording:
             now,
         )
         self._events.append(TapWanted(producer.producer, True))
+        self._tapped_since[producer.producer] = now
         if producer.kind == "video":
             self._want_key_frame(producer.producer, now)
 
@@ -150,6 +154,7 @@ class Recording:
         if self.stopped or self._producers.pop(producer, None) is None:
             return
         self._key_frame_at.pop(producer, None)
+        self._tapped_since.pop(producer, None)
         self.receive_event({"kind": "producer_removed", "producer": producer}, now)
         self._events.append(TapWanted(producer, False))
 
@@ -198,9 +203,14 @@ class Recording:
         self._writer.receive_gap(Gap(producer, packets), nanoseconds(now), now)
         self._want_key_frames(producer, now)
 
-    def receive_key_frame(self, producer: ProducerId, now: float) -> None:
-        """The plane saw a key frame begin (EventKind.KEY_FRAME)."""
-        if producer in self._key_frame_at:
+    def receive_key_frame(self, producer: ProducerId, began: float, now: float) -> None:
+        """The plane saw a key frame begin (EventKind.KEY_FRAME), at `began` by the clock of `now`."""
+        if producer not in self._key_frame_at:
+            return
+        if began < self._tapped_since[producer] + TAP_DELAY:
+            # its packets went by before they were copied, and it answered our wish all the same
+            self._want_key_frame(producer, now)
+        else:
             self._key_frame_at[producer] = now + KEY_FRAME_INTERVAL
 
     def receive_sender_report(

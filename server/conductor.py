@@ -242,7 +242,8 @@ class Conductor:
         """Take an event about a stream of one of this room's transports."""
         self.router.receive_event(event, self.service.steady())
         if event.kind is EventKind.KEY_FRAME and self.recorder is not None:
-            self.recorder.receive_key_frame(ProducerId(event.subject), self.service.now())
+            now, age = self.service.now(), self.service.wall_clock() - event.time / 1e9
+            self.recorder.receive_key_frame(ProducerId(event.subject), now - age, now)
         self.pump()
 
     def receive_rtcp(self, transport: TransportId, data: bytes, time: int) -> None:

@@ -108,9 +108,9 @@ class RoomRecorder:
         ntp = ntp_from_unix(report.steady)
         self._recording.receive_sender_report(report.producer, ntp, report.rtp_timestamp, report.arrival, now)
 
-    def receive_key_frame(self, producer: ProducerId, now: float) -> None:
+    def receive_key_frame(self, producer: ProducerId, began: float, now: float) -> None:
         """Note that a key frame began."""
-        self._recording.receive_key_frame(producer, now)
+        self._recording.receive_key_frame(producer, began, now)
 
     def receive_operation(self, body: dict[str, object], now: float) -> None:
         """Keep a decided operation on marks."""

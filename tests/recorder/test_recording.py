@@ -58,9 +58,24 @@ def test_key_frames_are_asked_for_until_one_comes_and_then_every_ten_seconds() -
     assert wishes(recording) == []
     recording.handle_timer(STARTED + 2)
     assert wishes(recording) == [KeyFrameWanted(FIELD)]
-    recording.receive_key_frame(FIELD, STARTED + 3)
+    recording.receive_key_frame(FIELD, STARTED + 3, STARTED + 3)
     assert recording.get_timer() == STARTED + 3 + KEY_FRAME_INTERVAL
     recording.handle_timer(STARTED + 13)
+    assert wishes(recording) == [KeyFrameWanted(FIELD)]
+
+
+def test_a_key_frame_that_began_before_its_packets_were_copied_is_asked_for_once_more() -> None:
+    recording = begin()
+    recording.add_producer(camera(7), STARTED)
+    wishes(recording)
+    # it answered the wish, and none of it is in the journal
+    recording.receive_key_frame(FIELD, STARTED + 0.01, STARTED + 0.2)
+    assert wishes(recording) == [KeyFrameWanted(FIELD)]
+    assert recording.get_timer() is not None
+    recording.receive_key_frame(FIELD, STARTED + 1.2, STARTED + 1.3)
+    recording.handle_timer(STARTED + 11.2)
+    assert wishes(recording) == []
+    recording.handle_timer(STARTED + 11.4)
     assert wishes(recording) == [KeyFrameWanted(FIELD)]
 
 

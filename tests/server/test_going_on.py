@@ -72,9 +72,10 @@ async def test_a_page_that_publishes_anew_goes_on_with_picture_marks_and_recordi
             def key_frames() -> int:
                 return plane.producer_statistics(field).encodings[0].key_frames
 
-            seen = key_frames()
             await surgeon.request("record", action="start")
             recording = str((await surgeon.notice("recording"))["recording"]["recording"])
+            # one that came before the recording was begun is none of its own
+            seen = key_frames()
             # the recording has begun with a picture
             await until(lambda: key_frames() > seen, 30)
             frames += await asyncio.wait_for(watcher.frames("video", 10), 30)
