@@ -46,6 +46,11 @@ class Audiences:
                 case "restrict" if isinstance(producer, int) and isinstance(event.get("audience"), dict):
                     self._restrictions.setdefault(producer, []).append(_read(event["audience"], persons))
 
+    @property
+    def restricted(self) -> frozenset[int]:
+        """Name the producers that were for some only, at any time."""
+        return frozenset(self._restrictions)
+
     def withheld(self, role: str, person: str) -> frozenset[int]:
         """Name the producers whose pictures and sounds this role and person may not be given."""
         if not self._restrictions:

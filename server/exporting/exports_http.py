@@ -27,6 +27,7 @@ from ..keeping import audit
 from ..sealed_response import give_sealed
 from ..service import Service
 from .jobs import MOST, TooManyExports
+from .restricted import without_restricted
 from .rows import Row
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Exporting:
         recording, kind, fields = await self._read(request)
         await self._check(recording, claims)
         try:
+            fields = await asyncio.to_thread(self._for_everybody, recording, kind, fields)
             export = await self._exports.ask(recording, claims.room, kind, fields, person_of(claims))
         except ExportError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
@@ -166,6 +168,12 @@ class Exporting:
         self._fetches[fetch] = now
         while len(self._fetches) > _FETCHES:
             del self._fetches[next(iter(self._fetches))]
+
+    def _for_everybody(self, recording: str, kind: str, fields: dict[str, object]) -> dict[str, object]:
+        description = self._library.description(recording)
+        if description is None:
+            raise ExportError("This recording is still being prepared.")
+        return without_restricted(kind, fields, description, self._library.audiences(recording))
 
     # -- who asks, and for what ----------------------------------------------------------------------------------
 
