@@ -13,8 +13,6 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from aiohttp import web
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from media.codecs import CodecError, opus
 from media.ids import ProducerId
@@ -28,17 +26,15 @@ from recorder.segments import fmp4, hls
 from recorder.segments.live import LONGEST, LiveTrack
 from recorder.segments.sample import as_sample
 from signalling.room import ParticipantId
-from signalling.tokens import SECRET_BYTES, Claims, issue, person_named
+from signalling.tokens import Claims, person_named
 
-from .bearer import bearer, claims_of, demand, person_of
+from .bearer import bearer, demand, person_of
 from .conductor import Conductor
+from .path_cookie import PathCookie
 from .service import Service
 from .watching.pictures import Pictures, Stream
 
-COOKIE = "konsil_live"
 PATH = "/api/live"
-#: Seconds that the cookie lasts.
-LIFETIME = 3600
 #: Seconds after which a stream that nobody fetches ends, and between two requests for a key frame.
 LINGER = 30.0
 KEY_FRAME_EVERY = 4.0
@@ -188,9 +184,7 @@ class Live:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._streams: dict[tuple[str, int], tuple[Conductor, LiveStream]] = {}
-        self._secret = HKDF(hashes.SHA256(), SECRET_BYTES, salt=None, info=b"konsil live cookie").derive(
-            service.secret
-        )
+        self._cookie = PathCookie(service, "live", PATH)
         shared = service.config.recordings.shared_cache
         self._kept = {"CDN-Cache-Control": "max-age=60", "X-Accel-Expires": "60"} if shared else {}
         self._sweeping: asyncio.Task[None] | None = None
@@ -207,22 +201,12 @@ class Live:
         """Trade the bearer for the cookie of players that bear none."""
         claims = bearer(request, self._service)
         demand(claims, "watch")
-        expires = min(claims.expires, self._service.wall_clock() + LIFETIME)
-        token = issue(
-            self._secret, room=claims.room, name=claims.name, role=claims.role, subject=claims.subject, expires=expires
-        )  # fmt: skip
-        response = web.Response(status=204)
-        response.set_cookie(
-            COOKIE, token, max_age=LIFETIME, path=PATH, httponly=True, samesite="Strict",
-            secure=bool(self._service.config.http.certificate),
-        )  # fmt: skip
-        return response
+        return self._cookie.give(web.Response(status=204), claims)
 
     def allow(self, request: web.Request, room: str, number: int) -> tuple[Conductor, Producer]:
         """Find a picture or sound that who asks may watch now, as somebody in the room; raise the refusal."""
-        token = request.cookies.get(COOKIE) if "Authorization" not in request.headers else None
         service = self._service
-        claims = claims_of(token, self._secret, service.wall_clock()) if token else bearer(request, service)
+        claims = self._cookie.claims(request)
         demand(claims, "watch")
         conductor = service.rooms.get(room)
         if room != claims.room or conductor is None:

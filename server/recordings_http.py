@@ -10,8 +10,6 @@ import asyncio
 import logging
 
 from aiohttp import web
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from annotation.veiled import veil_recording
 from recorder.audience import without
@@ -26,21 +24,18 @@ from recorder.library import (
 )
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SealError
-from signalling.tokens import SECRET_BYTES, Claims, issue
+from signalling.tokens import Claims
 
-from .bearer import bearer, claims_of, demand, person_of
+from .bearer import bearer, demand, person_of
+from .path_cookie import PathCookie
 from .service import Service
 from .veiling import is_veiled
 
 log = logging.getLogger(__name__)
 
-COOKIE = "konsil_replay"
 PATH = "/api/recordings"
 
 BEING_PREPARED = "This recording is still being prepared. Please wait a moment."
-
-#: Seconds that the cookie lasts; the page renews it.
-LIFETIME = 3600
 
 
 def add_routes(application: web.Application, service: Service) -> None:
@@ -58,17 +53,10 @@ class Recordings:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._library = service.archive.library
-        # the cookie opens recordings and nothing else: it is no link, so it is signed by a key of its own
-        self._secret = HKDF(hashes.SHA256(), SECRET_BYTES, salt=None, info=b"konsil replay cookie").derive(
-            service.secret
-        )
+        self._cookie = PathCookie(service, "replay", PATH)
 
     def _claims(self, request: web.Request) -> Claims:
-        token = request.cookies.get(COOKIE) if "Authorization" not in request.headers else None
-        if token is not None:
-            claims = claims_of(token, self._secret, self._service.wall_clock())
-        else:
-            claims = bearer(request, self._service)
+        claims = self._cookie.claims(request)
         demand(claims, "replay")
         return claims
 
@@ -103,26 +91,7 @@ class Recordings:
         """Trade the bearer for the cookie."""
         claims = bearer(request, self._service)
         demand(claims, "replay")
-        expires = min(claims.expires, self._service.wall_clock() + LIFETIME)
-        token = issue(
-            self._secret,
-            room=claims.room,
-            name=claims.name,
-            role=claims.role,
-            expires=expires,
-            subject=claims.subject,
-        )
-        response = web.Response(status=204)
-        response.set_cookie(
-            COOKIE,
-            token,
-            max_age=LIFETIME,
-            path=PATH,
-            httponly=True,
-            samesite="Strict",
-            secure=bool(self._service.config.http.certificate),
-        )
-        return response
+        return self._cookie.give(web.Response(status=204), claims)
 
     async def describe(self, request: web.Request) -> web.Response:
         """Describe a recording of the token's room (PROTOCOL.md, section 8)."""

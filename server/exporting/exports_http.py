@@ -12,18 +12,17 @@ import logging
 from typing import Any
 
 from aiohttp import web
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from recorder.export.kinds import ExportError
 from recorder.journal import JournalError
 from recorder.library import JOURNAL, UnknownRecording, read_header
 from recorder.manifest import MANIFEST
 from recorder.seal.suites import SealError
-from signalling.tokens import SECRET_BYTES, Claims, issue
+from signalling.tokens import Claims
 
-from ..bearer import bearer, claims_of, demand, person_of
+from ..bearer import bearer, demand, person_of
 from ..keeping import audit
+from ..path_cookie import PathCookie
 from ..sealed_response import give_sealed
 from ..service import Service
 from .jobs import MOST, TooManyExports
@@ -33,10 +32,6 @@ from .rows import Row
 log = logging.getLogger(__name__)
 
 PATH = "/api/exports"
-COOKIE = "konsil_exports"
-
-#: Seconds that the cookie lasts; each list renews it.
-LIFETIME = 3600
 #: Longest request: two hundred bookmarks of two hundred characters.
 REQUEST_LIMIT = 256 << 10
 #: Who has fetched what of late: so many are remembered.
@@ -60,9 +55,7 @@ class Exporting:
         self._exports = service.exports
         self._library = service.archive.library
         self._fetches: dict[tuple[str, str, str], float] = {}
-        self._secret = HKDF(hashes.SHA256(), SECRET_BYTES, salt=None, info=b"konsil exports cookie").derive(
-            service.secret
-        )
+        self._cookie = PathCookie(service, "exports", PATH)
 
     async def ask(self, request: web.Request) -> web.Response:
         """Take an export on."""
@@ -98,25 +91,7 @@ class Exporting:
         response = web.json_response(
             await self._exports.list(recording), headers={"Cache-Control": "private, no-store"}
         )
-        expires = min(claims.expires, self._service.wall_clock() + LIFETIME)
-        token = issue(
-            self._secret,
-            room=claims.room,
-            name=claims.name,
-            role=claims.role,
-            expires=expires,
-            subject=claims.subject,
-        )
-        response.set_cookie(
-            COOKIE,
-            token,
-            max_age=LIFETIME,
-            path=PATH,
-            httponly=True,
-            samesite="Strict",
-            secure=bool(self._service.config.http.certificate),
-        )
-        return response
+        return self._cookie.give(response, claims)
 
     async def remove(self, request: web.Request) -> web.Response:
         """Cancel an export, or remove what came of it."""
@@ -178,11 +153,7 @@ class Exporting:
     # -- who asks, and for what ----------------------------------------------------------------------------------
 
     def _claims(self, request: web.Request, *, cookie: bool = False) -> Claims:
-        token = request.cookies.get(COOKIE) if cookie and "Authorization" not in request.headers else None
-        if token is not None:
-            claims = claims_of(token, self._secret, self._service.wall_clock())
-        else:
-            claims = bearer(request, self._service)
+        claims = self._cookie.claims(request) if cookie else bearer(request, self._service)
         demand(claims, "export")
         return claims
 
