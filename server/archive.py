@@ -136,6 +136,7 @@ class Archive:
                 sign_recording, self.library.folder(name), self._keys.signing, time.time()
             )
         except asyncio.CancelledError:
-            process.terminate()
+            with contextlib.suppress(ProcessLookupError):  # it was being signed already
+                process.terminate()
             await process.wait()
             raise

@@ -121,6 +121,9 @@ class Opened:
                 self._files.callback(file.close)
                 pictures = IndexedPictures(track, FrameIndex(file), source, offsets[track.producer])
                 if len(pictures):
+                    # a journal that was cut off since: better known now than in the midst of a lesson
+                    for _ in pictures.packets_of(len(pictures) - 1):
+                        pass
                     self.tracks[track.producer] = pictures
             self.seconds = float(description["seconds"])
         except (OSError, SegmentError, JournalError, SealError, ValueError, KeyError, TypeError):
