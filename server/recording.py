@@ -110,7 +110,7 @@ def _record_present(conductor: Conductor, recorder: RoomRecorder, now: float) ->
         conductor.record_joined(participant)
     for entry in conductor.document.after(0).entries:
         recorder.receive_operation(notices.operation(entry.to_json()).body, now)
-    conductor.veiling.write_present()
+    conductor.veiling.begun(recorder.name, recorder.key)
     conductor.presenting.write_present()
     conductor.bedside.write_present()
     conductor.theatre.write_present()

@@ -49,6 +49,7 @@ class RoomRecorder:
         """
         loop = asyncio.get_running_loop()
         self.name = header.recording
+        self.key = key
         self.folder = journal.parent
         self.producers: set[ProducerId] = set()
         self.tap_interval = INTERVAL

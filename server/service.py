@@ -40,6 +40,7 @@ from .keeping.keeper import Keeper
 from .member import Member
 from .metrics import Snapshot, quantile
 from .reception import Guest
+from .recorded_patients import RecordedPatients
 from .scanning import Scanner
 from .secret_file import load_secret, load_turn_secret
 from .sockets import Socket
@@ -82,10 +83,12 @@ class Service:
         self.stills = StillStore(config.stills)
         self.database = Database(Path(config.database.file))
         self.notes = Notes(self.database, self.wall_clock)
+        self.recorded_patients = RecordedPatients(self.database, self.archive)
         self.exports = Exports(self)
         self.openings = Openings(self)
         self.keeper = Keeper(self)
         self.keeper.places.add("the notes", self.notes.forget)
+        self.keeper.places.add("what hides its patient", self.recorded_patients.forget)
         # the type is said: it stands in a cycle of imports
         self.training: Training = Training(self.database, self.archive.library)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -1,7 +1,8 @@
 """What people write, told to each as his role may know the patient: live, to late comers, and for the replay.
 
 The journal gets what was written and, beside it, how it reads for those who may not see the patient: so no recording
-holds a name that nobody wrote, and a replay needs no patient to hide one.
+holds a name that nobody wrote, and a replay needs no patient to hide one. What is written beside a recording afterwards
+is hidden by what `recorded_patients` keeps.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from annotation.document import Tail
 from annotation.operations import Entry
 from annotation.veiled import VEILED, veiled_entry, veiled_tail
+from recorder.seal.keys import DataKey
 from signalling import notices
 from signalling.patient import Patient
 from signalling.permissions import Role, may
@@ -35,6 +37,14 @@ class Veiling:
         self._conductor = conductor
         self._patients: list[Patient] = []
         self._veil = Veil()
+        #: of this consultation, ended ones too: notes on them are written meanwhile
+        self._recordings: dict[str, DataKey | None] = {}
+
+    def begun(self, recording: str, key: DataKey | None) -> None:
+        """Write down how what stands already reads, and who is known of so far, as a recording begins."""
+        self._recordings[recording] = key
+        self._keep(recording)
+        self.write_present()
 
     def chosen(self, patient: Patient) -> None:
         """Hide this patient too, from now on, from who comes later, and in the recording that runs."""
@@ -43,6 +53,15 @@ class Veiling:
         self._patients = [*self._patients[-PATIENTS_LIMIT:], patient]
         self._veil = Veil(self._patients)
         self.write_present()
+        for recording in self._recordings:
+            self._keep(recording)
+
+    def _keep(self, recording: str) -> None:
+        service = self._conductor.service
+        keeping = service.recorded_patients.keep(
+            recording, self._recordings[recording], tuple(self._patients)
+        )
+        service.keep(keeping)
 
     def words(self, text: str) -> str:
         """Give a text as those may read it who may not see the patient."""
@@ -66,7 +85,7 @@ class Veiling:
                 self._write_down(hidden)
 
     def write_present(self) -> None:
-        """Write down how what stands already reads, as a recording begins or a patient is chosen."""
+        """Write down how what stands already reads."""
         if self._conductor.recorder is None or not self._veil:
             return
         for entry in self._conductor.document.after(0).entries:

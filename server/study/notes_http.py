@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from annotation.dicom import listing
+from annotation.veiled import Hide
 from recorder.journal import JournalError
 from recorder.library import JOURNAL, UnknownRecording, read_header
 from signalling.permissions import may
@@ -46,7 +47,8 @@ class StudyHttp:
         """List one's own notes and those that are shared."""
         recording, claims = await self._check(request)
         reader = person_of(claims)
-        notes = [self._told(note, reader, claims) for note in await self._notes.of(recording, reader)]
+        hide = await self._veil(recording, claims)
+        notes = [_told(note, reader, hide) for note in await self._notes.of(recording, reader)]
         return web.json_response({"notes": notes}, headers=PRIVATE)
 
     async def add(self, request: web.Request) -> web.Response:
@@ -100,7 +102,7 @@ class StudyHttp:
             raise web.HTTPConflict(text=str(error)) from None
         if note is None:
             raise web.HTTPNotFound(text="There is no such note any more.")
-        return web.json_response(self._told(note, reader, claims), headers=PRIVATE)
+        return web.json_response(_told(note, reader, await self._veil(recording, claims)), headers=PRIVATE)
 
     async def images(self, request: web.Request) -> web.Response:
         """Say which images the room still has, as its `studies` notice does: a replay shows what was presented."""
@@ -110,12 +112,16 @@ class StudyHttp:
         studies = listing.summary(there, patient=may(claims.role, "patient"))
         return web.json_response({"studies": studies}, headers=PRIVATE)
 
-    def _told(self, note: Note, reader: str, claims: Claims) -> dict[str, object]:
-        body = note.to_json(reader)
+    async def _veil(self, recording: str, claims: Claims) -> Hide | None:
+        """Give what hides the patient from who asks in what others wrote; None: he is not known, nothing is told."""
+        if not is_veiled(claims.role):
+            return str
+        veil = await self._service.recorded_patients.veil(recording)
+        if veil is None:
+            return None
         conductor = self._service.rooms.get(claims.room)
-        if conductor is not None and note.person != reader and is_veiled(claims.role):
-            body["text"] = conductor.veiling.words(note.said.text)
-        return body
+        # of who is in the room now a note may have been written, too
+        return veil.hide if conductor is None else lambda text: conductor.veiling.words(veil.hide(text))
 
     async def _check(self, request: web.Request) -> tuple[str, Claims]:
         """Return the recording's name if it is of the token's room, and who asks; others do not exist."""
@@ -132,6 +138,13 @@ class StudyHttp:
 
     def _room_of(self, recording: str) -> str:
         return read_header(self._service.archive.library.folder(recording) / JOURNAL).room
+
+
+def _told(note: Note, reader: str, hide: Hide | None) -> dict[str, object]:
+    body = note.to_json(reader)
+    if note.person != reader and note.said.text:
+        body |= {"text": "", "withheld": True} if hide is None else {"text": hide(note.said.text)}
+    return body
 
 
 def _number(request: web.Request) -> int:

@@ -186,6 +186,12 @@ async def test_who_may_not_see_the_patient_reads_no_name_that_is_known(running: 
             assert [one["operation"] for one in again["operations"]] == told
         await surgeon.request("record", action="stop")
         await prepared(running.url, running.bearer("surgeon"), recording)
+        # one who is chosen when it is over was perhaps the patient all the same
+        (entry,) = running.service.rooms["ward"].bedside.offer([CT])
+        await surgeon.request("choose_patient", entry=entry)
+        veil = await running.service.recorded_patients.veil(recording)
+        assert veil is not None
+        assert veil.hide("Müller 1CT1") == "▮▮▮ ▮▮▮"
         for bearer, words in (
             (running.bearer("trainee"), told),
             (running.bearer("surgeon"), [say, page]),

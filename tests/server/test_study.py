@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
+import sqlite3
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from recorder.seal import keys
+from recorder.seal.keys import DataKey
+from recorder.seal.suites import SM4
+from recorder.tombstone import TOMBSTONE
 from server.database import Database
 from server.study.note import (
     TEXT_CHARACTERS,
@@ -26,6 +33,7 @@ from signalling.permissions import Role
 from tests.helpers.journals import RECORDING, small_journal
 from tests.helpers.served import Answered, Served, served
 
+ANNA = Patient(Identity("4711", "HIS", "Geheim^Anna", "19700101"), "p-1")
 NOTES = f"/api/study/{RECORDING}/notes"
 
 
@@ -35,6 +43,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Served]:
         folder = tmp_path / "recordings" / RECORDING
         folder.mkdir(parents=True)
         (folder / "journal.kjr").write_bytes(small_journal())
+        await server.service.recorded_patients.keep(RECORDING, None, ())
         yield server
 
 
@@ -139,11 +148,93 @@ async def test_whoever_may_not_replay_it_is_told_nothing(running: Served) -> Non
 
 async def test_the_patient_is_hidden_from_who_may_not_see_him(running: Served) -> None:
     li, maria = Person(running, "expert", "Dr. Li"), Person(running, "trainee", "Maria")
-    room = running.service.room("demo")
-    room.veiling.chosen(Patient(Identity("4711", "HIS", "Geheim^Anna", "19700101"), "p-1"))
+    patients = running.service.recorded_patients
     await li.note(kind="comment", at=1, text="Frau Geheim bleeds", shared=True)
-    assert await li.texts() == ["Frau Geheim bleeds"]
-    assert await maria.texts() == ["Frau ▮▮▮ bleeds"]
+    await li.note(kind="bookmark", at=2, shared=True)
+    own = await maria.note(kind="comment", at=3, text="Is that Anna Geheim?", shared=True)
+    # nobody was chosen, and that is known: as live, nobody can know that this is a name
+    assert await maria.texts() == ["Frau Geheim bleeds", "", "Is that Anna Geheim?"]
+    # the room is empty, its patient forgotten; the recording's is not
+    await patients.keep(RECORDING, None, (ANNA,))
+    assert await li.texts() == ["Frau Geheim bleeds", "", "Is that Anna Geheim?"]
+    assert await maria.texts() == ["Frau ▮▮▮ bleeds", "", own["text"]]
+    # whom the room has chosen now is hidden too
+    room = running.service.room("demo")
+    room.veiling.chosen(Patient(Identity("0815", "HIS", "Heimlich^Bert", "19710101"), "p-2"))
+    back = await li.note(kind="comment", at=4, text="unlike Heimlich, Geheim", shared=True)
+    assert (await maria.texts())[-1] == "unlike ▮▮▮, ▮▮▮"
+    # nor does taking away and bringing back tell more
+    assert (await li.ask("DELETE", f"{NOTES}/{back['id']}")).status == 204
+    restored = (await li.ask("POST", f"{NOTES}/{back['id']}/restore")).json()
+    assert restored["text"] == "unlike Heimlich, Geheim"
+
+
+def _say_whose(patients: bytes, connection: sqlite3.Connection) -> None:
+    connection.execute("REPLACE INTO recorded_patient VALUES (?, ?)", (RECORDING, patients))
+
+
+async def test_what_cannot_be_veiled_is_withheld(running: Served, caplog: pytest.LogCaptureFixture) -> None:
+    li, maria = Person(running, "expert", "Dr. Li"), Person(running, "trainee", "Maria")
+    patients = running.service.recorded_patients
+    await li.note(kind="comment", at=1, text="Frau Geheim bleeds", shared=True)
+    await li.note(kind="bookmark", at=2, shared=True)
+    own = await maria.note(kind="comment", at=3, text="And here?")
+
+    async def told() -> list[tuple[str, bool]]:
+        notes = (await maria.ask("GET")).json()["notes"]
+        return [(note["text"], note.get("withheld", False)) for note in notes]
+
+    withheld = [("", True), ("", False), (own["text"], False)]
+    # a recording of which no server ever noted whose it is
+    assert await patients.forget(RECORDING) == ""
+    assert await told() == withheld
+    assert (await li.texts())[0] == "Frau Geheim bleeds"
+    # what was noted cannot be read: it is another's, or was changed
+    database = running.service.database
+    for changed in (b"", b"[1]", b'[{"identity": {}}]', b"\xff", b"null"):
+        await database.run(partial(_say_whose, changed))
+        assert await told() == withheld
+    # what could not be written down makes all that is known of it doubtful
+    await patients.keep(RECORDING, None, ())
+    assert (await told())[0] == ("Frau Geheim bleeds", False)
+    await patients.keep(RECORDING, DataKey(SM4, b"short"), (ANNA,))
+    assert await told() == withheld
+    assert "Geheim" not in caplog.text
+
+
+async def test_whose_recording_it_is_lies_sealed_and_goes_with_it(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        patients, key = server.service.recorded_patients, DataKey.random(SM4)
+        folder = tmp_path / "recordings" / RECORDING
+        folder.mkdir(parents=True)
+        (folder / "journal.kjr").write_bytes(small_journal(sealed_with=key))
+        keys.write(folder, keys.wrap(RECORDING, key, [tmp_path / "keys" / "archive.public.pem"]))
+        await patients.keep(RECORDING, key, (ANNA,))
+        veil = await patients.veil(RECORDING)
+        assert veil is not None
+        assert veil.hide("Geheim, 1.1.1970, 4711") == "▮▮▮, ▮▮▮, ▮▮▮"
+        rows = await server.service.database.run(
+            lambda c: [bytes(row["patients"]) for row in c.execute("SELECT * FROM recorded_patient")]
+        )
+        assert len(rows) == 1
+        assert not [word for word in (b"Geheim", b"4711", b"1970") if word in rows[0]]
+        # another recording's does not open
+        other = RECORDING[:-4] + "ffff"
+        shutil.copytree(folder, folder.with_name(other))
+        await server.service.database.run(
+            lambda c: c.execute("INSERT INTO recorded_patient VALUES (?, ?)", (other, rows[0]))
+        )
+        assert await patients.veil(other) is None
+        # without the key nothing of him is left, even before the row goes
+        keys.erase(folder)
+        server.service.archive.library.forget(RECORDING)
+        assert await patients.veil(RECORDING) is None
+        # and nothing comes again once the recording is deleted
+        assert await server.service.keeper.places.forget(RECORDING) == ""
+        (folder / TOMBSTONE).touch()
+        await patients.keep(RECORDING, key, (ANNA,))
+        left = "SELECT count(*) FROM recorded_patient WHERE recording = ?"
+        assert await server.service.database.run(lambda c: c.execute(left, (RECORDING,)).fetchone()[0]) == 0
 
 
 async def test_notes_have_bounds_and_outlive_the_server(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ export interface Note {
   /** Of a clip. */
   until?: number;
   text: string;
+  /** Its words are not told: they may name the patient, and nobody knows whose recording it is. */
+  withheld?: boolean;
   author: string;
   mine: boolean;
   shared: boolean;

@@ -56,6 +56,7 @@ export const study = {
   study_share_hint: 'Trainees read it too: name no patient.',
   study_keep: 'Keep',
   study_none: 'No notes yet. N sets a bookmark, C a comment; I, O and X keep a clip.',
+  study_withheld: 'The words are not shown: they may name the patient of this recording.',
   study_mine: 'for myself',
   study_mine_shared: 'mine, shared',
   study_name: 'Change the words',

@@ -57,6 +57,7 @@ export const study: Record<keyof typeof en, string> = {
   study_share_hint: '学员也会读到：请勿写患者姓名。',
   study_keep: '保存',
   study_none: '还没有笔记。N 加书签，C 写评论；I、O、X 保存片段。',
+  study_withheld: '文字不显示：其中可能有本录像患者的姓名。',
   study_mine: '仅自己可见',
   study_mine_shared: '我的，已共享',
   study_name: '修改文字',
