@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -80,6 +80,7 @@ SHELL = (
 )
 
 
+@cache
 def sources(*folders: str) -> list[str]:
     """List the Python files below these folders, relative to the root."""
     return sorted(
@@ -90,14 +91,16 @@ def sources(*folders: str) -> list[str]:
     )
 
 
-def imports(path: str) -> Iterator[tuple[str, int]]:
-    """Yield the absolute imports of a file, with their level (0: absolute)."""
+@cache
+def imports(path: str) -> tuple[tuple[str, int], ...]:
+    """Name the imports of a file, with their level (0: absolute). A file is parsed once for all tests."""
+    found: list[tuple[str, int]] = []
     for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"), path)):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, 0
+            found += [(alias.name, 0) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or "", node.level
+            found.append((node.module or "", node.level))
+    return tuple(found)
 
 
 def absolute(path: str) -> set[str]:
