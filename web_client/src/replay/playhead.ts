@@ -14,6 +14,8 @@ const JUMP_S = 0.5;
 const CORRECTION = 0.05;
 /** A camera's first and last frame stand so long before and after it: tracks of one moment differ by less. */
 const EDGE_S = 0.25;
+/** A page that is not seen is called once a second or so; a computer that slept for the night has not watched it. */
+const SLEPT_S = 10;
 export const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4] as const;
 
 export interface VideoReport {
@@ -66,7 +68,8 @@ export class Playhead {
 
   /** `now` in ms; one report and one command a camera, in their order. */
   handleTick(reports: readonly VideoReport[], now: number): Command[] {
-    const elapsed = this.#tickAt === null ? 0 : (now - this.#tickAt) / 1000;
+    const since = this.#tickAt === null ? 0 : (now - this.#tickAt) / 1000;
+    const elapsed = since > SLEPT_S ? 0 : since;
     this.#tickAt = now;
     const jumped = this.#jumped;
     if (this.playing && !jumped) this.#advance(reports, elapsed);
