@@ -17,13 +17,19 @@ class Bench implements Sink, FeedEvents {
   /** What the next requests of a name are answered with instead. */
   readonly broken = new Map<string, Error[]>();
   /** The name that does not come until it is let go. */
-  holds = '';
+  stuck = '';
   held = '';
   /** So many times the sink has no room. */
   full = 0;
+  /** Bytes of each segment. */
+  size = 0;
+  /** Moments that the browser let go of by itself. */
+  readonly lost = new Set<number>();
+  /** How long a wait for a server that is away takes. */
+  wait = (): Promise<void> => Promise.resolve();
 
   feed(segments: SegmentList): TrackFeed {
-    return new TrackFeed(segments, this, (name, signal) => this.#fetch(name, signal), this, () => Promise.resolve());
+    return new TrackFeed(segments, this, (name, signal) => this.#fetch(name, signal), this, () => this.wait());
   }
 
   append(data: ArrayBuffer, shift: number): Promise<void> {
@@ -31,13 +37,16 @@ class Bench implements Sink, FeedEvents {
       this.full -= 1;
       return Promise.reject(new DOMException('full', 'QuotaExceededError'));
     }
-    const name = new TextDecoder().decode(data);
+    const name = new TextDecoder().decode(data.slice(0, 12)).replace(/\0+$/, '');
     this.log.push(shift === 0 ? name : `${name} at ${shift.toFixed(1)}`);
     return Promise.resolve();
   }
   remove(from: number, to: number): Promise<void> {
     this.log.push(`-${from}..${to}`);
     return Promise.resolve();
+  }
+  holds(moment: number): boolean {
+    return !this.lost.has(Math.floor(moment));
   }
   onwaiting = (waiting: boolean): void => void this.waiting.push(waiting);
   onfailed = (error: unknown): void => void (this.failed = error);
@@ -51,11 +60,13 @@ class Bench implements Sink, FeedEvents {
     this.fetched.push(name);
     const error = this.broken.get(name)?.shift();
     if (error !== undefined) throw error;
-    if (name === this.holds) {
+    if (name === this.stuck) {
       this.held = name;
       await new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError'))));
     }
-    return new TextEncoder().encode(name.replace('.m4s', '')).buffer as ArrayBuffer;
+    const data = new Uint8Array(Math.max(this.size, name.length));
+    data.set(new TextEncoder().encode(name.replace('.m4s', '')));
+    return data.buffer;
   }
 }
 
@@ -100,7 +111,7 @@ describe('TrackFeed', () => {
 
   it('lets a segment go that is not wanted any more', async () => {
     const bench = new Bench();
-    bench.holds = '10.m4s';
+    bench.stuck = '10.m4s';
     const feed = bench.feed(list(100, 10));
     feed.handlePosition(10);
     await settle();
@@ -160,5 +171,122 @@ describe('TrackFeed', () => {
     feed.handlePosition(50);
     await settle();
     expect(bench.failed).toBeInstanceOf(DOMException);
+  });
+
+  it('has eight seconds ready whatever the speed', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(100, 1));
+    feed.handlePosition(10, { speed: 4, hurried: false });
+    await settle();
+    expect(bench.numbers.at(-1)).toBe(42);
+    bench.log.length = 0;
+    feed.handlePosition(20, { speed: 0.25, hurried: false });
+    await settle();
+    expect(bench.numbers).toEqual([]);
+  });
+
+  it('asks for nothing behind a picture that is waited for', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(100, 10));
+    feed.handlePosition(13.2, { speed: 1, hurried: true });
+    await settle();
+    expect(bench.numbers).toEqual([10, 11, 12, 13]);
+    expect(bench.fetched).not.toContain('14.m4s');
+    feed.handlePosition(13.2, { speed: 1, hurried: false });
+    await settle();
+    expect(bench.numbers.at(-1)).toBe(21);
+  });
+
+  it('takes no more ahead than sixteen cameras have room for, but always the next', async () => {
+    const bench = new Bench();
+    bench.size = 20e6;
+    const feed = bench.feed(list(100, 1));
+    feed.handlePosition(0);
+    await settle();
+    // 60 MB ahead of the one that is looked at: the third makes it full
+    expect(bench.numbers).toEqual([0, 1, 2, 3]);
+    feed.handlePosition(1.5);
+    await settle();
+    expect(bench.numbers).toEqual([0, 1, 2, 3, 4]);
+    bench.size = 50e6;
+    feed.handlePosition(30);
+    await settle();
+    expect(bench.numbers.slice(5)).toEqual([30, 31]);
+  });
+
+  it('does with less where the player has no room for what may be looked at later', async () => {
+    const bench = new Bench();
+    bench.size = 1e6;
+    const feed = bench.feed(list(100, 10));
+    feed.handlePosition(3, { speed: 1, hurried: true });
+    await settle();
+    bench.full = 2;
+    feed.handlePosition(3, { speed: 1, hurried: false });
+    await settle();
+    expect(bench.failed).toBeNull();
+    expect(bench.numbers.at(-1)).toBe(3);
+    // it is looked at: then it must come
+    feed.handlePosition(4.1);
+    await settle();
+    expect(bench.numbers.at(-1)).toBe(4);
+    for (let at = 4.1; at < 30; at += 0.5) {
+      feed.handlePosition(at);
+      await settle();
+    }
+    // nothing twice, nothing left out: each when it is looked at
+    expect(bench.numbers).toEqual(Array.from({ length: 30 }, (_, n) => n));
+  });
+
+  it('fetches again what the browser let go of, and believes it the second time', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(60, 2));
+    feed.handlePosition(10);
+    await settle();
+    bench.log.length = 0;
+    bench.lost.add(13);
+    feed.handlePosition(11.5);
+    await settle();
+    expect(bench.numbers).toEqual([19]);
+    feed.handlePosition(12.5);
+    await settle();
+    // from its key frame on
+    expect(bench.numbers.slice(1, 3)).toEqual([12, 13]);
+    const before = bench.numbers.length;
+    for (let look = 0; look < 5; look += 1) {
+      feed.handlePosition(12.5);
+      await settle();
+    }
+    expect(bench.numbers.length).toBe(before);
+  });
+
+  it('does not wait for a server that is away where another moment is looked at', async () => {
+    const bench = new Bench();
+    bench.wait = () => new Promise<void>(() => undefined);
+    bench.broken.set('10.m4s', [new Error('503')]);
+    const feed = bench.feed(list(100, 10));
+    feed.handlePosition(10);
+    await settle();
+    expect(bench.waiting).toEqual([true]);
+    feed.handlePosition(70);
+    await settle();
+    expect(bench.waiting).toEqual([true, false]);
+    expect(bench.numbers[0]).toBe(70);
+    expect(bench.fetched.filter((name) => name === '10.m4s').length).toBe(1);
+  });
+
+  it('is complete as long as its end is there', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(60, 1));
+    feed.handlePosition(58);
+    await settle();
+    expect(feed.isComplete).toBe(true);
+    feed.handlePosition(5);
+    await settle();
+    expect(feed.isComplete).toBe(false);
+  });
+
+  it('tells where a decoder begins', () => {
+    const feed = new Bench().feed(list(60, 10, 2));
+    expect([2, 5, 11.9, 12, 61].map((at) => feed.keyTime(at))).toEqual([2, 2, 2, 12, 52]);
   });
 });

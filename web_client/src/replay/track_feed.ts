@@ -2,7 +2,8 @@
  * Keeps one track of a recording fed with segments round the position that is looked at.
  *
  * A decoder begins at a key frame: so a seek asks for the segments from the key frame before it on, and for nothing that lies
- * before. What lies far behind is given up again, so that hours of 4K stay some tens of megabytes.
+ * before. What lies far behind is given up again, so that hours of 4K stay some tens of megabytes. The player may give up more
+ * than it was told to, and tells nobody: what is about to be looked at is held against what it says it has.
  */
 
 /** What a server lists of a track (PROTOCOL.md §8): ticks, and whether a decoder may begin with the segment. */
@@ -17,16 +18,35 @@ export interface SegmentList {
 export interface Sink {
   append(data: ArrayBuffer, shift: number): Promise<void>;
   remove(from: number, to: number): Promise<void>;
+  /** Whether it has what belongs to this moment. */
+  holds(moment: number): boolean;
 }
 
-/** Fetches one file of the track. Rejects with `GoneError` what will never come, with anything else what may. */
-export type FetchPart = (name: string, signal: AbortSignal) => Promise<ArrayBuffer>;
+/**
+ * Fetches one file of the track, which is looked at from `start` on (seconds of the track). Rejects with `GoneError` what will
+ * never come, with anything else what may.
+ */
+export type FetchPart = (name: string, signal: AbortSignal, start: number) => Promise<ArrayBuffer>;
 
 /** There is no such file, or it was tampered with: nothing is gained by asking again. */
 export class GoneError extends Error {}
 
+/** How a position is looked at. */
+export interface Look {
+  /** Played at four times the speed eight seconds last two. */
+  speed: number;
+  /** Its picture is waited for: nothing that lies behind it is to be in its way. */
+  hurried: boolean;
+}
+
+const CALMLY: Look = { speed: 1, hurried: false };
+
 const AHEAD_S = 8;
+/** A player takes a picture up when it has a little more than it. */
+const HURRIED_S = 0.5;
 const BEHIND_S = 8;
+/** Browsers hold 150 MB of pictures, the ten seconds from a key frame on among them; sixteen cameras want their part. */
+const AHEAD_BYTES = 48e6;
 /** Asked for at once: one comes while the one before it is taken in. */
 const AT_ONCE = 2;
 const RETRY_MS = 1000;
@@ -43,11 +63,18 @@ export interface FeedEvents {
 export class TrackFeed {
   readonly #starts: number[];
   readonly #end: number;
-  readonly #present = new Set<number>();
+  /** What is in the sink, and how large it is. */
+  readonly #present = new Map<number, number>();
+  /** What was not found in the sink once, and is believed to be there the next time. */
+  readonly #doubted = new Set<number>();
   readonly #coming = new Map<number, { data: Promise<ArrayBuffer>; abort: AbortController }>();
   #position = 0;
+  #look = CALMLY;
+  #behind = BEHIND_S;
+  #aheadBytes = AHEAD_BYTES;
   #last = -2;
   #awaited: number | null = null;
+  #wake: () => void = () => undefined;
   #running = false;
   #closed = false;
   #begun = false;
@@ -65,27 +92,50 @@ export class TrackFeed {
   }
 
   /** Look at this position (seconds of the track) from now on; cheap: call it for every frame of the screen. */
-  handlePosition(position: number): void {
+  handlePosition(position: number, look: Look = CALMLY): void {
     this.#position = position;
-    if (this.#awaited !== null) {
-      const [first, last] = this.#wanted;
-      // on a thin line a segment that nobody wants any more would hold up the one that is wanted
-      if (this.#awaited < first || this.#awaited > last) this.#coming.get(this.#awaited)?.abort.abort();
+    this.#look = look;
+    if (this.#closed) return;
+    if (this.#awaited !== null && this.#next() !== this.#awaited) {
+      // on a thin line a segment that nobody wants now would hold up the one that is wanted
+      this.#coming.get(this.#awaited)?.abort.abort();
+      this.#wake();
     }
-    if (!this.#running && !this.#closed && this.#next() !== null) void this.#run();
+    if (this.#running) return;
+    this.#doubt();
+    if (this.#next() !== null) void this.#run();
+  }
+
+  /** Where a decoder begins for the picture at a position, seconds of the track. */
+  keyTime(position: number): number {
+    return this.#starts[this.#keyBefore(this.#at(position))] ?? 0;
+  }
+
+  /** Whether its end is in the sink. */
+  get isComplete(): boolean {
+    return this.#present.has(this.#starts.length - 1);
   }
 
   close(): void {
     this.#closed = true;
+    this.#wake();
     for (const { abort } of this.#coming.values()) abort.abort();
     this.#coming.clear();
   }
 
+  /** The segment of a position. */
+  #at(position: number): number {
+    return Math.max(0, countUpTo(this.#starts, position) - 1);
+  }
+
+  get #ahead(): number {
+    return this.#look.hurried ? HURRIED_S : AHEAD_S * Math.max(1, this.#look.speed);
+  }
+
   /** The segments that are wanted now, first and last: from the key frame before the position on. */
   get #wanted(): [number, number] {
-    const starts = this.#starts;
-    const at = Math.max(0, countUpTo(starts, this.#position) - 1);
-    return [this.#keyBefore(at), Math.max(at, countUpTo(starts, this.#position + AHEAD_S) - 1)];
+    const at = this.#at(this.#position);
+    return [this.#keyBefore(at), Math.max(at, this.#at(this.#position + this.#ahead))];
   }
 
   #keyBefore(number: number): number {
@@ -97,8 +147,15 @@ export class TrackFeed {
   /** The segment to append next; null: what is wanted is there. */
   #next(): number | null {
     const [first, last] = this.#wanted;
+    const at = this.#at(this.#position);
+    let ahead = 0;
     for (let number = first; number <= last && number < this.#starts.length; number += 1) {
-      if (this.#present.has(number)) continue;
+      const size = this.#present.get(number);
+      if (size !== undefined) {
+        if (number > at) ahead += size;
+        continue;
+      }
+      if (number > at && ahead >= this.#aheadBytes) return null;
       if (number === this.#last + 1 || this.list.segments[number]?.[2] === 1) return number;
       // a decoder would not take it up in the middle: once more from its key frame on
       const key = this.#keyBefore(number);
@@ -106,6 +163,17 @@ export class TrackFeed {
       return key;
     }
     return null;
+  }
+
+  /** A browser that is short of memory lets pictures go, and a player that waits for them would wait for ever. */
+  #doubt(): void {
+    const at = this.#at(this.#position);
+    for (const number of [at, at + 1]) {
+      const [start, duration] = this.list.segments[number] ?? [0, 0];
+      if (!this.#present.has(number) || this.#doubted.has(number) || this.sink.holds((start + duration / 2) / this.list.timescale)) continue;
+      this.#present.delete(number);
+      this.#doubted.add(number);
+    }
   }
 
   async #run(): Promise<void> {
@@ -116,7 +184,7 @@ export class TrackFeed {
         this.#begun = true;
       }
       for (let number = this.#next(); number !== null && !this.#closed; number = this.#next()) await this.#take(number);
-      if (!this.#closed && this.#present.has(this.#starts.length - 1)) this.events.oncomplete();
+      if (!this.#closed && this.isComplete) this.events.oncomplete();
     } catch (error) {
       if (!this.#closed) {
         this.close();
@@ -129,7 +197,7 @@ export class TrackFeed {
 
   /** What stands before all segments; and where the picture begins after its sound, its first second in place of none. */
   async #begin(): Promise<void> {
-    await this.sink.append(await this.#patiently(() => this.fetchPart(this.list.init, new AbortController().signal)), 0);
+    await this.sink.append(await this.#patiently(() => this.fetchPart(this.list.init, new AbortController().signal, 0)), 0);
     const lead = this.#starts[0] ?? 0;
     if (lead <= 0) return;
     // a player stands still where one of its tracks has nothing; what it shows there is covered (`picture_at`)
@@ -147,24 +215,44 @@ export class TrackFeed {
     if (data === null || this.#closed) return;
     const [, last] = this.#wanted;
     if (number < last && this.#coming.size < AT_ONCE) this.#fetch(number + 1);
+    const size = data.byteLength;
+    if (!(await this.#append(number, data))) return;
+    this.#coming.delete(number);
+    this.#present.set(number, size);
+    this.#last = number;
+    await this.#giveUp(this.#behind, this.#at(this.#position + AHEAD_S * Math.max(1, this.#look.speed) + BEHIND_S) + 1);
+  }
+
+  /** Whether there was room for it; where there is none what is looked at now goes before what may be looked at later. */
+  async #append(number: number, data: ArrayBuffer): Promise<boolean> {
     try {
       await this.sink.append(data, 0);
+      return true;
     } catch (error) {
-      if (!(error instanceof DOMException) || error.name !== 'QuotaExceededError') throw error;
-      await this.#giveUp(0, 1);
-      await this.sink.append(data, 0);
+      if (!isFull(error)) throw error;
     }
-    this.#coming.delete(number);
-    this.#present.add(number);
-    this.#last = number;
-    await this.#giveUp(BEHIND_S, AHEAD_S);
+    this.#behind = 0;
+    await this.#giveUp(0, number + 1);
+    try {
+      await this.sink.append(data, 0);
+      return true;
+    } catch (error) {
+      const at = this.#at(this.#position);
+      if (!isFull(error) || number <= at) throw error;
+      // there is time: it is asked for again when some of what lies before it has been seen
+      let ahead = 0;
+      for (const [other, size] of this.#present) if (other > at && other < number) ahead += size;
+      this.#aheadBytes = ahead * 0.75;
+      this.#coming.delete(number);
+      return false;
+    }
   }
 
   #fetch(number: number): { data: Promise<ArrayBuffer>; abort: AbortController } {
     const known = this.#coming.get(number);
     if (known !== undefined) return known;
     const abort = new AbortController();
-    const data = this.fetchPart(`${number}.${this.list.init.endsWith('.webm') ? 'webm' : 'm4s'}`, abort.signal);
+    const data = this.fetchPart(`${number}.${this.list.init.endsWith('.webm') ? 'webm' : 'm4s'}`, abort.signal, this.#starts[number] ?? 0);
     // whoever awaits it hears of it; nobody may
     data.catch(() => undefined);
     const coming = { data, abort };
@@ -184,6 +272,8 @@ export class TrackFeed {
   async #patiently(ask: () => Promise<ArrayBuffer>): Promise<ArrayBuffer>;
   async #patiently(ask: () => Promise<ArrayBuffer>, number: number): Promise<ArrayBuffer | null>;
   async #patiently(ask: () => Promise<ArrayBuffer>, number?: number): Promise<ArrayBuffer | null> {
+    // the one who watches may have gone elsewhere meanwhile
+    const isWanted = (): boolean => number === undefined || this.#next() === number;
     for (let waiting = false; ; waiting = true) {
       try {
         const data = await ask();
@@ -191,32 +281,37 @@ export class TrackFeed {
         return data;
       } catch (error) {
         if (error instanceof GoneError || this.#closed) throw error;
-        if (number !== undefined) {
-          this.#coming.delete(number);
-          // the one who watches has gone elsewhere meanwhile
-          if (this.#next() !== number) {
-            if (waiting) this.events.onwaiting(false);
-            return null;
-          }
+        if (number !== undefined) this.#coming.delete(number);
+        if (isWanted()) {
+          this.events.onwaiting(true);
+          waiting = true;
+          await Promise.race([this.wait(RETRY_MS), new Promise<void>((resolve) => (this.#wake = resolve))]);
+          if (this.#closed) throw error;
+          if (isWanted()) continue;
         }
-        this.events.onwaiting(true);
-        await this.wait(RETRY_MS);
+        if (waiting) this.events.onwaiting(false);
+        return null;
       }
     }
   }
 
-  /** Drop what lies further away: before, up to a key frame, since what follows refers to it. */
-  async #giveUp(behind: number, ahead: number): Promise<void> {
+  /** Drop what lies further away, from segment `after` on and before what is kept: up to a key frame, since what follows refers to it. */
+  async #giveUp(behind: number, after: number): Promise<void> {
     const starts = this.#starts;
-    const first = this.#keyBefore(Math.max(0, countUpTo(starts, this.#position - behind) - 1));
-    const after = countUpTo(starts, this.#position + ahead + BEHIND_S);
-    const before = [...this.#present].some((number) => number < first);
-    const beyond = [...this.#present].some((number) => number >= after);
+    const first = this.#keyBefore(this.#at(this.#position - behind));
+    const gone = [...this.#present.keys()].filter((number) => number < first || number >= after);
     // what fills the time before the first picture stays
-    if (before) await this.sink.remove(starts[0] ?? 0, starts[first] ?? 0);
-    if (beyond) await this.sink.remove(starts[after] ?? this.#end, Infinity);
-    if (before || beyond) for (const number of [...this.#present]) if (number < first || number >= after) this.#present.delete(number);
+    if (gone.some((number) => number < first)) await this.sink.remove(starts[0] ?? 0, starts[first] ?? 0);
+    if (gone.some((number) => number >= after)) await this.sink.remove(starts[after] ?? this.#end, Infinity);
+    for (const number of gone) {
+      this.#present.delete(number);
+      this.#doubted.delete(number);
+    }
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'QuotaExceededError';
 }
 
 function countUpTo(sorted: readonly number[], limit: number): number {

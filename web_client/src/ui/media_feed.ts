@@ -1,11 +1,25 @@
 /** Feeds one `<video>` or `<audio>` of a replay: a MediaSource with the camera's picture and sound, segment by segment. */
 import { fileAddress } from '../replay/api';
 import type { Camera } from '../replay/description';
-import { GoneError, TrackFeed, type FetchPart, type SegmentList, type Sink } from '../replay/track_feed';
+import { GoneError, TrackFeed, type FetchPart, type Look, type SegmentList, type Sink } from '../replay/track_feed';
+import { Turns } from '../replay/turns';
 import type { ProducerId } from '../signalling/protocol';
 
 /** Answers by which more asking changes nothing; a recording that is prepared (409) or a server that is busy (503) is asked again. */
-const FINAL = new Set([400, 401, 403, 404, 410, 500]);
+const FINAL = new Set([400, 403, 404, 410, 500]);
+/** A page that slept comes back with a cookie that is too old, and gets another at once: so often it is refused before it is given up. */
+const REFUSALS = 10;
+/** What another camera's picture may come later than the large one's, seconds; one that is not looked at, later still. */
+const BESIDE_S = 2;
+
+/** All cameras of a page share its line. */
+const turns = new Turns();
+
+/** How a camera is looked at. */
+export interface CameraLook extends Look {
+  /** It is the large one. */
+  main: boolean;
+}
 
 export interface MediaFeedEvents {
   onwaiting: (waiting: boolean) => void;
@@ -17,8 +31,10 @@ export class MediaFeed {
   readonly #address = URL.createObjectURL(this.#source);
   readonly #closing = new AbortController();
   #feeds: TrackFeed[] = [];
-  #complete = new Set<TrackFeed>();
+  #picture: TrackFeed | null = null;
   #position = 0;
+  #look: CameraLook = { speed: 1, hurried: false, main: false };
+  #refused = 0;
 
   constructor(
     private readonly element: HTMLMediaElement,
@@ -31,9 +47,15 @@ export class MediaFeed {
   }
 
   /** `position`: seconds of the camera. */
-  handlePosition(position: number): void {
+  handlePosition(position: number, look: CameraLook): void {
     this.#position = position;
-    for (const feed of this.#feeds) feed.handlePosition(position);
+    this.#look = look;
+    for (const feed of this.#feeds) feed.handlePosition(position, look);
+  }
+
+  /** Where its decoder begins for the picture at a position; null: that is not known yet, or it has no picture. */
+  keyTime(position: number): number | null {
+    return this.#picture?.keyTime(position) ?? null;
   }
 
   close(): void {
@@ -55,7 +77,8 @@ export class MediaFeed {
       const buffers = full.map(({ list }) => this.#source.addSourceBuffer(list.type));
       this.#source.duration = this.camera.seconds;
       this.#feeds = full.map(({ list, fetchPart }, index) => this.#feed(list, new BufferSink(buffers[index] as SourceBuffer), fetchPart));
-      this.handlePosition(this.#position);
+      this.#picture = this.#feeds.find(({ list }) => list.type.startsWith('video/')) ?? null;
+      this.handlePosition(this.#position, this.#look);
     } catch {
       this.#fail();
     }
@@ -63,10 +86,11 @@ export class MediaFeed {
 
   async #list(producer: ProducerId): Promise<{ list: SegmentList; fetchPart: FetchPart }> {
     const base = `${fileAddress(this.recording, String(producer))}/`;
-    const fetchPart: FetchPart = async (name, signal) => (await ask(base + name, signal)).arrayBuffer();
+    const fetchPart: FetchPart = (name, signal, start) =>
+      turns.take(() => this.#urgency(start), signal, async () => (await this.#ask(base + name, signal)).arrayBuffer());
     for (;;) {
       try {
-        const answer = await ask(`${base}segments.json`, this.#closing.signal);
+        const answer = await this.#ask(`${base}segments.json`, this.#closing.signal);
         return { list: (await answer.json()) as SegmentList, fetchPart };
       } catch (error) {
         if (error instanceof GoneError || this.#closing.signal.aborted) throw error;
@@ -80,16 +104,30 @@ export class MediaFeed {
     const feed: TrackFeed = new TrackFeed(list, sink, fetchPart, {
       onwaiting: this.events.onwaiting,
       onfailed: () => this.#fail(),
-      oncomplete: () => this.#completed(feed),
+      oncomplete: () => this.#completed(),
     });
     return feed;
   }
 
-  /** The last pictures of all tracks are there: without being told so the player would wait for more. */
-  #completed(feed: TrackFeed): void {
-    this.#complete.add(feed);
+  /** In how many seconds it is looked at. */
+  #urgency(start: number): number {
+    const { main, speed } = this.#look;
+    return Math.max(0, start - this.#position) / Math.max(1, speed) + (main ? 0 : BESIDE_S);
+  }
+
+  /** The ends of all tracks are there: without being told so the player would wait for more. */
+  #completed(): void {
     const updating = [...this.#source.sourceBuffers].some((buffer) => buffer.updating);
-    if (this.#complete.size === this.#feeds.length && !updating && this.#source.readyState === 'open') this.#source.endOfStream();
+    if (this.#feeds.every((feed) => feed.isComplete) && !updating && this.#source.readyState === 'open') this.#source.endOfStream();
+  }
+
+  async #ask(address: string, signal: AbortSignal): Promise<Response> {
+    const answer = await fetch(address, { credentials: 'same-origin', signal });
+    if (answer.status === 401) this.#refused += 1;
+    else this.#refused = 0;
+    if (answer.ok) return answer;
+    if (FINAL.has(answer.status) || this.#refused >= REFUSALS) throw new GoneError(String(answer.status));
+    throw new Error(String(answer.status));
   }
 
   #fail(): void {
@@ -99,12 +137,6 @@ export class MediaFeed {
   }
 }
 
-async function ask(address: string, signal: AbortSignal): Promise<Response> {
-  const answer = await fetch(address, { credentials: 'same-origin', signal });
-  if (answer.ok) return answer;
-  if (FINAL.has(answer.status)) throw new GoneError(String(answer.status));
-  throw new Error(String(answer.status));
-}
 
 /** A SourceBuffer does one thing at a time and tells by events. */
 class BufferSink implements Sink {
@@ -117,6 +149,19 @@ class BufferSink implements Sink {
 
   async remove(from: number, to: number): Promise<void> {
     if (from < to) await this.#done(() => this.buffer.remove(from, to));
+  }
+
+  holds(moment: number): boolean {
+    try {
+      const { buffered } = this.buffer;
+      for (let range = 0; range < buffered.length; range += 1) {
+        if (buffered.start(range) <= moment && moment < buffered.end(range)) return true;
+      }
+      return false;
+    } catch {
+      // a player that failed has no buffers any more, and says so elsewhere
+      return true;
+    }
   }
 
   #done(begin: () => void): Promise<void> {

@@ -1,7 +1,9 @@
 /** One open recording as the components see it: its videos, the position that they follow, and what is shown. */
 import { beginningOf, type Beginning } from '../replay/beginning';
+import { GlassMoments } from '../replay/glass_moments';
+import { KeyFirst } from '../replay/key_first';
 import type { Camera, Description } from '../replay/description';
-import { Playhead, SPEEDS, type VideoReport } from '../replay/playhead';
+import { Playhead, SPEEDS, type Command, type VideoReport } from '../replay/playhead';
 import { Repeat } from '../replay/study_repeat';
 import { ShownAuthors } from '../replay/study_shown';
 import { Timeline, rtpTimestampAt } from '../replay/timeline';
@@ -36,6 +38,10 @@ export class Replay {
   unplayable = $state.raw<readonly boolean[]>([]);
   /** Cameras whose next pictures do not come for the time being. */
   waiting = $state.raw<readonly boolean[]>([]);
+  /** Of which position the picture on a camera's glass is, where it is not that of this one; null: it is. */
+  moments = $state.raw<readonly (number | null)[]>([]);
+  /** Cameras whose picture of this position is waited for so long that it must be said. */
+  lagging = $state.raw<readonly boolean[]>([]);
   /** What a question shows in place of the experts' marks, and the pen on it. */
   quiz = $state.raw<(OverlaySource & { drawing: Drawing; heat: readonly Point[] }) | null>(null);
   hidden = $state.raw<ReadonlySet<ParticipantId>>(new Set());
@@ -52,6 +58,9 @@ export class Replay {
   readonly #shownAuthors: ShownAuthors;
   readonly #elements: (HTMLMediaElement | null)[];
   readonly #feeds: (MediaFeed | null)[];
+  readonly #glass: GlassMoments;
+  readonly #keyFirst = new KeyFirst();
+  #exactly = false;
   #mediaTime = 0;
   #frameInterval = Infinity;
   #step: Step | null = null;
@@ -63,6 +72,7 @@ export class Replay {
     this.#feeds = this.cameras.map(() => null);
     this.unplayable = this.cameras.map(() => false);
     this.waiting = this.cameras.map(() => false);
+    this.#glass = new GlassMoments(this.cameras);
     this.beginning = beginningOf(this.cameras);
     this.main = this.beginning.main;
     this.#playhead = new Playhead(description.seconds, this.cameras, this.main);
@@ -118,23 +128,34 @@ export class Replay {
       currentTime: element?.currentTime ?? 0,
       ready: element !== null && element.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !element.seeking,
     }));
+    const main = reports[this.main];
+    // it is at its key frame, and not where it leads to
+    if (main !== undefined && this.#keyFirst.pending) main.ready = false;
     const played = playhead.playing;
     const commands = playhead.handleTick(reports, now);
     const back = played ? this.#repeat.back(playhead.position, playhead.seconds, this.beginning.position) : null;
     if (back !== null) {
       playhead.seek(back);
       playhead.play();
+      this.#exactly = true;
     }
     commands.forEach((command, index) => {
       const element = this.#elements[index];
       if (!element) return;
-      if (command.seek !== null && Math.abs(element.currentTime - command.seek) > 0.0005) element.currentTime = command.seek;
       const camera = this.cameras[index];
-      if (camera !== undefined) this.#feeds[index]?.handlePosition(Math.min(camera.seconds, Math.max(0, playhead.position - camera.offset)));
+      const jump = this.#jump(index, element, command, now);
+      if (jump !== null && Math.abs(element.currentTime - jump) > 0.0005) element.currentTime = jump;
+      const onTheWay = index === this.main && this.#keyFirst.pending;
+      if (camera !== undefined) {
+        const hurried = onTheWay || element.seeking;
+        this.#feeds[index]?.handlePosition(within(camera, playhead.position), { speed: this.speed, hurried, main: index === this.main });
+      }
       if (element.playbackRate !== command.rate) element.playbackRate = command.rate;
-      if (command.play && element.paused) void element.play().catch(() => undefined);
-      if (!command.play && !element.paused) element.pause();
+      if (command.play && !onTheWay && element.paused) void element.play().catch(() => undefined);
+      if ((!command.play || onTheWay) && !element.paused) element.pause();
     });
+    this.#exactly = false;
+    this.#sayMoments(commands, now);
     this.position = playhead.position;
     this.playing = playhead.playing;
     this.overlay.pass(playhead.position);
@@ -145,6 +166,30 @@ export class Replay {
     }
     // where the main camera has no picture the marks follow the position alone
     if (shown[this.main] !== true) this.overlay.show(playhead.position);
+  }
+
+  /** Where a camera's player jumps to now, or null: the large one by way of its key frame where the picture is far behind it. */
+  #jump(index: number, element: HTMLMediaElement, command: Command, now: number): number | null {
+    if (index !== this.main) return command.seek;
+    const shown = this.#glass.shown(index);
+    if (command.seek === null) return this.#keyFirst.handleTick(!element.seeking && element.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA, shown, now);
+    return this.#keyFirst.begin(command.seek, this.#exactly ? null : (this.#feeds[index]?.keyTime(command.seek) ?? null), shown);
+  }
+
+  #sayMoments(commands: readonly Command[], now: number): void {
+    const changed = this.#glass.handleTick(
+      this.#playhead.position,
+      commands.map(({ visible }, index) => {
+        const element = this.#elements[index];
+        if (!element || !visible || this.cameras[index]?.source === 'microphone') return null;
+        return {
+          currentTime: element.currentTime,
+          coming: element.seeking || (index === this.main && this.#keyFirst.pending) || (this.#glass.shown(index) === null && element.readyState < HTMLMediaElement.HAVE_CURRENT_DATA),
+        };
+      }),
+      now,
+    );
+    if (changed) [this.moments, this.lagging] = [this.#glass.moments, this.#glass.lagging];
   }
 
   toggle(): void {
@@ -165,8 +210,10 @@ export class Replay {
     this.range = { from, until, on, whole };
   }
 
-  seek(position: number): void {
+  /** `exactly`: no other picture is to be shown on the way. */
+  seek(position: number, exactly = false): void {
     this.#step = null;
+    this.#exactly = exactly;
     this.#playhead.seek(position);
     this.position = this.#playhead.position;
   }
@@ -183,6 +230,7 @@ export class Replay {
     const from = this.#mediaTime;
     const target = from + (direction + 0.5) * this.#interval;
     this.#step = { from, direction, target, triedAt: performance.now(), tries: 1 };
+    this.#exactly = true;
     this.#playhead.seek(camera.offset + target);
   }
 
@@ -199,6 +247,7 @@ export class Replay {
       step.target += (step.direction * this.#interval) / 2;
       step.triedAt = now;
       step.tries += 1;
+      this.#exactly = true;
       this.#playhead.seek(camera.offset + step.target);
     }
   }
@@ -214,6 +263,9 @@ export class Replay {
   }
 
   setMain(index: number): void {
+    // the one that was large goes to where it was on its way to
+    const [wished, before] = [this.#keyFirst.stop(), this.#elements[this.main]];
+    if (wished !== null && before) before.currentTime = wished;
     this.main = index;
     this.#playhead.setMain(index);
     this.#frameInterval = Infinity;
@@ -257,6 +309,7 @@ export class Replay {
     let before: number | null = null;
     const handleFrame = (_now: number, { mediaTime }: VideoFrameCallbackMetadata): void => {
       handle = video.requestVideoFrameCallback(handleFrame);
+      this.#glass.handleFrame(index, mediaTime);
       if (index !== this.main) return;
       const step = before === null || !this.playing ? 0 : mediaTime - before;
       // frames are left out at high speed: the shortest step is the true one
@@ -268,4 +321,9 @@ export class Replay {
     handle = video.requestVideoFrameCallback(handleFrame);
     return () => video.cancelVideoFrameCallback(handle);
   }
+}
+
+/** A position as seconds of a camera, which has a beginning and an end. */
+function within(camera: Camera, position: number): number {
+  return Math.min(camera.seconds, Math.max(0, position - camera.offset));
 }

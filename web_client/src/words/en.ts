@@ -358,6 +358,8 @@ export const en = {
   replay_gaps: 'Packets are missing in {count} places: no new picture is shown there.',
   replay_withheld: 'Some pictures were not for everybody: they are not shown to you',
   replay_waiting: 'The next pictures are being fetched',
+  replay_other_moment: 'This picture is of {time}: that of {wished} is on its way',
+  replay_first_comes: 'The picture is on its way',
   replay_gap_now: 'Nothing was recorded here: the picture stands still',
   replay_no_picture_now: 'No picture at this time',
   play: 'Play',

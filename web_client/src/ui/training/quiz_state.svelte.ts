@@ -78,7 +78,8 @@ export class QuizState {
     if (wanted === null) return;
     if (isFrame(replay.rtpTimestamp, wanted.rtpTimestamp)) {
       if (this.frame !== 'there' && now - wanted.since > 100) this.frame = 'there';
-    } else if (this.frame === 'coming' && now - wanted.since > FRAME_PATIENCE_MS) {
+    } else if (this.frame === 'coming' && now - wanted.since > FRAME_PATIENCE_MS && (replay.moments[replay.main] ?? null) === null) {
+      // it is there, and another one: not while it is still decoded, which asking again would begin anew
       wanted.tries += 1;
       if (wanted.tries >= FRAME_TRIES) this.frame = 'missing';
       else this.#seek(wanted);
@@ -212,7 +213,7 @@ export class QuizState {
   #seek(wanted: { at: number; since: number; tries: number }): void {
     wanted.since = performance.now();
     // another place within the frame where the first did not do: containers round
-    this.replay.seek(wanted.at + 0.003 * wanted.tries);
+    this.replay.seek(wanted.at + 0.003 * wanted.tries, true);
   }
 
   async #try(work: () => Promise<void>): Promise<void> {
