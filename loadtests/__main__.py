@@ -19,6 +19,7 @@ SUBCOMMANDS = (
     "marks",
     "overlay",
     "plane",
+    "replay",
     "room",
     "shards",
     "theatre",

@@ -45,6 +45,11 @@ def clip_frames(payload: int, *, low: bool = False) -> tuple[tuple[bytes, ...], 
         *([str(LOW_CLIP), "low"] if low else [str(CLIP)]),
     ]
     data = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    return payloads_of(data, payload)
+
+
+def payloads_of(data: bytes, payload: int) -> tuple[tuple[bytes, ...], ...]:
+    """Make RTP payloads, frame by frame, of what `server.demo.clip_units` wrote."""
     frames: list[tuple[bytes, ...]] = []
     at = 0
     while at < len(data):

@@ -67,9 +67,9 @@ class ServerUnderLoad:
         """Sign a token."""
         return issue(self.secret, room=room, name=name, role=role, expires=time.time() + 3600)
 
-    def link(self, role: Role, name: str, room: str = ROOM) -> str:
+    def link(self, role: Role, name: str, room: str = ROOM, page: str = "") -> str:
         """Sign a link for a browser; localhost is a secure context."""
-        return f"{self.url.replace('127.0.0.1', 'localhost')}/#token={self.token(role, name, room)}"
+        return f"{self.url.replace('127.0.0.1', 'localhost')}/{page}#token={self.token(role, name, room)}"
 
     async def scrape(self) -> Scrape:
         """Read /metrics, and the process's CPU time and memory where it is ours."""
@@ -139,14 +139,20 @@ def _free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 @contextlib.asynccontextmanager
 async def started(
-    *, burn_gil: bool = False, host: str = "127.0.0.1", cores: set[int] | None = None
+    *,
+    burn_gil: bool = False,
+    host: str = "127.0.0.1",
+    cores: set[int] | None = None,
+    archive: Path | None = None,
 ) -> AsyncIterator[ServerUnderLoad]:
     """Start a server for as long as the context lasts, its media on `host`, on these cores alone.
 
-    Raise RuntimeError with what it said if it does not come.
+    Its recordings and their keys lie in `archive`, which stays, or are gone with it. Raise RuntimeError with what it
+    said if it does not come.
     """
     with tempfile.TemporaryDirectory(prefix="konsil-load-") as name:
         folder = Path(name)
+        kept = archive or folder
         port, media_port = _free_port(), _free_port(socket.SOCK_DGRAM)
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("KONSIL_")},
@@ -154,9 +160,10 @@ async def started(
             "KONSIL_MEDIA_HOST": host,
             "KONSIL_MEDIA_PORT": str(media_port),
             "KONSIL_SECRETS_FILE": str(folder / "secret"),
-            "KONSIL_RECORDINGS_FOLDER": str(folder / "recordings"),
-            "KONSIL_SEAL_PRIVATE_KEY": str(folder / "keys" / "archive.pem"),
-            "KONSIL_SEAL_SIGNING_KEY": str(folder / "keys" / "signing.pem"),
+            "KONSIL_RECORDINGS_FOLDER": str(kept / "recordings"),
+            "KONSIL_SEAL_PRIVATE_KEY": str(kept / "keys" / "archive.pem"),
+            "KONSIL_SEAL_SIGNING_KEY": str(kept / "keys" / "signing.pem"),
+            "KONSIL_DATABASE_FILE": str(folder / "konsil.sqlite3"),
             "KONSIL_FILES_FOLDER": str(folder / "files"),
             "KONSIL_DICOM_FOLDER": str(folder / "dicom"),
         }
