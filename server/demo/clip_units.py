@@ -1,7 +1,8 @@
 """``python -m server.demo.clip_units FILE [low]``: the demo's clip for load tests, made where it is not there.
 
 With `low` it is the same picture by picture, 640 pixels wide: a field's low layer. `--rate`, `--seconds`,
-`--bitrate` and `--key-frame-every` (frames) make another clip of the full size, and say on standard error how far it is.
+`--bitrate` and `--key-frame-every` (frames) make another clip of the full size, and say on standard error how far it
+is.
 
 Writes to standard output each access unit as Annex B, behind its length in four bytes.
 """

@@ -163,4 +163,27 @@ describe('Playhead', () => {
     tick(3_601_016);
     expect(playhead.position).toBeCloseTo(1.016);
   });
+
+  it('brings cameras together to less than a frame, and lets them be then', () => {
+    const playhead = new Playhead(100, [camera(), camera()], 0);
+    playhead.seek(5.5);
+    playhead.play();
+    const rateAt = (lead: number): number | undefined => playhead.handleTick([{ currentTime: 5, ready: true }, { currentTime: 5 + lead, ready: true }], 0)[1]?.rate;
+    rateAt(0);
+    expect([0.01, 0.02, 0.01, 0.006, 0.004, 0.01, -0.017, -0.004].map(rateAt)).toEqual([1, 0.95, 0.95, 0.95, 1, 1, 1.05, 1]);
+  });
+
+  it('lets nobody run ahead while the large camera has nothing to play', () => {
+    const playhead = new Playhead(100, [camera(), camera()], 0);
+    playhead.seek(5.5);
+    const plays = (ready: boolean): boolean[] => playhead.handleTick([{ currentTime: 5, ready }, { currentTime: 5, ready: true }], 0).map(({ play }) => play);
+    playhead.play();
+    plays(true);
+    expect(plays(true)).toEqual([true, true]);
+    // it must go on trying itself
+    expect(plays(false)).toEqual([true, false]);
+    expect(plays(true)).toEqual([true, true]);
+    // another may buffer without the large one standing still
+    expect(playhead.handleTick([{ currentTime: 5, ready: true }, { currentTime: 5, ready: false }], 0)[0]?.play).toBe(true);
+  });
 });

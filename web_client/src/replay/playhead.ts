@@ -8,9 +8,13 @@
 import { pictureBegins } from './beginning';
 import type { Camera } from './description';
 
-/** Below a frame nobody sees it; a correction of 5 % is not heard. */
+/** Half a frame of 30 a second: with another at the other side it is one. Steered it is until there is next to nothing left. */
+const APART_S = 0.016;
+const TOGETHER_S = 0.005;
+/** Paused, a jump costs more than a frame is worth. */
 const TOLERANCE_S = 0.04;
 const JUMP_S = 0.5;
+/** What is not heard. */
 const CORRECTION = 0.05;
 /** A camera's first and last frame stand so long before and after it: tracks of one moment differ by less. */
 const EDGE_S = 0.25;
@@ -40,6 +44,10 @@ export class Playhead {
   #tickAt: number | null = null;
   /** The videos have to be brought to the position before they may lead again. */
   #jumped = true;
+  /** Cameras that are being brought together with the main one. */
+  readonly #steered = new Set<number>();
+  /** The main one has no data to play on. */
+  #held = false;
 
   constructor(
     readonly seconds: number,
@@ -73,6 +81,8 @@ export class Playhead {
     this.#tickAt = now;
     const jumped = this.#jumped;
     if (this.playing && !jumped) this.#advance(reports, elapsed);
+    const main = this.cameras[this.main];
+    this.#held = main !== undefined && covers(main, this.position) && reports[this.main]?.ready === false;
     this.#jumped = false;
     if (this.position >= this.seconds) this.playing = false;
     return this.cameras.map((camera, index) => this.#command(camera, reports[index], index, jumped));
@@ -96,14 +106,20 @@ export class Playhead {
     const wanted = Math.min(camera.seconds, Math.max(0, this.position - camera.offset));
     const command = {
       seek: jumped ? wanted : null,
-      play: this.playing && covers(camera, this.position),
+      // while the main one buffers all wait for it: they would run ahead, and be thrown back, again and again
+      play: this.playing && covers(camera, this.position) && (index === this.main || !this.#held),
       rate: this.speed,
       visible: covers(camera, this.position, EDGE_S) && hasPicture(camera, this.position),
     };
-    if (jumped || !covers(camera, this.position, EDGE_S) || index === this.main || report?.ready !== true) return command;
+    if (jumped || !covers(camera, this.position, EDGE_S) || index === this.main || report?.ready !== true) {
+      this.#steered.delete(index);
+      return command;
+    }
     const ahead = report.currentTime - wanted;
-    if (Math.abs(ahead) <= TOLERANCE_S) return command;
-    if (Math.abs(ahead) > JUMP_S || !this.playing) return { ...command, seek: wanted };
+    if (Math.abs(ahead) > JUMP_S || (!this.playing && Math.abs(ahead) > TOLERANCE_S)) return { ...command, seek: wanted };
+    if (Math.abs(ahead) > APART_S * Math.max(1, this.speed)) this.#steered.add(index);
+    else if (Math.abs(ahead) <= TOGETHER_S * Math.max(1, this.speed)) this.#steered.delete(index);
+    if (!this.playing || !this.#steered.has(index)) return command;
     return { ...command, rate: this.speed * (ahead > 0 ? 1 - CORRECTION : 1 + CORRECTION) };
   }
 }

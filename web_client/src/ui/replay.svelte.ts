@@ -126,7 +126,8 @@ export class Replay {
     this.#continueStep(now);
     const reports = this.#elements.map((element): VideoReport => ({
       currentTime: element?.currentTime ?? 0,
-      ready: element !== null && element.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !element.seeking,
+      // a browser may call what has ended one that has nothing more to play
+      ready: element !== null && (element.ended || element.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) && !element.seeking,
     }));
     const main = reports[this.main];
     // it is at its key frame, and not where it leads to
