@@ -114,10 +114,16 @@ class Made:
         return Library(self.archive / "recordings", self.archive / "keys" / "archive.pem")
 
 
-def ensure_recording(wanted: Wanted, progress: Progress = lambda *_: None, folder: Path = FOLDER) -> Made:
+def ensure_recording(
+    wanted: Wanted,
+    progress: Progress = lambda *_: None,
+    folder: Path = FOLDER,
+    pictures: Callable[[Wanted, Path], Sequence[Sequence[bytes]]] | None = None,
+) -> Made:
     """Give the recording, made first where there is none; what was not finished is made anew.
 
-    `progress` is told what is done and how far, 0-1. Raise RuntimeError when the disk is too small.
+    `pictures` gives what is repeated, as payloads; if not given, the demo's 4K clip. `progress` is told what is done
+    and how far, 0-1. Raise RuntimeError when the disk is too small.
     """
     archive = folder / wanted.name
     for manifest in archive.glob(f"recordings/*/{MANIFEST}"):
@@ -126,10 +132,10 @@ def ensure_recording(wanted: Wanted, progress: Progress = lambda *_: None, folde
     archive.mkdir(parents=True)
     if (free := shutil.disk_usage(archive).free) < wanted.bytes * 1.1 + (1 << 30):
         raise RuntimeError(f"The recording takes {wanted.bytes / 1e9:.1f} GB, and {free / 1e9:.1f} are free.")
-    return _make(wanted, archive, _clip(wanted, folder), progress)
+    return _make(wanted, archive, (pictures or encoded)(wanted, folder), progress)
 
 
-def _clip(wanted: Wanted, folder: Path) -> Sequence[Sequence[bytes]]:
+def encoded(wanted: Wanted, folder: Path) -> Sequence[Sequence[bytes]]:
     """Encode the pictures, where they are not there yet, and give their payloads."""
     path = folder / f"clip-{wanted.bitrate / 1e6:g}M-{wanted.fps}fps-{wanted.key_frame_s}s.mp4"
     command = [
