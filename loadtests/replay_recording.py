@@ -157,7 +157,7 @@ def helpings(wanted: Wanted, clip: Sequence[Sequence[bytes]], started: int) -> I
     upto, helping = INTERVAL, bytearray()
     for number in range(wanted.frames):
         at = number / wanted.fps
-        if at >= upto:
+        while at >= upto:
             yield upto, bytes(helping)
             helping.clear()
             upto += INTERVAL
