@@ -17,12 +17,12 @@ describe('KeyFirst', () => {
   it('goes by way of a key frame that is far before the picture, and on when it is on the glass', () => {
     const way = new KeyFirst();
     expect(way.begin(58, 50, 3)).toBe(50 + WITHIN_FRAME_S);
-    expect(way.pending).toBe(true);
+    expect([way.pending, way.via]).toEqual([true, 50]);
     expect(way.handleTick(false, 3, 1000)).toBeNull();
     // it has sought, and the glass has not followed
     expect(way.handleTick(true, 3, 1020)).toBeNull();
     expect(way.handleTick(true, 50, 1040)).toBe(58);
-    expect(way.pending).toBe(false);
+    expect([way.pending, way.via]).toEqual([false, undefined]);
     expect(way.handleTick(true, 50, 1060)).toBeNull();
   });
 

@@ -289,4 +289,27 @@ describe('TrackFeed', () => {
     const feed = new Bench().feed(list(60, 10, 2));
     expect([2, 5, 11.9, 12, 61].map((at) => feed.keyTime(at))).toEqual([2, 2, 2, 12, 52]);
   });
+
+  it('has a sound where the picture stands on its way, and keeps it', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(100, 1));
+    // the picture's key frame is ten seconds back: of the sound between nothing is wanted
+    for (let look = 0; look < 3; look += 1) {
+      feed.handlePosition(59.3, { speed: 1, hurried: true, via: 49.8 });
+      await settle();
+    }
+    expect(bench.numbers).toEqual([49, 50, 59]);
+    expect(bench.log.filter((word) => word.startsWith('-'))).toEqual([]);
+    feed.handlePosition(59.3);
+    await settle();
+    expect(bench.numbers.slice(3)).toEqual([60, 61, 62, 63, 64, 65, 66, 67]);
+  });
+
+  it('brings the segment of the key frame first', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(100, 10));
+    feed.handlePosition(59.3, { speed: 1, hurried: true, via: 50 });
+    await settle();
+    expect(bench.numbers).toEqual([50, 51, 52, 53, 54, 55, 56, 57, 58, 59]);
+  });
 });

@@ -34,6 +34,11 @@ export class KeyFirst {
     return this.#wished !== null;
   }
 
+  /** Where the player stands on its way; undefined: it is not on one. */
+  get via(): number | undefined {
+    return this.#wished === null ? undefined : this.#key;
+  }
+
   /** Look at the player; gives where it jumps to now, or null. `settled`: it is not seeking and has a picture. `now` in ms. */
   handleTick(settled: boolean, shown: number | null, now: number): number | null {
     if (this.#wished === null || !settled) return null;

@@ -37,6 +37,8 @@ export interface Look {
   speed: number;
   /** Its picture is waited for: nothing that lies behind it is to be in its way. */
   hurried: boolean;
+  /** Where the player stands on its way there: it takes up nothing where one of its tracks has nothing. */
+  via?: number | undefined;
 }
 
 const CALMLY: Look = { speed: 1, hurried: false };
@@ -134,8 +136,11 @@ export class TrackFeed {
 
   /** The segments that are wanted now, first and last: from the key frame before the position on. */
   get #wanted(): [number, number] {
-    const at = this.#at(this.#position);
-    return [this.#keyBefore(at), Math.max(at, this.#at(this.#position + this.#ahead))];
+    return this.#around(this.#position, this.#ahead);
+  }
+
+  #around(position: number, ahead: number): [number, number] {
+    return [this.#keyBefore(this.#at(position)), this.#at(position + ahead)];
   }
 
   #keyBefore(number: number): number {
@@ -146,7 +151,11 @@ export class TrackFeed {
 
   /** The segment to append next; null: what is wanted is there. */
   #next(): number | null {
-    const [first, last] = this.#wanted;
+    const onTheWay = this.#look.via === undefined ? null : this.#missing(...this.#around(this.#look.via, HURRIED_S));
+    return onTheWay ?? this.#missing(...this.#wanted);
+  }
+
+  #missing(first: number, last: number): number | null {
     const at = this.#at(this.#position);
     let ahead = 0;
     for (let number = first; number <= last && number < this.#starts.length; number += 1) {
@@ -298,7 +307,7 @@ export class TrackFeed {
   /** Drop what lies further away, from segment `after` on and before what is kept: up to a key frame, since what follows refers to it. */
   async #giveUp(behind: number, after: number): Promise<void> {
     const starts = this.#starts;
-    const first = this.#keyBefore(this.#at(this.#position - behind));
+    const first = this.#keyBefore(this.#at(Math.min(this.#position - behind, this.#look.via ?? Infinity)));
     const gone = [...this.#present.keys()].filter((number) => number < first || number >= after);
     // what fills the time before the first picture stays
     if (gone.some((number) => number < first)) await this.sink.remove(starts[0] ?? 0, starts[first] ?? 0);

@@ -9,6 +9,8 @@ import type { ProducerId } from '../signalling/protocol';
 const FINAL = new Set([400, 403, 404, 410, 500]);
 /** A page that slept comes back with a cookie that is too old, and gets another at once: so often it is refused before it is given up. */
 const REFUSALS = 10;
+/** A connection from before a computer slept never answers; a segment of 4K takes no longer, or could not be watched. */
+const PATIENCE_MS = 60_000;
 /** What another camera's picture may come later than the large one's, seconds; one that is not looked at, later still. */
 const BESIDE_S = 2;
 
@@ -122,7 +124,7 @@ export class MediaFeed {
   }
 
   async #ask(address: string, signal: AbortSignal): Promise<Response> {
-    const answer = await fetch(address, { credentials: 'same-origin', signal });
+    const answer = await fetch(address, { credentials: 'same-origin', signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]) });
     if (answer.status === 401) this.#refused += 1;
     else this.#refused = 0;
     if (answer.ok) return answer;

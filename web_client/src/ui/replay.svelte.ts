@@ -148,14 +148,14 @@ export class Replay {
       if (jump !== null && Math.abs(element.currentTime - jump) > 0.0005) element.currentTime = jump;
       const onTheWay = index === this.main && this.#keyFirst.pending;
       if (camera !== undefined) {
-        const hurried = onTheWay || element.seeking;
-        this.#feeds[index]?.handlePosition(within(camera, playhead.position), { speed: this.speed, hurried, main: index === this.main });
+        const hurried = onTheWay || element.seeking || element.readyState < HTMLMediaElement.HAVE_CURRENT_DATA;
+        const look = { speed: this.speed, hurried, main: index === this.main, via: onTheWay ? this.#keyFirst.via : undefined };
+        this.#feeds[index]?.handlePosition(within(camera, playhead.position), look);
       }
       if (element.playbackRate !== command.rate) element.playbackRate = command.rate;
       if (command.play && !onTheWay && element.paused) void element.play().catch(() => undefined);
       if ((!command.play || onTheWay) && !element.paused) element.pause();
     });
-    this.#exactly = false;
     this.#sayMoments(commands, now);
     this.position = playhead.position;
     this.playing = playhead.playing;
@@ -174,7 +174,9 @@ export class Replay {
     if (index !== this.main) return command.seek;
     const shown = this.#glass.shown(index);
     if (command.seek === null) return this.#keyFirst.handleTick(!element.seeking && element.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA, shown, now);
-    return this.#keyFirst.begin(command.seek, this.#exactly ? null : (this.#feeds[index]?.keyTime(command.seek) ?? null), shown);
+    const key = this.#exactly ? null : (this.#feeds[index]?.keyTime(command.seek) ?? null);
+    this.#exactly = false;
+    return this.#keyFirst.begin(command.seek, key, shown);
   }
 
   #sayMoments(commands: readonly Command[], now: number): void {

@@ -1,0 +1,322 @@
+/** The replay's own class with players that only pretend: what it has them do, and what it says of what they show. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Camera, Description } from '../src/replay/description';
+import type { SegmentList } from '../src/replay/track_feed';
+import type { Replay } from '../src/ui/replay.svelte';
+
+const KEY_S = 10;
+
+class PretendedBuffer extends EventTarget {
+  timestampOffset = 0;
+  updating = false;
+  readonly buffered = { length: 1, start: (): number => 0, end: (): number => Infinity };
+  appendBuffer(): void {
+    queueMicrotask(() => this.dispatchEvent(new Event('updateend')));
+  }
+  remove(): void {
+    queueMicrotask(() => this.dispatchEvent(new Event('updateend')));
+  }
+}
+
+class PretendedSource extends EventTarget {
+  static isTypeSupported = (): boolean => true;
+  static ended = 0;
+  readyState = 'open';
+  duration = 0;
+  readonly sourceBuffers: PretendedBuffer[] = [];
+  constructor() {
+    super();
+    queueMicrotask(() => this.dispatchEvent(new Event('sourceopen')));
+  }
+  addSourceBuffer(): PretendedBuffer {
+    this.sourceBuffers.push(new PretendedBuffer());
+    return this.sourceBuffers.at(-1) as PretendedBuffer;
+  }
+  endOfStream(): void {
+    PretendedSource.ended += 1;
+    this.readyState = 'ended';
+  }
+}
+
+class PretendedVideo extends EventTarget {
+  src = '';
+  seeking = false;
+  ended = false;
+  paused = true;
+  readyState = 4;
+  playbackRate = 1;
+  preservesPitch = false;
+  readonly jumps: number[] = [];
+  #at = 0;
+  #callbacks: VideoFrameRequestCallback[] = [];
+  get currentTime(): number {
+    return this.#at;
+  }
+  set currentTime(to: number) {
+    this.#at = to;
+    this.seeking = true;
+    this.jumps.push(Math.round(to * 1000) / 1000);
+  }
+  play(): Promise<void> {
+    this.paused = false;
+    return Promise.resolve();
+  }
+  pause(): void {
+    this.paused = true;
+  }
+  requestVideoFrameCallback(callback: VideoFrameRequestCallback): number {
+    this.#callbacks.push(callback);
+    return 1;
+  }
+  cancelVideoFrameCallback(): void {}
+  removeAttribute(): void {}
+  load(): void {}
+  /** The seek is done, and this frame on the glass. */
+  show(mediaTime = this.#at): void {
+    this.seeking = false;
+    for (const callback of this.#callbacks.splice(0)) callback(0, { mediaTime } as VideoFrameCallbackMetadata);
+  }
+  /** It plays on. */
+  advance(seconds: number): void {
+    this.#at += seconds;
+  }
+}
+
+let Opened: typeof Replay;
+let fetched: string[] = [];
+let refused = 0;
+
+function list(): SegmentList {
+  return {
+    type: 'video/mp4', timescale: 90_000, init: 'init.mp4',
+    segments: Array.from({ length: 100 }, (_, n): [number, number, 0 | 1] => [n * 90_000, 90_000, n % KEY_S === 0 ? 1 : 0]),
+  };
+}
+
+beforeAll(async () => {
+  const stand = {
+    localStorage: { getItem: () => null, setItem: () => undefined },
+    document: { documentElement: {} },
+    HTMLMediaElement: { HAVE_CURRENT_DATA: 2, HAVE_FUTURE_DATA: 3 },
+    HTMLVideoElement: PretendedVideo,
+    MediaSource: PretendedSource,
+    fetch: (address: string): Promise<Response> => {
+      fetched.push(address.split('/').at(-1) ?? '');
+      if (refused > 0) {
+        refused -= 1;
+        return Promise.resolve(new Response('', { status: 401 }));
+      }
+      return Promise.resolve(address.endsWith('.json') ? Response.json(list()) : new Response('media'));
+    },
+  };
+  for (const [name, value] of Object.entries(stand)) vi.stubGlobal(name, value);
+  vi.spyOn(URL, 'createObjectURL').mockReturnValue('blob:pretended');
+  Opened = (await import('../src/ui/replay.svelte')).Replay;
+});
+afterAll(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+beforeEach(() => {
+  fetched = [];
+  refused = 0;
+});
+
+function camera(producer: number, fields: Partial<Camera> = {}): Camera {
+  return {
+    producer, participant: 'pt-s', source: 'field', label: '', codec: 'H264', type: 'video/mp4', offset: 0.5, seconds: 100,
+    first_rtp_timestamp: 1000, clock_rate: 90_000, width: 3840, height: 2160, audio: null, ...fields,
+  } as Camera;
+}
+
+class Bench {
+  readonly replay: Replay;
+  readonly videos: PretendedVideo[];
+  now = 0;
+
+  constructor(...cameras: Camera[]) {
+    const description = {
+      recording: 'r', room: 'demo', started: 0, seconds: 101, state: 'complete', participants: [], cameras, operations: [], pointers: [], events: [], gaps: [],
+    } as unknown as Description;
+    this.replay = new Opened(description);
+    this.videos = cameras.map(() => new PretendedVideo());
+    this.videos.forEach((video, index) => this.replay.attach(index, video as unknown as HTMLVideoElement));
+  }
+
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < 40; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  tick(milliseconds = 16): void {
+    this.now += milliseconds;
+    this.replay.tick(this.now);
+  }
+
+  /** It is open, and its first picture is seen. */
+  async open(): Promise<this> {
+    await this.settle();
+    this.tick();
+    for (const video of this.videos) video.show(0);
+    this.tick();
+    await this.settle();
+    for (const video of this.videos) video.jumps.length = 0;
+    return this;
+  }
+
+  get main(): PretendedVideo {
+    return this.videos[0] as PretendedVideo;
+  }
+}
+
+describe('a seek', () => {
+  it('goes by way of the key frame, and says of which moment each picture is', async () => {
+    const bench = await new Bench(camera(7)).open();
+    const { replay, main } = bench;
+    replay.seek(58.5);
+    bench.tick();
+    expect(main.jumps).toEqual([50.002]);
+    expect(replay.position).toBe(58.5);
+    // the picture from before is still there
+    expect(replay.moments).toEqual([0.5]);
+    main.show(50);
+    bench.tick();
+    expect(replay.moments).toEqual([50.5]);
+    expect(replay.rtpTimestamp).toBe(1000 + 50 * 90_000);
+    expect(main.jumps).toEqual([50.002, 58]);
+    bench.tick(500);
+    expect(replay.lagging).toEqual([true]);
+    expect(replay.position).toBe(58.5);
+    main.show(58);
+    bench.tick();
+    expect([replay.moments, replay.lagging]).toEqual([[null], [false]]);
+    expect(replay.rtpTimestamp).toBe(1000 + 58 * 90_000);
+    expect(main.jumps).toEqual([50.002, 58]);
+  });
+
+  it('asks for nothing behind the wished picture until it is there', async () => {
+    const bench = await new Bench(camera(7)).open();
+    fetched = [];
+    bench.replay.seek(53.7);
+    bench.tick();
+    await bench.settle();
+    expect(fetched).toEqual(['50.m4s', '51.m4s', '52.m4s', '53.m4s']);
+    bench.main.show(50);
+    bench.tick();
+    bench.main.show(53.2);
+    bench.tick();
+    await bench.settle();
+    expect(fetched.slice(4)).toEqual([54, 55, 56, 57, 58, 59, 60, 61].map((number) => `${number}.m4s`));
+  });
+
+  it('of a question or a step goes straight to its frame', async () => {
+    const bench = await new Bench(camera(7)).open();
+    bench.replay.seek(58.5, true);
+    bench.tick();
+    expect(bench.main.jumps).toEqual([58]);
+    bench.main.show(58);
+    bench.tick();
+    bench.replay.step(-1);
+    bench.tick();
+    expect(bench.main.jumps.length).toBe(2);
+    expect(bench.main.jumps[1]).toBeCloseTo(58 - 0.5 / 60, 2);
+  });
+
+  it('that repeats a part goes straight to its beginning', async () => {
+    const bench = await new Bench(camera(7)).open();
+    const { replay, main } = bench;
+    replay.setRange((repeat) => repeat.press(8.5));
+    replay.setRange((repeat) => repeat.press(30.5));
+    replay.seek(30.4, true);
+    bench.tick();
+    main.show(29.9);
+    replay.toggle();
+    bench.tick();
+    expect(main.paused).toBe(false);
+    main.advance(0.2);
+    bench.tick();
+    bench.tick();
+    expect(main.jumps.at(-1)).toBe(8);
+    expect(main.paused).toBe(false);
+  });
+
+  it('while it plays stands until the picture is there, and goes on then', async () => {
+    const bench = await new Bench(camera(7), camera(8, { participant: 'pt-b', source: 'camera' })).open();
+    const { replay, main, videos } = bench;
+    replay.toggle();
+    bench.tick();
+    replay.seek(58.5);
+    bench.tick();
+    expect(main.paused).toBe(true);
+    main.show(50);
+    bench.tick();
+    bench.tick(1000);
+    expect([replay.position, videos[1]?.paused]).toEqual([58.5, true]);
+    main.show(58);
+    videos[1]?.show(58);
+    bench.tick();
+    bench.tick();
+    expect([main.paused, videos[1]?.paused]).toEqual([false, false]);
+    // the smaller picture went straight
+    expect(videos[1]?.jumps).toEqual([58]);
+  });
+
+  it('that another one follows forgets the first, and another large picture too', async () => {
+    const bench = await new Bench(camera(7), camera(8, { participant: 'pt-b', source: 'camera' })).open();
+    const { replay, main, videos } = bench;
+    replay.seek(58.5);
+    bench.tick();
+    replay.seek(20.7);
+    bench.tick();
+    expect(main.jumps).toEqual([50.002, 20.2]);
+    main.show(20.2);
+    bench.tick();
+    bench.tick(1000);
+    expect(main.jumps).toEqual([50.002, 20.2]);
+    replay.seek(58.5);
+    bench.tick();
+    replay.setMain(1);
+    bench.tick();
+    expect(main.jumps.slice(2)).toEqual([50.002, 58]);
+    expect(videos[1]?.jumps.at(-1)).toBe(50.002);
+    // what the first one shows is none of the second one's business
+    main.show(58);
+    bench.tick();
+    expect(videos[1]?.jumps.at(-1)).toBe(50.002);
+  });
+});
+
+describe('a player', () => {
+  it('is told the end as often as it is there', async () => {
+    PretendedSource.ended = 0;
+    const bench = await new Bench(camera(7)).open();
+    expect(PretendedSource.ended).toBe(0);
+    bench.replay.seek(99.5, true);
+    bench.tick();
+    bench.main.show(99);
+    bench.tick();
+    await bench.settle();
+    expect(PretendedSource.ended).toBe(1);
+  });
+
+  it('whose cookie was too old goes on with another', async () => {
+    const bench = new Bench(camera(7));
+    refused = 1;
+    await bench.settle();
+    expect(bench.replay.unplayable).toEqual([false]);
+    expect(bench.replay.waiting).toEqual([true]);
+  });
+
+  it('of which nothing has come yet has no moment', async () => {
+    const bench = new Bench(camera(7));
+    bench.main.readyState = 0;
+    await bench.settle();
+    bench.tick();
+    expect(bench.replay.moments).toEqual([NaN]);
+    bench.tick(500);
+    expect(bench.replay.lagging).toEqual([true]);
+    bench.main.readyState = 4;
+    bench.main.show(0);
+    bench.tick();
+    expect([bench.replay.moments, bench.replay.lagging]).toEqual([[null], [false]]);
+  });
+});
