@@ -312,4 +312,20 @@ describe('TrackFeed', () => {
     await settle();
     expect(bench.numbers).toEqual([50, 51, 52, 53, 54, 55, 56, 57, 58, 59]);
   });
+
+  it('holds less of a smaller picture', async () => {
+    const bench = new Bench();
+    bench.size = 9e6;
+    const feed = bench.feed(list(100, 1));
+    feed.handlePosition(20, { speed: 1, hurried: false, beside: true });
+    await settle();
+    expect(bench.numbers).toEqual([20, 21, 22]);
+    feed.handlePosition(22, { speed: 1, hurried: false, beside: true });
+    await settle();
+    expect(bench.log.filter((word) => word.startsWith('-')).at(-1)).toBe('-0..22');
+    // it is made the large one
+    feed.handlePosition(22);
+    await settle();
+    expect(bench.numbers.at(-1)).toBe(28);
+  });
 });

@@ -37,6 +37,8 @@ export interface Look {
   speed: number;
   /** Its picture is waited for: nothing that lies behind it is to be in its way. */
   hurried: boolean;
+  /** It is one of the smaller pictures: four fields of 4K would otherwise hold four times as much. */
+  beside?: boolean;
   /** Where the player stands on its way there: it takes up nothing where one of its tracks has nothing. */
   via?: number | undefined;
 }
@@ -49,6 +51,7 @@ const HURRIED_S = 0.5;
 const BEHIND_S = 8;
 /** Browsers hold 150 MB of pictures, the ten seconds from a key frame on among them; sixteen cameras want their part. */
 const AHEAD_BYTES = 48e6;
+const BESIDE_BYTES = 16e6;
 /** Asked for at once: one comes while the one before it is taken in. */
 const AT_ONCE = 2;
 const RETRY_MS = 1000;
@@ -157,6 +160,7 @@ export class TrackFeed {
 
   #missing(first: number, last: number): number | null {
     const at = this.#at(this.#position);
+    const most = this.#look.beside === true ? Math.min(this.#aheadBytes, BESIDE_BYTES) : this.#aheadBytes;
     let ahead = 0;
     for (let number = first; number <= last && number < this.#starts.length; number += 1) {
       const size = this.#present.get(number);
@@ -164,7 +168,7 @@ export class TrackFeed {
         if (number > at) ahead += size;
         continue;
       }
-      if (number > at && ahead >= this.#aheadBytes) return null;
+      if (number > at && ahead >= most) return null;
       if (number === this.#last + 1 || this.list.segments[number]?.[2] === 1) return number;
       // a decoder would not take it up in the middle: once more from its key frame on
       const key = this.#keyBefore(number);
@@ -229,7 +233,7 @@ export class TrackFeed {
     this.#coming.delete(number);
     this.#present.set(number, size);
     this.#last = number;
-    await this.#giveUp(this.#behind, this.#at(this.#position + AHEAD_S * Math.max(1, this.#look.speed) + BEHIND_S) + 1);
+    await this.#giveUp(this.#look.beside === true ? 0 : this.#behind, this.#at(this.#position + AHEAD_S * Math.max(1, this.#look.speed) + BEHIND_S) + 1);
   }
 
   /** Whether there was room for it; where there is none what is looked at now goes before what may be looked at later. */

@@ -11,17 +11,11 @@ const FINAL = new Set([400, 403, 404, 410, 500]);
 const REFUSALS = 10;
 /** A connection from before a computer slept never answers; a segment of 4K takes no longer, or could not be watched. */
 const PATIENCE_MS = 60_000;
-/** What another camera's picture may come later than the large one's, seconds; one that is not looked at, later still. */
+/** How much later a smaller picture's segments may come than the large one's, seconds. */
 const BESIDE_S = 2;
 
 /** All cameras of a page share its line. */
 const turns = new Turns();
-
-/** How a camera is looked at. */
-export interface CameraLook extends Look {
-  /** It is the large one. */
-  main: boolean;
-}
 
 export interface MediaFeedEvents {
   onwaiting: (waiting: boolean) => void;
@@ -35,7 +29,7 @@ export class MediaFeed {
   #feeds: TrackFeed[] = [];
   #picture: TrackFeed | null = null;
   #position = 0;
-  #look: CameraLook = { speed: 1, hurried: false, main: false };
+  #look: Look = { speed: 1, hurried: false };
   #refused = 0;
 
   constructor(
@@ -49,7 +43,7 @@ export class MediaFeed {
   }
 
   /** `position`: seconds of the camera. */
-  handlePosition(position: number, look: CameraLook): void {
+  handlePosition(position: number, look: Look): void {
     this.#position = position;
     this.#look = look;
     for (const feed of this.#feeds) feed.handlePosition(position, look);
@@ -113,8 +107,8 @@ export class MediaFeed {
 
   /** In how many seconds it is looked at. */
   #urgency(start: number): number {
-    const { main, speed } = this.#look;
-    return Math.max(0, start - this.#position) / Math.max(1, speed) + (main ? 0 : BESIDE_S);
+    const { beside, speed } = this.#look;
+    return Math.max(0, start - this.#position) / Math.max(1, speed) + (beside === true ? BESIDE_S : 0);
   }
 
   /** The ends of all tracks are there: without being told so the player would wait for more. */

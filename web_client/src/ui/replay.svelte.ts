@@ -149,7 +149,7 @@ export class Replay {
       const onTheWay = index === this.main && this.#keyFirst.pending;
       if (camera !== undefined) {
         const hurried = onTheWay || element.seeking || element.readyState < HTMLMediaElement.HAVE_CURRENT_DATA;
-        const look = { speed: this.speed, hurried, main: index === this.main, via: onTheWay ? this.#keyFirst.via : undefined };
+        const look = { speed: this.speed, hurried, beside: index !== this.main, via: onTheWay ? this.#keyFirst.via : undefined };
         this.#feeds[index]?.handlePosition(within(camera, playhead.position), look);
       }
       if (element.playbackRate !== command.rate) element.playbackRate = command.rate;
