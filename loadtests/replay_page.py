@@ -149,6 +149,8 @@ class Seek:
     segments: int
     megabytes: float
     distance_s: float
+    #: Media times of all that was on the glass on the way, the wished one last.
+    way: tuple[float, ...] = ()
 
 
 class ReplayPage:
@@ -195,6 +197,7 @@ class ReplayPage:
             segments=len(needed),
             megabytes=sum(one["bytes"] for one in needed) / 1e6,
             distance_s=number % (wanted.key_frame_s * wanted.fps) / wanted.fps,
+            way=tuple(told["shown"]),
         )
 
     async def play(self, speed: float, seconds: float) -> dict[str, float]:

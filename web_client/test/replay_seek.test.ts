@@ -82,8 +82,28 @@ describe('GlassMoments', () => {
     glass.handleFrame(1, 7);
     glass.handleTick(10, [{ currentTime: 9.5, coming: false }, { currentTime: 7.1, coming: false }], 0);
     expect(glass.moments).toEqual([null, 9]);
+    glass.handleFrame(1, 7.9);
     glass.handleTick(10, [{ currentTime: 9.5, coming: false }, { currentTime: 7.9, coming: false }], 16);
     expect(glass.moments).toEqual([null, null]);
+  });
+
+  it('believes the glass and not the player', () => {
+    const glass = new GlassMoments([camera()]);
+    const [coming, there] = [true, false].map((is) => [{ currentTime: 58, coming: is }]) as [[{ currentTime: number; coming: boolean }], [{ currentTime: number; coming: boolean }]];
+    glass.handleFrame(0, 3);
+    glass.handleTick(58.5, coming, 0);
+    glass.handleTick(58.5, there, 100);
+    expect(glass.moments).toEqual([3.5]);
+    glass.handleFrame(0, 58);
+    glass.handleTick(58.5, there, 116);
+    expect(glass.moments).toEqual([null]);
+    // a picture of something that stands still for seconds is of this moment, though its frame is older
+    glass.handleTick(58.5, coming, 200);
+    glass.handleFrame(0, 54);
+    glass.handleTick(58.5, there, 300);
+    expect(glass.moments).toEqual([54.5]);
+    glass.handleTick(58.5, there, 600);
+    expect(glass.moments).toEqual([null]);
   });
 
   it('knows no moment where nothing was ever shown', () => {

@@ -8,6 +8,8 @@ import type { Camera } from './description';
 const APART_S = 0.25;
 /** Whoever seeks expects a blink: only then it must be said in words. */
 const LAGGING_MS = 400;
+/** A player says that it is there a little before its picture is on the glass; one whose pictures are seconds apart shows no other. */
+const UNSEEN_MS = 300;
 
 export interface GlassReport {
   /** Where the player is, seconds of the camera. */
@@ -23,6 +25,7 @@ export class GlassMoments {
   lagging: readonly boolean[];
   readonly #shown: (number | null)[];
   readonly #since: (number | null)[];
+  readonly #arrived: (number | null)[];
   #said = '';
 
   constructor(private readonly cameras: readonly Camera[]) {
@@ -30,6 +33,7 @@ export class GlassMoments {
     this.lagging = cameras.map(() => false);
     this.#shown = cameras.map(() => null);
     this.#since = cameras.map(() => null);
+    this.#arrived = cameras.map(() => null);
   }
 
   /** A frame is on a camera's glass. */
@@ -47,8 +51,8 @@ export class GlassMoments {
     this.moments = this.cameras.map((camera, index) => {
       const report = reports[index] ?? null;
       const wanted = Math.min(camera.seconds, Math.max(0, position - camera.offset));
-      if (report === null || !(report.coming || Math.abs(report.currentTime - wanted) > APART_S)) {
-        this.#since[index] = null;
+      if (report === null || !this.#isElsewhere(index, report, wanted, now)) {
+        this.#since[index] = this.#arrived[index] = null;
         return null;
       }
       this.#since[index] ??= now;
@@ -59,5 +63,16 @@ export class GlassMoments {
     if (said === this.#said) return false;
     this.#said = said;
     return true;
+  }
+
+  #isElsewhere(index: number, report: GlassReport, wanted: number, now: number): boolean {
+    if (report.coming || Math.abs(report.currentTime - wanted) > APART_S) {
+      this.#arrived[index] = null;
+      return true;
+    }
+    if ((this.#since[index] ?? null) === null) return false;
+    const arrived = (this.#arrived[index] ??= now);
+    const isSeen = Math.abs((this.#shown[index] ?? NaN) - wanted) <= APART_S;
+    return !isSeen && now - arrived < UNSEEN_MS;
   }
 }
