@@ -84,6 +84,7 @@ class PretendedVideo extends EventTarget {
 
 let Opened: typeof Replay;
 let fetched: string[] = [];
+let addresses: string[] = [];
 let refused = 0;
 
 function list(): SegmentList {
@@ -101,6 +102,7 @@ beforeAll(async () => {
     HTMLVideoElement: PretendedVideo,
     MediaSource: PretendedSource,
     fetch: (address: string): Promise<Response> => {
+      addresses.push(address);
       fetched.push(address.split('/').at(-1) ?? '');
       if (refused > 0) {
         refused -= 1;
@@ -119,6 +121,7 @@ afterAll(() => {
 });
 beforeEach(() => {
   fetched = [];
+  addresses = [];
   refused = 0;
 });
 
@@ -296,6 +299,22 @@ describe('a player', () => {
     bench.tick();
     await bench.settle();
     expect(PretendedSource.ended).toBe(1);
+  });
+
+  it('of the large picture is not behind in the queue of sixteen', async () => {
+    const faces = Array.from({ length: 15 }, (_, n) => camera(20 + n, { participant: `pt-${n}`, source: 'camera', audio: (50 + n) as Camera['producer'] }));
+    const bench = new Bench(...faces, camera(7, { audio: 8 as Camera['producer'] }));
+    expect(bench.replay.cameras[bench.replay.main]?.producer).toBe(7);
+    await bench.settle();
+    const media = addresses.filter((address) => !address.endsWith('.json'));
+    // its own come before all that the others have to come, though they were asked for first
+    const own = media.findIndex((address) => address.includes('/7/0.m4s'));
+    const others = media.findIndex((address) => /\/(2|3|5|6)\d\/1\.m4s/.test(address));
+    expect(own).toBeGreaterThan(-1);
+    expect(others === -1 || own < others).toBe(true);
+    const lists = addresses.filter((address) => address.endsWith('.json'));
+    expect(lists.length).toBe(32);
+    expect(Math.max(...['/7/', '/8/'].map((of) => lists.findIndex((address) => address.includes(of))))).toBeLessThan(6);
   });
 
   it('whose cookie was too old goes on with another', async () => {

@@ -29,7 +29,7 @@ export class MediaFeed {
   #feeds: TrackFeed[] = [];
   #picture: TrackFeed | null = null;
   #position = 0;
-  #look: Look = { speed: 1, hurried: false };
+  #look: Look;
   #refused = 0;
 
   constructor(
@@ -37,7 +37,9 @@ export class MediaFeed {
     private readonly recording: string,
     private readonly camera: Camera,
     private readonly events: MediaFeedEvents,
+    beside: boolean,
   ) {
+    this.#look = { speed: 1, hurried: true, beside };
     element.src = this.#address;
     this.#source.addEventListener('sourceopen', () => void this.#open(), { once: true });
   }
@@ -86,8 +88,10 @@ export class MediaFeed {
       turns.take(() => this.#urgency(start), signal, async () => (await this.#ask(base + name, signal)).arrayBuffer());
     for (;;) {
       try {
-        const answer = await this.#ask(`${base}segments.json`, this.#closing.signal);
-        return { list: (await answer.json()) as SegmentList, fetchPart };
+        const { signal } = this.#closing;
+        // of two hours it has 200 kB, and sixteen cameras have thirty-two of them
+        const list = await turns.take(() => this.#urgency(this.#position), signal, async () => (await this.#ask(`${base}segments.json`, signal)).json());
+        return { list: list as SegmentList, fetchPart };
       } catch (error) {
         if (error instanceof GoneError || this.#closing.signal.aborted) throw error;
         this.events.onwaiting(true);

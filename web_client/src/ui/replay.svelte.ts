@@ -105,7 +105,7 @@ export class Replay {
     const wait = (waiting: boolean): void => {
       this.waiting = this.waiting.map((was, at) => (at === index ? waiting : was));
     };
-    const feed = new MediaFeed(element, this.description.recording, camera, { onwaiting: wait, onfailed: fail });
+    const feed = new MediaFeed(element, this.description.recording, camera, { onwaiting: wait, onfailed: fail }, index !== this.main);
     this.#feeds[index] = feed;
     element.addEventListener('error', fail);
     element.preservesPitch = true;
