@@ -359,6 +359,7 @@ export const en = {
   replay_withheld: 'Some pictures were not for everybody: they are not shown to you',
   replay_waiting: 'The next pictures are being fetched',
   replay_other_moment: 'This picture is of {time}: that of {wished} is on its way',
+  replay_other_moment_small: 'Picture of {time}',
   replay_first_comes: 'The picture is on its way',
   replay_gap_now: 'Nothing was recorded here: the picture stands still',
   replay_no_picture_now: 'No picture at this time',

@@ -346,6 +346,7 @@ export const zh: Catalogue = {
   replay_withheld: '部分画面仅供特定人员观看，不向您显示',
   replay_waiting: '正在获取后续画面',
   replay_other_moment: '此画面属于 {time}；{wished} 的画面正在载入',
+  replay_other_moment_small: '{time} 的画面',
   replay_first_comes: '画面正在载入',
   replay_gap_now: '此处没有录到画面：画面静止',
   replay_no_picture_now: '此时刻无画面',
