@@ -1,9 +1,10 @@
 """How long until a recording of hours shows its first picture, and until a seek shows the picture that was wished for.
 
-A sealed 4K recording (made once, below build/replay) on a real server, replayed by the real page in real Chromium over
-loopback: opened from the list, then sought to random pictures. Each is proved by the barcode on the glass and by the
-RTP timestamp that the page gives it. What stands on the glass meanwhile must say of which moment it is. The memory of
-server and page is read before and after. Recordings with nearer key frames stand beside it: a decoder begins there.
+A sealed 4K recording with sound (made once, below build/replay) on a real server, replayed by the real page in real
+Chromium over loopback: opened from the list, then sought to random pictures. Each is proved by the barcode on the glass
+and by the RTP timestamp that the page gives it. What stands on the glass meanwhile must say of which moment it is. The
+memory of server and page is read before and after. Recordings with nearer key frames stand beside it: a decoder begins
+there.
 """
 
 from __future__ import annotations

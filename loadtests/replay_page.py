@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from playwright.async_api import Page
 
-from .replay_recording import PRODUCER, Made
+from .replay_recording import PRODUCER, SOUND, Made
 
 #: Seconds that a page may take for anything.
 PATIENCE: Final = 60.0
@@ -59,7 +59,7 @@ _OPEN: Final = """([recording, started]) => new Promise(done => {
 })"""
 
 #: Move the playhead as the bar does. `wished` is the picture's media time, `half` half the time that it stands.
-_SEEK: Final = """([position, wished, half]) => new Promise(done => {
+_SEEK: Final = """([producer, position, wished, half]) => new Promise(done => {
     performance.clearResourceTimings();
     const bar = document.querySelector('[data-testid="seek"]');
     const first = glass.frames.length;
@@ -72,7 +72,8 @@ _SEEK: Final = """([position, wished, half]) => new Promise(done => {
         if (!exact) return;
         clearInterval(timer);
         const fetched = performance.getEntriesByType('resource')
-            .filter(entry => entry.name.endsWith('.m4s') && entry.startTime >= begun)
+            .filter(entry => entry.startTime >= begun)
+            .filter(({ name }) => name.includes(`/${producer}/`) && name.endsWith('.m4s'))
             .map(entry => ({
                 number: Number(entry.name.match(/(\\d+)\\.m4s$/)[1]),
                 made: entry.responseStart - entry.requestStart,
@@ -165,6 +166,7 @@ class ReplayPage:
         self._first = int(camera["first_rtp_timestamp"])
         self._started = float(description["started"])
         self._starts: list[float] = []
+        assert camera["audio"] == SOUND, "the sound is not that of the picture"
         assert self._first == made.wanted.timestamp(0), "the first picture is not the one that was recorded"
 
     async def open(self) -> float:
@@ -185,7 +187,9 @@ class ReplayPage:
         wanted = self._made.wanted
         position = self._offset + (number + 0.5) / wanted.fps
         half = 0.5 / wanted.fps
-        told = await self._within(self.page.evaluate(_SEEK, [position, number / wanted.fps, half]))
+        told = await self._within(
+            self.page.evaluate(_SEEK, [int(PRODUCER), position, number / wanted.fps, half])
+        )
         await self._prove(number)
         last = sum(start <= number / wanted.fps + half for start in self._starts) - 1
         needed = [one for one in told["fetched"] if one["number"] <= last]

@@ -40,6 +40,8 @@ from .server_process import ROOM
 
 FOLDER: Final = ROOT / "build" / "replay"
 PRODUCER: Final = ProducerId(7)
+#: A microphone that is silent: a replay waits for sound and picture alike.
+SOUND: Final = ProducerId(8)
 #: Of the first picture: timestamps come round after 55 minutes.
 FIRST_TIMESTAMP: Final = (1 << 32) - 55 * 60 * 90_000
 #: As the server looks at the tap (server/tap.py).
@@ -57,6 +59,9 @@ _CLIP_S = 10
 
 _TAP: Final = struct.Struct("!IIQQ")
 _RTP: Final = struct.Struct("!BBHII")
+#: Twenty milliseconds of silence (RFC 6716): fullband CELT, mono.
+_SILENCE: Final = b"\xf8\xff\xfe"
+_SOUND_S: Final = 0.02
 
 Progress = Callable[[str, float], None]
 
@@ -154,13 +159,18 @@ def helpings(wanted: Wanted, clip: Sequence[Sequence[bytes]], started: int) -> I
     """
     chance = random.Random(1)
     sequence = chance.randrange(1 << 16)
-    upto, helping = INTERVAL, bytearray()
+    upto, helping, spoken = INTERVAL, bytearray(), 0
     for number in range(wanted.frames):
         at = number / wanted.fps
         while at >= upto:
             yield upto, bytes(helping)
             helping.clear()
             upto += INTERVAL
+        while spoken * _SOUND_S <= at:
+            arrival = started + round(spoken * _SOUND_S * 1e9)
+            helping += _TAP.pack(20 + 12 + len(_SILENCE), SOUND, arrival, 65536 + spoken)
+            helping += _RTP.pack(0x80, 111, spoken & 0xFFFF, spoken * 960, 0x5678) + _SILENCE
+            spoken += 1
         payloads = clip[number % len(clip)]
         timestamp = wanted.timestamp(number)
         apart = 5e8 / wanted.fps / len(payloads)
@@ -211,6 +221,8 @@ def _record(
         PRODUCER, "pt-1", "field", Codec.H264, "Operating field", 90_000, 96, fmtp=H264_FMTP
     )
     recorder.add_producer(field, begun)
+    microphone = RecordedProducer(SOUND, "pt-1", "microphone", Codec.OPUS, "", 48_000, 111)
+    recorder.add_producer(microphone, begun)
     room = threading.Semaphore(0)
     plan = VolumePlan(_VOLUME, header)
     writer = DiskWriter(journal, room.release, encode=JournalSealer(header, key), plan=plan)
@@ -221,8 +233,9 @@ def _record(
             recorder.receive_tap(helping, now)
             if at >= reported:
                 arrival = nanoseconds(now)
-                timestamp = (FIRST_TIMESTAMP + round(at * 90_000)) % (1 << 32)
-                recorder.receive_sender_report(PRODUCER, ntp_from_unix(arrival), timestamp, arrival, now)
+                for producer, first, rate in ((PRODUCER, FIRST_TIMESTAMP, 90_000), (SOUND, 0, 48_000)):
+                    timestamp = (first + round(at * rate)) % (1 << 32)
+                    recorder.receive_sender_report(producer, ntp_from_unix(arrival), timestamp, arrival, now)
                 reported += REPORT_EACH
                 progress("recording", at / (wanted.hours * 3600))
             writer.write(recorder.bytes_to_write(now))

@@ -9,7 +9,7 @@ import pytest
 
 from loadtests.replay import parts
 from loadtests.replay_page import Seek
-from loadtests.replay_recording import PRODUCER, Wanted, ensure_recording, helpings
+from loadtests.replay_recording import PRODUCER, SOUND, Wanted, ensure_recording, helpings
 from media.codecs import h264
 from media.plane import Codec
 from recorder.journal import tap_packets
@@ -59,8 +59,12 @@ def test_every_packet_comes_in_its_order_and_time_with_timestamps_that_come_roun
     wanted = Wanted(hours=56 / 60, fps=1, key_frame_s=1)
     clip = [[b"\x65" + bytes(20), b"\x65" + bytes(10)], [b"\x41" + bytes(5)]]
     packets = []
+    heard: list[int] = []
     for until, data in helpings(wanted, clip, 10**18):
         for producer, arrival, sequence, start, end in tap_packets(data):
+            if producer == SOUND:
+                heard.append(arrival - 10**18)
+                continue
             assert producer == PRODUCER
             assert arrival - 10**18 < (until + 0.5 / wanted.fps) * 1e9
             packets.append(
@@ -76,6 +80,9 @@ def test_every_packet_comes_in_its_order_and_time_with_timestamps_that_come_roun
     arrivals, sequences = [each[0] for each in packets], [each[1] for each in packets]
     assert arrivals == sorted(arrivals)
     assert sequences == list(range(sequences[0], sequences[0] + len(packets)))
+    # sound comes each 20 ms, as long as there are pictures
+    assert heard == [20_000_000 * number for number in range(len(heard))]
+    assert len(heard) == 50 * (wanted.frames - 1) + 1
     stamps = [each[2] for each in packets]
     assert stamps[0] == wanted.timestamp(0)
     assert stamps[-1] == wanted.timestamp(wanted.frames - 1) == 59 * 90_000

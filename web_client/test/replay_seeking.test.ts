@@ -87,10 +87,11 @@ let fetched: string[] = [];
 let addresses: string[] = [];
 let refused = 0;
 
-function list(): SegmentList {
+/** Every segment of a sound is a key. */
+function list(every: number): SegmentList {
   return {
     type: 'video/mp4', timescale: 90_000, init: 'init.mp4',
-    segments: Array.from({ length: 100 }, (_, n): [number, number, 0 | 1] => [n * 90_000, 90_000, n % KEY_S === 0 ? 1 : 0]),
+    segments: Array.from({ length: 100 }, (_, n): [number, number, 0 | 1] => [n * 90_000, 90_000, n % every === 0 ? 1 : 0]),
   };
 }
 
@@ -108,7 +109,7 @@ beforeAll(async () => {
         refused -= 1;
         return Promise.resolve(new Response('', { status: 401 }));
       }
-      return Promise.resolve(address.endsWith('.json') ? Response.json(list()) : new Response('media'));
+      return Promise.resolve(address.endsWith('.json') ? Response.json(list(address.includes('/8/') ? 1 : KEY_S)) : new Response('media'));
     },
   };
   for (const [name, value] of Object.entries(stand)) vi.stubGlobal(name, value);
@@ -211,6 +212,20 @@ describe('a seek', () => {
     expect(fetched.slice(4)).toEqual([54, 55, 56, 57, 58, 59, 60, 61].map((number) => `${number}.m4s`));
   });
 
+  it('has the sound at the key frame, or its player would wait there for ever', async () => {
+    const bench = await new Bench(camera(7, { audio: 8 as Camera['producer'] })).open();
+    addresses = [];
+    bench.replay.seek(58.5);
+    bench.tick();
+    await bench.settle();
+    const sounds = addresses.filter((address) => address.includes('/8/')).map((address) => address.split('/').at(-1));
+    // one more is asked for while the first comes; of the seconds between nothing
+    expect(sounds.filter((name) => name !== '51.m4s')).toEqual(['50.m4s', '58.m4s']);
+    bench.main.show(50);
+    bench.tick();
+    expect(bench.main.jumps.at(-1)).toBe(58);
+  });
+
   it('of a question or a step goes straight to its frame', async () => {
     const bench = await new Bench(camera(7)).open();
     bench.replay.seek(58.5, true);
@@ -243,7 +258,7 @@ describe('a seek', () => {
   });
 
   it('while it plays stands until the picture is there, and goes on then', async () => {
-    const bench = await new Bench(camera(7), camera(8, { participant: 'pt-b', source: 'camera' })).open();
+    const bench = await new Bench(camera(7), camera(9, { participant: 'pt-b', source: 'camera' })).open();
     const { replay, main, videos } = bench;
     replay.toggle();
     bench.tick();
@@ -264,7 +279,7 @@ describe('a seek', () => {
   });
 
   it('that another one follows forgets the first, and another large picture too', async () => {
-    const bench = await new Bench(camera(7), camera(8, { participant: 'pt-b', source: 'camera' })).open();
+    const bench = await new Bench(camera(7), camera(9, { participant: 'pt-b', source: 'camera' })).open();
     const { replay, main, videos } = bench;
     replay.seek(58.5);
     bench.tick();
