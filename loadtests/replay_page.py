@@ -191,8 +191,10 @@ class ReplayPage:
             self.page.evaluate(_SEEK, [int(PRODUCER), position, number / wanted.fps, half])
         )
         await self._prove(number)
-        last = sum(start <= number / wanted.fps + half for start in self._starts) - 1
-        needed = [one for one in told["fetched"] if one["number"] <= last]
+        group = wanted.key_frame_s * wanted.fps
+        # what was on its way for the place before is not counted
+        first, last = (self._segment_of(each) for each in (number - number % group, number))
+        needed = [one for one in told["fetched"] if first <= one["number"] <= last]
         return Seek(
             first=told["first"],
             exact=told["exact"],
@@ -203,6 +205,10 @@ class ReplayPage:
             distance_s=number % (wanted.key_frame_s * wanted.fps) / wanted.fps,
             way=tuple(told["shown"]),
         )
+
+    def _segment_of(self, number: int) -> int:
+        moment = (number + 0.5) / self._made.wanted.fps
+        return sum(start <= moment for start in self._starts) - 1
 
     async def play(self, speed: float, seconds: float) -> dict[str, float]:
         """Play for so long; gives how often it `waited`, the `share` of the way that it made, and what it `dropped`."""
