@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import av
 import pytest
 
@@ -85,6 +86,19 @@ def pid(server: Served, export: str) -> int | None:
     return found.worker.process.pid if found is not None and found.worker.process is not None else None
 
 
+async def thousands_of_tiny_ranges(url: str, bearer: dict[str, str], whole: bytes) -> None:
+    """Ask for single bytes all over a file, over a few connections at once."""
+    places = iter([(number * 7919) % len(whole) for number in range(2000)])
+
+    async def some(client: aiohttp.ClientSession) -> None:
+        for place in places:
+            async with client.get(url, headers={**bearer, "Range": f"bytes={place}-{place}"}) as answer:
+                assert (answer.status, await answer.read()) == (206, whole[place : place + 1])
+
+    async with aiohttp.ClientSession() as client:
+        await asyncio.gather(*(some(client) for _ in range(8)))
+
+
 async def test_from_the_question_to_the_file(running: Served) -> None:
     asked = await post(running, producers=[7])
     assert asked.status == 201
@@ -111,6 +125,7 @@ async def test_from_the_question_to_the_file(running: Served) -> None:
     ]:
         part = await running.ask("GET", address, {**bearer, "Range": asked_for})
         assert (part.status, part.body) == (status, body)
+    await thousands_of_tiny_ranges(running.url + address, bearer, whole.body)
 
     # the browser fetches it without the page: by the cookie of the list, which opens nothing else
     answer = await running.ask("GET", f"/api/exports?recording={RECORDING}", running.bearer("surgeon", ROOM))
