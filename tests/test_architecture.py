@@ -50,6 +50,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "numpy": (
         "annotation/dicom/",
         "recorder/export/",
+        "recorder/segments/joining.py",  # thousands of packets' places a second
         "server/demo/",
         "server/watching/",
         "server/theatre/pictures.py",

@@ -36,7 +36,7 @@ SURE, REFUSED = 1, 2
 Joined = tuple[bytes, bool] | None
 
 
-def walk_tap(data: bytes, base: int) -> tuple[list[tuple[int, bytes]], int, bool]:
+def walk_tap(data: ReadableBuffer, base: int) -> tuple[list[tuple[int, bytes]], int, bool]:
     """Walk through tap records that stand at `base` of a file: where the packets are, a run for each producer in turn.
 
     With them, how many packets could not be read, and whether all of it was: False where a record's length lies;

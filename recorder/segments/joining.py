@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
-from media.native.frames import SURE, WALKED_STRUCT, PictureJoiner, walk_tap
+import numpy as np
+from numpy.typing import NDArray
+
+from media.native.frames import SURE, WALKED, PictureJoiner, walk_tap
 
 from ..journal import RECORD_HEADER_SIZE, RecordType, record_header
 from .index import MAX_BYTES, FrameEntry, SegmentEntry, SegmentError, TrackFacts
 
 #: Opus of 20 ms that is silent, mono and stereo (export/container.py says why).
 _SILENCE = (b"\xf8\xff\xfe", b"\xfc\xff\xfe")
+_WALKED = np.dtype(list(WALKED))
 
 
 def join_frames(
@@ -21,25 +25,20 @@ def join_frames(
 
     Raises SegmentError where they no longer hold what was indexed.
     """
-    packets = _Packets(facts.producer, entry, frames)
+    heard = [frame for frame in frames if frame.silence is None]
+    first = np.array([frame.sequence for frame in heard], np.int64)
+    counts = np.array([frame.packets for frame in heard], np.int64)
+    packets = _Packets(facts.producer, entry.sequence, int((first + counts).max(initial=0)))
     for block in blocks:
         packets.take(block)
-    places, lengths, counts = array("I"), array("H"), array("I")
-    try:
-        for frame in frames:
-            if frame.silence is None:
-                found = [packets.found[frame.sequence + number] for number in range(frame.packets)]
-                places.extend(place for place, _ in found)
-                lengths.extend(length for _, length in found)
-                counts.append(frame.packets)
-    except KeyError:
-        raise _changed() from None
+    places, lengths = packets.of(first, counts)
     # a key frame that did not bring its parameter sets gets those that came before
     sets = facts.sets[entry.sets - 1] if entry.sets else ()
     joiner = PictureJoiner(facts.codec, facts.payload_type, sets)
     flags = bytes([SURE]) * len(counts)
     # a segment may be silence alone, and C takes no empty arrays
-    joined = iter(joiner.join(packets.data, places, lengths, counts, flags) if counts else ())
+    sizes = counts.astype(np.uint32).data
+    joined = iter(joiner.join(packets.data, places.data, lengths.data, sizes, flags) if heard else ())
     return [_whole(next(joined)) if frame.silence is None else _SILENCE[frame.silence] for frame in frames]
 
 
@@ -54,36 +53,65 @@ def _changed() -> SegmentError:
 
 
 class _Packets:
-    """The packets of one segment; of two with one number the first, as in the first pass."""
+    """The packets of one segment, by their numbers after its first; of two with one number the first counts."""
 
-    def __init__(self, producer: int, entry: SegmentEntry, frames: Iterable[FrameEntry]) -> None:
+    def __init__(self, producer: int, first: int, count: int) -> None:
+        #: What stands between the packets in the journal may stand between them here.
         self.data = bytearray()
-        #: Place in `data` and length, by the number after the segment's first.
-        self.found: dict[int, tuple[int, int]] = {}
         self._producer = producer
-        self._first = entry.sequence
-        self._end = entry.sequence + max((frame.sequence + frame.packets for frame in frames), default=0)
+        self._first = first
+        self._count = count
+        self._found: list[NDArray[np.void]] = []
 
     def take(self, block: bytes) -> None:
         """Take what a block has of them. Raises SegmentError where that is more than any segment has."""
-        for record in _tap_records(block):
-            runs, _, _ = walk_tap(record, 0)
-            for producer, run in runs:
-                if producer == self._producer:
-                    self._take(record, run)
-        if len(self.data) > MAX_BYTES:
-            raise SegmentError("A segment has more bytes than any.")
+        walked = bytearray()
+        for start, record in _tap_records(block):
+            runs, _, _ = walk_tap(record, start)
+            walked += b"".join(run for producer, run in runs if producer == self._producer)
+        found = np.frombuffer(walked, _WALKED)
+        numbers = found["sequence"].astype(np.int64) - self._first
+        mine = np.flatnonzero((numbers >= 0) & (numbers < self._count))
+        # those that follow each other are copied at once
+        breaks = (np.flatnonzero(np.diff(mine) > 1) + 1).tolist()
+        for begin, end in pairwise([0, *breaks, len(mine)] if len(mine) else []):
+            self._copy(block, found[mine[begin] : mine[end - 1] + 1])
+        # beside the packets stand their headers, 24 bytes each
+        if len(self.data) > 2 * MAX_BYTES:
+            raise _too_large()
 
-    def _take(self, record: bytes, run: bytes) -> None:
-        for place, _, sequence, _, length, _ in WALKED_STRUCT.iter_unpack(run):
-            number = sequence - self._first
-            if self._first <= sequence < self._end and number not in self.found:
-                self.found[number] = (len(self.data), length)
-                self.data += record[place : place + length]
+    def of(
+        self, first: NDArray[np.int64], counts: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
+        """Tell where in `data` the packets of these ranges stand, and their lengths. Raises SegmentError."""
+        found = np.concatenate([np.empty(0, _WALKED), *self._found])
+        numbers, order = np.unique(found["sequence"].astype(np.int64) - self._first, return_index=True)
+        if int(found["length"][order].sum(dtype=np.int64)) > MAX_BYTES:
+            raise _too_large()
+        before = np.cumsum(counts) - counts
+        wanted = np.repeat(first - before, counts) + np.arange(int(counts.sum()))
+        at = np.searchsorted(numbers, wanted)
+        if len(wanted) and (int(at.max()) >= len(numbers) or not np.array_equal(numbers[at], wanted)):
+            raise _changed()
+        chosen = found[order[at]]
+        return chosen["offset"].astype(np.uint32), chosen["length"].copy()
+
+    def _copy(self, block: bytes, run: NDArray[np.void]) -> None:
+        begin, end = int(run["offset"][0]), int(run["offset"][-1]) + int(run["length"][-1])
+        taken = run.copy()
+        taken["offset"] -= np.uint64(begin)
+        taken["offset"] += np.uint64(len(self.data))
+        self.data += memoryview(block)[begin:end]
+        self._found.append(taken)
 
 
-def _tap_records(block: bytes) -> Iterator[bytes]:
-    """Yield the tap records of a block, those of each record of the journal together."""
+def _too_large() -> SegmentError:
+    return SegmentError("A segment has more bytes than any.")
+
+
+def _tap_records(block: bytes) -> Iterator[tuple[int, memoryview]]:
+    """Yield the tap records of a block, those of each record of the journal together, and where they begin."""
+    view = memoryview(block)
     position = 0
     while position + RECORD_HEADER_SIZE <= len(block):
         kind, _, length = record_header(block, position)
@@ -92,4 +120,4 @@ def _tap_records(block: bytes) -> Iterator[bytes]:
         if position > len(block):
             return
         if kind == RecordType.PACKETS:
-            yield block[start:position]
+            yield start, view[start:position]
