@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from .seal.file import SealedReader, SealedWriter
 from .seal.keys import DataKey
 
+#: Begins a sealed file.
+Sealed = Callable[[Path, DataKey, str], io.RawIOBase]
 
-def create_part(path: Path, key: DataKey | None) -> io.RawIOBase:
-    """Begin a file, what a killed export left of it first removed; close it, then `finish_part`. Raises OSError."""
+
+def create_part(path: Path, key: DataKey | None, sealed: Sealed = SealedWriter) -> io.RawIOBase:
+    """Begin a file, what a killed export left of it first removed; close it, then `finish_part`. Raises OSError.
+
+    With a key `sealed` makes it.
+    """
     unfinished = _unfinished(path)
     unfinished.unlink(missing_ok=True)
-    return SealedWriter(unfinished, key, path.name) if key is not None else unfinished.open("xb", buffering=0)
+    return sealed(unfinished, key, path.name) if key is not None else unfinished.open("xb", buffering=0)
 
 
 def finish_part(path: Path) -> None:

@@ -22,7 +22,8 @@ from av.stream import Stream
 from media.codecs import opus
 from media.plane import Codec
 
-from ..parts import create_part, drop_part, finish_part, open_part
+from ..parts import Sealed, create_part, drop_part, finish_part, open_part
+from ..seal.file import SealedWriter
 from ..seal.keys import DataKey
 from .frames import Frame
 
@@ -64,14 +65,15 @@ def write_container(
     video: tuple[Codec, Iterator[Frame]] | None,
     audio: Iterator[Frame] | None,
     key: DataKey | None = None,
+    sealed: Sealed = SealedWriter,
 ) -> Written:
     """Write a container of pictures, sound or both; times in 1/90,000 and 1/48,000 s from its beginning.
 
-    It is sealed where there is a key. Raises ContainerError, OSError; then there is no file.
+    It is sealed, by `sealed`, where there is a key. Raises ContainerError, OSError; then there is no file.
     """
     try:
         kind = "webm" if path.suffix == ".webm" else "mp4"
-        with create_part(path, key) as file, _Muxer(file, kind, video, audio) as muxer:
+        with create_part(path, key, sealed) as file, _Muxer(file, kind, video, audio) as muxer:
             muxer.mux_all()
         with open_part(path, key, unfinished=True) as file:
             written = _read_back(file, video[0] if video else None, muxer.first_picture)

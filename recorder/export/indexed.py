@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from ..library import JOURNAL
 from ..parts import open_part
 from ..segments.index import SUFFIX, SegmentError
 from ..segments.track import SegmentedTrack, open_track
+from ..source import JournalSource
+from .ahead import CipherThreads
 from .container import OPUS_RATE, VIDEO_RATE
 from .frames import Frame
 from .work import Work
@@ -49,26 +52,32 @@ class IndexedTrack:
         """Tell how many segments are read for what lies between two timestamps."""
         return self._number(end) - self._number(begin) + 1
 
-    def pictures_from(self, timestamp: int) -> Iterator[Frame]:
-        """Yield the frames from the last key frame at or before a timestamp on, or from the first there is."""
+    def pictures_from(self, timestamp: int, end: int | None = None) -> Iterator[Frame]:
+        """Yield the frames from the last key frame at or before a timestamp on, or from the first there is.
+
+        Behind `end` no more is read than is asked for.
+        """
         place = max(0, bisect_right(self._keys, self._number(timestamp)) - 1)
         while place > 0 and next(self._times(self._keys[place])) > timestamp:
             place -= 1  # it is decoded before, but shown after it
-        yield from self._all(self._keys[place])
+        yield from self._all(self._keys[place], end)
 
-    def sounds_from(self, timestamp: int) -> Iterator[Frame]:
-        """Yield what is heard from a timestamp on."""
-        for frame in self._all(self._number(timestamp)):
+    def sounds_from(self, timestamp: int, end: int | None = None) -> Iterator[Frame]:
+        """Yield what is heard from a timestamp on. Behind `end` no more is read than is asked for."""
+        for frame in self._all(self._number(timestamp), end):
             if frame.timestamp >= timestamp:
                 yield frame
 
     def _number(self, timestamp: int) -> int:
         return max(0, bisect_right(self._starts, timestamp + self._shift) - 1)
 
-    def _all(self, first: int) -> Iterator[Frame]:
+    def _all(self, first: int, end: int | None) -> Iterator[Frame]:
+        last = len(self._starts) - 1 if end is None else self._number(end)
         for number in range(first, len(self._starts)):
             yield from self._frames(number)
             self._read()
+            if number == first:  # who only looks at the first frame needs no more
+                self._track.expect(range(first + 1, last + 1))
 
     def _times(self, number: int) -> Iterator[int]:
         """Yield when the frames of a segment are shown."""
@@ -108,12 +117,12 @@ class IndexedCamera:
 
 
 def indexed_cameras(
-    work: Work, read: Callable[[], None], opened: ExitStack
+    work: Work, read: Callable[[], None], opened: ExitStack, threads: CipherThreads | None = None
 ) -> dict[int, IndexedCamera] | None:
     """Open all cameras by their indices; None where that is not possible, and the journal says more.
 
-    `read` is called for each segment that was read; `opened` lets the files go. Raises SegmentError, ExportError,
-    JournalError, SealError, OSError.
+    `read` is called for each segment that was read; `opened` lets the files go; `threads` open blocks ahead. Raises
+    SegmentError, ExportError, JournalError, SealError, OSError.
     """
     described = work.description.get("cameras")
     if not isinstance(described, list) or work.description.get("problems") != []:
@@ -122,7 +131,7 @@ def indexed_cameras(
     alone: set[object] = set()  # whose sound has no picture, though there may be one
     silent: set[object] = set()
     for fields in described:
-        camera = _camera(work, fields, read, opened)
+        camera = _camera(fields, partial(_open, work, read, opened, threads))
         if camera is None:
             return None
         cameras[camera.producer] = camera
@@ -133,14 +142,14 @@ def indexed_cameras(
     return cameras if cameras and not alone & silent else None
 
 
-def _camera(work: Work, fields: Any, read: Callable[[], None], opened: ExitStack) -> IndexedCamera | None:
+def _camera(fields: Any, opened: Callable[[int], IndexedTrack | None]) -> IndexedCamera | None:
     if not isinstance(fields, dict):
         return None
     producer, audio, offset, source = (fields.get(name) for name in ("producer", "audio", "offset", "source"))
     if type(producer) is not int or not isinstance(offset, float) or not isinstance(source, str):
         return None
-    track = _open(work, producer, read, opened)
-    sound = _open(work, audio, read, opened) if type(audio) is int else None
+    track = opened(producer)
+    sound = opened(audio) if type(audio) is int else None
     if track is None or (audio is not None and sound is None):
         return None
     if track.rate != (OPUS_RATE if track.codec is Codec.OPUS else VIDEO_RATE):
@@ -148,11 +157,14 @@ def _camera(work: Work, fields: Any, read: Callable[[], None], opened: ExitStack
     return IndexedCamera(producer, source, offset, track, sound)
 
 
-def _open(work: Work, producer: int, read: Callable[[], None], opened: ExitStack) -> IndexedTrack | None:
+def _open(
+    work: Work, read: Callable[[], None], opened: ExitStack, threads: CipherThreads | None, producer: int
+) -> IndexedTrack | None:
     path: Path = work.recording / f"{producer}{SUFFIX}"
     if not path.is_file():
         return None
     index = opened.enter_context(open_part(path, work.key))
-    track = open_track(index, work.recording / JOURNAL, work.key)
+    source = threads.source if threads is not None else JournalSource
+    track = open_track(index, work.recording / JOURNAL, work.key, source)
     opened.callback(track.close)
     return IndexedTrack(track, read)

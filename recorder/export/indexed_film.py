@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
 from media.plane import Codec
 
 from ..library import MEDIA_TYPES
+from .ahead import CipherThreads
 from .container import OPUS_RATE, VIDEO_RATE, ContainerError, suffix_for, write_container
+from .frames import Frame
 from .indexed import IndexedCamera, indexed_cameras
 from .kinds import ExportError
 from .options import Options
@@ -23,11 +26,11 @@ def run_indexed(work: Work, options: Options) -> bool:
     Raises ExportError where there is nothing to write, SegmentError, JournalError, SealError, OSError.
     """
     progress = _Progress(work)
-    with ExitStack() as opened:
-        cameras = indexed_cameras(work, progress.read, opened)
+    with CipherThreads() as threads, ExitStack() as opened:
+        cameras = indexed_cameras(work, progress.read, opened, threads)
         if cameras is None or not set(options.producers) <= set(cameras):
             return False
-        _write(work, options, cameras, progress)
+        _write(work, options, cameras, progress, threads)
     return True
 
 
@@ -44,7 +47,13 @@ class _Progress:
         self._tell(self._done / max(self.total, 1))
 
 
-def _write(work: Work, options: Options, cameras: dict[int, IndexedCamera], progress: _Progress) -> None:
+def _write(
+    work: Work,
+    options: Options,
+    cameras: dict[int, IndexedCamera],
+    progress: _Progress,
+    threads: CipherThreads,
+) -> None:
     end = options.end if options.end is not None else float("inf")
     wanted = [cameras[number] for number in options.producers or sorted(cameras)]
     if not options.sound:
@@ -54,7 +63,7 @@ def _write(work: Work, options: Options, cameras: dict[int, IndexedCamera], prog
     chosen = [camera for camera in wanted if camera.offset < end and camera.end >= options.begin]
     if not chosen:
         raise ExportError("In this range there is neither picture nor sound.")
-    films = [_Film(work, camera, options) for camera in chosen]
+    films = [_Film(work, camera, options, threads) for camera in chosen]
     progress.total = sum(film.segments for film in films)
     problems = []
     for film in films:
@@ -69,8 +78,8 @@ def _write(work: Work, options: Options, cameras: dict[int, IndexedCamera], prog
 class _Film:
     """One file."""
 
-    def __init__(self, work: Work, camera: IndexedCamera, options: Options) -> None:
-        self._work, self._camera, self._options = work, camera, options
+    def __init__(self, work: Work, camera: IndexedCamera, options: Options, threads: CipherThreads) -> None:
+        self._work, self._camera, self._options, self._threads = work, camera, options, threads
         self._is_sound = camera.track.codec is Codec.OPUS
         self._sound = camera.sound
         self._end = camera.end if options.end is None else min(options.end, camera.end)
@@ -101,13 +110,14 @@ class _Film:
         whole = sound is not None and self._options.begin <= 0
         zero = 0 if whole else first.timestamp
         if not self._work.has(self._name):
-            frames = shifted(until(picture.pictures_from(since), last), zero)
+            frames = shifted(until(picture.pictures_from(since, last), last), zero)
             sounds = None
             if sound is not None:
                 heard = round(zero / VIDEO_RATE * OPUS_RATE)
-                until_then = until(sound.sounds_from(heard), camera.ticks(self._end, OPUS_RATE))
+                over = camera.ticks(self._end, OPUS_RATE)
+                until_then = until(sound.sounds_from(heard, over), over)
                 sounds = some(shifted(until_then, heard))
-            write_container(self._work.path(self._name), (picture.codec, frames), sounds, self._work.key)
+            self._contain((picture.codec, frames), sounds)
         return camera.at(zero)
 
     def _write_sound(self) -> float:
@@ -117,6 +127,9 @@ class _Film:
         if first is None:
             raise ContainerError("In this range nothing of this sound was recorded.")
         if not self._work.has(self._name):
-            frames = shifted(until(track.sounds_from(since), last), first.timestamp)
-            write_container(self._work.path(self._name), None, frames, self._work.key)
+            self._contain(None, shifted(until(track.sounds_from(since, last), last), first.timestamp))
         return camera.at(first.timestamp)
+
+    def _contain(self, video: tuple[Codec, Iterator[Frame]] | None, audio: Iterator[Frame] | None) -> None:
+        path = self._work.path(self._name)
+        write_container(path, video, audio, self._work.key, self._threads.sealed)

@@ -89,7 +89,7 @@ class SealedWriter(_Sealed):
             self._rest += view[room:]
             self.size += len(view)
             while len(self._rest) > CHUNK:  # a full one stays until it is known whether it is the last
-                _write(self._file, self._sealer.seal(bytes(self._rest[:CHUNK])))
+                self._put(bytes(memoryview(self._rest)[:CHUNK]))
                 del self._rest[:CHUNK]
         self._position += len(view)
         return len(view)
@@ -100,15 +100,25 @@ class SealedWriter(_Sealed):
             return
         super().close()
         try:
-            alone = self.size <= CHUNK
-            if not alone:
-                _write(self._file, self._sealer.seal(bytes(self._rest), last=True))
-            first = self._sealer.seal(bytes(self._first), last=alone, number=0)
-            os.pwrite(self._file, first, len(self._header))
-            if alone:
-                os.ftruncate(self._file, len(self._header) + len(first))
+            self._finish()
         finally:
             os.close(self._file)
+
+    def _put(self, plain: bytes) -> None:
+        """Seal a chunk that is full and not the last one. Raises OSError."""
+        self._write_out(self._sealer.seal(plain))
+
+    def _finish(self) -> None:
+        alone = self.size <= CHUNK
+        if not alone:
+            self._write_out(self._sealer.seal(bytes(self._rest), last=True))
+        first = self._sealer.seal(bytes(self._first), last=alone, number=0)
+        os.pwrite(self._file, first, len(self._header))
+        if alone:
+            os.ftruncate(self._file, len(self._header) + len(first))
+
+    def _write_out(self, sealed: bytes) -> None:
+        _write(self._file, sealed)
 
 
 class SealedReader(_Sealed):

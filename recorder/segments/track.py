@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from media.plane import Codec
 
@@ -69,6 +70,11 @@ class SegmentedTrack:
         entry = self._index.segment(number)
         return entry, self._index.frames(entry)
 
+    def expect(self, numbers: Iterable[int]) -> None:
+        """Say which segments will be asked for, in their order, to a source that opens blocks ahead."""
+        index = self._index
+        self._source.expect(base for number in numbers for base in index.places(index.segment(number)))
+
     def joined(self, number: int) -> tuple[SegmentEntry, list[FrameEntry], list[bytes]]:
         """Give one segment's record, its frames, and what they hold; IndexError where there is none."""
         entry, frames = self.entries(number)
@@ -108,8 +114,14 @@ class SegmentedTrack:
         return as_sample(self.facts.codec, data, sets_inside=self.facts.entry[4:8] != NO_SETS_INSIDE)
 
 
-def open_track(index: Readable, journal: Path, key: DataKey | None) -> SegmentedTrack:
+#: Opens a journal's blocks: all its volumes, where they begin (known or not), and the opener of a sealed one.
+Source: TypeAlias = "Callable[[Path, array[int], JournalOpener | None], JournalSource]"
+
+
+def open_track(
+    index: Readable, journal: Path, key: DataKey | None, source: Source = JournalSource
+) -> SegmentedTrack:
     """Open a track by its index, an open file. Raises SegmentError, JournalError, SealError, OSError."""
     frames = FrameIndex(index)
     opener = JournalOpener(read_header(journal), key) if key is not None else None
-    return SegmentedTrack(frames, JournalSource(journal, array("Q"), opener))
+    return SegmentedTrack(frames, source(journal, array("Q"), opener))
