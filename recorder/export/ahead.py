@@ -49,7 +49,7 @@ class Task:
 
 
 class CipherThreads:
-    """Threads for the cipher, as many as there are cores, since who asks mostly waits. A context that ends with them."""
+    """Threads for the cipher, as many as there are cores, since who asks mostly waits; they end with the context."""
 
     def __init__(self, count: int | None = None) -> None:
         """Take so many threads instead; with 0 everything is done by who asks."""
