@@ -16,17 +16,18 @@ _BEST = "ORDER BY passed DESC, coalesce(overlap, 0) DESC, distance, id LIMIT 1"
 
 
 def insert(
-    connection: sqlite3.Connection, question: str, person: str, mark: Mark, scored: Scored, now: float
+    connection: sqlite3.Connection, row: sqlite3.Row, person: str, mark: Mark, scored: Scored, now: float
 ) -> None:
-    """Keep an attempt. Raise AnnotationError conflict where there were too many."""
+    """Keep an attempt at a question as it was asked (`row`). Raise AnnotationError conflict: there were too many."""
+    question = row["id"]
     count = connection.execute(
         "SELECT count(*) FROM training_attempt WHERE question = ? AND person = ?", (question, person)
     ).fetchone()[0]
     if count >= ATTEMPTS_LIMIT:
         raise AnnotationError("conflict", f"A question can be answered {ATTEMPTS_LIMIT} times.")
     connection.execute(
-        "INSERT INTO training_attempt (question, person, made, mark, distance, overlap, passed) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO training_attempt (question, person, made, mark, distance, overlap, passed, version) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             question,
             person,
@@ -35,6 +36,7 @@ def insert(
             scored.distance,
             scored.overlap,
             int(scored.passed),
+            row["version"],
         ),
     )
 
@@ -83,4 +85,5 @@ def _told(row: sqlite3.Row | None) -> dict[str, Any] | None:
         "overlap": None if row["overlap"] is None else round(row["overlap"], 4),
         "passed": bool(row["passed"]),
         "made": row["made"] * 1000,
+        "version": row["version"],
     }

@@ -150,15 +150,11 @@ def insert(
     made: tuple[str, str, float],
 ) -> None:
     """Keep a question; `made`: the room, who made it, when. Raise AnnotationError conflict where there are too many."""
-    count = connection.execute(
-        "SELECT count(*) FROM training_question WHERE recording = ? AND removed IS NULL", (recording,)
-    ).fetchone()[0]
-    if count >= QUESTIONS_LIMIT:
-        raise AnnotationError("conflict", f"A recording has {QUESTIONS_LIMIT} questions at most.")
+    _leave_room(connection, recording)
     mark, expert = answer
     room, by, now = made
     connection.execute(
-        "INSERT INTO training_question VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        "INSERT INTO training_question VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)",
         (
             identifier,
             room,
@@ -182,12 +178,35 @@ def insert(
     )
 
 
-def find(connection: sqlite3.Connection, room: str, identifier: str) -> sqlite3.Row:
-    """Find a question of a room. Raise AnnotationError not_found."""
+def _leave_room(connection: sqlite3.Connection, recording: str) -> None:
+    count = connection.execute(
+        "SELECT count(*) FROM training_question WHERE recording = ? AND removed IS NULL", (recording,)
+    ).fetchone()[0]
+    if count >= QUESTIONS_LIMIT:
+        raise AnnotationError("conflict", f"A recording has {QUESTIONS_LIMIT} questions at most.")
+
+
+def remove(connection: sqlite3.Connection, room: str, identifier: str, now: float) -> None:
+    """Take a question away; it and what was answered are kept. Raise AnnotationError not_found."""
+    row = find(connection, room, identifier)
+    connection.execute("UPDATE training_question SET removed = ? WHERE id = ?", (now, row["id"]))
+
+
+def restore(connection: sqlite3.Connection, room: str, identifier: str) -> sqlite3.Row:
+    """Bring a question back that was taken away. Raise AnnotationError not_found, conflict."""
+    row = find(connection, room, identifier, removed=True)
+    if row["removed"] is not None:
+        _leave_room(connection, row["recording"])
+        connection.execute("UPDATE training_question SET removed = NULL WHERE id = ?", (row["id"],))
+    return row
+
+
+def find(connection: sqlite3.Connection, room: str, identifier: str, *, removed: bool = False) -> sqlite3.Row:
+    """Find a question of a room, or also one that was taken away. Raise AnnotationError not_found."""
     row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM training_question WHERE id = ? AND room = ? AND removed IS NULL", (identifier, room)
+        "SELECT * FROM training_question WHERE id = ? AND room = ?", (identifier, room)
     ).fetchone()
-    if row is None:
+    if row is None or (row["removed"] is not None and not removed):
         raise AnnotationError("not_found", "There is no such question.")
     return row
 

@@ -119,5 +119,25 @@ CREATE TABLE training_certificate (
 )
 """
 
+#: What a question was before it was changed: each answer keeps the one that it was given to.
+_CHANGES: Final = """
+ALTER TABLE training_question ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE training_attempt ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+CREATE TABLE training_question_before (
+    question TEXT NOT NULL REFERENCES training_question (id),
+    version INTEGER NOT NULL,
+    prompt TEXT NOT NULL,
+    words TEXT NOT NULL,
+    tolerance REAL NOT NULL,
+    overlap REAL NOT NULL,
+    answer TEXT NOT NULL,
+    log_mark TEXT,
+    expert TEXT NOT NULL,
+    changed_by TEXT NOT NULL REFERENCES training_person (id),
+    changed REAL NOT NULL,
+    PRIMARY KEY (question, version)
+)
+"""
+
 #: Quizzes were delivered alone.
-SCRIPTS: Final = (_QUIZZES, _HOURS_AND_PLAYLISTS, _ASSESSMENTS)
+SCRIPTS: Final = (_QUIZZES, _HOURS_AND_PLAYLISTS, _ASSESSMENTS, _CHANGES)

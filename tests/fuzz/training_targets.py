@@ -8,6 +8,7 @@ from annotation.values import AnnotationError
 from server.training.assessments import parse_assessed
 from server.training.body import parse_body
 from server.training.certificates import parse_code
+from server.training.changes import parse_change
 from server.training.forms import check_answers, parse_form
 from server.training.geometry import compare, figure_of
 from server.training.playlists import parse_playlist
@@ -30,6 +31,8 @@ ASKED = tuple(
     for value in (
         {**_ASKED, "answer": {"log": "m-1"}},
         {**_ASKED, "answer": {"mark": _MARK}},
+        {**_ASKED, "version": 3, "answer": {"mark": _MARK}},
+        {**_ASKED, "version": 1},
         {"mark": _MARK | {"shape": "ellipse"}},
         {"mark": _MARK | {"shape": "pin", "points": [[1, 1]]}},
     )
@@ -39,6 +42,10 @@ ASKED = tuple(
 def read_asked(data: bytes) -> None:
     """Read a request: an answer that is one can be compared."""
     body = parse_body(data)
+    if "version" in body:
+        change = parse_change(body)
+        assert change.drawn is None or change.log_mark is None
+        return
     if "answer" in body:
         parse_asked(body)
         return

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from signalling.patient import Identity, Patient
 from tests.helpers.journals import RECORDING
 from tests.helpers.served import Served, served
 from tests.helpers.taught import FIRST, ON, ROOM, Who, call, entry, lay_down, mark, question
@@ -18,6 +19,7 @@ ON_IT = f"recordings/{RECORDING}/questions"
 EXPERT: Who = ("expert", "Prof. Keller")
 MARIA: Who = ("trainee", "Maria Lopez")
 JIN: Who = ("trainee", "Jin Tao")
+CHANGE = {"version": 1, "prompt": "Mark the cystic duct", "words": "Look again.", "tolerance": 12}
 
 
 @pytest.fixture
@@ -76,9 +78,92 @@ async def test_a_question_is_asked_answered_and_scored(running: Served) -> None:
         ("Maria Lopez", False, True),
     ]
     assert (await call(running, EXPERT, "GET", ON_IT)).json()["questions"][0]["people"] == 1
-    assert (await call(running, EXPERT, "DELETE", f"questions/{made['question']}")).status == 204
+    one = f"questions/{made['question']}"
+    assert (await call(running, EXPERT, "DELETE", one)).status == 204
     assert (await call(running, MARIA, "GET", ON_IT)).json() == {"questions": []}
     assert (await call(running, MARIA, "POST", to, {"mark": mark("c", "pin", [[0, 0]])})).status == 404
+    assert (await call(running, EXPERT, "PUT", one, CHANGE)).status == 404
+    # it is brought back with all that was answered
+    assert (await call(running, MARIA, "POST", f"{one}/restore")).status == 403
+    assert (await call(running, EXPERT, "POST", f"{one}/restore", room="ward")).status == 404
+    for _ in range(2):
+        back = await call(running, EXPERT, "POST", f"{one}/restore")
+        assert (back.status, back.json()["people"]) == (200, 1)
+    (seen,) = (await call(running, MARIA, "GET", ON_IT)).json()["questions"]
+    assert (seen["attempts"], seen["best"]["passed"]) == (2, True)
+
+
+async def test_a_changed_question_leaves_what_was_answered_as_it_was_asked(running: Served) -> None:
+    made = await asked(running)
+    one, to = f"questions/{made['question']}", f"questions/{made['question']}/attempts"
+    far = {"mark": mark("a", "pin", [[0.6, 0.4]])}
+    assert (await call(running, MARIA, "POST", to, far)).json()["attempt"]["passed"] is False
+    # other words and a wider measure, the same answer
+    changed = await call(running, EXPERT, "PUT", one, CHANGE)
+    assert changed.status == 200, changed.body
+    told = changed.json()
+    assert (told["version"], told["prompt"], told["tolerance"]) == (2, "Mark the cystic duct", 12)
+    assert told["answer"] == {**made["answer"], "words": "Look again."}
+    # he who answered is not judged anew, and is not asked again; who answers now is judged by what is asked now
+    (seen,) = (await call(running, MARIA, "GET", ON_IT)).json()["questions"]
+    assert (seen["attempts"], seen["best"]["passed"], seen["best"]["version"]) == (1, False, 1)
+    assert (await call(running, JIN, "POST", to, far)).json()["attempt"]["passed"] is True
+    # another answer, drawn
+    drawn = {"answer": {"mark": mark("x", "pin", [[0.1, 0.1]])}, "version": 2}
+    told = (await call(running, ("surgeon", "Dr. Ott"), "PUT", one, CHANGE | drawn)).json()
+    assert (told["version"], told["answer"]["expert"]) == (3, "Dr. Ott")
+    assert (await call(running, JIN, "POST", to, far)).json()["attempt"]["passed"] is False
+    given = (await call(running, EXPERT, "GET", to)).json()
+    assert [(a["name"], a["version"], a["passed"]) for a in given["attempts"]] == [
+        ("Maria Lopez", 1, False),
+        ("Jin Tao", 2, True),
+        ("Jin Tao", 3, False),
+    ]
+    assert [(b["version"], b["prompt"], b["tolerance"], b["by"]) for b in given["before"]] == [
+        (1, "Mark the cystic artery", 5, "Prof. Keller"),
+        (2, "Mark the cystic duct", 12, "Dr. Ott"),
+    ]
+    assert given["before"][0]["answer"] == made["answer"]
+    # the log's mark again: its name is kept from who has not answered
+    log = {"answer": {"log": "m-tip"}, "version": 3}
+    assert (await call(running, EXPERT, "PUT", one, CHANGE | log)).json()["answer"][
+        "expert"
+    ] == "Prof. Keller"
+    assert "m-tip" not in json.dumps(await described(running, ("trainee", "New One")))
+
+
+async def test_what_is_no_change_is_refused(running: Served) -> None:
+    made = await asked(running)
+    one = f"questions/{made['question']}"
+    assert (await call(running, MARIA, "PUT", one, CHANGE)).status == 403
+    assert (await call(running, EXPERT, "PUT", one, CHANGE, room="ward")).status == 404
+    for changes, status in (
+        ({"version": None}, 400),
+        ({"version": 0}, 400),
+        ({"prompt": ""}, 400),
+        ({"tolerance": 1000}, 400),
+        ({"answer": {}}, 400),
+        ({"answer": 5}, 400),
+        ({"answer": {"log": "m-other"}}, 404),
+        ({"answer": {"mark": mark("x", "pin", [[0, 0]], FIRST)}}, 400),
+        # another has changed it meanwhile, or it never was
+        ({"version": 2}, 409),
+    ):
+        answered = await call(running, EXPERT, "PUT", one, CHANGE | changes)
+        assert (answered.status, answered.json()["message"][-1]) == (status, "."), changes
+    assert (await call(running, EXPERT, "GET", ON_IT)).json()["questions"] == [made]
+
+
+async def test_a_name_in_a_question_is_hidden_from_trainees(running: Served) -> None:
+    anna = Patient(Identity("4711", "HIS", "Geheim^Anna", "19700101"), "p-1")
+    await running.service.recorded_patients.keep(RECORDING, None, (anna,))
+    made = await asked(running, prompt="Where did Frau Geheim bleed?", words="Anna bled here.")
+    assert made["prompt"] == "Where did Frau Geheim bleed?"
+    (seen,) = (await call(running, MARIA, "GET", ON_IT)).json()["questions"]
+    assert seen["prompt"] == "Where did Frau ▮▮▮ bleed?"
+    body = {"mark": mark("a", "pin", [[0.1, 0.1]])}
+    told = (await call(running, MARIA, "POST", f"questions/{made['question']}/attempts", body)).json()
+    assert told["question"]["answer"]["words"] == "▮▮▮ bled here."
 
 
 async def test_millimetres_where_the_field_is_calibrated(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 /** Training over HTTP (PROTOCOL.md, Training). */
 import { ReplayError } from '../replay/api';
 import type { Mark } from '../signalling/protocol';
-import type { GivenAttempt, Question, Score } from './quiz';
+import type { AskedBefore, GivenAttempt, Question, Score } from './quiz';
 
 export interface NewQuestion {
   producer: number;
@@ -13,6 +13,9 @@ export interface NewQuestion {
   overlap: number;
   answer: { log: string } | { mark: Mark };
 }
+
+/** Another wording, measure or answer for a question of this version; without an answer it stays. */
+export type QuestionChange = Pick<NewQuestion, 'prompt' | 'words' | 'tolerance' | 'overlap'> & Partial<Pick<NewQuestion, 'answer'>> & { version: number };
 
 export class TrainingApi {
   constructor(readonly token: string) {}
@@ -30,8 +33,17 @@ export class TrainingApi {
     return this.send('POST', `questions/${question}/attempts`, { mark });
   }
 
-  async attempts(question: string): Promise<GivenAttempt[]> {
-    return (await this.get<{ attempts: GivenAttempt[] }>(`questions/${question}/attempts`)).attempts;
+  /** All answers, the oldest first, and what was asked before. */
+  attempts(question: string): Promise<{ attempts: GivenAttempt[]; before: AskedBefore[] }> {
+    return this.get(`questions/${question}/attempts`);
+  }
+
+  change(question: string, change: QuestionChange): Promise<Question> {
+    return this.send('PUT', `questions/${question}`, change);
+  }
+
+  restoreQuestion(question: string): Promise<Question> {
+    return this.send('POST', `questions/${question}/restore`, {});
   }
 
   async removeQuestion(question: string): Promise<void> {

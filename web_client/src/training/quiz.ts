@@ -14,10 +14,14 @@ export interface Attempt {
   passed: boolean;
   /** Unix ms. */
   made: number;
+  /** Of the question, as it was asked then. */
+  version: number;
 }
 
 export interface Question {
   question: string;
+  /** Counts how often it was changed, from 1. */
+  version: number;
   recording: string;
   producer: ProducerId;
   rtp_timestamp: number;
@@ -38,6 +42,13 @@ export interface Question {
 }
 
 export type Score = Pick<Attempt, 'distance' | 'overlap' | 'passed'>;
+/** What a question was before it was changed. */
+export interface AskedBefore extends Pick<Question, 'version' | 'prompt' | 'tolerance' | 'overlap' | 'answer'> {
+  /** Unix ms. */
+  changed: number;
+  by: string;
+}
+
 export type GivenAttempt = Attempt & { person: string; name: string; first: boolean };
 
 /** Two frames nearer than this are one: containers round their times to a millisecond. */

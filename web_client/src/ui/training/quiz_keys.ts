@@ -6,15 +6,24 @@ import { QUIZ_TOOLS } from './quiz_tools';
 /** To be called before all others hear of the key. */
 export function handleQuizKey(quiz: QuizState, event: KeyboardEvent): void {
   const { pen, phase } = quiz;
+  if (phase === 'list' && quiz.open && quiz.removed !== null && event.ctrlKey && event.key.toLowerCase() === 'z' && !isTyping(event)) {
+    event.preventDefault();
+    event.stopPropagation();
+    return void quiz.undo();
+  }
   if (phase === 'list' || pen === null || document.querySelector('dialog[open]') !== null) return;
   const { target } = event;
-  if (target instanceof HTMLElement && target.matches('input, textarea, select')) return;
+  if (isTyping(event)) return;
   const key = event.key.toLowerCase();
   if (key === 'tab' || event.metaKey || event.altKey) return;
   const onButton = target instanceof HTMLElement && target.closest('button, [role="radio"]') !== null;
   if (onButton && (key === 'enter' || key === ' ') && !event.ctrlKey) return event.stopPropagation();
   if (act(quiz, key, event)) event.preventDefault();
   event.stopPropagation();
+}
+
+function isTyping({ target }: KeyboardEvent): boolean {
+  return target instanceof HTMLElement && target.matches('input, textarea, select');
 }
 
 function act(quiz: QuizState, key: string, { ctrlKey, shiftKey }: KeyboardEvent): boolean {
@@ -37,6 +46,10 @@ function act(quiz: QuizState, key: string, { ctrlKey, shiftKey }: KeyboardEvent)
       pen.clear();
       return true;
     }
+  }
+  if (key === 'e' && !ctrlKey && phase === 'attempts' && quiz.question !== null) {
+    quiz.edit(quiz.question);
+    return true;
   }
   if (key === 'escape') {
     quiz.leave();

@@ -1,6 +1,6 @@
 /** The questions of one open recording: playing stops at each, on its very frame, until it is answered or put off. */
 import { PALETTE } from '../../annotation/styles';
-import { isFrame, placeOf, positionOf, QuizGate, type GivenAttempt, type Question, type Score } from '../../training/quiz';
+import { isFrame, placeOf, positionOf, QuizGate, type AskedBefore, type GivenAttempt, type Question, type Score } from '../../training/quiz';
 import type { NewQuestion, TrainingApi } from '../../training/api';
 import { ReplayError } from '../../replay/api';
 import { isVideo, type VideoAnchor } from '../../signalling/marks';
@@ -16,7 +16,7 @@ export type Phase =
   | 'answering'
   /** Both marks and the distance. */
   | 'result'
-  /** A question is made here. */
+  /** A question is made here, or changed. */
   | 'making'
   /** What everybody answered. */
   | 'attempts';
@@ -44,6 +44,10 @@ export class QuizState {
   question = $state.raw<Question | null>(null);
   score = $state.raw<Score | null>(null);
   given = $state.raw<readonly GivenAttempt[]>([]);
+  /** What was asked before it was changed, of the question whose answers are shown. */
+  before = $state.raw<readonly AskedBefore[]>([]);
+  /** The one that was taken away last. */
+  removed = $state.raw<Question | null>(null);
   /** Of everybody's attempts the first alone are shown. */
   firstOnly = $state(false);
   /** One has drawn something. */
@@ -111,9 +115,10 @@ export class QuizState {
   /** Everybody's marks on the frame, and the expert's. */
   async showAttempts(question: Question): Promise<void> {
     await this.#try(async () => {
-      const given = await this.api.attempts(question.question);
+      const { attempts, before } = await this.api.attempts(question.question);
       this.#stand('attempts', question, question);
-      this.given = given;
+      this.given = attempts;
+      this.before = before;
       this.#showGiven();
     });
   }
@@ -162,11 +167,41 @@ export class QuizState {
     });
   }
 
+  /** Change a question on its frame; its answer stays on the picture unless it is drawn `anew`. */
+  edit(question: Question, anew = false): void {
+    this.#stand('making', question, question);
+    if (!anew) this.pen?.close(this.#answerOf(question));
+  }
+
+  /** Keep what was changed. What was answered before stays measured by what was asked then. */
+  async change(question: Question, asked: Pick<NewQuestion, 'prompt' | 'words' | 'tolerance' | 'overlap'>): Promise<void> {
+    const { pen } = this;
+    const mark = pen === null || pen.isClosed ? null : pen.mark;
+    if (pen === null || (!pen.isClosed && mark === null)) return;
+    await this.#try(async () => {
+      const told = await this.api.change(question.question, { version: question.version, ...asked, ...(mark === null ? {} : { answer: { mark } }) });
+      this.questions = this.questions.map((one) => (one.question === told.question ? told : one));
+      await this.showAttempts(told);
+    });
+  }
+
   async remove(question: Question): Promise<void> {
     await this.#try(async () => {
       await this.api.removeQuestion(question.question);
-      this.questions = this.questions.filter((one) => one !== question);
+      this.questions = this.questions.filter((one) => one.question !== question.question);
       this.leave();
+      this.removed = question;
+    });
+  }
+
+  /** Bring back the question that was taken away last. */
+  async undo(): Promise<void> {
+    const { removed } = this;
+    if (removed === null || this.busy) return;
+    await this.#try(async () => {
+      const told = await this.api.restoreQuestion(removed.question);
+      this.removed = null;
+      this.questions = [...this.questions, told].sort((a, b) => a.at - b.at);
     });
   }
 
@@ -175,6 +210,7 @@ export class QuizState {
     this.phase = 'list';
     this.question = this.score = this.pen = this.#wanted = null;
     this.given = [];
+    this.before = [];
     this.failure = '';
     this.replay.quiz = null;
   }
