@@ -209,6 +209,43 @@ async def asked_about_an_area(server: Served, expert: Page) -> None:
     assert abs(drawn["rtp_timestamp"] - ASKED) <= 90
     (left, top), (right, bottom) = drawn["answer"]["mark"]["points"]
     assert [left, top, right, bottom] == pytest.approx([0.3, 0.3, 0.6, 0.7], abs=0.01)
+    await changed_taken_away_and_brought_back(server, expert)
+
+
+async def changed_taken_away_and_brought_back(server: Served, expert: Page) -> None:
+    """Change the question that Maria answered, by keyboard; what she answered stays what it was."""
+    panel = expert.get_by_test_id("quiz")
+    mine = expert.get_by_test_id("quiz").locator('[data-testid^="quiz-q-"]').filter(has_text="动脉")
+    theirs = panel.locator('[data-testid^="quiz-q-"]').filter(has_text="Mark the cystic artery")
+    await theirs.click()
+    await expect(panel).to_have_attribute("data-phase", "attempts", timeout=PATIENCE)
+    await expect(panel).to_have_attribute("data-frame", "there", timeout=PATIENCE)
+    await expert.get_by_test_id("quiz-given").locator("li").first.wait_for()
+    await panel.get_by_role("heading").click()
+    await expert.keyboard.press("e")
+    await expect(panel).to_have_attribute("data-phase", "making", timeout=PATIENCE)
+    await expect(expert.get_by_test_id("quiz-prompt-input")).to_have_value("Mark the cystic artery")
+    await expect(expert.get_by_test_id("quiz-change-note")).to_contain_text("1")
+    await expert.get_by_test_id("quiz-prompt-input").fill("标出胆囊动脉")
+    # another answer is drawn; without one there is nothing to keep
+    await expert.get_by_test_id("quiz-redraw").click()
+    await expect(expert.get_by_test_id("quiz-keep")).to_be_disabled()
+    await expect(panel).to_have_attribute("data-frame", "there", timeout=PATIENCE)
+    await press(expert, [0.4, 0.5])
+    await picture(expert, "quiz-changed-1180")
+    await expert.get_by_test_id("quiz-keep").click()
+    await expect(panel).to_have_attribute("data-phase", "attempts", timeout=PATIENCE)
+    await expect(expert.get_by_test_id("quiz-asked-then").first).to_contain_text("Mark the cystic artery")
+    await picture(expert, "quiz-changed-answers-1180")
+    await expert.get_by_test_id("quiz-remove").click()
+    await expert.get_by_test_id("quiz-undo").wait_for()
+    await expect(mine).to_have_count(0)
+    await expert.keyboard.press("Control+z")
+    await expect(mine).to_have_count(1, timeout=PATIENCE)
+    asked = (await call(server, KELLER, "GET", f"recordings/{RECORDING}/questions")).json()["questions"]
+    (changed,) = [one for one in asked if one["version"] == 2]
+    assert (changed["prompt"], changed["people"]) == ("标出胆囊动脉", 1)
+    assert changed["answer"]["mark"]["points"][0] == pytest.approx([0.4, 0.5], abs=0.01)
 
 
 async def go_to_training(page: Page) -> None:

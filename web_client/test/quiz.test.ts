@@ -5,7 +5,7 @@ import { QuizPen } from '../src/ui/training/quiz_pen.svelte';
 
 function question(at: number, attempts = 0): Question {
   return {
-    question: `q-${at}`, recording: 'r', producer: 7, rtp_timestamp: 0, at, unit: 'mm', prompt: '', tolerance: 5, overlap: 0.5, answer: null, attempts,
+    question: `q-${at}`, version: 1, recording: 'r', producer: 7, rtp_timestamp: 0, at, unit: 'mm', prompt: '', tolerance: 5, overlap: 0.5, answer: null, attempts,
     first: null, best: null,
   };
 }
