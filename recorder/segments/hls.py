@@ -69,19 +69,28 @@ def multivariant_playlist(facts: TrackFacts, rate: int, sound: int | None) -> st
     return multivariant(facts.media_type, (facts.width, facts.height), rate, sound)
 
 
-def multivariant(media_type: str, size: tuple[int, int], rate: int, sound: int | None) -> str:
-    """Write the playlist of a picture of this type and size (0: sound alone), and of its sound, another producer."""
+def multivariant(
+    media_type: str, size: tuple[int, int], rate: int, sound: int | None, query: str = ""
+) -> str:
+    """Write the playlist of a picture of this type and size (0: sound alone), and of its sound, another producer.
+
+    `query` is put behind the addresses of their playlists.
+    """
     codecs = codecs_of(media_type)
     lines = ["#EXTM3U", "#EXT-X-VERSION:7"]
     group = ""
     if sound is not None:
-        uri = f"../{sound}/track.m3u8"
+        uri = f"../{sound}/track.m3u8{query}"
         lines.append(
             f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="sound",DEFAULT=YES,AUTOSELECT=YES,URI="{uri}"'
         )
         group, codecs, rate = ',AUDIO="sound"', codecs + ",opus", rate + _SOUND_RATE
     resolution = f",RESOLUTION={size[0]}x{size[1]}" if size[0] else ""
-    lines += [f'#EXT-X-STREAM-INF:BANDWIDTH={rate},CODECS="{codecs}"{resolution}{group}', "track.m3u8", ""]
+    lines += [
+        f'#EXT-X-STREAM-INF:BANDWIDTH={rate},CODECS="{codecs}"{resolution}{group}',
+        f"track.m3u8{query}",
+        "",
+    ]
     return "\n".join(lines)
 
 
