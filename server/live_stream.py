@@ -41,7 +41,9 @@ class LiveStream:
         self.tap_interval = 0.05
         self.sound = track.codec is Codec.OPUS
         leader = picture.track if picture is not None else None
-        self.track = LiveTrack(track.clock_rate, first, leader.discontinuities if leader is not None else 0)
+        self.track: LiveTrack = LiveTrack(
+            track.clock_rate, first, leader.discontinuities if leader is not None else 0
+        )
         #: What stands before all parts, from the first key frame on.
         self.first_picture = b""
         self.init = b""
@@ -52,20 +54,23 @@ class LiveStream:
         self._producer = producer
         self.zero = zero
         self._place = Place(track.clock_rate, zero)
-        self._voice = LiveSound(self.track, self._place.seen, leader) if self.sound else None
-        self._pictures = Pictures(Stream(track.codec, track.payload_type, track.fmtp, track.clock_rate))
+        self._takes: LiveSound | Pictures = (
+            LiveSound(self.track, self._place.seen, leader)
+            if self.sound
+            else Pictures(Stream(track.codec, track.payload_type, track.fmtp, track.clock_rate))
+        )
         self._news = asyncio.Event()
         self._wanted_key = float("-inf")
 
     def receive_tap(self, data: bytes, now: float) -> None:
         """Put together what came, and wake who waits for a part."""
-        made = False
-        if self._voice is not None:
+        made, takes = False, self._takes
+        if isinstance(takes, LiveSound):
             for arrival, timestamp, payload in self._sounds(data):
                 place = self._placed(timestamp, arrival)
-                made = (place is not None and self._voice.receive(place, payload)) or made
+                made = (place is not None and takes.receive(place, payload)) or made
         else:
-            for picture in self._pictures.receive(data):
+            for picture in takes.receive(data):
                 if picture.key and not self.first_picture:
                     self.first_picture = picture.data
                 place = self._placed(picture.rtp_timestamp, picture.arrival)
@@ -80,8 +85,8 @@ class LiveStream:
 
     def pump(self, now: float) -> None:
         """Ask for a key frame where one is due: a segment begins with it, and so does whoever comes."""
-        if self._voice is not None:
-            if self._voice.advance():
+        if isinstance(self._takes, LiveSound):
+            if self._takes.advance():
                 self.wake()
             return
         if now - self._wanted_key > KEY_FRAME_EVERY and not self._producer.muted:

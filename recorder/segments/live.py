@@ -158,6 +158,11 @@ class LiveTrack:
         found = [s for s in self._segments if after < s.start / self._timescale <= until]
         return Cut.NONE if not found else Cut.BROKEN if found[-1].broken else Cut.PLAIN
 
+    def segment_at(self, time: float) -> float | None:
+        """Tell when the newest segment began that began by `time`; seconds of the track."""
+        begun = [segment.start / self._timescale for segment in self._segments]
+        return max((start for start in begun if start <= time), default=None)
+
     @property
     def discontinuities(self) -> int:
         """Count those before the newest segment."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from media.codecs import opus
 
 from ..export.container import silent_frame
-from .live import LONGEST, Cut, LiveTrack
+from .live import LiveTrack
 
 _RATE = opus.CLOCK_RATE
 #: Seconds that sound waits for its picture, which takes longer to be encoded.
@@ -40,7 +40,6 @@ class LiveSound:
         self._seen = seen
         self._picture = picture
         self._waiting: deque[tuple[int, bytes]] = deque()
-        self._first: float | None = None  # seconds of the first packet of all
         self._end: int | None = None  # where the last packet that was given ended
         self._cut = 0.0  # seconds up to which it was looked where the picture's segments begin
         self._like = b"\xfc"
@@ -67,22 +66,15 @@ class LiveSound:
 
     def _give(self, time: int, data: bytes) -> bool:
         if self._end is None:
-            if not self._begins(time / _RATE):
-                return False
-            self._end = time
+            if self._picture is not None:
+                # what lies before the first sound of its picture's segment is silent
+                self._cut = self._picture.segment_at(time / _RATE) or time / _RATE
+            self._end = round(self._cut * _RATE) if self._picture is not None else time
         self._like = data
         made = self._fill(time)
         if self._end - time > TOLERANCE:
             return made  # its samples would push all that follows back
         return self._put(data) or made
-
-    def _begins(self, time: float) -> bool:
-        if self._picture is None:
-            return True
-        if self._first is None:
-            self._first = time
-            self._cut = time - TOLERANCE / _RATE
-        return self._picture.cut_between(self._cut, time) is not Cut.NONE or time - self._first > 2 * LONGEST
 
     def _fill(self, until: int) -> bool:
         """Put silence before a place that is too far ahead."""

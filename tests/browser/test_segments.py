@@ -131,7 +131,15 @@ _HLS = """async ([token, address]) => {
     video.src = address;
     await video.play();
     await moved;
-    return [traded.status, video.duration, video.videoWidth, video.videoHeight];
+    // and it seeks, ahead and back again
+    video.pause();
+    const seen = [];
+    for (const time of [1.55, 0.25]) {
+        const shown = new Promise(done => video.requestVideoFrameCallback((_, frame) => done(frame)));
+        video.currentTime = time;
+        seen.push((await shown).mediaTime);
+    }
+    return [traded.status, video.duration, video.videoWidth, video.videoHeight, ...seen];
 }"""
 
 
@@ -147,4 +155,5 @@ async def test_chromiums_own_player_of_hls_shows_a_recording_by_the_cookie(tmp_p
         await page.goto(server.url.replace("127.0.0.1", "localhost") + "/healthz")
         token = server.bearer("trainee", room="demo")["Authorization"]
         shown = await page.evaluate(_HLS, [token, f"/api/recordings/{RECORDING}/7/index.m3u8"])
-        assert shown == [204, pytest.approx(2.0, abs=0.1), 320, 240]
+        frames = [pytest.approx(time, abs=0.001) for time in (46 / 30, 7 / 30)]
+        assert shown == [204, pytest.approx(2.0, abs=0.1), 320, 240, *frames]

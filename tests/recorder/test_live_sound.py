@@ -91,7 +91,7 @@ def test_segments_begin_with_the_pictures() -> None:
     for number in range(30 * 12):
         at = 1.0 + number / 30
         while sent / 50 < number / 30 + 0.1:
-            voice.receive(RATE * 4 // 5 + sent * 960, PACKETS[sent % 200])
+            voice.receive(RATE + sent * 960, PACKETS[sent % 200])
             sent += 1
         leader.receive(round(at * 90_000), b"x", number % 63 == 0, at)
     voice.advance()
@@ -104,8 +104,19 @@ def test_segments_begin_with_the_pictures() -> None:
     ]
     # to a packet of 20 ms
     assert all(abs(a - b) <= 0.0201 for a, b in zip(*lasting, strict=True))
-    # and sound began with the picture's first segment, not before
-    assert RATE <= times(track)[0] < RATE + 960
+
+
+def test_sound_begins_with_its_pictures_segment_whenever_it_comes() -> None:
+    leader = picture(9.0)
+    track = LiveTrack(RATE)
+    voice = LiveSound(track, seen, leader)
+    assert leader.segment_at(0.9) is None
+    for number in range(200):
+        voice.receive(round(4.3 * RATE) + number * 960, PACKETS[number])
+    assert leader.segment_at(4.3) == 1.0 + 63 / 30
+    # silent from there to the first sound
+    assert times(track)[0] == round((1.0 + 63 / 30) * RATE)
+    assert track.whole == 2
 
 
 def test_sound_does_not_wait_for_a_picture_that_stands() -> None:

@@ -38,10 +38,12 @@ async def running(tmp_path: Path) -> AsyncIterator[Served]:
 
 
 @contextlib.asynccontextmanager
-async def encoding(url: str, token: str, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Publish by FFmpeg's WHIP muxer; closing the process's standard input ends it."""
+async def encoding(
+    url: str, token: str, folder: Path, *how: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Publish by FFmpeg's WHIP muxer (`how`: see there); closing the process's standard input ends it."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.helpers.whip_encoder", url, str(folder),
+        sys.executable, "-m", "tests.helpers.whip_encoder", url, str(folder), *how,
         cwd=ROOT, stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdin is not None

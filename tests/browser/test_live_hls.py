@@ -1,0 +1,73 @@
+"""The room's picture in many browsers: Chromium's own player of HLS takes it, with sound, and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page
+
+from loadtests.caller import Caller
+from server.conductor import Conductor
+from tests.browser import barcodes
+from tests.browser.chromium import PATIENCE, browser
+from tests.helpers.served import served
+from tests.helpers.udp_peers import until
+from tests.helpers.whip_encoder import TURN
+from tests.server.test_whip import encoding
+
+pytestmark = [pytest.mark.browser]
+
+_OWN = """async ([token, address]) => {
+    await fetch("/api/live", { method: "POST", headers: { Authorization: token } });
+    const video = document.createElement("video");
+    document.body.replaceChildren(video);
+    video.muted = true;
+    video.src = address;
+    window.failed = null;
+    video.addEventListener("error", () => { window.failed = video.error.message; });
+    video.play().catch(() => undefined);
+}"""
+
+
+async def field_of(conductor: Conductor) -> int:
+    """Wait until the encoder sends its picture and its sound; the picture's number."""
+    await until(lambda: len(conductor.room.producers) == 2, 60)
+    return int(next(one.producer for one in conductor.room.producers if one.source == "field"))
+
+
+async def numbers(page: Page, name: str, seconds: float) -> list[int]:
+    """Wait until a picture was seen for so long; the numbers that were read off it."""
+    async with asyncio.timeout(PATIENCE / 1000):
+        while True:
+            assert await page.evaluate("window.failed ?? null") is None
+            found = [note["number"] for note in await barcodes.seen(page, name)]
+            read = [number for number in found if number is not None]
+            if read and (read[-1] - read[0]) % TURN >= seconds * 100:
+                return read
+            await asyncio.sleep(0.2)
+
+
+async def test_chromiums_own_player_goes_on_with_a_live_picture(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path) as server,
+        Caller(server.url, server.token("trainee")),
+        encoding(f"{server.url}/whip/ward", server.token("surgeon", "Endoscope"), tmp_path, "clock"),
+        browser() as chromium,
+    ):
+        (conductor,) = server.service.rooms.values()
+        field = await field_of(conductor)
+        page = await chromium.new_page()
+        page.set_default_timeout(PATIENCE)
+        # any page of this origin will do
+        await page.goto(server.url.replace("127.0.0.1", "localhost") + "/healthz")
+        token = server.bearer("trainee")["Authorization"]
+        await page.evaluate(_OWN, [token, f"/api/live/ward/{field}/index.m3u8"])
+        await barcodes.watch(page, "video", "own")
+        # longer than what the first playlist lists: it came for more
+        read = await numbers(page, "own", 7.0)
+        # pictures follow each other: never one from before
+        assert all((after - before) % TURN < TURN // 2 for before, after in pairwise(read))
+        assert len(read) > 20
