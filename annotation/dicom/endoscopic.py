@@ -1,6 +1,6 @@
 """A camera's film as DICOM Video Endoscopic Image Storage (PS3.3 A.32.5), written around an MP4 of any length.
 
-The whole MP4 is one fragment of the pixel data (PS3.5 A.4.5 to A.4.7): an empty offset table, one item, its end. The film
+The whole MP4 is one fragment of the pixel data (PS3.5 A.4.5 to A.4.7): empty offset table, one item, its end. The film
 is passed through in pieces, so it is never held in memory. What is not known of it (which way the camera lies to the
 patient, whether words stand in the picture) is left empty, and never guessed.
 """
@@ -61,6 +61,7 @@ MAIN_5_1: Final = Coding("1.2.840.10008.1.2.4.107", "hevc", "main", "5.1", "ISO_
 def coding_for(width: int, height: int, rate: int) -> Coding:
     """Choose what a film of this size and frame rate is encoded in. Raise OutgoingError where DICOM has nothing."""
     blocks = -(-width // 16) * -(-height // 16)
+    candidates: tuple[Coding, ...]
     if width <= 1920 and height <= 1088:
         candidates = (HIGH_4_1, HIGH_4_2)
     elif width <= 3840 and height <= 2160:
@@ -136,7 +137,7 @@ def endoscopic_video(film: Film, subject: Subject, names: Names, stamp: Stamp) -
 def anonymous_video(
     film: Film, study: str, patient_id: str, names: Names, stamp: Stamp, days: int | None
 ) -> Dataset:
-    """Describe a film of nobody: PS3.15 annex E, the basic profile; `days` by which its date is moved back, None: it goes.
+    """Describe a film of nobody (PS3.15 annex E); its date is moved back by `days`, or goes with None.
 
     Of the pixels nothing is known but that rectangles were blackened, so the option Clean Pixel Data is not claimed.
     """

@@ -38,6 +38,8 @@ KINDS: dict[str, Kind] = {
     "clip": Kind("options:clip_options", "camera_film:run"),
     "composed": Kind("options:composed_options", "composed.film:run", images=True),
     "captions": Kind("options:captions_options", "captions:run"),
+    "dicom": Kind("dicom_options:dicom_options", "dicom_video:run"),
+    "teaching": Kind("teaching_options:teaching_options", "teaching:run", sign_off=True),
     "annotations": Kind("options:annotations_options", "recorded_annotations:run"),
 }
 

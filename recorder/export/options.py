@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .kinds import ExportError
+from .masks import Mask
 
 Language = Literal["en", "zh"]
 
@@ -34,7 +35,8 @@ class Bookmark:
 class Options:
     """What was asked for. Times are seconds of the recording.
 
-    `producers`: which cameras, empty for all; `main`: the large one, else the field; `rate` and `kbit`: 0, as it suits.
+    `producers`: which cameras, empty for all; `main`: the large one, else the field; `rate` and `kbit`: 0, as it suits;
+    `clock`: the time of day is shown.
     """
 
     begin: float = 0.0
@@ -51,6 +53,8 @@ class Options:
     rate: int = 0
     kbit: int = 0
     bookmarks: tuple[Bookmark, ...] = field(default=())
+    masks: tuple[Mask, ...] = ()
+    clock: bool = True
 
 
 _RANGE = ("from", "to")

@@ -26,6 +26,8 @@ from .kinds import ExportError
 
 #: What was asked for, as `server/exporting` leaves it in the folder.
 REQUEST = "request.json"
+#: What the server alone knows of it (whose film it is, under which names), beside the request where a kind needs it.
+CONTEXT = "context.json"
 
 _MAX_REQUEST = 1 << 20
 _MAX_DESCRIPTION = 1 << 30
@@ -64,10 +66,18 @@ class Work:
         """Read what was asked for. Raises ExportError, SealError, OSError."""
         return self._json(self.folder / REQUEST, _MAX_REQUEST)
 
+    def context(self) -> JsonObject:
+        """Read what the server laid beside the request. Raises ExportError, SealError, OSError."""
+        return self._json(self.folder / CONTEXT, _MAX_REQUEST)
+
     @cached_property
     def description(self) -> dict[str, Any]:
         """What a replay knows of the recording (PROTOCOL.md, section 8). Raises ExportError, SealError, OSError."""
         return self._json(self.recording / DESCRIPTION, _MAX_DESCRIPTION)
+
+    def describe_as(self, description: dict[str, Any]) -> None:
+        """Have everything that follows know the recording by another description."""
+        self.__dict__["description"] = description
 
     def index(self, tell: Callable[[float], None] = lambda _: None) -> JournalIndex:
         """Go through the journal, once. Raises JournalError, SealError, OSError."""
@@ -132,8 +142,8 @@ class Work:
         drop_part(self.folder / name)
 
     def tidy(self) -> None:
-        """Leave nothing in the folder but the request and the results: a killed worker may have begun others."""
-        kept = {REQUEST, *(str(file["name"]) for file in self.files)}
+        """Leave nothing in the folder but what was asked and the results: a killed worker may have begun others."""
+        kept = {REQUEST, CONTEXT, *(str(file["name"]) for file in self.files)}
         for path in self.folder.iterdir():
             if path.name not in kept:
                 path.unlink(missing_ok=True)

@@ -1,27 +1,17 @@
 """The kind `composed`: one MP4 of a recording, with its layout, the marks drawn in, and all sound mixed.
 
-The film is made in pieces of ten seconds, each with an encoder of its own and sealed as it is whole; at the end they
-are put behind each other with the sound, without being encoded again. So an errand that was killed goes on at the first
-piece that is not there, and its film has the same bytes as one that was made in one go.
+The film is made in pieces (`muxing`), so an errand that was killed goes on at the first one that is not there.
 """
 
 from __future__ import annotations
 
-import io
-import math
-import struct
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from fractions import Fraction
-from heapq import merge
 from itertools import islice
 from typing import Any
 
 import av
 import numpy as np
-from av.packet import Packet
-from av.stream import Stream
 from av.video.reformatter import ColorRange, Colorspace
 
 from ...journal import JournalError
@@ -29,62 +19,26 @@ from ...seal.suites import SealError
 from ...segments.index import SegmentError
 from ..container import VIDEO_RATE
 from ..kinds import ExportError
+from ..muxing import Plan, drop_pieces, entry, piece_name, put_together
 from ..options import Options
 from ..shown import Timeline
 from ..work import Work
 from .footage import Reel, indexed_reel, walked_reel
 from .images import Images
 from .ink import Pixels
-from .mixing import FRAME, RATE, mixed
 from .pictures import Pictures
 from .scene import Scene, Seat
 
 NAME = "film.mp4"
 
-#: Seconds of a piece, and of the title card.
-_PIECE, _TITLE = 10.0, 3
-#: Of a piece's file: time of showing, time of decoding (in frames of the piece), key frame, length; then the bytes.
-_PACKET = struct.Struct("!iiBI")
+#: Seconds of the title card.
+_TITLE = 3
 #: x264's constant quality, where no bit rate is asked for: marks keep sharp edges.
 _QUALITY = "21"
 #: The encoder's threads; it gives other bytes with another number.
 _THREADS = 2
 #: Pictures by which a field's rate is told.
 _LOOKED_AT = 60
-_AUDIO_RATE = 160_000
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be made. `title` are the frames of the title card, which come before the first moment."""
-
-    begin: float
-    end: float
-    rate: int
-    title: int
-
-    @property
-    def frames(self) -> int:
-        """How many frames the film has."""
-        return self.title + max(1, math.ceil((self.end - self.begin) * self.rate - 1e-6))
-
-    @property
-    def long(self) -> int:
-        """How many frames a piece has, but for the last one."""
-        return round(_PIECE * self.rate)
-
-    @property
-    def pieces(self) -> int:
-        """How many pieces it is made of."""
-        return -(-self.frames // self.long)
-
-    def position(self, frame: int) -> float:
-        """Tell the moment that a frame shows; a picture counts from half a frame before."""
-        return self.begin + (frame - self.title + 0.5) / self.rate
-
-    def piece(self, number: int) -> range:
-        """List the frames of a piece."""
-        return range(number * self.long, min((number + 1) * self.long, self.frames))
 
 
 def run(work: Work, options: Options) -> None:
@@ -109,8 +63,7 @@ def _make(work: Work, timeline: Timeline, options: Options, reel: Reel) -> None:
         for number in range(plan.pieces):
             film.make(number)
         film.put_together()
-    for number in range(plan.pieces):
-        work.drop(_piece(number))
+    drop_pieces(work, plan)
     seconds = round(plan.frames / plan.rate, 3)
     size = (options.height * 16 // 9, options.height)
     facts = {"from": plan.begin, "to": plan.end, "seconds": seconds}
@@ -138,10 +91,6 @@ def _usual_rate(reel: Reel, timeline: Timeline) -> int:
     return 30
 
 
-def _piece(number: int) -> str:
-    return f"piece-{number:05}"
-
-
 class _Film:
     def __init__(self, work: Work, reel: Reel, timeline: Timeline, options: Options, plan: Plan) -> None:
         self._work, self._reel, self._timeline = work, reel, timeline
@@ -154,7 +103,7 @@ class _Film:
     def make(self, number: int) -> None:
         """Make a piece unless it is there."""
         frames = self._plan.piece(number)
-        if self._work.has(_piece(number)):
+        if self._work.has(piece_name(number)):
             # the decoders begin anew behind it
             self._scene = None
             self._tell(frames.stop / self._plan.frames)
@@ -162,7 +111,7 @@ class _Film:
         if self._scene is None:
             self._scene = self._open(self._plan.position(max(frames.start, self._plan.title)))
         encoder = _Encoder(self._options, self._plan.rate)
-        with self._work.create(_piece(number)) as file:
+        with self._work.create(piece_name(number)) as file:
             for at in frames:
                 for packet in encoder.encode(self._draw(self._scene, at), at - frames.start):
                     file.write(packet)
@@ -193,69 +142,16 @@ class _Film:
     def put_together(self) -> None:
         """Put the pieces behind each other, with the sound."""
         scene = self._scene or self._open(self._plan.end)
-        tell = self._work.part(0.95, 1.0)
-        with self._work.create(NAME) as file:
-            options = {"fflags": "+bitexact"}
-            with av.open(file, "w", format="mp4", container_options=options) as output:
-                output.set_chapters(self._chapters(scene))
-                output.metadata["title"] = str(self._work.description.get("room") or "")
-                streams = [self._video(output, tell)]
-                if self._options.sound and self._reel.sounds:
-                    streams.append(self._sound(output))
-                for _, packet in merge(*streams, key=lambda item: item[0]):
-                    output.mux(packet)
-
-    def _video(
-        self, output: av.container.OutputContainer, tell: Callable[[float], None]
-    ) -> Iterator[tuple[float, Packet[Stream]]]:
-        with self._work.open(_piece(0)) as file:
-            first = next(_packets(file))[3]
-        with av.open(io.BytesIO(first), format="h264") as template:
-            stream: Stream = output.add_stream_from_template(template.streams[0], opaque=True)
-        rate = self._plan.rate
-        # each frame's length is a whole number of these
-        unit = Fraction(1, rate * 512)
-        stream.time_base = unit
-
-        def packets() -> Iterator[tuple[float, Packet[Stream]]]:
-            for number in range(self._plan.pieces):
-                start = self._plan.piece(number).start
-                with self._work.open(_piece(number)) as file:
-                    for shown, decoded, key, data in _packets(file):
-                        packet = Packet(data)
-                        packet.stream, packet.time_base = stream, unit
-                        packet.pts, packet.dts = (start + shown) * 512, (start + decoded) * 512
-                        packet.duration = 512
-                        packet.is_keyframe = key
-                        yield (start + decoded) / rate, packet
-                tell((number + 1) / self._plan.pieces)
-
-        return packets()
-
-    def _sound(self, output: av.container.OutputContainer) -> Iterator[tuple[float, Packet[Stream]]]:
-        stream = output.add_stream("aac", rate=RATE)
-        assert isinstance(stream, av.AudioStream)
-        stream.layout, stream.bit_rate = "stereo", _AUDIO_RATE
-        stream.codec_context.flags |= av.codec.context.Flags.bitexact
-        plan = self._plan
-        silent = round(plan.title / plan.rate * RATE)
-
-        def blocks() -> Iterator[Any]:
-            # the sound begins where the title card ends, to the sample
-            yield from mixed(self._reel.sounds, plan.begin - silent / RATE, plan.end, plan.begin)
-
-        def packets() -> Iterator[tuple[float, Packet[Stream]]]:
-            for number, block in enumerate(blocks()):
-                frame = av.AudioFrame.from_ndarray(
-                    np.ascontiguousarray(block), format="fltp", layout="stereo"
-                )
-                frame.sample_rate, frame.pts, frame.time_base = RATE, number * FRAME, Fraction(1, RATE)
-                for packet in stream.encode(frame):
-                    yield float((packet.dts or 0) * (packet.time_base or 0)), packet
-            for packet in stream.encode(None):
-                yield float((packet.dts or 0) * (packet.time_base or 0)), packet
-
-        return packets()
+        put_together(
+            self._work,
+            NAME,
+            self._plan,
+            "h264",
+            self._reel.sounds if self._options.sound else [],
+            self._work.part(0.95, 1.0),
+            self._chapters(scene),
+            str(self._work.description.get("room") or ""),
+        )
 
     def _chapters(self, scene: Scene) -> list[Any]:
         before = self._plan.title / self._plan.rate
@@ -299,20 +195,8 @@ class _Encoder:
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
         frame.pts, frame.time_base = number, Fraction(1, self._context.framerate)
-        return [_entry(packet) for packet in self._context.encode(frame)]
+        return [entry(packet) for packet in self._context.encode(frame)]
 
     def flush(self) -> list[bytes]:
         """End the piece."""
-        return [_entry(packet) for packet in self._context.encode(None)]
-
-
-def _entry(packet: Packet[Any]) -> bytes:
-    data = bytes(packet)
-    return _PACKET.pack(packet.pts or 0, packet.dts or 0, packet.is_keyframe, len(data)) + data
-
-
-def _packets(file: io.RawIOBase) -> Iterator[tuple[int, int, bool, bytes]]:
-    with io.BufferedReader(file) as reader:
-        while head := reader.read(_PACKET.size):
-            shown, decoded, key, length = _PACKET.unpack(head)
-            yield shown, decoded, bool(key), reader.read(length)
+        return [entry(packet) for packet in self._context.encode(None)]

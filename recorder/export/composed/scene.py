@@ -17,6 +17,7 @@ from annotation.notes import Track
 
 from ..captions import Cue, captions_of, chapters_of
 from ..film_words import say
+from ..masks import masks_on
 from ..options import Options
 from ..people import People
 from ..shown import Seen, Timeline
@@ -136,6 +137,8 @@ class Scene:
         known = self._fitted.get(seat.pictures.producer)
         if known is None or known[0] is not picture or known[1] != place:
             fitted = picture.fitted(place.width, place.height)
+            for mask in masks_on(self._options.masks, seat.pictures.producer):
+                fitted[mask.rows_and_columns(place.width, place.height)] = 0
             known = self._fitted[seat.pictures.producer] = picture, place, fitted
         return known[2]
 
@@ -270,7 +273,9 @@ class Scene:
         height = box.height * 0.26
         moment = datetime.fromtimestamp(self._zone_started.timestamp() + position, self._zone_started.tzinfo)
         minutes, seconds = divmod(int(position), 60)
-        clock = f"{moment:%H:%M:%S}   {minutes // 60}:{minutes % 60:02}:{seconds:02}"
+        clock = f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+        if self._options.clock:
+            clock = f"{moment:%H:%M:%S}   {clock}"
         wide = letters.width_of(clock, height)
         edge = height * 0.8
         self._write(canvas, clock, box.width - wide - edge, box.top + height * 0.45, height, _DIM)

@@ -1,0 +1,160 @@
+"""The kind `dicom`: one camera as a DICOM Video Endoscopic object.
+
+1080p in H.264 High at level 4.1 or 4.2, 2160p in HEVC Main at 5.1, by size and frame rate; whose film it is says the
+server, which took it from the room's chosen patient (`dicom_options.DicomContext`).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+from annotation.dicom.capture import Subject
+from annotation.dicom.endoscopic import (
+    FRAGMENT_LIMIT,
+    Coding,
+    Film,
+    Names,
+    anonymous_video,
+    coding_for,
+    endoscopic_video,
+    write_object,
+)
+from annotation.dicom.outgoing import OutgoingError, Stamp
+
+from ..journal import JournalError
+from ..seal.suites import SealError
+from ..segments.index import SegmentError
+from .composed.footage import Footage, Reel, indexed_reel, walked_reel
+from .dicom_options import DicomContext, DicomOptions, read_context
+from .film_words import say
+from .kinds import ExportError
+from .masks import masks_on
+from .muxing import Plan, drop_pieces, put_together
+from .recoding import Form, Target, rate_of, recode
+from .shown import Camera, Timeline
+from .work import Work
+
+NAME = "film.dcm"
+DICOM = "application/dicom"
+_VIDEO = "video.mp4"
+#: Which camera it is of, if nobody says it.
+_SHOWN = ("field", "second", "screen", "camera")
+
+
+def run(work: Work, options: DicomOptions) -> None:
+    """Write the object. Raises ExportError."""
+    context = read_context(work.context(), options)
+    timeline = Timeline(work.description)
+    with ExitStack() as opened:
+        try:
+            reel = indexed_reel(work, opened)
+            if reel is not None:
+                _make(work, timeline, options, context, reel)
+                return
+        except (SegmentError, SealError, JournalError):
+            pass  # something is damaged: who goes through the journal passes over it; pieces that are whole stay
+        _make(work, timeline, options, context, walked_reel(work, timeline, opened, work.part(0.0, 0.05)))
+
+
+def _make(work: Work, timeline: Timeline, options: DicomOptions, context: DicomContext, reel: Reel) -> None:
+    camera, footage = chosen(timeline, reel, options.film.producers)
+    plan = plan_of(footage, options.film.begin, options.film.end, options.film.rate or rate_of(footage))
+    height = options.height or _height(work, camera.producer)
+    try:
+        coding = coding_for(height * 16 // 9, height, plan.rate)
+    except OutgoingError as error:
+        raise ExportError(str(error)) from None
+    masks = masks_on(options.masks, camera.producer)
+    target = _target(coding, height, plan.rate)
+    sounds = reel.sounds if options.film.sound else []
+    if not work.has(NAME):
+        if not work.has(_VIDEO):
+            recode(work, camera.producer, footage, plan, replace(target, masks=masks), work.part(0.05, 0.85))
+            put_together(work, _VIDEO, plan, target.form, sounds, work.part(0.85, 0.95))
+        with work.open(_VIDEO) as video:
+            size = video.seek(0, 2)
+        begins = float(work.description.get("started") or 0.0) / 1000 + plan.begin
+        film = Film(
+            coding=coding,
+            width=target.width,
+            height=target.height,
+            rate=plan.rate,
+            frames=plan.frames,
+            bytes=size,
+            begins=begins,
+            label=say("en", f"source_{camera.source}"),
+            sent_as=footage.codec.name,
+            sound=bool(sounds),
+            masked=bool(masks),
+        )
+        _write(work, film, context)
+    drop_pieces(work, plan)
+    work.drop(_VIDEO)
+    facts = {"producer": camera.producer, "from": round(plan.begin, 6), "to": round(plan.end, 6)}
+    coded = {"transfer_syntax": coding.transfer_syntax, "width": target.width, "height": target.height}
+    work.add(NAME, DICOM, **facts, **coded, frames=plan.frames, rate=plan.rate)
+
+
+def _write(work: Work, film: Film, context: DicomContext) -> None:
+    if film.bytes > FRAGMENT_LIMIT:
+        raise ExportError("The film is too long for one DICOM object (4 GB): take a part of it.")
+    names = Names(context.series, context.instance)
+    stamp = Stamp(context.now, lambda: "", context.software, institution=context.institution)
+    tell = work.part(0.95, 1.0)
+    try:
+        if context.subject is not None:
+            dataset = endoscopic_video(film, Subject(**context.subject), names, stamp)
+        else:
+            # a number of its own: nothing leads from it to another copy
+            patient = f"p-{int(context.study.rpartition('.')[2]) % 10**12:012}"
+            dataset = anonymous_video(film, context.study, patient, names, stamp, context.days)
+        with work.open(_VIDEO) as video, work.create(NAME) as file:
+            write_object(file, dataset, film, video, lambda through: tell(through / film.bytes))
+    except OutgoingError as error:
+        raise ExportError(str(error)) from None
+
+
+def chosen(timeline: Timeline, reel: Reel, producers: tuple[int, ...]) -> tuple[Camera, Footage]:
+    """Find the camera that was named, else the field, else what comes next to it. Raises ExportError."""
+    there = {
+        producer: timeline.cameras[producer] for producer in reel.pictures if producer in timeline.cameras
+    }
+    if producers:
+        camera = there.get(producers[0])
+        if camera is None:
+            raise ExportError("The recording has no such camera.")
+    else:
+        ranked = sorted(there.values(), key=lambda one: (_rank(one), one.producer))
+        if not ranked:
+            raise ExportError("In this range there is neither picture nor sound.")
+        camera = ranked[0]
+    return camera, reel.pictures[camera.producer]
+
+
+def plan_of(footage: Footage, begin: float, end: float | None, rate: int) -> Plan:
+    """Lay a film over what a camera sent within a range; its last picture counts as one. Raises ExportError."""
+    first = max(begin, footage.begin)
+    last = footage.end + 1 / rate
+    last = last if end is None else min(end, last)
+    if last - first < 0.1:
+        raise ExportError("In this range this camera sent no picture.")
+    return Plan(first, last, rate)
+
+
+def _height(work: Work, producer: int) -> int:
+    described = work.description.get("cameras")
+    for camera in described if isinstance(described, list) else []:
+        if isinstance(camera, dict) and camera.get("producer") == producer:
+            lines = camera.get("height")
+            return 2160 if isinstance(lines, int) and lines > 1088 else 1080
+    return 1080
+
+
+def _target(coding: Coding, height: int, rate: int) -> Target:
+    form: Form = "hevc" if coding.codec == "hevc" else "h264"
+    return Target(height * 16 // 9, height, rate, form, coding.profile, coding.level, coding.kbit)
+
+
+def _rank(camera: Camera) -> int:
+    return _SHOWN.index(camera.source) if camera.source in _SHOWN else len(_SHOWN)
