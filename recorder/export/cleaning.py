@@ -56,6 +56,9 @@ _NUMBERS: Final = re.compile(
     re.IGNORECASE,
 )
 
+#: An entry has a name: this is nobody's.
+_NOBODY: Final = "–"
+
 #: Events that a film is made by, and what of each it needs.
 _EVENTS: Final[dict[str, tuple[str, ...]]] = {
     "participant_joined": ("participant",),
@@ -78,7 +81,14 @@ Hide = Callable[[str], str]
 def cleaned(description: dict[str, Any], *, texts: bool) -> dict[str, Any]:
     """Give a description of the same recording that names nobody; `texts`: words stay as far as they can."""
     withheld = withheld_of(description)
-    shown = without(veil_recording(description, hidden=True), withheld)
+    readable = {
+        **description,
+        **{name: _objects(description, name) for name in ("events", "cameras", "stills", "gaps", "problems")},
+        "operations": [
+            one for one in _objects(description, "operations") if "sequence" in one and "operation" in one
+        ],
+    }
+    shown = without(veil_recording(readable, hidden=True), withheld)
     people = [one for one in _objects(description, "participants") if isinstance(one.get("participant"), str)]
     hide = hiding(str(one.get("name") or "") for one in people) if texts else None
     return {
@@ -126,7 +136,7 @@ def hiding(names: Iterable[str]) -> Hide:
     found: set[str] = set()
     for name in names:
         for word in _WORD.findall(name):
-            if word.casefold() not in _TITLES:
+            if len(word) > 1 and word.casefold() not in _TITLES:
                 found.add(_as_written(word))
     pattern = re.compile("|".join(sorted(found, key=len, reverse=True)), re.IGNORECASE) if found else None
 
@@ -161,7 +171,7 @@ def _operations(entries: Iterable[dict[str, Any]], hide: Hide | None) -> Iterato
                 "at": fields.get("at"),
                 "sequence": entry.sequence,
                 "author": entry.author,
-                "name": "",
+                "name": _NOBODY,
                 "colour": entry.colour,
                 "operation": operation.to_json(),
             }

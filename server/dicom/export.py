@@ -172,7 +172,7 @@ class Export:
             }
             for s in stills
         ]
-        return {"stills": described, "subject": self._subject(conductor)}
+        return {"stills": described, "subject": self.subject(conductor)}
 
     # -- Web Annotations -----------------------------------------------------------------------------------------
 
@@ -222,7 +222,8 @@ class Export:
             and isinstance(anchor := entry.operation.mark.anchor, DicomAnchor)
         }
 
-    def _subject(self, conductor: Conductor) -> dict[str, str] | None:
+    def subject(self, conductor: Conductor) -> dict[str, str] | None:
+        """Give the chosen patient as objects bear him; None: nobody is chosen."""
         patient, entry = conductor.bedside.patient, conductor.bedside.entry
         if patient is None or entry is None:
             return None

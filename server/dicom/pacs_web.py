@@ -25,6 +25,10 @@ JSON_LIMIT = 8 << 20
 PIECE = 1 << 18
 JSON_TYPES = "application/dicom+json, application/fhir+json, application/json"
 
+#: What is larger is sent from the disk piece by piece; an archive takes at least so many bytes a second.
+IN_MEMORY = 64 << 20
+SLOWEST = 1 << 20
+
 #: Transfer syntaxes as they are stored: nothing is converted for us.
 ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 BOUNDARY = "konsil-and-nothing-of-a-file"
@@ -108,14 +112,20 @@ class WebPacs:
     async def store(self, path: Path) -> Verdict:
         """Send one object (STOW-RS); returns whether it was taken, and what was said if not. Raise PacsError."""
         head = f"--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-        content = await asyncio.to_thread(path.read_bytes)
-        body = head + content + f"\r\n--{BOUNDARY}--\r\n".encode()
+        end = f"\r\n--{BOUNDARY}--\r\n".encode()
+        size = (await asyncio.to_thread(path.stat)).st_size
         headers = {
             "Content-Type": f'multipart/related; type="application/dicom"; boundary="{BOUNDARY}"',
             "Accept": "application/dicom+json",
         }
+        if size > IN_MEMORY:
+            # many archives want to know the length of what comes
+            headers["Content-Length"] = str(len(head) + size + len(end))
+            body: bytes | AsyncIterator[bytes] = _streamed(head, path, end)
+        else:
+            body = head + await asyncio.to_thread(path.read_bytes) + end
         async with (
-            self._session(total=6 * self.seconds) as session,
+            self._session(total=max(6 * self.seconds, size / SLOWEST)) as session,
             self._asking(
                 session, "POST", "/studies", data=body, headers=headers, also=(400, 409, 415)
             ) as answer,
@@ -183,3 +193,15 @@ def _verdict(answer: Any, status: int) -> Verdict:
         said = isinstance(reason, list) and reason and isinstance(reason[0], int) and 0 < reason[0] <= 0xFFFF
         return refusal(reason[0]) if said else UNSAID
     return Verdict(True) if status in (200, 202) else UNSAID
+
+
+async def _streamed(head: bytes, path: Path, end: bytes) -> AsyncGenerator[bytes, None]:
+    """Give a part of a body around a file, without holding it."""
+    yield head
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece
+    finally:
+        await asyncio.to_thread(file.close)
+    yield end

@@ -18,6 +18,7 @@ from recorder.journal import JournalError
 from recorder.library import JOURNAL, UnknownRecording, read_header
 from recorder.manifest import MANIFEST
 from recorder.seal.suites import SealError
+from signalling.permissions import Permission, may
 from signalling.tokens import Claims
 
 from ..bearer import bearer, demand, person_of
@@ -25,6 +26,7 @@ from ..keeping import audit
 from ..path_cookie import PathCookie
 from ..sealed_response import give_sealed
 from ..service import Service
+from . import sign_off
 from .jobs import MOST, TooManyExports
 from .restricted import without_restricted
 from .rows import Row
@@ -44,6 +46,7 @@ def add_routes(application: web.Application, service: Service) -> None:
     application.router.add_post(PATH, http.ask)
     application.router.add_get(PATH, http.list)
     application.router.add_delete(PATH + "/{export}", http.remove)
+    application.router.add_post(PATH + "/{export}/sign-off", http.sign)
     application.router.add_get(PATH + "/{export}/{file}", http.give)
 
 
@@ -62,9 +65,12 @@ class Exporting:
         claims = self._claims(request)
         recording, kind, fields = await self._read(request)
         await self._check(recording, claims)
+        await sign_off.demand_consent(self._service, recording, kind)
         try:
             fields = await asyncio.to_thread(self._for_everybody, recording, kind, fields)
-            export = await self._exports.ask(recording, claims.room, kind, fields, person_of(claims))
+            export = await self._exports.ask(
+                recording, claims.room, kind, fields, person_of(claims), claims.name
+            )
         except ExportError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
         except TooManyExports:
@@ -84,12 +90,15 @@ class Exporting:
         return web.json_response({"export": export}, status=201)
 
     async def list(self, request: web.Request) -> web.Response:
-        """List the exports of a recording, and renew the cookie that fetches their files."""
-        claims = self._claims(request)
+        """List the exports of a recording, and renew the cookie that fetches their files.
+
+        Who may replay alone sees its teaching copies that were signed off.
+        """
+        claims = self._claims(request, "replay")
         recording = request.query.get("recording", "")
         await self._check_room(recording, claims)
         response = web.json_response(
-            await self._exports.list(recording), headers={"Cache-Control": "private, no-store"}
+            await self._exports.list(recording, claims.role), headers={"Cache-Control": "private, no-store"}
         )
         return self._cookie.give(response, claims)
 
@@ -105,10 +114,14 @@ class Exporting:
 
     async def give(self, request: web.Request) -> web.StreamResponse:
         """Send a file, or a range of it, opened on its way."""
-        claims = self._claims(request, cookie=True)
+        claims = self._claims(request, "replay", cookie=True)
         row = await self._row(request, claims)
-        if row.state != "done":
+        if not sign_off.may_see(claims.role, row):
+            # who may not export learns of a copy when it was signed off; of the rest only that it is not for him
+            demand(claims, "export")
+        if not sign_off.is_given(claims.role, row):
             raise web.HTTPConflict(text="This export is not done.")
+        await sign_off.demand_consent(self._service, row.recording, row.kind)
         name = request.match_info["file"]
         path = await asyncio.to_thread(self._exports.file, row, name)
         if path is None or not await asyncio.to_thread(path.is_file):
@@ -117,7 +130,7 @@ class Exporting:
         headers = {
             "Content-Type": media_type,
             # names of recordings and files are ours, and ASCII
-            "Content-Disposition": f'attachment; filename="{row.recording}-{name}"',
+            "Content-Disposition": f'attachment; filename="{_saved_as(row, name)}"',
             "Cache-Control": "private, no-store",
         }
         try:
@@ -130,6 +143,15 @@ class Exporting:
         if key is None:
             return web.FileResponse(path, headers=headers)
         return await give_sealed(request, path, key, headers)
+
+    async def sign(self, request: web.Request) -> web.Response:
+        """Take somebody's word that he has looked at all of a teaching copy: it is given to who may replay."""
+        claims = self._claims(request)
+        row = await self._row(request, claims)
+        sign_off.read_looks(await self._body(request))
+        await sign_off.demand_consent(self._service, row.recording, row.kind)
+        await sign_off.sign(self._service, claims, row)
+        return web.Response(status=204)
 
     async def _note_fetch(self, claims: Claims, row: Row, name: str) -> None:
         """Write down that somebody takes a file, once an hour, in however many ranges; else it is not given."""
@@ -152,21 +174,27 @@ class Exporting:
 
     # -- who asks, and for what ----------------------------------------------------------------------------------
 
-    def _claims(self, request: web.Request, *, cookie: bool = False) -> Claims:
+    def _claims(
+        self, request: web.Request, permission: Permission = "export", *, cookie: bool = False
+    ) -> Claims:
         claims = self._cookie.claims(request) if cookie else bearer(request, self._service)
-        demand(claims, "export")
+        if not may(claims.role, "export"):
+            demand(claims, permission)
         return claims
 
-    async def _read(self, request: web.Request) -> tuple[str, str, dict[str, Any]]:
+    async def _body(self, request: web.Request) -> Any:
         raw = bytearray()
         async for piece in request.content.iter_chunked(1 << 16):
             raw += piece
             if len(raw) > REQUEST_LIMIT:
                 raise web.HTTPRequestEntityTooLarge(REQUEST_LIMIT, len(raw), text="The request is too long.")
         try:
-            body = json.loads(raw)
+            return json.loads(raw)
         except (ValueError, RecursionError):
             raise web.HTTPBadRequest(text="The request is not JSON.") from None
+
+    async def _read(self, request: web.Request) -> tuple[str, str, dict[str, Any]]:
+        body = await self._body(request)
         fields = body.get("options", {}) if isinstance(body, dict) else None
         recording, kind = (body.get(name) for name in ("recording", "kind")) if fields is not None else (0, 0)
         if not isinstance(recording, str) or not isinstance(kind, str) or not isinstance(fields, dict):
@@ -199,3 +227,10 @@ class Exporting:
             raise web.HTTPNotFound(text=str(error)) from None
         if room != claims.room:
             raise web.HTTPNotFound(text=f"There is no recording {recording!r}.")
+
+
+def _saved_as(row: Row, name: str) -> str:
+    """Name a file as it is saved: a recording's name tells room and time, so a copy that names nobody lacks it."""
+    if row.kind in sign_off.SIGNED_KINDS:
+        return f"teaching-{row.export}-{name}"
+    return f"{row.export}-{name}" if row.kind == "dicom" else f"{row.recording}-{name}"

@@ -14,14 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from recorder.export.dicom_options import DicomOptions
 from recorder.export.kinds import kind_of, read_options
-from recorder.export.work import REQUEST
+from recorder.export.work import CONTEXT, REQUEST
 from recorder.journal import JournalError
 from recorder.library import UnknownRecording
 from recorder.parts import write_part
 from recorder.seal.suites import SealError
+from signalling.permissions import Role
 
-from . import rows
+from . import dicom_films, rows, sign_off
 from .rows import Row
 from .worker import Errand, Outcome, Worker
 
@@ -113,12 +115,17 @@ class Exports:
 
     # -- asking --------------------------------------------------------------------------------------------------
 
-    async def ask(self, recording: str, room: str, kind: str, fields: dict[str, Any], person: str) -> str:
-        """Take an export on and give its name.
+    async def ask(
+        self, recording: str, room: str, kind: str, fields: dict[str, Any], person: str, by: str = ""
+    ) -> str:
+        """Take an export on and give its name; `by` is what who asks is called.
 
         Raises ExportError, TooManyExports, UnknownRecording, SealError, OSError.
         """
-        read_options(kind_of(kind), fields)
+        options = read_options(kind_of(kind), fields)
+        context = None
+        if isinstance(options, DicomOptions):
+            context = await dicom_films.context_for(self._service, recording, room, options, by)
         there = await self._run(lambda c: rows.select(c, "recording = ?", (recording,)))
         if len(there) >= MOST:
             raise TooManyExports
@@ -127,26 +134,28 @@ class Exports:
         # the row first: a folder without one is tidied away, a row without one fails with a sentence
         await self._run(lambda c: rows.insert(c, row))
         try:
-            await asyncio.to_thread(self._lay_down, row, fields)
+            await asyncio.to_thread(self._lay_down, row, fields, context)
         except BaseException:
             await self._take_away(export)
             raise
         self._something.set()
         return export
 
-    def _lay_down(self, row: Row, fields: dict[str, Any]) -> None:
+    def _lay_down(self, row: Row, fields: dict[str, Any], context: dict[str, Any] | None) -> None:
         key = self._service.archive.library.key(row.recording)
         self.root.mkdir(mode=0o750, exist_ok=True)
         folder = self.root / row.export
         folder.mkdir(mode=0o750)
         write_part(folder / REQUEST, json.dumps(fields).encode(), key)
+        if context is not None:
+            write_part(folder / CONTEXT, json.dumps(context).encode(), key)
 
-    async def list(self, recording: str) -> list[dict[str, Any]]:
-        """List a recording's exports, the newest first, as PROTOCOL.md, section 6 has them."""
+    async def list(self, recording: str, role: Role = "surgeon") -> list[dict[str, Any]]:
+        """List a recording's exports that a role sees, the newest first, as PROTOCOL.md, section 6 has them."""
         found = await self._run(
             lambda c: rows.select(c, "recording = ? AND state != 'cancelled'", (recording,))
         )
-        return [self._say(row) for row in reversed(found)]
+        return [self._say(row) for row in reversed(found) if sign_off.may_see(role, row)]
 
     def _say(self, row: Row) -> dict[str, Any]:
         running = self._running.get(row.export)
@@ -162,7 +171,10 @@ class Exports:
             if running
             else 0.0,
             "seconds_left": None if left is None else round(left),
-            "files": list(row.files) if row.state in ("done", "needs_sign_off") else [],
+            "signed": None if row.signed is None else row.signed * 1000,
+            "files": dicom_films.on_its_way(self._service, row.files)
+            if row.state in ("done", "needs_sign_off")
+            else [],
             "error": row.error,
         }
 
@@ -179,14 +191,6 @@ class Exports:
         listed = any(file["name"] == name for file in row.files)
         return path if listed and path.parent == self.root / row.export and not path.is_symlink() else None
 
-    async def sign_off(self, export: str) -> None:
-        """Say that somebody has looked at it: its files may be given."""
-        await self._run(
-            lambda c: c.execute(
-                "UPDATE export SET state = 'done' WHERE export = ? AND state = 'needs_sign_off'", (export,)
-            )
-        )
-
     # -- taking away ---------------------------------------------------------------------------------------------
 
     async def remove(self, export: str) -> None:
@@ -201,9 +205,11 @@ class Exports:
         return ""
 
     async def sweep(self, now: float) -> None:
-        """Remove what was finished too long ago; `now` in Unix seconds."""
+        """Remove what was finished too long ago (`now` in Unix seconds), and what consent does not cover any more."""
+        await sign_off.withdraw(self._service)
         before = now - self._config.keep_hours * 3600
-        for row in await self._run(lambda c: rows.select(c, "finished < ?", (before,))):
+        # a teaching copy that was signed off stays as long as the consent
+        for row in await self._run(lambda c: rows.select(c, "finished < ? AND signed IS NULL", (before,))):
             await self.remove(row.export)
 
     async def _take_away(self, export: str) -> None:
@@ -265,8 +271,11 @@ class Exports:
     async def _came_of(self, row: Row, outcome: Outcome) -> None:
         if outcome.files is not None:
             state: rows.State = "needs_sign_off" if kind_of(row.kind).sign_off else "done"
+            files = await dicom_films.hand_over(self._service, row, self.root / row.export, outcome.files)
             now = self._service.wall_clock()
-            await self._run(lambda c: rows.finish(c, row.export, state, outcome.files or [], now))
+            await self._run(lambda c: rows.finish(c, row.export, state, files, now))
+            # consent may have been withdrawn while it was made
+            await sign_off.withdraw(self._service, row.recording)
         elif outcome.error or outcome.out_of_time or row.attempts + 1 >= ATTEMPTS:
             sentence = "It took more time than the server gives an export." if outcome.out_of_time else ""
             await self._end(

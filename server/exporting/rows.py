@@ -18,12 +18,16 @@ SCRIPTS = (
     );
     CREATE INDEX export_recording ON export (recording)
     """,
+    """
+    ALTER TABLE export ADD COLUMN signed REAL;
+    ALTER TABLE export ADD COLUMN signer TEXT NOT NULL DEFAULT ''
+    """,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One export. `person` is who asked (`bearer.person_of`); times are Unix seconds."""
+    """One export. `person` is who asked (`bearer.person_of`), `signer` who signed it off; times are Unix seconds."""
 
     export: str
     recording: str
@@ -36,6 +40,8 @@ class Row:
     attempts: int = 0
     files: tuple[dict[str, Any], ...] = ()
     error: str = ""
+    signed: float | None = None
+    signer: str = ""
 
 
 def insert(connection: sqlite3.Connection, row: Row) -> None:
@@ -81,6 +87,15 @@ def finish(
     )
 
 
+def sign(connection: sqlite3.Connection, export: str, person: str, now: float) -> bool:
+    """Say that somebody has looked at it; False: it does not wait for that."""
+    done = connection.execute(
+        "UPDATE export SET state = 'done', signed = ?, signer = ? WHERE export = ? AND state = 'needs_sign_off'",
+        (now, person, export),
+    )
+    return done.rowcount == 1
+
+
 def delete(connection: sqlite3.Connection, export: str) -> None:
     """Forget it."""
     connection.execute("DELETE FROM export WHERE export = ?", (export,))
@@ -99,4 +114,6 @@ def _row(found: sqlite3.Row) -> Row:
         attempts=found["attempts"],
         files=tuple(json.loads(found["files"])),
         error=found["error"],
+        signed=found["signed"],
+        signer=found["signer"],
     )

@@ -82,6 +82,11 @@ class Keeper:
 
         return await self._service.database.run(ask)
 
+    async def has_consent(self, recording: str, purpose: str) -> bool:
+        """Tell whether there is consent to a use now, whatever else stands against it."""
+        now = self.now()
+        return await self._service.database.run(lambda c: decisions.may_use(c, recording, purpose, now))
+
     async def _forget_in_backups(self, recording: str) -> str:
         """Destroy a deleted recording's key in the backups; says which cannot be reached."""
         made = await self._service.database.run(

@@ -18,6 +18,7 @@ from signalling.text import check_text
 from signalling.tokens import Claims
 
 from ..bearer import bearer, demand
+from ..exporting.sign_off import withdraw
 from ..service import Service
 from . import audit, decisions, usage, view
 from .audit import Doer
@@ -151,13 +152,16 @@ class Routes:
             )
         if until is not None and (type(until) is not int or not 0 < until < 1 << 53):
             raise _refused(Refused("bad_until", "The end of consent is a time in milliseconds."))
-        return await self._decide(
+        answer = await self._decide(
             request,
             claims,
             lambda c, who, now, of: decisions.record_consent(
                 c, who, now, of, purpose, reference, given=given, until=until
             ),
         )
+        # what was made by consent that is withdrawn goes with it
+        await withdraw(self._service, request.match_info["recording"])
+        return answer
 
     async def ask(self, request: web.Request) -> web.Response:
         """Ask for a deletion."""
