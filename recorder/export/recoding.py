@@ -169,6 +169,7 @@ def fitted(frame: av.VideoFrame | None, target: Target) -> Planes:
         dst_color_range=ColorRange.MPEG,
         interpolation=Interpolation.AREA if wide < frame.width else Interpolation.BICUBIC,
     ).to_ndarray()
+    shrunk = np.array(shrunk)
     luma, colours = shrunk[:high], shrunk[high:].reshape(2, high // 2, wide // 2)
     for mask in target.masks:
         rows, columns = mask.rows_and_columns(wide, high)

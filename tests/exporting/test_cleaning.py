@@ -24,6 +24,7 @@ def added(name: str, shape: str, text: str, points: list[list[float]]) -> dict[s
     return {"kind": "add", "mark": mark}
 
 
+ASKED = "Li, cut 5 mm here, Keller 12345678"
 LINE = [[0.1, 0.1], [0.2, 0.2]]
 DESCRIPTION: dict[str, Any] = {
     "recording": "20261122-101500-ward3-3f9a",
@@ -48,7 +49,7 @@ DESCRIPTION: dict[str, Any] = {
         operation(1, added("m-1", "arrow", "", LINE)),
         operation(2, added("m-2", "text", "Anna, 12.03.1970", [[0.5, 0.5]])),
         operation(3, {"kind": "say", "text": "Frau Müller, born 1970"}),
-        operation(4, {"kind": "instruct", "instruction": "i-1", "text": "Li, cut 5 mm here, Keller 12345678", "mark": "m-1"}),
+        operation(4, {"kind": "instruct", "instruction": "i-1", "text": ASKED, "mark": "m-1"}),
     ],
     "pointers": [{"at": 1.0, "author": "pt-2", "anchor": ANCHOR, "point": [0.5, 0.5], "name": "Anna"}],
     "events": [

@@ -137,7 +137,9 @@ class Scene:
         known = self._fitted.get(seat.pictures.producer)
         if known is None or known[0] is not picture or known[1] != place:
             fitted = picture.fitted(place.width, place.height)
-            for mask in masks_on(self._options.masks, seat.pictures.producer):
+            masks = masks_on(self._options.masks, seat.pictures.producer)
+            fitted = fitted.copy() if masks else fitted
+            for mask in masks:
                 fitted[mask.rows_and_columns(place.width, place.height)] = 0
             known = self._fitted[seat.pictures.producer] = picture, place, fitted
         return known[2]
