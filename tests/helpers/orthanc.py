@@ -62,10 +62,15 @@ class Orthanc:
 
     def ask(self, path: str, method: str = "GET", body: bytes | None = None) -> Any:
         """Ask over its own interface; returns its JSON."""
+        return json.loads(self.raw(path, method, body) or b"null")
+
+    def raw(self, path: str, method: str = "GET", body: bytes | None = None) -> bytes:
+        """Ask over its own interface; returns what it says, to the byte."""
         request = urllib.request.Request(self.url + path, data=body, method=method)
         request.add_header("Authorization", "Basic " + b64encode(f"{USER}:{PASSWORD}".encode()).decode())
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.loads(answer.read() or b"null")
+            said: bytes = answer.read()
+            return said
 
     def put(self, data: bytes) -> None:
         """Give it an object."""
