@@ -3,7 +3,7 @@
 /** Whose a study is, held against the room's patient. */
 export type Match = 'same' | 'doubtful' | 'unknown' | 'other' | 'unchosen';
 
-export type ObjectKind = 'presentation' | 'report' | 'key_objects' | 'capture_marked' | 'capture_plain';
+export type ObjectKind = 'presentation' | 'report' | 'key_objects' | 'capture_marked' | 'capture_plain' | 'film';
 
 export interface WorklistEntry {
   entry: string;

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { ExportRefused, ExportsApi, isUnderWay, mayExport, rangeOf, readTime, requestOf, writeTime, type Choice } from '../src/replay/exports';
+import { CAREFUL, cuesOf, ExportRefused, ExportsApi, isFace, isUnderWay, LOOKS, mayExport, rangeOf, readTime, requestOf, writeTime, type Choice } from '../src/replay/exports';
 import { exports as en } from '../src/words/en/exports';
 import { exports as zh } from '../src/words/zh/exports';
 
 const CHOICE: Choice = {
   kind: 'composed', from: 0, to: null, cameras: [], names: true, marks: false, pointers: true, sound: true, title: true,
-  height: 1080, language: 'zh', bookmarks: [],
+  height: 1080, language: 'zh', bookmarks: [], careful: CAREFUL,
 };
 
 test('times are read as people write them, and written as they are read', () => {
@@ -27,6 +27,46 @@ test('a request bears what its kind knows and nothing else', () => {
   expect(requestOf({ ...CHOICE, kind: 'camera' })).toEqual({ kind: 'camera', options: { sound: true } });
   expect(requestOf({ ...part, kind: 'captions' }).options).toEqual({ from: 2, to: 9.5, names: true, language: 'zh', bookmarks: part.bookmarks });
   expect(requestOf({ ...part, kind: 'annotations' }).options).toEqual({ from: 2, to: 9.5, names: true, language: 'zh' });
+});
+
+test('a DICOM film is the patient’s or nobody’s, and only nobody’s has dates and masks', () => {
+  const mask = { producer: 7, x: 0.1, y: 0.2, width: 0.3, height: 0.4 };
+  const careful = { ...CAREFUL, camera: 7, lines: 2160, send: true, masks: [mask, { ...mask, producer: 9 }] } as const;
+  expect(requestOf({ ...CHOICE, kind: 'dicom' })).toEqual({ kind: 'dicom', options: { height: 0, sound: false, send: false } });
+  expect(requestOf({ ...CHOICE, kind: 'dicom', from: 2, to: 3, careful: { ...careful, masks: [...careful.masks] } }).options).toEqual({ from: 2, to: 3, producers: [7], height: 2160, sound: false, send: true });
+  expect(requestOf({ ...CHOICE, kind: 'dicom', careful: { ...careful, masks: [...careful.masks], deidentified: true, dates: 'moved' } }).options).toEqual({
+    producers: [7], height: 2160, sound: false, deidentified: true, dates: 'moved', masks: [mask],
+  });
+});
+
+test('a teaching copy has no names, and voices and words only where somebody wants them', () => {
+  const mask = { producer: 9, x: 0, y: 0, width: 1, height: 0.1 };
+  const usual = requestOf({ ...CHOICE, kind: 'teaching', cameras: [7] });
+  expect(usual).toEqual({
+    kind: 'teaching', options: { producers: [7], view: 'composed', marks: false, pointers: true, sound: false, texts: false, height: 1080, language: 'zh' },
+  });
+  const careful = { ...CAREFUL, view: 'camera' as const, camera: 9, voices: true, texts: true, masks: [mask, { ...mask, producer: 7 }] };
+  expect(requestOf({ ...CHOICE, kind: 'teaching', cameras: [7], careful }).options).toEqual({
+    producers: [9], view: 'camera', sound: true, texts: true, height: 1080, language: 'zh', masks: [mask],
+  });
+  expect([{ source: 'camera' } as const, { source: 'field' } as const].map(isFace)).toEqual([true, false]);
+});
+
+test('all words of a copy are read before it is let out', async () => {
+  const vtt = 'WEBVTT\n\n1\n00:00:01.000 --> 00:00:05.000\n<v Expert 1>[text] a &lt; b &amp; c\n\n2\n00:01:02.500 --> 00:01:03.000\ncut here\nand there\n';
+  expect(cuesOf(vtt)).toEqual([
+    { at: '00:00:01', voice: 'Expert 1', text: '[text] a < b & c' },
+    { at: '00:01:02', voice: '', text: 'cut here and there' },
+  ]);
+  expect(cuesOf('WEBVTT\n')).toEqual([]);
+  const asked: [string, RequestInit][] = [];
+  const api = new ExportsApi('a.b.c', 'r', (url, init) => {
+    asked.push([url, init]);
+    return Promise.resolve(url.endsWith('.vtt') ? new Response(vtt) : new Response(null, { status: 204 }));
+  });
+  expect(await api.read('e-1', 'captions.vtt')).toBe(vtt);
+  await api.signOff('e-1');
+  expect([asked[1]?.[0], asked[1]?.[1].method, JSON.parse(String(asked[1]?.[1].body))]).toEqual(['/api/exports/e-1/sign-off', 'POST', { looked_at: [...LOOKS] }]);
 });
 
 test('what the server says comes to whoever asked', async () => {

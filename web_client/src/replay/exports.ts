@@ -1,9 +1,10 @@
 /** What is taken out of a recording (PROTOCOL.md §6): asked for, watched, fetched, removed. */
 import type { Role } from '../signalling/protocol';
 import type { Camera } from './description';
+import type { Mask } from './masks';
 
 /** In the order in which they are offered. */
-export const KINDS = ['composed', 'camera', 'captions', 'annotations'] as const;
+export const KINDS = ['composed', 'camera', 'captions', 'annotations', 'dicom', 'teaching'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface ExportedFile {
@@ -13,6 +14,8 @@ export interface ExportedFile {
   /** Where a clip really begins and ends, in seconds of the recording. */
   from?: number;
   to?: number;
+  /** How it stands on its way to the hospital's archive; null: that is over long since. Missing: it does not go there. */
+  archive?: { state: string; message: string; code: string } | null;
 }
 
 export interface ExportJob {
@@ -26,7 +29,33 @@ export interface ExportJob {
   seconds_left: number | null;
   files: ExportedFile[];
   error: string;
+  /** When somebody signed it off, Unix ms; null: nobody has. */
+  signed?: number | null;
 }
+
+/** What only films of a patient and copies without one have. */
+export interface Careful {
+  /** One camera, where a film shows one. */
+  camera: number | null;
+  /** Lines of a DICOM film; 0: as the camera has them. */
+  lines: 0 | 1080 | 2160;
+  deidentified: boolean;
+  dates: 'removed' | 'moved';
+  send: boolean;
+  view: 'composed' | 'camera';
+  /** Voices are off unless somebody wants them. */
+  voices: boolean;
+  texts: boolean;
+  masks: Mask[];
+}
+
+export const CAREFUL: Careful = {
+  camera: null, lines: 0, deidentified: false, dates: 'removed', send: false, view: 'composed', voices: false, texts: false, masks: [],
+};
+
+/** What somebody confirms to have looked at before learners may. */
+export const LOOKS = ['pictures', 'sound', 'texts'] as const;
+export type Look = (typeof LOOKS)[number];
 
 /** What somebody has chosen in the form. */
 export interface Choice {
@@ -44,6 +73,7 @@ export interface Choice {
   height: 720 | 1080 | 2160;
   language: 'en' | 'zh';
   bookmarks: { at: number; text: string }[];
+  careful: Careful;
 }
 
 /** Who may take films of a recording out (signalling/permissions.py `export`): read for display, the server decides. */
@@ -59,9 +89,49 @@ export function requestOf(choice: Choice): { kind: string; options: Record<strin
   if (kind === 'camera') return { kind: to === null ? 'camera' : 'clip', options: { ...range, ...chosen, sound } };
   if (kind === 'captions') return { kind, options: { ...range, names, language, ...(bookmarks.length > 0 ? { bookmarks } : {}) } };
   if (kind === 'annotations') return { kind, options: { ...range, names, language } };
+  if (kind === 'dicom') return { kind, options: { ...range, ...dicomOptions(choice.careful) } };
+  if (kind === 'teaching') return { kind, options: { ...range, ...teachingOptions(choice) } };
   const { marks, pointers, title, height } = choice;
   const options = { ...range, ...chosen, names, marks, pointers, sound, title, height, language };
   return { kind, options: { ...options, ...(bookmarks.length > 0 ? { bookmarks } : {}) } };
+}
+
+function masksOn(masks: readonly Mask[], producers: readonly number[]): { masks?: Mask[] } {
+  const found = masks.filter(({ producer }) => producers.length === 0 || producers.includes(producer));
+  return found.length === 0 ? {} : { masks: found };
+}
+
+/** Nobody's film does not go to the archive, and dates and masks are matters of such a film. */
+function dicomOptions({ camera, lines, deidentified, dates, send, voices, masks }: Careful): Record<string, unknown> {
+  const chosen = camera === null ? {} : { producers: [camera] };
+  const whose = deidentified ? { deidentified, dates, ...masksOn(masks, camera === null ? [] : [camera]) } : { send };
+  return { ...chosen, height: lines, sound: voices, ...whose };
+}
+
+function teachingOptions({ careful, cameras, marks, pointers, height, language }: Choice): Record<string, unknown> {
+  const { view, camera, voices, texts, masks } = careful;
+  const producers = view === 'camera' ? (camera === null ? [] : [camera]) : cameras;
+  const chosen = producers.length === 0 ? {} : { producers };
+  const drawn = view === 'camera' ? {} : { marks, pointers };
+  return { ...chosen, view, ...drawn, sound: voices, texts, height, language, ...masksOn(masks, producers) };
+}
+
+/** Cameras that a teaching copy shows unless more are asked for: no faces. */
+export function isFace({ source }: Pick<Camera, 'source'>): boolean {
+  return source === 'camera';
+}
+
+/** The words of a copy's captions (WebVTT as the server writes it), each with its time and who says it. */
+export function cuesOf(vtt: string): { at: string; voice: string; text: string }[] {
+  const plain = (text: string): string => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+  return vtt.split('\n\n').flatMap((block) => {
+    const lines = block.split('\n').filter((line) => line !== '');
+    const times = lines.findIndex((line) => line.includes(' --> '));
+    if (times === -1) return [];
+    const said = lines.slice(times + 1).join(' ');
+    const [, voice = '', text = said] = /^<v ([^>]*)>(.*)$/.exec(said) ?? [];
+    return [{ at: (lines[times] ?? '').split('.')[0] ?? '', voice: plain(voice), text: plain(text) }];
+  });
 }
 
 /** What is being repeated between A and B as the part that is likely meant; null: nothing is. */
@@ -138,6 +208,16 @@ export class ExportsApi {
     } catch {
       return [];
     }
+  }
+
+  /** Say that one has looked at all of a teaching copy: learners are given it. */
+  async signOff(job: string): Promise<void> {
+    await this.#ask('POST', `/${encodeURIComponent(job)}/sign-off`, { looked_at: LOOKS });
+  }
+
+  /** Read a small file. */
+  async read(job: string, file: string): Promise<string> {
+    return (await this.#ask('GET', `/${encodeURIComponent(job)}/${encodeURIComponent(file)}`)).text();
   }
 
   fileAddress(job: string, file: string): string {

@@ -46,6 +46,7 @@ export const hospital = {
   send_key_objects: 'Which images were discussed (key objects)',
   send_capture_marked: 'Pictures with the marks in them',
   send_capture_plain: 'Pictures without marks',
+  send_film: 'A camera’s film',
   send_counts: 'images: {images} · marks: {marks}',
   send_images: 'images: {images}',
   send_none: 'none',

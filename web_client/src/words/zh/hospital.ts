@@ -47,6 +47,7 @@ export const hospital: Readonly<Record<keyof typeof en, string>> = {
   send_key_objects: '讨论过的影像（关键对象）',
   send_capture_marked: '带标注的图片',
   send_capture_plain: '不带标注的图片',
+  send_film: '摄像头影片',
   send_counts: '{images} 幅影像，{marks} 个标注',
   send_images: '{images} 幅影像',
   send_none: '无',
