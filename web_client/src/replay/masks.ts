@@ -19,6 +19,10 @@ export const SMALLEST = 0.01;
 /** How far a key moves or stretches. */
 export const STEP = 0.01;
 
+const WAYS: Readonly<Record<string, readonly [number, number]>> = {
+  ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP],
+};
+
 const clamp = (value: number, least: number, most: number): number => Math.min(Math.max(value, least), most);
 
 /** The box between two places, whichever comes first; what lies outside the picture is cut off. */
@@ -45,9 +49,9 @@ export function stretched<T extends Box>(box: T, dx: number, dy: number): T {
 /** What a key makes of a box; null: it is taken away; undefined: the key means nothing here. */
 export function byKey<T extends Box>(box: T, key: string, shift: boolean): T | null | undefined {
   if (key === 'Delete' || key === 'Backspace') return null;
-  const way = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] }[key];
+  const way = WAYS[key];
   if (way === undefined) return undefined;
-  const [dx = 0, dy = 0] = way;
+  const [dx, dy] = way;
   return shift ? stretched(box, dx, dy) : moved(box, dx, dy);
 }
 
