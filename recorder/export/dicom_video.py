@@ -29,7 +29,7 @@ from .composed.footage import Footage, Reel, indexed_reel, walked_reel
 from .dicom_options import DicomContext, DicomOptions, read_context
 from .film_words import say
 from .kinds import ExportError
-from .masks import masks_on
+from .masks import masks_of_one
 from .muxing import Plan, drop_pieces, put_together
 from .recoding import Form, Target, rate_of, recode
 from .shown import Camera, Timeline
@@ -65,7 +65,7 @@ def _make(work: Work, timeline: Timeline, options: DicomOptions, context: DicomC
         coding = coding_for(height * 16 // 9, height, plan.rate)
     except OutgoingError as error:
         raise ExportError(str(error)) from None
-    masks = masks_on(options.masks, camera.producer)
+    masks = masks_of_one(options.masks, camera.producer)
     target = _target(coding, height, plan.rate)
     sounds = reel.sounds if options.film.sound else []
     if not work.has(NAME):

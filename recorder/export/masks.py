@@ -6,7 +6,7 @@ They hide words burnt into a picture (a name on an endoscopy tower's screen), wh
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .kinds import ExportError
@@ -36,6 +36,14 @@ class Mask:
 def masks_on(masks: Iterable[Mask], producer: int) -> tuple[Mask, ...]:
     """Choose those of a camera."""
     return tuple([mask for mask in masks if mask.producer == producer])
+
+
+def masks_of_one(masks: Sequence[Mask], producer: int) -> tuple[Mask, ...]:
+    """Choose those of a camera that is shown alone. Raises ExportError where all lie elsewhere: words would be seen."""
+    found = masks_on(masks, producer)
+    if masks and not found:
+        raise ExportError("The masks lie on another camera than the one that this film shows.")
+    return found
 
 
 def read_masks(value: object) -> tuple[Mask, ...]:

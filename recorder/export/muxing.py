@@ -101,7 +101,8 @@ def put_together(
         work.create(name) as file,
         av.open(file, "w", format="mp4", container_options={"fflags": "+bitexact"}) as output,
     ):
-        output.set_chapters(list(chapters))
+        if chapters:
+            output.set_chapters(list(chapters))
         if title:
             output.metadata["title"] = title
         streams = [_video(work, output, plan, form, tell)]

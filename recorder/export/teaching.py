@@ -18,7 +18,7 @@ from .composed import film as composed
 from .composed.footage import Reel, indexed_reel, walked_reel
 from .dicom_video import chosen, plan_of
 from .kinds import ExportError
-from .masks import masks_on
+from .masks import masks_of_one
 from .muxing import drop_pieces, put_together
 from .options import Options
 from .people import People
@@ -73,7 +73,7 @@ def _one_camera(work: Work, options: Options) -> None:
         camera, footage = chosen(timeline, reel, wanted)
         rate = options.rate or min(rate_of(footage), 30)
         plan = plan_of(footage, options.begin, options.end, rate)
-        masks = masks_on(options.masks, camera.producer)
+        masks = masks_of_one(options.masks, camera.producer)
         level = _LEVELS[options.height] if rate <= 30 else "5.2"
         target = Target(options.height * 16 // 9, options.height, rate, level=level, kbit=20_000, masks=masks)
         if not work.has(NAME):

@@ -21,6 +21,7 @@ from recorder.export.kinds import ExportError
 from recorder.export.work import CONTEXT, REQUEST
 from recorder.parts import open_part, read_part
 from recorder.seal.keys import DataKey
+from recorder.seal.suites import SealError
 
 from ..dicom.export import VERSION
 from ..dicom.outbox import Outgoing
@@ -126,10 +127,20 @@ async def hand_over(
     try:
         await asyncio.to_thread(bring, folder / name, key, outbox.path(job) / name)
         job.objects.append(Outgoing(name, OBJECT, 1, 0, int(files[0]["bytes"])))
-    except OSError:
+    except (OSError, SealError):
         job.problem, job.code = "The server's disk refuses.", "disk"
     outbox.ready(job)
     return [files[0] | {"archive": job.job}, *files[1:]]
+
+
+def take_back(service: Service, files: Iterable[dict[str, Any]]) -> None:
+    """Have a film not go to the archive whose export was removed meanwhile; what is sent stays sent."""
+    outbox = service.hospital.outbox
+    for file in files:
+        job = outbox.jobs.get(str(file.get("archive") or ""))
+        if job is not None:
+            outbox.cancel(job)
+            outbox.dismiss(job)
 
 
 def bring(source: Path, key: DataKey | None, target: Path) -> None:

@@ -272,6 +272,8 @@ class Exports:
         if outcome.files is not None:
             state: rows.State = "needs_sign_off" if kind_of(row.kind).sign_off else "done"
             files = await dicom_films.hand_over(self._service, row, self.root / row.export, outcome.files)
+            if await self.find(row.export) is None:
+                dicom_films.take_back(self._service, files)
             now = self._service.wall_clock()
             await self._run(lambda c: rows.finish(c, row.export, state, files, now))
             # consent may have been withdrawn while it was made

@@ -8,7 +8,7 @@ import pytest
 
 from recorder.export.dicom_options import dicom_options, read_context
 from recorder.export.kinds import KINDS, ExportError, kind_of, read_options
-from recorder.export.masks import Mask, masks_on, read_masks
+from recorder.export.masks import Mask, masks_of_one, masks_on, read_masks
 from recorder.export.teaching_options import TeachingOptions, teaching_options
 from server.exporting.dicom_films import patient_within
 
@@ -152,3 +152,11 @@ def test_a_mask_covers_every_pixel_that_it_touches_by_pairs() -> None:
     tiny = Mask(7, 0.5, 0.5, 0.0001, 0.0001).rows_and_columns(101, 101)
     assert all(edges.stop - edges.start >= 2 and edges.start % 2 == 0 for edges in tiny)
     assert masks_on(read_masks([MASK, MASK | {"producer": 9}]), 9)[0].producer == 9
+
+
+def test_masks_that_would_hide_nothing_are_no_masks() -> None:
+    masks = read_masks([MASK, MASK | {"producer": 9}])
+    assert masks_of_one(masks, 7) == masks[:1]
+    assert masks_of_one((), 7) == ()
+    with pytest.raises(ExportError, match="another camera"):
+        masks_of_one(masks, 8)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { CAREFUL, cuesOf, ExportRefused, ExportsApi, isFace, isUnderWay, LOOKS, mayExport, rangeOf, readTime, requestOf, writeTime, type Choice } from '../src/replay/exports';
+import { CAREFUL, cuesOf, ExportRefused, ExportsApi, isFace, isUnderWay, LOOKS, oneCamera, mayExport, rangeOf, readTime, requestOf, writeTime, type Choice } from '../src/replay/exports';
+import type { Camera } from '../src/replay/description';
 import { exports as en } from '../src/words/en/exports';
 import { exports as zh } from '../src/words/zh/exports';
 
@@ -49,6 +50,9 @@ test('a teaching copy has no names, and voices and words only where somebody wan
   expect(requestOf({ ...CHOICE, kind: 'teaching', cameras: [7], careful }).options).toEqual({
     producers: [9], view: 'camera', sound: true, texts: true, height: 1080, language: 'zh', masks: [mask],
   });
+  const seen = [{ producer: 3, source: 'camera' }, { producer: 9, source: 'field' }, { producer: 7, source: 'field' }] as Camera[];
+  expect([null, 3, 99].map((camera) => oneCamera(seen, { ...CAREFUL, camera })?.producer)).toEqual([9, 3, 9]);
+  expect(oneCamera([], CAREFUL)).toBeUndefined();
   expect([{ source: 'camera' } as const, { source: 'field' } as const].map(isFace)).toEqual([true, false]);
 });
 

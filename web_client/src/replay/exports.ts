@@ -121,6 +121,11 @@ export function isFace({ source }: Pick<Camera, 'source'>): boolean {
   return source === 'camera';
 }
 
+/** The one camera that a film shows: the chosen one, else the field, else the first. Masks are drawn on this one. */
+export function oneCamera(cameras: readonly Camera[], { camera }: Careful): Camera | undefined {
+  return cameras.find(({ producer }) => producer === camera) ?? cameras.find(({ source }) => source === 'field') ?? cameras[0];
+}
+
 /** The words of a copy's captions (WebVTT as the server writes it), each with its time and who says it. */
 export function cuesOf(vtt: string): { at: string; voice: string; text: string }[] {
   const plain = (text: string): string => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
