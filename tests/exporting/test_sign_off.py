@@ -84,6 +84,7 @@ async def test_a_copy_is_for_learners_when_a_person_has_looked(running: Served) 
         assert await taken(running, role) == 403
         assert (await sign(running, role)).status == 403
     assert await taken(running, "chair") == 200
+    body: object
     for body in (
         {},
         [],

@@ -86,6 +86,7 @@ async def test_from_consent_to_the_learners_and_away_again(running: Served) -> N
         assert told not in text
 
     # one look that is left out is none
+    body: object
     for body in ({}, [], {"looked_at": ["pictures", "sound"]}, {"looked_at": [*LOOKED["looked_at"], "x"]}):
         assert (await sign(running, export, "chair", body)).status == 400
     assert (await sign(running, export, "chair")).status == 204
