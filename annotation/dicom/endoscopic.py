@@ -207,9 +207,9 @@ def _described(film: Film, names: Names, stamp: Stamp) -> Dataset:
     written.SeriesInstanceUID = names.series
     written.Modality = "ES"
     written.SeriesNumber, written.InstanceNumber = _SERIES_NUMBER, stamp.number
-    written.StudyID, written.ReferringPhysicianName = "", ""
-    # of which side, and how the camera lies to the patient, nobody said (types 2C)
-    written.Laterality = written.PatientOrientation = ""
+    written.StudyID, written.ReferringPhysicianName = "1", ""
+    # how the camera lies to the patient nobody said (type 2C)
+    written.PatientOrientation = ""
     written.Manufacturer, written.ManufacturerModelName = MANUFACTURER, MODEL
     written.DeviceSerialNumber, written.SoftwareVersions = SERIAL, stamp.software
     # it was encoded twice: by whoever sent it, and for this
@@ -218,6 +218,8 @@ def _described(film: Film, names: Names, stamp: Stamp) -> Dataset:
     masked = ", with regions blackened" if film.masked else ""
     written.DerivationDescription = words(f"Encoded anew{sent} as it was sent{masked}", 1024)
     written.AcquisitionContextSequence = []
+    # type 1C (C.8.12.1): a region has to be named, and which one it is nobody said
+    written.AnatomicRegionSequence = [_coded("38266002", "SCT", "Entire body")]
     _pixels(written, film)
     return written
 
@@ -233,8 +235,9 @@ def _pixels(written: Dataset, film: Film) -> None:
     written.FrameIncrementPointer = Tag("FrameTime")
     written.FrameTime = frame_time(film.rate)
     written.CineRate = written.RecommendedDisplayFrameRate = film.rate
-    # empty: no sound (C.7.6.5.1.3)
-    written.MultiplexedAudioChannelsDescriptionCodeSequence = [_voices()] if film.sound else []
+    if film.sound:
+        # type 2C: of a film without sound some readers do not take an empty one (C.7.6.5.1.3)
+        written.MultiplexedAudioChannelsDescriptionCodeSequence = [_voices()]
     written.LossyImageCompression = "01"
     written.LossyImageCompressionMethod = film.coding.method
     bare = film.width * film.height * 3 // 2 * film.frames
@@ -242,12 +245,16 @@ def _pixels(written: Dataset, film: Film) -> None:
 
 
 def _voices() -> Dataset:
-    source = Dataset()
-    # CID 3000
-    source.CodeValue, source.CodingSchemeDesignator, source.CodeMeaning = "109110", "DCM", "Voice"
     item = Dataset()
     item.ChannelIdentificationCode, item.ChannelMode = 1, "STEREO"
-    item.ChannelSourceSequence = [source]
+    # CID 3000
+    item.ChannelSourceSequence = [_coded("109110", "DCM", "Voice")]
+    return item
+
+
+def _coded(value: str, scheme: str, meaning: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
     return item
 
 
@@ -266,7 +273,6 @@ def _date(
         setattr(written, f"{what}Time", time)
     written.AcquisitionDateTime = date + time
     written.TimezoneOffsetFromUTC = "+0000"
-    written.AcquisitionDuration = film.frames / film.rate
     if made:
         written.InstanceCreationDate = stamp.moment.strftime("%Y%m%d")
         written.InstanceCreationTime = stamp.moment.strftime("%H%M%S.%f")
