@@ -93,7 +93,6 @@ export const exports = {
   exports_look_sound: 'I have listened to the sound, or there is none: nobody is named.',
   exports_look_texts: 'I have read all texts: nobody is named.',
   exports_look_first: 'Play the film first.',
-  exports_look_no_sound: 'This copy has no sound.',
   exports_look_no_texts: 'No words of people are in this copy.',
   exports_look_words: 'Words in this copy',
   exports_release: 'Release for learners',

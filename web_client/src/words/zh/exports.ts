@@ -95,7 +95,6 @@ export const exports: Readonly<Record<keyof typeof english, string>> = {
   exports_look_sound: '我已听过声音，或没有声音：没有提到任何人的姓名。',
   exports_look_texts: '我已阅读全部文字：没有任何人的姓名。',
   exports_look_first: '请先播放影片。',
-  exports_look_no_sound: '此副本没有声音。',
   exports_look_no_texts: '此副本不含人员所写的文字。',
   exports_look_words: '此副本中的文字',
   exports_release: '向学员发布',
