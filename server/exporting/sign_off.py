@@ -65,9 +65,11 @@ async def sign(service: Service, claims: Claims, row: Row) -> None:
     """Write down that somebody has looked, and let it out: both or neither. Raise 409, or AuditError (503)."""
     doer, now = audit.doer_of(claims), service.wall_clock()
 
-    def work(c: sqlite3.Connection) -> bool:
+    def work(c: sqlite3.Connection) -> str:
+        if unopened(c, doer.person, row):
+            return "Look at the copy first: not all of its files have been opened by you."
         if not rows.sign(c, row.export, doer.person, now):
-            return False
+            return "This export does not wait for a look."
         audit.append(
             c,
             doer,
@@ -77,10 +79,21 @@ async def sign(service: Service, claims: Claims, row: Row) -> None:
             export=row.export,
             same_person=doer.person == row.person,
         )
-        return True
+        return ""
 
-    if not await service.keeper.decide(work):
-        raise web.HTTPConflict(text="This export does not wait for a look.")
+    if refusal := await service.keeper.decide(work):
+        raise web.HTTPConflict(text=refusal)
+
+
+def unopened(c: sqlite3.Connection, person: str, row: Row) -> set[str]:
+    """Name the files of an export that a person never fetched, by the audit book: he has not looked at them."""
+    fetched = c.execute(
+        "SELECT json_extract(entry, '$.about.file') FROM audit WHERE recording = ? "
+        "AND json_extract(entry, '$.deed') = 'export_fetched' AND json_extract(entry, '$.person') = ? "
+        "AND json_extract(entry, '$.about.export') = ?",
+        (row.recording, person, row.export),
+    )
+    return {str(file["name"]) for file in row.files} - {str(name) for (name,) in fetched}
 
 
 async def withdraw(service: Service, recording: str | None = None) -> None:

@@ -83,6 +83,9 @@ async def test_a_copy_is_for_learners_when_a_person_has_looked(running: Served) 
         assert await seen(running, role) == []
         assert await taken(running, role) == 403
         assert (await sign(running, role)).status == 403
+    # nobody has looked at what he has not opened
+    unseen = await sign(running, "chair")
+    assert (unseen.status, "Look at the copy first" in unseen.json()["message"]) == (409, True)
     assert await taken(running, "chair") == 200
     body: object
     for body in (
@@ -120,6 +123,7 @@ async def test_a_copy_is_for_learners_when_a_person_has_looked(running: Served) 
 
 async def test_a_hold_withholds_and_withdrawn_consent_takes_away(running: Served) -> None:
     service = running.service
+    assert await taken(running, "surgeon") == 200
     assert (await sign(running, "surgeon")).status == 204
     number = await service.database.run(
         lambda c: decisions.hold(c, WHO, service.keeper.now(), RECORDING, "A case is open")
@@ -153,6 +157,7 @@ async def test_consent_that_is_over_takes_a_copy_away_by_itself(running: Served)
 
 
 async def test_a_book_that_cannot_be_written_lets_nothing_out(running: Served) -> None:
+    assert await taken(running, "chair") == 200
     await running.service.database.run(
         lambda c: c.execute(
             "CREATE TRIGGER torn BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
