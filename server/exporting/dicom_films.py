@@ -139,8 +139,10 @@ def take_back(service: Service, files: Iterable[dict[str, Any]]) -> None:
     for file in files:
         job = outbox.jobs.get(str(file.get("archive") or ""))
         if job is not None:
+            sending = job.state == "sending"
             outbox.cancel(job)
-            outbox.dismiss(job)
+            if not sending:  # else its file is being read: it goes when its day is over
+                outbox.dismiss(job)
 
 
 def bring(source: Path, key: DataKey | None, target: Path) -> None:
