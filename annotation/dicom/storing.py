@@ -56,6 +56,11 @@ _TAKEN_TOO: Final = (
 IMPLEMENTATION: Final = "2.25.209117203411352094381540871693347206218"
 
 
+#: What is larger (a film) is sent from the disk piece by piece; an archive takes at least so many bytes a second.
+IN_MEMORY: Final = 64 << 20
+SLOWEST: Final = 1 << 20
+
+
 def file_head(sop_class: str, sop_instance: str, transfer_syntax: str) -> bytes:
     """Write what stands before a data set in a file (PS3.10, 7.1)."""
     meta = FileMetaDataset()

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pynetdicom import AE, StoragePresentationContexts, build_context, build_role, evt
+from pynetdicom import AE, StoragePresentationContexts, _config, build_context, build_role, evt
 from pynetdicom.sop_class import (
     ModalityWorklistInformationFind,
     StudyRootQueryRetrieveInformationModelFind,
@@ -29,7 +29,7 @@ from pynetdicom.sop_class import (
 
 from annotation.dicom import query
 from annotation.dicom.reading import quietly
-from annotation.dicom.storing import StoredFile, transfer_syntaxes_offered
+from annotation.dicom.storing import IN_MEMORY, SLOWEST, StoredFile, transfer_syntaxes_offered
 
 from .dicom_tls import client_context
 
@@ -208,6 +208,11 @@ def store(errand: dict[str, Any]) -> None:
     association = connect(errand, [build_context(kind, syntax) for kind, syntax in sorted(wanted)])
     try:
         for number, file in enumerate(files):
+            size = file.path.stat().st_size
+            # a film is not decoded, and its answer comes when all of it has gone through the line
+            _config.STORE_SEND_CHUNKED_DATASET = size > IN_MEMORY
+            if size > IN_MEMORY:
+                association.dimse_timeout = max(float(errand["seconds"]), size / SLOWEST)
             try:
                 status = association.send_c_store(file.path)
             except (ValueError, RuntimeError):

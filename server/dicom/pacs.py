@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from annotation.dicom.query import FoundStudy, StudyQuery
+from annotation.dicom.storing import SLOWEST
 from signalling.worklist import Entry
 
 from ..config import PacsConfig
@@ -201,7 +202,10 @@ class Pacs:
         if self._peer is None:
             raise _missing("No archive is configured.")
         verdict = UNSAID
-        async with contextlib.aclosing(self._peer.errand("store", files=[str(path)])) as lines:
+        size = (await asyncio.to_thread(path.stat)).st_size
+        patience = max(self._peer.patience, size / SLOWEST)
+        errand = self._peer.errand("store", patience=patience, files=[str(path)])
+        async with contextlib.aclosing(errand) as lines:
             async for line in lines:
                 verdict = _verdict(int(line["status"]))
         return verdict

@@ -16,6 +16,7 @@ import aiohttp
 from yarl import URL
 
 from annotation.dicom.query import ANSWERS_LIMIT, FoundStudy, StudyQuery, qido_parameters, study_of_json
+from annotation.dicom.storing import IN_MEMORY, SLOWEST
 
 from .multipart import MultipartError, PartReader, boundary_of
 from .pacs_error import AWAY, BROKEN, LARGE, REFUSED, SLOW, UNSAID, UNTRUSTED, PacsError, Verdict, refusal
@@ -24,10 +25,6 @@ from .pacs_error import AWAY, BROKEN, LARGE, REFUSED, SLOW, UNSAID, UNTRUSTED, P
 JSON_LIMIT = 8 << 20
 PIECE = 1 << 18
 JSON_TYPES = "application/dicom+json, application/fhir+json, application/json"
-
-#: What is larger is sent from the disk piece by piece; an archive takes at least so many bytes a second.
-IN_MEMORY = 64 << 20
-SLOWEST = 1 << 20
 
 #: Transfer syntaxes as they are stored: nothing is converted for us.
 ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
