@@ -80,7 +80,7 @@ Hide = Callable[[str], str]
 
 def cleaned(description: dict[str, Any], *, texts: bool) -> dict[str, Any]:
     """Give a description of the same recording that names nobody; `texts`: words stay as far as they can."""
-    withheld = withheld_of(description)
+    withheld = restricted_in(description)
     readable = {
         **description,
         **{name: _objects(description, name) for name in ("events", "cameras", "stills", "gaps", "problems")},
@@ -125,10 +125,9 @@ def cleaned(description: dict[str, Any], *, texts: bool) -> dict[str, Any]:
     }
 
 
-def withheld_of(description: dict[str, Any]) -> frozenset[int]:
-    """Name the producers that were for some people only: no trainee is shown them."""
-    audiences = Audiences(str(description.get("recording") or ""), _objects(description, "events"))
-    return audiences.withheld("trainee", "")
+def restricted_in(description: dict[str, Any]) -> frozenset[int]:
+    """Name the producers that were for some people only, at any time: nobody's film shows them."""
+    return Audiences(str(description.get("recording") or ""), _objects(description, "events")).restricted
 
 
 def hiding(names: Iterable[str]) -> Hide:

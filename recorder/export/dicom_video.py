@@ -25,6 +25,7 @@ from annotation.dicom.outgoing import OutgoingError, Stamp
 from ..journal import JournalError
 from ..seal.suites import SealError
 from ..segments.index import SegmentError
+from .cleaning import restricted_in
 from .composed.footage import Footage, Reel, indexed_reel, walked_reel
 from .dicom_options import DicomContext, DicomOptions, read_context
 from .film_words import say
@@ -45,7 +46,14 @@ _SHOWN = ("field", "second", "screen", "camera")
 def run(work: Work, options: DicomOptions) -> None:
     """Write the object. Raises ExportError."""
     context = read_context(work.context(), options)
+    restricted = restricted_in(work.description)
+    if options.film.sound and restricted:
+        raise ExportError(
+            "Something in this recording was for some people only: its DICOM film is made without sound."
+        )
     timeline = Timeline(work.description)
+    for producer in restricted:
+        timeline.cameras.pop(producer, None)
     with ExitStack() as opened:
         try:
             reel = indexed_reel(work, opened)

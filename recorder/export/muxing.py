@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import merge
+from itertools import count
 from typing import Any
 
 import av
@@ -27,8 +28,11 @@ from .work import Work
 
 #: Seconds of a piece.
 PIECE = 10.0
-#: Of a piece's file: time of showing, time of decoding (in frames of the piece), key frame, length; then the bytes.
-_PACKET = struct.Struct("!iiBI")
+#: Of a piece's file, in the order of decoding: time of showing (in frames of the piece), key frame, length; then the
+#: bytes. The time of decoding follows from that order: what x265 gives of a piece of few frames is no time at all.
+_PACKET = struct.Struct("!iBI")
+#: Frames that are decoded before one that is shown before them: both encoders' pyramid of B frames has no more.
+_REORDERED = 2
 #: Each frame's length is a whole number of these.
 _UNITS = 512
 _AUDIO_RATE = 160_000
@@ -75,14 +79,18 @@ def piece_name(number: int) -> str:
 def entry(packet: Packet[Any]) -> bytes:
     """Write an encoded frame as it stands in a piece's file."""
     data = bytes(packet)
-    return _PACKET.pack(packet.pts or 0, packet.dts or 0, packet.is_keyframe, len(data)) + data
+    return _PACKET.pack(packet.pts or 0, packet.is_keyframe, len(data)) + data
 
 
 def entries(file: io.RawIOBase) -> Iterator[tuple[int, int, bool, bytes]]:
     """Read a piece's file: time of showing, time of decoding, key frame, bytes."""
     with io.BufferedReader(file) as reader:
-        while head := reader.read(_PACKET.size):
-            shown, decoded, key, length = _PACKET.unpack(head)
+        for number in count():
+            if not (head := reader.read(_PACKET.size)):
+                return
+            shown, key, length = _PACKET.unpack(head)
+            decoded = number - _REORDERED
+            assert decoded <= shown
             yield shown, decoded, bool(key), reader.read(length)
 
 

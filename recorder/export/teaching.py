@@ -13,7 +13,7 @@ from ..journal import JournalError
 from ..seal.suites import SealError
 from ..segments.index import SegmentError
 from .captions import VTT, captions_of, vtt
-from .cleaning import cleaned, withheld_of
+from .cleaning import cleaned, restricted_in
 from .composed import film as composed
 from .composed.footage import Reel, indexed_reel, walked_reel
 from .dicom_video import chosen, plan_of
@@ -38,7 +38,7 @@ _LEVELS = {720: "3.2", 1080: "4.0", 2160: "5.1", 360: "3.0"}
 
 def run(work: Work, options: TeachingOptions) -> None:
     """Make the copy. Raises ExportError."""
-    if options.film.sound and withheld_of(work.description):
+    if options.film.sound and restricted_in(work.description):
         raise ExportError(
             "Something in this recording was for some people only: its teaching copy is made without sound."
         )

@@ -10,7 +10,10 @@ from recorder.export.kinds import ExportError
 from recorder.journal import JsonObject
 
 #: The kinds in which pictures or sound are.
-_FILMS = frozenset({"camera", "clip", "composed"})
+_FILMS = frozenset({"camera", "clip", "composed", "dicom", "teaching"})
+#: Those that have sound only where it is asked for, and whose worker leaves such pictures out by itself: of one of them
+#: it makes its own choice of one camera.
+_CAREFUL = frozenset({"dicom", "teaching"})
 
 
 def without_restricted(
@@ -25,7 +28,8 @@ def without_restricted(
         camera["producer"] if camera.get("source") == "microphone" else camera.get("audio")
         for camera in cameras
     }
-    if sounds & restricted and fields.get("sound") is not False:
+    careful = kind in _CAREFUL
+    if sounds & restricted and fields.get("sound", not careful) is not False:
         raise ExportError("Some sound of this recording was not for everybody: export it without sound.")
     named = fields.get("producers") or []
     asked = [*named, fields.get("main")] if isinstance(named, list) else []
@@ -33,7 +37,11 @@ def without_restricted(
         raise ExportError("This picture was not for everybody: it is not exported.")
     if named:
         return dict(fields)
-    free = [camera["producer"] for camera in cameras if camera["producer"] not in restricted]
+    free = [
+        camera["producer"]
+        for camera in cameras
+        if camera["producer"] not in restricted and not (careful and camera.get("source") == "microphone")
+    ]
     if not free:
         raise ExportError("The pictures of this recording were not for everybody: they are not exported.")
-    return {**fields, "producers": free}
+    return dict(fields) if careful else {**fields, "producers": free}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recorder.export.cleaning import HIDDEN, cleaned, hiding, withheld_of
+from recorder.export.cleaning import HIDDEN, cleaned, hiding, restricted_in
 from recorder.export.shown import Timeline
 
 ANCHOR = {"producer": 7, "rtp_timestamp": 3000}
@@ -105,8 +105,8 @@ def test_words_stay_without_what_could_name_somebody() -> None:
 def test_what_was_for_some_only_is_for_no_learner() -> None:
     restrict = {"kind": "restrict", "at": 5.0, "producer": 9, "audience": {"roles": ["surgeon", "expert"]}}
     described = DESCRIPTION | {"events": [*DESCRIPTION["events"], restrict]}
-    assert withheld_of(DESCRIPTION) == frozenset()
-    assert withheld_of(described) == {9}
+    assert restricted_in(DESCRIPTION) == frozenset()
+    assert restricted_in(described) == {9}
     found = cleaned(described, texts=False)
     assert [camera["producer"] for camera in found["cameras"]] == [7]
     assert all(event.get("producer") != 9 for event in found["events"])

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from recorder.export.composed import film
+from recorder.export import muxing
 from recorder.export.kinds import ExportError, kind_of, read_options, run_kind
 from recorder.export.work import Work
 from recorder.segments.index import SUFFIX
@@ -133,7 +133,7 @@ def test_chapters_stand_in_it(made: tuple[dict[str, Any], bytes, Frames]) -> Non
 
 
 def test_gone_on_with_it_has_the_same_bytes(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(film, "_PIECE", 0.4)
+    monkeypatch.setattr(muxing, "PIECE", 0.4)
     options = {"height": 360, "title": False, "from": 0.2, "to": 1.4, "language": "zh"}
     whole = job(recorded, "composed", options)
     work(whole)

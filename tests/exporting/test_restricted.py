@@ -58,6 +58,17 @@ def test_sound_that_was_for_some_is_left_out_by_a_word(sound: int) -> None:
     assert given["producers"] == [producer for producer in (7, 9, 10) if producer != sound]
 
 
+@pytest.mark.parametrize("kind", ["dicom", "teaching"])
+def test_a_worker_that_chooses_is_left_to_choose_among_the_others(kind: str) -> None:
+    # silent unless it is asked otherwise
+    assert without_restricted(kind, {"to": 2.0}, CAMERAS, restricted(8, 9)) == {"to": 2.0}
+    for fields in ({"producers": [9]}, {"sound": True}, {"main": 9}):
+        with pytest.raises(ExportError, match="not for everybody"):
+            without_restricted(kind, fields, CAMERAS, restricted(8, 9))
+    with pytest.raises(ExportError, match="pictures of this recording"):
+        without_restricted(kind, {}, CAMERAS, restricted(7, 9))
+
+
 def test_where_nothing_is_left_it_is_said() -> None:
     with pytest.raises(ExportError, match="pictures of this recording"):
         without_restricted("camera", {"sound": False}, CAMERAS, restricted(7, 9, 10))
@@ -69,8 +80,9 @@ async def test_a_server_makes_no_film_of_it(tmp_path: Path) -> None:
         # not even for one of its audience
         bearer = server.bearer("chair")
         await prepared(server.url, bearer, recording)
-        for options in ({}, {"producers": [field["producer"]]}):
-            body = json.dumps({"recording": recording, "kind": "camera", "options": options}).encode()
-            answer = await server.ask("POST", "/api/exports", bearer, body)
-            assert answer.status == 400
-            assert b"not for everybody" in answer.body
+        for kind in ("camera", "dicom"):
+            for options in ({}, {"producers": [field["producer"]]}):
+                body = json.dumps({"recording": recording, "kind": kind, "options": options}).encode()
+                answer = await server.ask("POST", "/api/exports", bearer, body)
+                assert answer.status == 400
+                assert b"not for everybody" in answer.body

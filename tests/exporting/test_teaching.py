@@ -136,7 +136,7 @@ async def test_from_consent_to_the_learners_and_away_again(running: Served) -> N
 async def test_one_camera_with_a_mask_and_no_words(running: Served) -> None:
     await consent(running, given=True)
     mask = {"producer": FIELD, "x": 0.0, "y": 0.0, "width": 0.5, "height": 1.0}
-    options = {"from": 0.5, "to": 0.7, "view": "camera", "height": 360, "masks": [mask]}
+    options = {"from": 0.5, "to": 0.75, "view": "camera", "height": 360, "masks": [mask]}
     export = (await post(running, "teaching", **options)).json()["export"]
     waiting = await done(running, export, "needs_sign_off")
     assert [file["name"] for file in waiting["files"]] == ["film.mp4"]

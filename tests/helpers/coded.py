@@ -113,7 +113,7 @@ def decode(codec: Codec, frames: Iterable[tuple[int, bytes]]) -> list[Shown]:
         packet.pts = timestamp
         decoded += context.decode(packet)
     decoded += context.decode(None)
-    return [_show(frame) for frame in decoded]
+    return [show(frame) for frame in decoded]
 
 
 def _scene(number: int, width: int, height: int) -> np.ndarray:
@@ -127,7 +127,8 @@ def _scene(number: int, width: int, height: int) -> np.ndarray:
     return picture
 
 
-def _show(frame: av.VideoFrame) -> Shown:
+def show(frame: av.VideoFrame) -> Shown:
+    """Tell which picture a frame is, by the bars in it."""
     luma = frame.to_ndarray(format="gray")
     height, width = luma.shape
     middles = [(2 * bit + 1) * width // (2 * BITS) for bit in range(BITS)]
