@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_fragments
+from pydicom.uid import UID
 
 from annotation.dicom.capture import Subject
 from annotation.dicom.endoscopic import (
@@ -194,6 +195,6 @@ def test_a_stranger_who_knows_no_hevc_finds_nothing_wrong_but_that(tmp_path: Pat
     found = written(film, endoscopic_video(film, ascii_alone, NAMES, a_stamp()), bytes(film.bytes))
     assert found.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.107"
     # it takes what it does not know for uncompressed: under a name that it knows the attributes are judged
-    found.file_meta.TransferSyntaxUID = HIGH_4_1.transfer_syntax
+    found.file_meta.TransferSyntaxUID = UID(HIGH_4_1.transfer_syntax)
     (complaint,) = complaints("dciodvfy", found, tmp_path)
     assert "Unrecognized defined term <ISO_23008_2>" in complaint
