@@ -1,19 +1,20 @@
-"""The command line: ``python -m server COMMAND [--config FILE]``."""
+"""The command line: ``python -m server COMMAND [--config FILE]``.
 
+Each command loads what it needs itself: a link is signed in half a second, a server's parts take some.
+"""
+
+# ruff: noqa: PLC0415
 from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from pathlib import Path
 
 from . import config as configuration
-from . import links, recordings_cli
 from .config import Config, ConfigError
-from .keeping import audit_cli, backup_cli, copies_cli
-from .keeping import cli as keeping_cli
-from .run import serve, set_up_logging
 
 COMMANDS = {
     "run": "serve (the default)",
@@ -77,33 +78,52 @@ def _load(path: Path | None) -> Config:
 def _run(command: str, config: Config, rest: list[str]) -> int:
     match command:
         case "link":
+            from . import links
+
             return links.main(config, rest)
         case "publish":
-            # PyAV is loaded by this command alone
-            from .publisher import main as publish  # noqa: PLC0415
+            from .publisher import main as publish
 
             return publish(rest, config)
         case "recordings":
+            from . import recordings_cli
+
             return recordings_cli.main(config, rest)
         case "audit":
+            from .keeping import audit_cli
+
             return audit_cli.main(config, rest)
         case "keeping":
-            return keeping_cli.main(config, rest)
+            from .keeping import cli
+
+            return cli.main(config, rest)
         case "copies":
+            from .keeping import copies_cli
+
             return copies_cli.main(config, rest)
-        case "backup":
-            return backup_cli.backup(config, rest)
-        case "restore":
-            return backup_cli.restore(config, rest)
+        case "backup" | "restore":
+            from .keeping import backup_cli
+
+            return (backup_cli.backup if command == "backup" else backup_cli.restore)(config, rest)
         case "demo":
-            from .demo.consultation import main as demo  # noqa: PLC0415
+            from .demo.consultation import main as demo
 
             return demo(config, rest)
     if rest:
         print(f"`run` takes no further words: {' '.join(rest)}", file=sys.stderr)
         return 2
+    from .run import serve
+
     asyncio.run(serve(config))
     return 0
+
+
+def set_up_logging(level: int = logging.INFO) -> None:
+    """Log to standard error. aiohttp's and aiortc's own chatter stays out."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    for name in ("aiohttp", "aioice", "aiortc", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("media.transport").setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from annotation.anchors import DicomAnchor, VideoAnchor
-from annotation.dicom.bundle import KINDS
+from annotation.dicom.kinds import KINDS
 from annotation.dicom.outgoing import DrawnMark
 from annotation.dicom.query import QueryError, StudyQuery
 from signalling.permissions import Permission

@@ -70,11 +70,3 @@ async def serve(config: Config) -> None:
         log.info("Konsil serves on port %d; Ctrl-C stops it", port)
         await until_stopped()
         log.info("stopping")
-
-
-def set_up_logging(level: int = logging.INFO) -> None:
-    """Log to standard error. aiohttp's and aiortc's own chatter stays out."""
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    for name in ("aiohttp", "aioice", "aiortc", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("media.transport").setLevel(logging.WARNING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut
@@ -16,6 +16,7 @@ from .capture import Subject, rgb_of_png, secondary_capture
 from .errors import DicomError
 from .frames import of_frame
 from .key_objects import key_object_selection
+from .kinds import Kind
 from .measuring import Measured, Pixels, label, measure, measured_image
 from .outgoing import DrawnMark, OutgoingError, Stamp
 from .pixels import decode
@@ -23,9 +24,6 @@ from .presentation import presentation_states
 from .reading import FAILURES, parse, quietly
 from .rendering import render
 from .report import measurement_report
-
-Kind = Literal["presentation", "report", "key_objects", "capture_marked", "capture_plain"]
-KINDS: Final[tuple[Kind, ...]] = ("presentation", "report", "key_objects", "capture_marked", "capture_plain")
 
 #: The shapes that measure values, for which a frame must be decoded.
 _VALUED: Final = frozenset({"roi_ellipse", "roi_rectangle", "probe"})

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from annotation.dicom.bundle import KINDS
+from annotation.dicom.kinds import KINDS
 
 from .pacs_error import PacsError
 

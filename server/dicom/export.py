@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotation.anchors import DicomAnchor, VideoAnchor
-from annotation.dicom.bundle import KINDS
+from annotation.dicom.kinds import KINDS
 from annotation.dicom.measuring import MEASURING
 from annotation.dicom.outgoing import DrawnMark, drawn_marks
 from annotation.dicom.web_annotation import place_of

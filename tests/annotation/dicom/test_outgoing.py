@@ -15,9 +15,10 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
 from annotation.anchors import DicomAnchor, VideoAnchor
-from annotation.dicom.bundle import KINDS, Written, write_all
+from annotation.dicom.bundle import Written, write_all
 from annotation.dicom.capture import Subject, secondary_capture
 from annotation.dicom.key_objects import key_object_selection
+from annotation.dicom.kinds import KINDS
 from annotation.dicom.measuring import MEASURING, label, measure, measured_image
 from annotation.dicom.outgoing import DrawnMark, OutgoingError, header
 from annotation.dicom.presentation import presentation_states
