@@ -3,7 +3,8 @@
 It is OpenSSL's, asked through its command: `cryptography` has no SM2, and gmssl's draws its secret numbers
 from a generator that can be foretold and does not look at what authenticates a ciphertext. An operation takes
 about 6 ms: call it in a thread. Keys are PEM files, as `openssl genpkey -algorithm SM2` writes them; a secret
-travels by a pipe, never as an argument and never to a file.
+travels by a pipe, never as an argument and never to a file. What follows from a key file alone, its public half
+and its name, is asked once for each content: a program goes by a few keys, and asks for their names all day.
 """
 
 from __future__ import annotations
@@ -36,17 +37,17 @@ def generate(path: Path) -> None:
 
 def public_of(private: Path) -> bytes:
     """Give the public key of a pair, PEM. Raises SealError."""
-    return _openssl("pkey", "-in", _key(private), "-pubout")
+    return _derived(private, "-pubout")
 
 
 def fingerprint(public: Path) -> str:
     """Name a public key: SM3 of its SubjectPublicKeyInfo (RFC 5480), in hexadecimal digits. Raises SealError."""
-    return sm3(_openssl("pkey", "-pubin", "-in", _key(public), "-pubout", "-outform", "DER")).hex()
+    return sm3(_derived(public, "-pubin", "-pubout", "-outform", "DER")).hex()
 
 
 def fingerprint_of_pair(private: Path) -> str:
     """Name the public key of a pair as `fingerprint` does. Raises SealError."""
-    return sm3(_openssl("pkey", "-in", _key(private), "-pubout", "-outform", "DER")).hex()
+    return sm3(_derived(private, "-pubout", "-outform", "DER")).hex()
 
 
 def wrap(public: Path, secret: bytes) -> bytes:
@@ -87,6 +88,27 @@ def verify(public: Path, data: bytes, signature: bytes) -> bool:
 
 
 _SIGNED = ("-rawin", "-digest", "sm3", "-pkeyopt", _IDENTITY)
+
+
+#: What was asked, of which content (its SM3: no private key stays in memory), and what OpenSSL said.
+_known: dict[tuple[bytes, tuple[str, ...]], bytes] = {}
+_MOST_KNOWN = 64
+
+
+def _derived(path: Path, *wanted: str) -> bytes:
+    """Ask `openssl pkey` for something public that follows from a key file's content, once."""
+    try:
+        content = Path(_key(path)).read_bytes()
+    except OSError as error:
+        raise SealError(f"The file of a key cannot be read ({error.strerror}).") from None
+    name = (sm3(content), wanted)
+    answer = _known.get(name)
+    if answer is None:
+        answer = _openssl("pkey", *wanted, given=content)
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[name] = answer
+    return answer
 
 
 def _key(path: Path) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
+import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from recorder.seal import sm2
 from server.config import (
     Config,
     CopiesConfig,
@@ -130,6 +133,25 @@ def scraped(text: str, name: str, **labels: str) -> float:
     return sum(found)
 
 
+@functools.cache
+def _pairs() -> dict[str, bytes]:
+    """Make the archive's two pairs of keys, once for all servers: making them takes longer than starting one."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = ("archive.pem", "signing.pem")
+        for name in names:
+            sm2.generate(Path(folder, name))
+        return {name: Path(folder, name).read_bytes() for name in names}
+
+
+def _put_pairs(folder: Path) -> None:
+    """Give a server that has none its keys (what a first start makes is held by test_sealed_recording)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, pem in _pairs().items():
+        if not (folder / name).exists():
+            (folder / name).touch(0o600)
+            (folder / name).write_bytes(pem)
+
+
 @contextlib.asynccontextmanager
 async def served(
     folder: Path,
@@ -171,5 +193,6 @@ async def served(
         copies=copies or CopiesConfig(),
         secrets=SecretsConfig(file=str(folder / "secret")),
     )
+    _put_pairs(folder / "keys")
     async with serving(config) as (service, port):
         yield Served(service, f"http://{host}:{port}", folder)
