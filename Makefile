@@ -15,29 +15,31 @@ WEB_SOURCES := $(shell find web_client -path web_client/node_modules -prune -o -
 KONSIL_FLAGS ?=
 EXECUTIONS ?= 100000
 
-# Tests that compute, or wait for nothing that is shown or heard in real time. `make test` runs them and all that looks
-# at sources alone ASIDE: in the time that browsers, calls and lines leave of the processor.
-COMPUTING := tests/annotation tests/exporting tests/fuzz tests/recorder tests/signalling tests/test_architecture.py \
-	tests/test_hazards.py $(addprefix tests/media/,codecs congestion reference rtp sdp) $(wildcard tests/media/test_*.py)
+# Tests that have no hurry: they compute, live in virtual time, or ask a server over HTTP. `make test` runs them, and what
+# only looks at sources, ASIDE: in the time that browsers, calls and lines leave of the processor.
+UNHURRIED := $(addprefix tests/,annotation exporting fuzz recorder signalling test_architecture.py test_hazards.py) \
+	$(addprefix tests/media/,codecs congestion reference rtp sdp) $(wildcard tests/media/test_*.py) \
+	$(addprefix tests/server/,dicom keeping training) $(filter-out $(addprefix tests/sessions/test_,ice_restart.py \
+	late_joiner.py path_changes.py recording_over_a_clock_step.py rejoin.py),$(wildcard tests/sessions/test_*.py))
 ASIDE := nice -n 10
 # two at a time, but for `make clean test`
 ifeq ($(filter clean,$(MAKECMDGOALS)),)
 MAKEFLAGS += -j2
 endif
 
-.PHONY: run test test-live test-computing test-python test-web lint types bench load debug fuzz clean setup setup-test lock
+.PHONY: run test test-live test-unhurried test-python test-web lint types bench load debug fuzz clean setup setup-test lock
 
 run: setup ## set-up, server and a demo consultation on embedded defaults
 	$(BIN)/python -m server demo $(KONSIL_FLAGS)
 
-test: test-live test-web test-computing ## set-up and all tests, in two halves side by side
+test: test-live test-web test-unhurried ## set-up and all tests, in two halves side by side
 
 test-live: setup-test
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(COMPUTING)) $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(UNHURRIED)) $(PYTEST_FLAGS)
 
-# what it says comes at once, at its end; a test that is held up by those beside it does not hang
-test-computing: setup-test
-	@$(ASIDE) $(BIN)/python -m pytest -p no:cacheprovider --timeout=900 $(COMPUTING) $(PYTEST_FLAGS) >build/$@.log 2>&1; \
+# what it says comes at its end, in one piece; a test that is held up by those beside it does not hang
+test-unhurried: setup-test
+	@$(ASIDE) $(BIN)/python -m pytest -p no:cacheprovider --timeout=900 $(UNHURRIED) $(PYTEST_FLAGS) >build/$@.log 2>&1; \
 		status=$$?; cat build/$@.log; exit $$status
 
 test-python: setup-test ## the tests in Python one after another
