@@ -299,6 +299,7 @@ describe('TrackFeed', () => {
       await settle();
     }
     expect(bench.numbers).toEqual([49, 50, 59]);
+    expect(bench.fetched).toEqual(['init.mp4', '49.m4s', '50.m4s', '59.m4s']);
     expect(bench.log.filter((word) => word.startsWith('-'))).toEqual([]);
     feed.handlePosition(59.3);
     await settle();
@@ -311,6 +312,24 @@ describe('TrackFeed', () => {
     feed.handlePosition(59.3, { speed: 1, hurried: true, via: 50 });
     await settle();
     expect(bench.numbers).toEqual([50, 51, 52, 53, 54, 55, 56, 57, 58, 59]);
+  });
+
+  it('asks for the next while one comes, but not while what is shown first does', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(100, 10));
+    bench.stuck = '50.m4s';
+    feed.handlePosition(59.3, { speed: 1, hurried: true, via: 50 });
+    await settle();
+    // the first of all is asked for together with what stands before it
+    expect(bench.fetched).toEqual(['init.mp4', '50.m4s']);
+    bench.stuck = '30.m4s';
+    feed.handlePosition(33.3, { speed: 1, hurried: true });
+    await settle();
+    expect(bench.fetched.slice(2)).toEqual(['30.m4s', '31.m4s']);
+    bench.stuck = '';
+    feed.handlePosition(80.3, { speed: 1, hurried: true });
+    await settle();
+    expect(bench.numbers).toEqual([80]);
   });
 
   it('holds less of a smaller picture', async () => {

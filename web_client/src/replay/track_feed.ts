@@ -52,7 +52,7 @@ const BEHIND_S = 8;
 /** Browsers hold 150 MB of pictures, the ten seconds from a key frame on among them; sixteen cameras want their part. */
 const AHEAD_BYTES = 48e6;
 const BESIDE_BYTES = 16e6;
-/** Asked for at once: one comes while the one before it is taken in. */
+/** Asked for at once: one is made while the one before it comes, or is taken in. */
 const AT_ONCE = 2;
 const RETRY_MS = 1000;
 
@@ -158,6 +158,12 @@ export class TrackFeed {
     return onTheWay ?? this.#missing(...this.#wanted);
   }
 
+  #isOnTheWay(number: number): boolean {
+    if (this.#look.via === undefined) return false;
+    const [first, last] = this.#around(this.#look.via, HURRIED_S);
+    return first <= number && number <= last;
+  }
+
   #missing(first: number, last: number): number | null {
     const at = this.#at(this.#position);
     const most = this.#look.beside === true ? Math.min(this.#aheadBytes, BESIDE_BYTES) : this.#aheadBytes;
@@ -193,7 +199,11 @@ export class TrackFeed {
     this.#running = true;
     try {
       if (!this.#begun) {
-        await this.#begin();
+        const begun = this.#begin();
+        // the server makes it while what stands before it is on its way
+        const first = this.#next();
+        if (first !== null) this.#fetch(first);
+        await begun;
         this.#begun = true;
       }
       for (let number = this.#next(); number !== null && !this.#closed; number = this.#next()) await this.#take(number);
@@ -223,11 +233,13 @@ export class TrackFeed {
   async #take(number: number): Promise<void> {
     this.#forget(number);
     this.#awaited = number;
-    const data = await this.#patiently(() => this.#fetch(number).data, number);
+    const coming = this.#patiently(() => this.#fetch(number).data, number);
+    // what is shown first has the line for itself
+    if (!this.#isOnTheWay(number)) this.#fetchAfter(number);
+    const data = await coming;
     this.#awaited = null;
     if (data === null || this.#closed) return;
-    const [, last] = this.#wanted;
-    if (number < last && this.#coming.size < AT_ONCE) this.#fetch(number + 1);
+    this.#fetchAfter(number);
     const size = data.byteLength;
     if (!(await this.#append(number, data))) return;
     this.#coming.delete(number);
@@ -259,6 +271,13 @@ export class TrackFeed {
       this.#coming.delete(number);
       return false;
     }
+  }
+
+  /** The server makes the next one while this one comes, or is taken in. */
+  #fetchAfter(number: number): void {
+    const [after, [first, last]] = [number + 1, this.#wanted];
+    const isWanted = (first <= after && after <= last) || this.#isOnTheWay(after);
+    if (isWanted && !this.#present.has(after) && this.#coming.size < AT_ONCE) this.#fetch(after);
   }
 
   #fetch(number: number): { data: Promise<ArrayBuffer>; abort: AbortController } {

@@ -1,6 +1,7 @@
 /** Feeds one `<video>` or `<audio>` of a replay: a MediaSource with the camera's picture and sound, segment by segment. */
 import { fileAddress } from '../replay/api';
-import type { Camera } from '../replay/description';
+import { beginningOf } from '../replay/beginning';
+import type { Camera, Description } from '../replay/description';
 import { GoneError, TrackFeed, type FetchPart, type Look, type SegmentList, type Sink } from '../replay/track_feed';
 import { Turns } from '../replay/turns';
 import type { ProducerId } from '../signalling/protocol';
@@ -16,6 +17,22 @@ const BESIDE_S = 2;
 
 /** All cameras of a page share its line. */
 const turns = new Turns();
+
+/** Have the lists of what is large at first in the browser's cache, and its tracks open on the server, while the page is built. */
+export function askAhead({ recording, cameras }: Description): void {
+  const camera = cameras[beginningOf(cameras).main];
+  for (const track of [camera?.producer, camera?.audio]) {
+    if (track == null) continue;
+    // the player asks for itself, and hears of what is wrong
+    void fetch(listAddress(recording, track), { credentials: 'same-origin' })
+      .then((answer) => answer.arrayBuffer())
+      .catch(() => undefined);
+  }
+}
+
+function listAddress(recording: string, track: ProducerId): string {
+  return `${fileAddress(recording, String(track))}/segments.json`;
+}
 
 export interface MediaFeedEvents {
   onwaiting: (waiting: boolean) => void;
@@ -90,7 +107,7 @@ export class MediaFeed {
       try {
         const { signal } = this.#closing;
         // of two hours it has 200 kB, and sixteen cameras have thirty-two of them
-        const list = await turns.take(() => this.#urgency(this.#position), signal, async () => (await this.#ask(`${base}segments.json`, signal)).json());
+        const list = await turns.take(() => this.#urgency(this.#position), signal, async () => (await this.#ask(listAddress(this.recording, producer), signal)).json());
         return { list: list as SegmentList, fetchPart };
       } catch (error) {
         if (error instanceof GoneError || this.#closing.signal.aborted) throw error;
@@ -136,7 +153,6 @@ export class MediaFeed {
     this.events.onfailed();
   }
 }
-
 
 /** A SourceBuffer does one thing at a time and tells by events. */
 class BufferSink implements Sink {
