@@ -37,6 +37,10 @@ from .sample_entry import Parameters, picture_parameters, sound_parameters
 LONGEST = 1
 _KEY, _SILENT, _STEREO = 1, 2, 4
 
+#: How much of a key frame tells its size: the headers of VP8 and VP9; of AV1 the delimiter, and a sequence header whose
+#: length is one byte.
+_VP_HEAD, _AV1_HEAD = 32, 260
+
 _SETS = {Codec.H264: (h264.SPS, h264.PPS), Codec.H265: (h265.VPS, h265.SPS, h265.PPS)}
 
 
@@ -128,6 +132,15 @@ def _parameter_sets(codec: Codec, picture: bytes, needed: tuple[int, ...]) -> tu
         if kind in needed:
             found.setdefault(kind, unit)
     return tuple(found[kind] for kind in needed if kind in found)
+
+
+def head_of(codec: Codec, picture: bytes) -> bytes:
+    """Cut from a key frame what FrameNotes takes from those behind the first: of an hour it is a few bytes each."""
+    needed = _SETS.get(codec)
+    if needed is not None:
+        # a unit of another kind comes first: a frame without parameter sets is one, too
+        return b"".join(b"\0\0\1" + unit for unit in (b"\x09", *_parameter_sets(codec, picture, needed)))
+    return picture[: _AV1_HEAD if codec is Codec.AV1 else _VP_HEAD]
 
 
 def write_frame_index(

@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from media.native.frames import REFUSED, SURE
+from media.native.frames import REFUSED, SURE, Joined
 from media.plane import Codec
 
 from .index import Packets, Track
 from .joining import TrackJoiner
 
 #: A frame whose timestamp lies further back than this behind one before it is no B-frame but a broken clock.
-_MOST_REORDERING = 1.0  # seconds
+MOST_REORDERING = 1.0  # seconds
 #: A hole that begins this soon after the last one continues it.
 _HOLE_MERGE = 1.0  # seconds
 #: Whoever reads frames tells his progress each time that so many bytes of packets were read.
@@ -62,13 +63,21 @@ class _Spans:
     usable: NDArray[np.bool_]  # complete at its end, and its time lies where a picture can be
 
 
+class Early(Protocol):
+    """Pictures that were put together before (early.EarlyPictures)."""
+
+    def fits(self, packets: Packets, edges: NDArray[np.int64], flags: NDArray[np.uint8]) -> bool: ...
+    def pictures(self) -> Iterator[Joined]: ...
+
+
 class FrameReader:
     """Walks through a track's frames in the order of sending and notes the holes between them.
 
     `read(offset, length)` gives bytes of the journal, within one record. `holes` is complete once `frames` is
     exhausted.
     Where `packets` begin with a picture before which nothing was missing, `continues` says so: then a frame that
-    needs those before it may be the first. `sets` are parameter sets that came before these packets.
+    needs those before it may be the first. `sets` are parameter sets that came before these packets. With `early`,
+    where it fits, nothing is read of pictures, and frames have its bytes.
     """
 
     def __init__(
@@ -79,6 +88,7 @@ class FrameReader:
         *,
         continues: bool = False,
         sets: Sequence[bytes] = (),
+        early: Early | None = None,
     ) -> None:
         self.holes: list[Hole] = []
         self._track = track
@@ -86,20 +96,22 @@ class FrameReader:
         self._read = read
         self._continues = continues
         self._sets = sets
+        self._early = early
         self._hole: Hole | None = None
 
     def frames(self) -> Iterator[Frame]:
         """Yield whole, decodable frames; the first is a key frame. Raises JournalError, SealError, OSError."""
         if not len(self._packets):
             return iter(())
-        joiner = TrackJoiner(self._track, self._packets, self._read, self._sets)
+        joiner = TrackJoiner(self._track, self._sets)
         return self._sounds(joiner) if self._track.codec is Codec.OPUS else self._pictures(joiner)
 
     def _sounds(self, joiner: TrackJoiner) -> Iterator[Frame]:
         packets = self._packets
         count = len(packets)
         missing = np.diff(packets.sequence, prepend=packets.sequence[0] - 1) - 1
-        sounds = joiner.pictures(np.arange(count + 1), np.zeros(count, np.uint8))
+        edges, flags = np.arange(count + 1), np.zeros(count, np.uint8)
+        sounds = joiner.pictures(packets.offsets, packets.lengths, self._read, edges, flags)
         newest, before = -1, 0
         every = zip(map(int, packets.timestamps), map(int, missing), sounds, strict=True)
         for position, (timestamp, lost, sound) in enumerate(every):
@@ -124,7 +136,12 @@ class FrameReader:
         whole = spans.usable & (spans.missing_inside == 0)
         sure = spans.missing_before == 0
         sure[0] = self._continues
-        pictures = joiner.pictures(spans.edges, (sure * SURE | ~whole * REFUSED).astype(np.uint8))
+        flags = (sure * SURE | ~whole * REFUSED).astype(np.uint8)
+        packets = self._packets
+        if self._early is not None and self._early.fits(packets, spans.edges, flags):
+            pictures = self._early.pictures()
+        else:
+            pictures = joiner.pictures(packets.offsets, packets.lengths, self._read, spans.edges, flags)
         lost = spans.missing_before + spans.missing_inside
         intact = self._continues  # whether the decoder has what the next picture refers to
         last: int | None = None  # the timestamp of the last picture shown
@@ -160,7 +177,7 @@ class FrameReader:
         inside = total[end - 1] - total[start]
         # a picture has ended where its marker is, or where the next packet belongs to another
         ended = np.logical_or.reduceat(packets.markers, start) | np.concatenate((before[1:] == 0, [False]))
-        in_time = np.maximum.accumulate(timestamp) - timestamp <= _MOST_REORDERING * self._track.clock_rate
+        in_time = np.maximum.accumulate(timestamp) - timestamp <= MOST_REORDERING * self._track.clock_rate
         first = np.zeros(len(start), np.bool_)
         first[np.unique(timestamp, return_index=True)[1]] = True
         placed = in_time & first

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ from ..volumes import JournalFiles
 _READ_SIZE = 1 << 20
 _MAX_PRODUCERS = 10_000
 _MAX_STILLS = 10_000
-_WALKED = np.dtype(list(WALKED))
+WALKED_TYPE = np.dtype(list(WALKED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class StillPiece:
 
 def packets_of(walked: bytes | bytearray) -> Packets:
     """Bring what `walk_tap` found of one producer, in any order, into the order of sending."""
-    found = np.frombuffer(walked, _WALKED)
+    found = np.frombuffer(walked, WALKED_TYPE)
     sequence = found["sequence"].astype(np.int64)
     if not np.all(sequence[1:] > sequence[:-1]):
         # the first of equal numbers stays: what arrived first was forwarded
@@ -127,7 +128,7 @@ def packets_within(blocks: Iterable[tuple[int, bytes]], producer: int, first: in
             if kind == RecordType.PACKETS:
                 runs, _, _ = walk_tap(payload[start:position], base + start)
                 walked += b"".join(run for whose, run in runs if whose == producer)
-    found = np.frombuffer(walked, _WALKED)
+    found = np.frombuffer(walked, WALKED_TYPE)
     return packets_of(found[(found["sequence"] >= first) & (found["sequence"] < end)].tobytes())
 
 
@@ -157,8 +158,18 @@ class JournalIndex:
     stills: dict[FrameName, list[StillPiece]] = field(default_factory=dict)
 
 
+class Watcher(Protocol):
+    """Who wants to see packets as they go by (early.EarlyTracks)."""
+
+    def take(self, track: Track, walked: bytes, record: Record) -> None:
+        """Take what `walk_tap` found of a track in a record."""
+
+
 def index_journal(
-    path: Path, progress: Callable[[float], None] = lambda _: None, key: DataKey | None = None
+    path: Path,
+    progress: Callable[[float], None] = lambda _: None,
+    key: DataKey | None = None,
+    watcher: Watcher | None = None,
 ) -> JournalIndex:
     """Read a journal once, whatever state it is in. Raises JournalError when it has no header, SealError, OSError."""
     reader = JournalReader(key)
@@ -172,7 +183,7 @@ def index_journal(
                 index = JournalIndex(reader.header, reader.header.started)
             while index is not None and (record := reader.next_record()) is not None:
                 try:
-                    _take(record, index, gathering)
+                    _take(record, index, gathering, watcher)
                 except JournalError:
                     index.unreadable += 1
             progress(min(file.position / size, 1.0))
@@ -187,13 +198,15 @@ def index_journal(
     return index
 
 
-def _take(record: Record, index: JournalIndex, gathering: dict[int, bytearray]) -> None:
+def _take(
+    record: Record, index: JournalIndex, gathering: dict[int, bytearray], watcher: Watcher | None
+) -> None:
     if record.type is not RecordType.STILL:
         # a still is written when the disk has time for it, which may be after the end
         index.last_time = max(index.last_time, record.time)
     match record.type:
         case RecordType.PACKETS:
-            _take_packets(record, index, gathering)
+            _take_packets(record, index, gathering, watcher)
         case RecordType.SENDER_REPORT:
             report = SenderReport.parse(record.payload)
             if report.producer in index.tracks:
@@ -223,12 +236,16 @@ def _take(record: Record, index: JournalIndex, gathering: dict[int, bytearray]) 
             index.repaired = decode_json(record.payload).get("reason") == "repaired"
 
 
-def _take_packets(record: Record, index: JournalIndex, gathering: dict[int, bytearray]) -> None:
+def _take_packets(
+    record: Record, index: JournalIndex, gathering: dict[int, bytearray], watcher: Watcher | None
+) -> None:
     runs, unreadable, whole = walk_tap(record.payload, record.offset)
     index.unreadable += unreadable
     for producer, walked in runs:
         if producer in gathering:
             gathering[producer] += walked
+            if watcher is not None:
+                watcher.take(index.tracks[producer], walked, record)
         else:
             index.unreadable += len(walked) // WALKED_SIZE  # nobody said what it is
     if not whole:

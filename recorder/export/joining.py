@@ -12,55 +12,64 @@ from media.native.frames import Joined, PictureJoiner
 
 from ..journal import TAP_HEADER_SIZE, JournalError
 from .assembly import sets_of_fmtp
-from .index import Packets, Track
+from .index import Track
 
 #: Packets that are read and put together at once, in bytes, and their pictures.
 _AT_ONCE = 1 << 20
 _PICTURES_AT_ONCE = 2048
 #: With its headers and padding a picture has at most this; a larger one is refused without being read.
-_MOST = 2 * MAX_FRAME_LENGTH
+MOST = 2 * MAX_FRAME_LENGTH
 
 
 class TrackJoiner:
-    """Reads a track's packets and puts them together, each call of `pictures` once through the track.
+    """Puts a track's pictures together, in the order of sending. `sets` are parameter sets that came before."""
 
-    `read(offset, length)` gives bytes of the journal; it is asked for what lies within one record. `sets` are
-    parameter sets that the stream brought before.
-    """
-
-    def __init__(
-        self, track: Track, packets: Packets, read: Callable[[int, int], bytes], sets: Sequence[bytes] = ()
-    ) -> None:
-        self._packets = packets
-        self._read = read
+    def __init__(self, track: Track, sets: Sequence[bytes] = ()) -> None:
         self._joiner = PictureJoiner(track.codec, track.payload_type, [*sets_of_fmtp(track.fmtp), *sets])
 
-    def pictures(self, edges: NDArray[np.int64], flags: NDArray[np.uint8]) -> Iterator[Joined]:
+    def pictures(
+        self,
+        offsets: NDArray[np.uint64],
+        sizes: NDArray[np.uint16],
+        read: Callable[[int, int], bytes],
+        edges: NDArray[np.int64],
+        flags: NDArray[np.uint8],
+    ) -> Iterator[Joined]:
         """Yield what becomes of each picture; picture n has the packets from edges[n] to before edges[n + 1].
 
-        `flags` has one value for each (media.native.frames.SURE, REFUSED). Raises JournalError, SealError, OSError.
+        Packets stand at `offsets` of the journal, whose bytes `read(offset, length)` gives; it is asked for what lies
+        within one record. `flags` has one value for each picture (media.native.frames.SURE, REFUSED). Raises
+        JournalError, SealError, OSError.
         """
-        lengths = np.cumsum(self._packets.lengths, dtype=np.int64)
+        lengths = np.cumsum(sizes, dtype=np.int64)
         until = np.concatenate(([0], lengths))[edges]
         first, count = 0, len(flags)
         while first < count:
             fitting = int(np.searchsorted(until, until[first] + _AT_ONCE, "right")) - 1
             end = min(max(first + 1, fitting), first + _PICTURES_AT_ONCE, count)
-            if until[end] - until[first] > _MOST:
+            if until[end] - until[first] > MOST:
                 yield b"", False
             else:
-                yield from self._join(edges[first : end + 1], flags[first:end])
+                begin, after = int(edges[first]), int(edges[end])
+                yield from self._join(
+                    offsets[begin:after], sizes[begin:after], read, edges[first : end + 1], flags[first:end]
+                )
             first = end
 
-    def _join(self, edges: NDArray[np.int64], flags: NDArray[np.uint8]) -> list[Joined]:
-        begin, end = int(edges[0]), int(edges[-1])
-        offsets, lengths = self._packets.offsets[begin:end], self._packets.lengths[begin:end]
+    def _join(
+        self,
+        offsets: NDArray[np.uint64],
+        lengths: NDArray[np.uint16],
+        read: Callable[[int, int], bytes],
+        edges: NDArray[np.int64],
+        flags: NDArray[np.uint8],
+    ) -> list[Joined]:
         # packets that follow each other in a record are read together
         apart = np.flatnonzero(offsets[1:] != offsets[:-1] + lengths[:-1] + np.uint64(TAP_HEADER_SIZE)) + 1
-        firsts, lasts = np.concatenate(([0], apart)), np.concatenate((apart, [end - begin])) - 1
+        firsts, lasts = np.concatenate(([0], apart)), np.concatenate((apart, [len(offsets)])) - 1
         starts = offsets[firsts]
         sizes = offsets[lasts] + lengths[lasts] - starts
-        data = b"".join(map(self._read, starts.tolist(), sizes.tolist()))
+        data = b"".join(map(read, starts.tolist(), sizes.tolist()))
         if len(data) != int(sizes.sum()):
             raise JournalError("The journal is no longer what it was when it was indexed.")
         moved = np.repeat(np.cumsum(sizes) - sizes - starts, lasts - firsts + 1)  # modulo 2^64

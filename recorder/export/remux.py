@@ -1,6 +1,8 @@
 """Prepares a finished recording for who looks: frame indices, frozen frames, the description, deterministically.
 
-Two passes: `index_journal` finds every packet's place, then each track's packets are read from the file in their order.
+`index_journal` goes through the journal once, and finds every packet's place; meanwhile the pictures are put together
+(`early`). Then each track's frames are gone through in their order: sounds, and the pictures of a track where that was
+too early, are read from the file for it.
 Sound lies on the clock of its own sender's picture where there is one.
 """
 
@@ -25,7 +27,8 @@ from ..source import JournalSource
 from ..volumes import volumes_of
 from .container import OPUS_RATE, VIDEO_RATE, ContainerError, fill_silence, silent_frame
 from .description import Camera, describe
-from .frame_index import FrameNotes, write_frame_index
+from .early import EarlyTracks
+from .frame_index import FrameNotes, head_of, write_frame_index
 from .frames import TELL_EACH, Frame, FrameReader
 from .index import JournalIndex, index_journal
 from .placing import LONGEST_LEAD, Placed, Read, Tracks, on_clock_of, shifted
@@ -44,7 +47,9 @@ def export(
     With `indices_only` the frame indices alone, for a recording that was prepared and signed before there were any.
     """
     journal = folder / JOURNAL
-    index = index_journal(journal, lambda share: progress(share * 0.4), key)
+    early = EarlyTracks(head_of)
+    index = index_journal(journal, lambda share: progress(share * 0.9), key, early)
+    early.end()
     if index.header.seal is not None and key is None:
         raise SealError("The recording is sealed, and its key is not here.")
     total = sum(int(packets.lengths.sum(dtype=np.int64)) for packets in index.packets.values()) or 1
@@ -55,12 +60,12 @@ def export(
         done += length
         if done - told > TELL_EACH:
             told = done
-            progress(0.4 + 0.6 * min(done / total, 1.0))
+            progress(0.9 + 0.1 * min(done / total, 1.0))
         return source.read(offset, length)
 
     opener = JournalOpener(index.header, key) if key is not None else None
     with JournalSource(journal, index.blocks, opener) as source:
-        work = _Preparation(folder, index, read, key)
+        work = _Preparation(folder, index, read, key, early)
         cameras = work.cameras()
         if indices_only:
             return
@@ -90,7 +95,9 @@ def end_of(index: JournalIndex) -> JsonObject:
 class _Preparation:
     """Makes the frame indices of one recording."""
 
-    def __init__(self, folder: Path, index: JournalIndex, read: Read, key: DataKey | None) -> None:
+    def __init__(
+        self, folder: Path, index: JournalIndex, read: Read, key: DataKey | None, early: EarlyTracks
+    ) -> None:
         #: The names of the frame indices that were made.
         self.indices: list[str] = []
         self._folder = folder
@@ -98,6 +105,7 @@ class _Preparation:
         self._blocks = np.array(index.blocks, np.uint64)
         self._read = read
         self._key = key
+        self._early = early
 
     def cameras(self) -> list[Camera]:
         """Index every track, by producer; a sound without a picture stands for itself."""
@@ -190,7 +198,8 @@ class _Preparation:
         ]
 
     def _reader(self, placed: Placed) -> FrameReader:
-        return FrameReader(placed.track, placed.packets, self._read)
+        early = self._early.of(placed.track.producer)
+        return FrameReader(placed.track, placed.packets, self._read, early=early)
 
 
 def _filled(frames: Iterator[Frame], until: int) -> Iterator[Frame]:
