@@ -82,6 +82,21 @@ class Showing:
         """Whether it can be played."""
         return bool(self.producers)
 
+    @property
+    def standing(self) -> dict[str, Any]:
+        """How the worker said that it stands."""
+        return self._standing
+
+    @property
+    def seconds(self) -> float:
+        """How long the recording is."""
+        return float(self._facts.get("seconds", 0.0))
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Who is sent anything of it."""
+        return frozenset(role for one in self._facts.get("tracks", ()) for role in one["roles"])
+
     async def start(self, folder: Path, key: DataKey | None, wanted: tuple[int, ...]) -> None:
         """Start the worker. Raise OSError."""
         process = await asyncio.create_subprocess_exec(

@@ -15,6 +15,7 @@ from signalling.room import RoomError
 from signalling.theatre_messages import ShowRecording
 
 from ..keeping.audit import doer_in, write
+from .attendance import Counting
 from .showing import Showing
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Theatre:
     def __init__(self, conductor: Conductor) -> None:
         self._conductor = conductor
         self._showing: Showing | None = None
+        self._counting: Counting | None = None
 
     @property
     def alone(self) -> bool:
@@ -77,6 +79,7 @@ class Theatre:
         if name in conductor.service.archive.running:
             raise RoomError("still_recording", "This recording is not finished yet.")
         showing = self._showing = Showing(conductor, name, by, message.position, self._tell, self.close)
+        self._counting = Counting(conductor, showing)
         try:
             folder, key = await asyncio.to_thread(self._find, name)
             await showing.start(folder, key, message.producers)
@@ -99,7 +102,7 @@ class Theatre:
 
     def _forget(self, showing: Showing) -> None:
         if self._showing is showing:
-            self._showing = None
+            self._showing = self._counting = None
         showing.close()
 
     def want_key_frame(self, producer: ProducerId) -> None:
@@ -110,6 +113,8 @@ class Theatre:
     def gone(self, identifier: ParticipantId) -> None:
         """Note that a participant is gone: the recording itself may have been shown out."""
         showing = self._showing
+        if self._counting is not None:
+            self._counting.look(identifier)
         if showing is not None and showing.member is not None and showing.member.identifier == identifier:
             self.close("closed")
 
@@ -117,6 +122,8 @@ class Theatre:
         """Tell a newcomer what is shown."""
         if self._showing is not None:
             member.send(notices.showing(self._showing.to_json()))
+        if self._counting is not None:
+            self._counting.look()
 
     def write_present(self) -> None:
         """Write down what is shown as a recording begins."""
@@ -126,8 +133,11 @@ class Theatre:
     def close(self, reason: str) -> None:
         """End what is shown, if anything is, and say why."""
         showing, self._showing = self._showing, None
+        counting, self._counting = self._counting, None
         if showing is None:
             return
+        if counting is not None:
+            counting.close()
         conductor = self._conductor
         showing.close()
         conductor.tell_all(notices.showing(None, reason))
@@ -140,6 +150,8 @@ class Theatre:
         if self._showing is not None:
             self._conductor.tell_all(notices.showing(self._showing.to_json()))
             self._write(self._showing)
+            if self._counting is not None:
+                self._counting.look()
             self._conductor.pump()
 
     def _write(self, showing: Showing) -> None:

@@ -24,17 +24,22 @@ class Person:
 
 def known(connection: sqlite3.Connection, claims: Claims, now: float) -> Person:
     """Find who asks, or note him for the first time; his name and role are brought up to date."""
-    person = person_of(claims)
+    identifier = noted(connection, claims.room, person_of(claims), claims.name, claims.role, now)
+    return Person(identifier, claims.room, claims.name, claims.role)
+
+
+def noted(connection: sqlite3.Connection, room: str, person: str, name: str, role: str, now: float) -> str:
+    """Find a person of a room, or note him for the first time; give his identifier."""
     row = connection.execute(
-        "SELECT id FROM training_person WHERE room = ? AND person = ?", (claims.room, person)
+        "SELECT id FROM training_person WHERE room = ? AND person = ?", (room, person)
     ).fetchone()
-    identifier = row["id"] if row is not None else "p-" + secrets.token_hex(8)
+    identifier: str = row["id"] if row is not None else "p-" + secrets.token_hex(8)
     connection.execute(
         "INSERT INTO training_person VALUES (?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, seen = excluded.seen",
-        (identifier, claims.room, person, claims.name, claims.role, now),
+        (identifier, room, person, name, role, now),
     )
-    return Person(identifier, claims.room, claims.name, claims.role)
+    return identifier
 
 
 def everybody(connection: sqlite3.Connection, room: str) -> list[Person]:

@@ -131,6 +131,12 @@ async def test_everybody_sees_the_very_frame_and_who_comes_later_too(running: Se
             assert told["by"] == "Dr. expert"
             number = int((told["position"] - BEGIN) / STEP)
             await together(number, first, second)
+            # the server has counted what it played to them, and says where
+            watched = (await hours(running, "expert"))["recordings"]
+            assert [one["recording"] for one in watched] == [RECORDING]
+            assert watched[0]["once"] == pytest.approx(told["position"] - at(10), abs=0.15)
+            (own,) = (await hours(running, "surgeon"))["recordings"]
+            assert own | {"heard": 0} == watched[0] | {"heard": 0}
             # what is shown is what was recorded, in order, each time from a key frame on
             numbers = [n for _, n in first.seen]
             assert all(b is not None and (b == (a or 0) + 1 or b % 30 == 0) for a, b in pairwise(numbers))
@@ -149,6 +155,17 @@ async def test_everybody_sees_the_very_frame_and_who_comes_later_too(running: Se
         finally:
             await first.close()
             await second.close()
+
+
+async def hours(server: Served, role: Role) -> dict[str, Any]:
+    """Wait until somebody has watched something; give his hours."""
+    headers = {"Authorization": f"Bearer {server.token(role, f'Dr. {role}', room='demo')}"}
+    async with asyncio.timeout(30):
+        while True:
+            told: dict[str, Any] = (await server.ask("GET", "/api/training/me", headers)).json()["hours"]
+            if told["recordings"]:
+                return told
+            await asyncio.sleep(0.05)
 
 
 async def test_who_may_and_how_it_ends(running: Served) -> None:

@@ -80,7 +80,7 @@ export const training = {
   hours_total: 'Watched in all',
   hours_spent: 'Time spent',
   hours_last: 'Last',
-  hours_how: 'What was really played on a page that was seen counts, at any speed; what was skipped does not.',
+  hours_how: 'What was really played on this page while it was seen counts, at any speed, and what was shown in the room while you were in it. What was skipped does not count, nor what another player plays (HLS): the server cannot know of that.',
   results_first_passed: 'Right the first time',
   results_playlists: 'Playlists done',
   playlists_none: 'Nothing has been set to you.',

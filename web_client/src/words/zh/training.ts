@@ -82,7 +82,7 @@ export const training: Readonly<Record<keyof typeof english, string>> = {
   hours_total: '观看总计',
   hours_spent: '所用时间',
   hours_last: '最近',
-  hours_how: '只计入页面可见时真正播放过的部分，任何速度都计；跳过的不计。',
+  hours_how: '计入的有：在可见页面上实际播放的内容（任何速度），以及您在会诊室时室内放映的内容。跳过的不计；用其他播放器（HLS）观看的也不计，因为服务器无从得知。',
   results_first_passed: '首次答对',
   results_playlists: '已完成清单',
   playlists_none: '还没有给您布置内容。',
