@@ -47,6 +47,20 @@ async def test_from_the_hidden_region_to_the_learner(tmp_path: Path) -> None:
         link = server.link("surgeon", "Dr. Li Wei", ROOM, page="replay")
         page = await person(chromium, f"{link}&recording={RECORDING}")
         await page.get_by_test_id("export-button").click(timeout=PATIENCE)
+
+        # a film for the archive has the room's patient, and there is none
+        await page.get_by_test_id("export-kind-dicom").check()
+        await expect(page.get_by_test_id("mask-surface")).to_have_count(0)
+        await page.get_by_test_id("export-begin").click()
+        problem = page.get_by_test_id("export-problem")
+        await expect(problem).to_contain_text("No patient was chosen", timeout=PATIENCE)
+        await page.get_by_test_id("export-whose-nobody").click()
+        await expect(page.get_by_test_id("mask-surface")).to_be_visible()
+        await expect(page.get_by_test_id("export-send")).to_have_count(0)
+        assert await grave_findings(page) == []
+        await problem.scroll_into_view_if_needed()
+        await picture(page, "exports-dicom")
+
         await page.get_by_test_id("export-kind-teaching").check()
         await expect(page.get_by_test_id("export-careful")).to_be_visible()
         # faces are out until they are asked for, voices and words too

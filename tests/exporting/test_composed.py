@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from recorder.export import muxing
+from recorder.export.composed.letters import written
 from recorder.export.kinds import ExportError, kind_of, read_options, run_kind
 from recorder.export.work import Work
 from recorder.segments.index import SUFFIX
@@ -187,6 +188,14 @@ def test_by_the_journal_it_is_the_same_film(recorded: Path, tmp_path: Path) -> N
         assert all(np.array_equal(one, two) for one, two in zip(by_index[:-1], other[:-1], strict=True))
         # laid on the picture's clock before it is cut, or after: a sample at most
         assert np.abs(by_index[-1] - other[-1]).max() < 0.1
+
+
+def test_what_stands_for_hidden_words_can_be_written() -> None:
+    ink, _ = written("▮", 40.0, "#ffffff")
+    rows, columns = np.nonzero(ink[:, :, 3] > 128)
+    # a block, where a font that lacks it would draw a frame
+    whole = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1, 3]
+    assert whole.mean() > 240
 
 
 def test_a_range_without_anything_is_refused(recorded: Path) -> None:

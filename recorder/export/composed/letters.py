@@ -21,6 +21,8 @@ _FONTS: Final = (
     "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
 )
+#: What stands for hidden words is in none of these fonts: its like is.
+_ALIKE: Final = str.maketrans("▮", "■")
 #: A text is cut where it is longer than any that people may write.
 _MOST: Final = 400
 
@@ -28,7 +30,7 @@ _MOST: Final = 400
 @functools.lru_cache(256)
 def width_of(words: str, height: float) -> float:
     """Measure a line of words."""
-    return float(_font(round(height * 4)).getlength(words[:_MOST])) / 4
+    return float(_font(round(height * 4)).getlength(words[:_MOST].translate(_ALIKE))) / 4
 
 
 @functools.lru_cache(256)
@@ -39,7 +41,7 @@ def written(
 
     `strokes` are drawn below it, the widest first: colour, and width of the line round each letter.
     """
-    words = words[:_MOST]
+    words = words[:_MOST].translate(_ALIKE)
     font = _font(max(4, round(height)))
     edge = round(max((width for _, width in strokes), default=0.0)) + 2
     left, top, right, bottom = font.getbbox(words, anchor="la")
