@@ -42,6 +42,7 @@ class EarlyPictures:
         self._records: list[bytes] = []
         self._walked = bytearray()
         self._held = 0
+        self._enough = HELD
         self._given_up = False
         # what was put together: the first packet's number, how many there are, the joiner's flags, what came of it
         self._first = array("q")
@@ -73,8 +74,10 @@ class EarlyPictures:
             self._give_up()  # volumes that were swapped
             return
         self._walked += walked
-        if self._held > HELD:
+        if self._held > self._enough:
             self._join(HELD // 2)
+            # a picture that is larger is looked at again when much more of it has come
+            self._enough = max(HELD, self._held + HELD // 2)
             if self._held > 2 * HELD + MOST:
                 self._give_up()
 

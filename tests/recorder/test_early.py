@@ -154,19 +154,46 @@ def test_no_block_of_pictures_is_opened_twice(tmp_path: Path, monkeypatch: pytes
 
 def test_little_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(early, "HELD", LITTLE)
-    most = largest = 0
+    held: list[int] = []
     real = EarlyPictures.take
 
     def noted(self: EarlyPictures, walked: bytes, taken: Record) -> None:
-        nonlocal most, largest
         real(self, walked, taken)
-        most, largest = max(most, self.held), max(largest, len(taken.payload))
+        held.append(self.held)
 
     monkeypatch.setattr(EarlyPictures, "take", noted)
     packets = video(7, Codec.H264, encode(Codec.H264, 90))
     export(record(tmp_path, [camera(7)], packets))
-    assert 0 < most <= LITTLE + 3 * largest
-    assert sum(len(packet.payload) for packet in packets) > 3 * most
+    pictures: Counter[int] = Counter()
+    for packet in packets:
+        pictures[packet.timestamp] += len(packet.tap())
+    largest = max(pictures.values())
+    # a picture is put together when it is whole
+    assert LITTLE < max(held) <= 2 * (LITTLE + largest)
+    assert sum(pictures.values()) > 3 * max(held)
+
+
+def test_a_picture_without_end_is_given_up_and_not_gone_through_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fitted: list[bool]
+) -> None:
+    joined = 0
+    real = EarlyPictures._join
+
+    def noted(self: EarlyPictures, margin: int) -> None:
+        nonlocal joined
+        joined += 1
+        real(self, margin)
+
+    monkeypatch.setattr(EarlyPictures, "_join", noted)
+    monkeypatch.setattr(early, "MOST", 8 * LITTLE)
+    good = video(7, Codec.H264, encode(Codec.H264, 20))
+    endless = [
+        replace(good[-1], sequence=good[-1].sequence + n, timestamp=good[-1].timestamp + 3000, marker=False)
+        for n in range(1, 2000)
+    ]
+    assert both(record(tmp_path, [camera(7)], good + endless), monkeypatch)
+    assert not any(fitted)
+    assert joined < 100
 
 
 @pytest.mark.parametrize("codec", VIDEO)
