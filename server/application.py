@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 DIST = Path(__file__).parent.parent / "web_client" / "dist"
 
 #: The pages, by path.
-PAGES = {"/": "index.html", "/replay": "replay.html", "/linetest": "linetest.html"}
+PAGES = {"/": "index.html", "/replay": "replay.html", "/linetest": "linetest.html", "/watch": "watch.html"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -36,6 +36,11 @@ def main(config: Config, arguments: list[str]) -> int:
     parser.add_argument("--hours", type=float, default=HOURS, help=f"how long it is good (default {HOURS:g})")
     parser.add_argument("--replay", action="store_true", help="a link to the recordings")
     parser.add_argument("--linetest", action="store_true", help="a link to the test of the line")
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="a link to look on, a second or two late, for trainees by the hundred",
+    )
     parser.add_argument("--token", action="store_true", help="print the token alone")
     parser.add_argument("--wait", action="store_true", help="its bearer waits at the door until let in")
     parser.add_argument("--no-wait", action="store_true", help="its bearer does not wait, whatever the room")
@@ -54,6 +59,7 @@ def main(config: Config, arguments: list[str]) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    page = "replay" if options.replay else "linetest" if options.linetest else ""
+    pages = ("replay", options.replay), ("linetest", options.linetest), ("watch", options.watch)
+    page = next((name for name, asked in pages if asked), "")
     print(token if options.token else f"{config.public_url}/{page}#token={token}")
     return 0

@@ -13,7 +13,7 @@ export default defineConfig({
     // the server sends `default-src 'self'`: no data: address may stand in the pages
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: { index: page('index.html'), replay: page('replay.html'), linetest: page('linetest.html') } },
+    rolldownOptions: { input: { index: page('index.html'), replay: page('replay.html'), linetest: page('linetest.html'), watch: page('watch.html') } },
   },
   server: { proxy: { '/ws': { target: 'ws://127.0.0.1:8080', ws: true }, '/api': 'http://127.0.0.1:8080' } },
   test: { include: ['test/**/*.test.ts'], environment: 'node' },

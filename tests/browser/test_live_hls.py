@@ -1,18 +1,19 @@
-"""The room's picture in many browsers: Chromium's own player of HLS takes it, with sound, and goes on."""
+"""The room's picture over HTTP, with sound: in Chromium's own player of HLS, and on the page of who looks on."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from loadtests.caller import Caller
 from server.conductor import Conductor
 from tests.browser import barcodes
-from tests.browser.chromium import PATIENCE, browser
+from tests.browser.chromium import PATIENCE, browser, person
 from tests.helpers.served import served
 from tests.helpers.udp_peers import until
 from tests.helpers.whip_encoder import TURN
@@ -50,7 +51,9 @@ async def numbers(page: Page, name: str, seconds: float) -> list[int]:
             await asyncio.sleep(0.2)
 
 
-async def test_chromiums_own_player_goes_on_with_a_live_picture(tmp_path: Path) -> None:
+async def test_a_live_picture_goes_on_in_chromiums_own_player_and_on_the_page_for_looking_on(
+    tmp_path: Path,
+) -> None:
     async with (
         served(tmp_path) as server,
         Caller(server.url, server.token("trainee")),
@@ -71,3 +74,19 @@ async def test_chromiums_own_player_goes_on_with_a_live_picture(tmp_path: Path) 
         # pictures follow each other: never one from before
         assert all((after - before) % TURN < TURN // 2 for before, after in pairwise(read))
         assert len(read) > 20
+
+        # a trainee opens his link, and looks on; how late that is the page says of what the camera saw
+        looking = await person(chromium, server.link("trainee", "Trainee", page="watch"))
+        await looking.get_by_test_id("watch-start").click()
+        await barcodes.watch(looking, "video", "page")
+        read = await numbers(looking, "page", 3.0)
+        assert all((after - before) % TURN < TURN // 2 for before, after in pairwise(read))
+        said = looking.get_by_test_id("watch-late")
+        await expect(said).to_have_attribute("data-seconds", re.compile(r"\d"), timeout=PATIENCE)
+        assert float(await said.get_attribute("data-seconds") or "nan") > 0
+        # sound is on: the link was opened by a touch
+        assert await looking.get_by_test_id("watch-sound").get_attribute("aria-pressed") == "true"
+        # whoever leaves is not in the room, and has no picture any more
+        members = len(conductor.room.participants)
+        await looking.get_by_test_id("watch-leave").click()
+        await until(lambda: len(conductor.room.participants) == members - 1, 30)

@@ -66,6 +66,9 @@ def main(url: str, folder: Path, *, clock: bool = False) -> None:
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(stream.encode(frame))
+            if number == 0:
+                # the first waits for the connection, and the muxer's reports count from then on
+                began = time.monotonic()
             number += 1
             while sound is not None and sounded < number * 48_000 // RATE:
                 silence = av.AudioFrame.from_ndarray(

@@ -9,6 +9,7 @@ import { study } from './en/study';
 import { talk } from './en/talk';
 import { training } from './en/training';
 import { theatre } from './en/theatre';
+import { watch } from './en/watch';
 
 /** Every word that the user interface says. The keys of this catalogue are the type of all others. */
 export const en = {
@@ -23,6 +24,7 @@ export const en = {
   ...talk,
   ...training,
   ...theatre,
+  ...watch,
   language: 'English',
   product: 'Konsil',
   product_line: 'Remote guidance for the operating room',

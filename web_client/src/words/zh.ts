@@ -10,6 +10,7 @@ import { study } from './zh/study';
 import { talk } from './zh/talk';
 import { training } from './zh/training';
 import { theatre } from './zh/theatre';
+import { watch } from './zh/watch';
 
 export const zh: Catalogue = {
   ...dicom,
@@ -23,6 +24,7 @@ export const zh: Catalogue = {
   ...talk,
   ...training,
   ...theatre,
+  ...watch,
   language: '中文',
   product: 'Konsil',
   product_line: '手术室远程指导',
