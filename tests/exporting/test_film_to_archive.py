@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,12 @@ def recorded(server: Served, folder: Path, patient: str = "4711") -> None:
     archive(server.folder, consultation(folder / "made", [(0.01, event)]))
 
 
-@pytest.fixture
-async def running(tmp_path: Path, pacs: Orthanc) -> AsyncIterator[Served]:
+@asynccontextmanager
+async def hospital(folder: Path, pacs: Orthanc, *, dimse: bool = False) -> AsyncIterator[Served]:
+    """Run a server whose archive is Orthanc, over DICOMweb or DIMSE."""
     pacs.schedule(**PATIENT, accession="A-1", procedure="Cholecystectomy", starts="20261129")
-    async with served(tmp_path, pacs=pacs.config(tmp_path, retry_seconds=1.0)) as server:
+    config = pacs.config(folder, web=not dimse, dimse=dimse, retry_seconds=1.0)
+    async with served(folder, pacs=config) as server:
         yield server
 
 
@@ -66,27 +69,14 @@ CODED = {
 }
 
 
-@pytest.mark.parametrize("height", [1080, 2160])
+@pytest.mark.parametrize(("height", "dimse"), [(1080, True), (2160, False)])
 async def test_the_archive_gives_back_what_it_was_sent(
-    running: Served, pacs: Orthanc, tmp_path: Path, height: int, monkeypatch: pytest.MonkeyPatch
+    pacs: Orthanc, tmp_path: Path, height: int, dimse: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if height == 2160:
-        # as a film of gigabytes goes
-        monkeypatch.setattr(pacs_web, "IN_MEMORY", 1000)
-    recorded(running, tmp_path)
-    async with calling(running.url, running.token("surgeon", room=ROOM)) as (surgeon,):
-        refused = await post(running, "dicom", to=0.9)
-        assert (refused.status, "Choose this recording's patient" in refused.json()["message"]) == (400, True)
-        (entry,) = (await ask_hospital(surgeon, "worklist", {"date": "20261129"}))["entries"]
-        await surgeon.request("choose_patient", entry=entry["entry"])
-        film = {"from": 0.3, "to": 0.5, "rate": 25, "height": height, "send": True}
-        asked = await post(running, "dicom", **film)
-        assert asked.status == 201, asked.body
-        export = asked.json()["export"]
-        await done(running, export)
-        await sent(running, export)
-    address = f"/api/exports/{export}/film.dcm"
-    ours = (await running.ask("GET", address, running.bearer("surgeon", ROOM))).body
+    # over DICOMweb as a film of gigabytes goes
+    monkeypatch.setattr(pacs_web, "IN_MEMORY", 1000)
+    async with hospital(tmp_path, pacs, dimse=dimse) as running:
+        ours = await archived(running, tmp_path, height)
     (kept,) = pacs.objects()
     assert (kept["PatientID"], kept["Modality"], kept["AccessionNumber"]) == ("4711", "ES", "A-1")
     assert kept["SOPClassUID"] == "1.2.840.10008.5.1.4.1.1.77.1.1.1"
@@ -105,17 +95,38 @@ async def test_the_archive_gives_back_what_it_was_sent(
         assert complaints("dciodvfy", theirs, tmp_path) == []
 
 
-async def test_another_patients_film_is_not_made(running: Served, tmp_path: Path) -> None:
-    recorded(running, tmp_path, "4712")
+async def archived(running: Served, folder: Path, height: int) -> bytes:
+    """Have a film made of the chosen patient and sent; gives it as it is fetched."""
+    recorded(running, folder)
     async with calling(running.url, running.token("surgeon", room=ROOM)) as (surgeon,):
+        refused = await post(running, "dicom", to=0.9)
+        assert (refused.status, "Choose this recording's patient" in refused.json()["message"]) == (400, True)
         (entry,) = (await ask_hospital(surgeon, "worklist", {"date": "20261129"}))["entries"]
         await surgeon.request("choose_patient", entry=entry["entry"])
-        refused = await post(running, "dicom", to=0.9)
-        assert (refused.status, "Another patient" in refused.json()["message"]) == (400, True)
-    # without him it is
-    asked = await post(running, "dicom", **{"from": 0.5, "to": 0.75, "deidentified": True, "dates": "moved"})
-    finished = await done(running, asked.json()["export"])
-    assert "archive" not in finished["files"][0]
+        film = {"from": 0.3, "to": 0.5, "rate": 25, "height": height, "send": True}
+        asked = await post(running, "dicom", **film)
+        assert asked.status == 201, asked.body
+        export = asked.json()["export"]
+        await done(running, export)
+        await sent(running, export)
+    address = f"/api/exports/{export}/film.dcm"
+    return (await running.ask("GET", address, running.bearer("surgeon", ROOM))).body
+
+
+async def test_another_patients_film_is_not_made(pacs: Orthanc, tmp_path: Path) -> None:
+    async with hospital(tmp_path, pacs) as running:
+        recorded(running, tmp_path, "4712")
+        async with calling(running.url, running.token("surgeon", room=ROOM)) as (surgeon,):
+            (entry,) = (await ask_hospital(surgeon, "worklist", {"date": "20261129"}))["entries"]
+            await surgeon.request("choose_patient", entry=entry["entry"])
+            refused = await post(running, "dicom", to=0.9)
+            assert (refused.status, "Another patient" in refused.json()["message"]) == (400, True)
+        # without him it is
+        asked = await post(
+            running, "dicom", **{"from": 0.5, "to": 0.75, "deidentified": True, "dates": "moved"}
+        )
+        finished = await done(running, asked.json()["export"])
+        assert "archive" not in finished["files"][0]
 
 
 async def test_without_an_archive_nothing_is_promised(tmp_path: Path) -> None:

@@ -59,7 +59,8 @@ async def seen(server: Served, role: Role) -> list[dict[str, Any]]:
 
 
 async def test_from_consent_to_the_learners_and_away_again(running: Served) -> None:
-    options = {"from": 0.5, "to": 1.0, "height": 360, "texts": True}
+    mask = {"producer": FIELD, "x": 0.0, "y": 0.0, "width": 0.25, "height": 0.25}
+    options = {"from": 0.5, "to": 1.0, "height": 360, "texts": True, "masks": [mask]}
     refused = await post(running, "teaching", **options)
     assert (refused.status, "no consent" in refused.json()["message"]) == (403, True)
     await consent(running, given=True)
@@ -78,7 +79,12 @@ async def test_from_consent_to_the_learners_and_away_again(running: Served) -> N
     assert RECORDING not in looked.headers["content-disposition"]
     with av.open(io.BytesIO(looked.body)) as container:
         assert (len(container.streams.audio), "title" in container.metadata) == (0, False)
-        assert len(list(container.decode(video=0))) == 15
+        assert set(container.metadata) <= {"major_brand", "minor_version", "compatible_brands", "encoder"}
+        frames = [frame.to_ndarray(format="gray").astype(int) for frame in container.decode(video=0)]
+    assert len(frames) == 15
+    # the field is 576 × 324 of 640 × 360; in its corner its number flickers, beside it too
+    assert max(frame[2:78, 36:172].max() for frame in frames) < 24
+    assert max(frame[2:78, 180:316].max() for frame in frames) > 200
     text = (await running.ask("GET", words, running.bearer("chair", ROOM))).body.decode()
     assert "Expert 1" in text
     assert "5 mm" in text
@@ -133,16 +139,17 @@ async def test_from_consent_to_the_learners_and_away_again(running: Served) -> N
     ]  # fmt: skip
 
 
-async def test_one_camera_with_a_mask_and_no_words(running: Served) -> None:
+async def test_one_camera_with_a_mask_and_its_sound_and_no_words(running: Served) -> None:
     await consent(running, given=True)
     mask = {"producer": FIELD, "x": 0.0, "y": 0.0, "width": 0.5, "height": 1.0}
-    options = {"from": 0.5, "to": 0.75, "view": "camera", "height": 360, "masks": [mask]}
+    options = {"from": 0.5, "to": 0.75, "view": "camera", "height": 360, "sound": True, "masks": [mask]}
     export = (await post(running, "teaching", **options)).json()["export"]
     waiting = await done(running, export, "needs_sign_off")
     assert [file["name"] for file in waiting["files"]] == ["film.mp4"]
     address = f"/api/exports/{export}/film.mp4"
     film = (await running.ask("GET", address, running.bearer("surgeon", ROOM))).body
     with av.open(io.BytesIO(film)) as container:
+        assert len(container.streams.audio) == 1
         luma = next(container.decode(video=0)).to_ndarray()[:360].astype(int)
     assert abs(luma[:, :310] - 16).max() <= 8
     assert luma[:, 330:].max() > 60
