@@ -131,6 +131,11 @@ class OpenTracks:
             entry.retired = True
             entry.close_unused()
 
+    def close_below(self, folder: Path) -> None:
+        """Close the tracks whose indices lie in a folder; one that is in use is closed with its last user."""
+        for name in [name for name in self._open if name[0].parent == folder]:
+            self._retire(name)
+
     def close(self) -> None:
         """Close all."""
         while self._open:
@@ -163,6 +168,12 @@ class Segments:
         self._service = service
         self.recordings = Recordings(service)
         self._tracks = OpenTracks()
+        service.keeper.places.add("what was open of it", self.forget)
+
+    async def forget(self, recording: str) -> str:
+        """Close a deleted recording's tracks: an open file is on the disk still, and its key in memory."""
+        self._tracks.close_below(self._service.archive.library.root / recording)
+        return ""
 
     async def close(self, _: web.Application) -> None:
         """Close what is open."""

@@ -87,10 +87,10 @@ class Service:
         self.exports = Exports(self)
         self.openings = Openings(self)
         self.keeper = Keeper(self)
-        self.keeper.places.add("the notes", self.notes.forget)
         self.keeper.places.add("what hides its patient", self.recorded_patients.forget)
         # the type is said: it stands in a cycle of imports
         self.training: Training = Training(self.database, self.archive.library)
+        self.keeper.places.add("training", self.training.forget)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral_dropped = 0
         self._probes = 0

@@ -48,6 +48,7 @@ class Keeper:
         self.places.add("the second place", self.copies.forget)
         self.places.add("the backups", self._forget_in_backups)
         self.places.add("the notes on it", service.notes.forget)
+        self.places.add("the rooms that it is shown in", self._take_off_stage)
         self._wanted = asyncio.Event()
         self._finished = asyncio.Event()
         self._one = asyncio.Lock()
@@ -86,6 +87,12 @@ class Keeper:
         """Tell whether there is consent to a use now, whatever else stands against it."""
         now = self.now()
         return await self._service.database.run(lambda c: decisions.may_use(c, recording, purpose, now))
+
+    async def _take_off_stage(self, recording: str) -> str:
+        """End it where a room is shown it: the worker there has it open, and its key."""
+        for conductor in list(self._service.rooms.values()):
+            conductor.theatre.forget(recording)
+        return ""
 
     async def _forget_in_backups(self, recording: str) -> str:
         """Destroy a deleted recording's key in the backups; says which cannot be reached."""

@@ -130,6 +130,11 @@ class Theatre:
         if self._showing is not None:
             self._write(self._showing)
 
+    def forget(self, recording: str) -> None:
+        """End what is shown if it is this recording, which is deleted."""
+        if self._showing is not None and self._showing.recording == recording:
+            self.close("closed")
+
     def close(self, reason: str) -> None:
         """End what is shown, if anything is, and say why."""
         showing, self._showing = self._showing, None

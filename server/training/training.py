@@ -21,6 +21,7 @@ from signalling.tokens import Claims
 from ..bearer import bearer, demand
 from . import attempts, people
 from .body import refused
+from .forgetting import forget
 from .tables import SCRIPTS
 from .withholding import OpenQuestion, withhold
 
@@ -38,6 +39,10 @@ class Training:
         self.database = database
         self.library = library
         database.add("training", SCRIPTS)
+
+    async def forget(self, recording: str) -> str:
+        """Forget what shows or tells what was in a deleted recording (`keeping.places`)."""
+        return await forget(self.database, recording, time.time)
 
     async def description(self, recording: str) -> dict[str, Any]:
         """Read a recording's description. Raise 404, 409, 500."""

@@ -216,6 +216,16 @@ async def test_how_it_ends_when_nobody_closes_it(running: Served) -> None:
         assert (await surgeon.notice("showing", showing=None))["reason"] == "failed"
         assert not conductor.room.producers
         assert not conductor.router.producers
+        # it is deleted: who has it open lets it go
+        await surgeon.request("theatre", action="open", recording=RECORDING)
+        await standing(surgeon, "paused")
+        process = _worker(running)
+        assert await running.service.keeper.places.forget("20261122-101500-demo-0000") == ""
+        assert process.returncode is None
+        assert await running.service.keeper.places.forget(RECORDING) == ""
+        assert (await surgeon.notice("showing", showing=None))["reason"] == "closed"
+        async with asyncio.timeout(20):
+            await process.wait()
         # the last one leaves
         await surgeon.request("theatre", action="open", recording=RECORDING)
         await standing(surgeon, "paused")

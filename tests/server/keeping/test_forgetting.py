@@ -1,0 +1,141 @@
+"""What is left of a recording that two people deleted: what shows or tells what was in it goes, everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from server.training import forgetting
+from signalling.patient import Identity, Patient
+from signalling.permissions import Role
+from tests.helpers.kept import keep_recording
+from tests.helpers.served import Served, served
+
+#: Stands in all that is written of the recording.
+SECRET = "Xanthippe"
+#: Where the recording's name stays: that it was, by whose word it went, and what people have done.
+KNOW_IT = {"audit", "kept", "deletion", "training_watched", "training_assessment"}
+
+
+async def ask(server: Served, who: tuple[Role, str], method: str, path: str, body: Any = None) -> Any:
+    headers = {"Authorization": f"Bearer {server.token(*who)}"}
+    answered = await server.ask(method, path, headers, b"" if body is None else json.dumps(body).encode())
+    assert answered.status < 300, (path, answered.body)
+    return answered.json() if answered.body else None
+
+
+async def used(server: Served, recording: str) -> None:
+    """Do with a recording what people do."""
+    expert, maria = ("expert", "Prof. Keller"), ("trainee", "Maria")
+    camera = (await ask(server, maria, "GET", f"/api/recordings/{recording}"))["cameras"][0]
+    frame = {"producer": 7, "rtp_timestamp": camera["first_rtp_timestamp"]}
+    mark = {
+        "mark": "m-1",
+        "shape": "pin",
+        "anchor": frame,
+        "points": [[0.5, 0.5]],
+        "width": 0.01,
+        "text": SECRET,
+    }
+    asked = {**frame, "at": 0.1, "prompt": SECRET, "words": SECRET, "tolerance": 5, "answer": {"mark": mark}}
+    questions = f"/api/training/recordings/{recording}/questions"
+    one = (await ask(server, expert, "POST", questions, asked))["question"]
+    await ask(server, expert, "PUT", f"/api/training/questions/{one}", {**asked, "version": 1})
+    await ask(server, maria, "POST", f"/api/training/questions/{one}/attempts", {"mark": mark})
+    played = {"played": [{"from": 0, "to": 0.5, "speed": 1}]}
+    await ask(server, maria, "POST", f"/api/training/recordings/{recording}/watched", played)
+    note = {"kind": "comment", "at": 0.1, "text": SECRET, "shared": True}
+    await ask(server, maria, "POST", f"/api/study/{recording}/notes", note)
+    patient = Patient(Identity("4711", "", SECRET), "p-1")
+    key = await asyncio.to_thread(server.service.archive.library.key, recording)
+    await server.service.recorded_patients.keep(recording, key, (patient,))
+    await ask(server, expert, "POST", "/api/training/playlists", listed(recording))
+    cookie = {"Authorization": f"Bearer {server.token(*maria)}"}
+    assert (await server.ask("GET", f"/api/recordings/{recording}/7/segments.json", cookie)).status == 200
+
+
+def listed(*recordings: str) -> dict[str, Any]:
+    items = [{"recording": one, "title": SECRET if len(recordings) == 1 else ""} for one in recordings]
+    return {"title": f"{len(recordings)}", "note": "", "due": None, "items": items, "people": None}
+
+
+async def tables_with(server: Served, word: str) -> set[str]:
+    """Find the tables of the database in which a word stands, sealed ones aside."""
+
+    def look(connection: Any) -> set[str]:
+        names = [
+            row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        return {
+            name
+            for name in names
+            for row in connection.execute(f"SELECT * FROM {name}")
+            if any(word in str(value) for value in tuple(row))
+        }
+
+    return await server.service.database.run(look)
+
+
+def open_files(folder: Path) -> list[str]:
+    """List what this process has open below a folder, deleted or not."""
+    links = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return [str(link) for link in links if str(link).startswith(str(folder))]
+
+
+async def test_a_deleted_recording_takes_along_what_tells_of_it(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        gone, stays = [await asyncio.to_thread(keep_recording, tmp_path, "ward") for _ in range(2)]
+        keeper, folder = server.service.keeper, tmp_path / "recordings" / gone
+        await keeper.take_in()
+        for recording in (gone, stays):
+            await used(server, recording)
+        expert = ("expert", "Prof. Keller")
+        await ask(server, expert, "POST", "/api/training/playlists", listed(gone, stays))
+        maria = (await ask(server, ("trainee", "Maria"), "GET", "/api/training/me"))["person"]
+        forms = (await ask(server, expert, "GET", "/api/training/forms"))["forms"]
+        answers = [3] * len(forms[0]["items"])
+        judged = {"form": "osats", "version": 1, "person": maria, "recording": gone, "answers": answers}
+        await ask(server, expert, "POST", "/api/training/assessments", {**judged, "remark": "Steady."})
+        code = (await ask(server, ("trainee", "Maria"), "POST", "/api/training/certificates", {}))["code"]
+        before = (await ask(server, ("trainee", "Maria"), "GET", "/api/training/me"))["hours"]
+        assert open_files(folder)
+        assert {"training_question", "training_question_before", "note"} <= await tables_with(server, SECRET)
+
+        deletion = f"/api/keeping/recordings/{gone}/deletion"
+        await ask(server, ("chair", "A"), "POST", deletion, {"reason": "over"})
+        line = (await ask(server, ("chair", "A"), "GET", "/api/keeping"))["recordings"]
+        number = next(one["request"]["number"] for one in line if one["recording"] == gone)
+        await ask(server, ("surgeon", "B"), "POST", f"{deletion}/{number}", {"agree": True})
+        await keeper.round()
+
+        assert await tables_with(server, gone) == KNOW_IT
+        assert open_files(folder) == []
+        # the other's is as it was; of each table what is the other's alone is left
+        assert await ask(server, expert, "GET", f"/api/study/{stays}/notes")
+        (question,) = (await ask(server, expert, "GET", f"/api/training/recordings/{stays}/questions"))[
+            "questions"
+        ]
+        assert (question["people"], question["prompt"]) == (1, SECRET)
+        lists = (await ask(server, expert, "GET", "/api/training/playlists"))["playlists"]
+        assert sorted((one["title"], len(one["items"])) for one in lists) == [("1", 1), ("2", 1)]
+        assert {item["recording"] for one in lists for item in one["items"]} == {stays}
+        # what somebody has done is his
+        me = await ask(server, ("trainee", "Maria"), "GET", "/api/training/me")
+        assert me["hours"] == before
+        assert [one["recording"] for one in me["assessments"]] == [gone]
+        assert [one["recording"] for one in me["answers"]] == [stays]
+        checked = await ask(
+            server, ("observer", "Eve"), "POST", "/api/training/certificates/check", {"code": code}
+        )
+        assert checked["valid"] is True
+
+        # a deletion that was cut off is gone on with, and nothing is written twice
+        assert await keeper.places.forget(gone) == ""
+        rows = "SELECT count(*) FROM training_playlist WHERE removed IS NOT NULL"
+        assert await server.service.database.run(lambda c: c.execute(rows).fetchone()[0]) == 1
+        # with the other one nothing is left of what was told
+        assert await keeper.places.forget(stays) == ""
+        assert await tables_with(server, SECRET) == set()
+        assert await forgetting.forget(server.service.database, stays, lambda: 0.0) == ""
