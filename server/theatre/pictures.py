@@ -104,10 +104,14 @@ class Pictures(ABC):
                 numbers.append(number)
         return numbers, intact
 
+    def first_within(self, position: float, seconds: float) -> int | None:
+        """Find the first picture within so many seconds behind a position that a decoder can begin at."""
+        numbers = range(self.after(position), self.after(position + seconds))
+        return next((number for number in numbers if self.begins(number)), None)
+
     def comes_soon(self, position: float, seconds: float) -> bool:
         """Tell whether a decoder can begin within so many seconds after a position."""
-        numbers = range(self.after(position), self.after(position + seconds))
-        return any(self.begins(n) for n in numbers)
+        return self.first_within(position, seconds) is not None
 
 
 class JournalPictures(Pictures):

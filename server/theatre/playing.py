@@ -25,6 +25,9 @@ MOST_HASTE = 16.0
 #: Run-ups on behalf of who lacks a picture: so long after the one before, while it stands still and while it plays.
 REPEAT_PAUSED = 1.0
 REPEAT_PLAYING = 5.0
+#: Where nothing stands at a position yet, the first picture is shown that comes within so many seconds: a camera is a
+#: little late everywhere at a recording's begin, and a dark screen would say that there is none.
+LEAD = 2.0
 #: A picture that a decoder can begin at is waited for so long while it plays, seconds.
 PATIENCE = 2.0
 #: Later than this is a pause of ours and not a hiccup: what was missed is not sent in a rush.
@@ -45,7 +48,8 @@ class Sending:
 class Standing:
     """What is shown: `position` (seconds of the recording) at the instant `at`, which may be still to come.
 
-    `frames`: of each track the timestamp of the picture that shows `position`; None: there is none.
+    `frames`: of each track the timestamp of the picture that shows `position`, or of the one that comes first after it,
+    where nothing was before; None: there is none.
     """
 
     playing: bool
@@ -148,6 +152,10 @@ class Player:
                 begin = max(begin, self._epoch + (voice.newest - voice.first + 1) / voice.rate)
             numbers, voice.intact = ([], True) if voice.pictures.sound else voice.pictures.until(position)
             voice.next, voice.begins = voice.pictures.after(position), True
+            if not numbers and not voice.pictures.sound:
+                # it is sent once more when its time has come: as nothing was before it a decoder begins there again
+                ahead = voice.pictures.first_within(position, LEAD)
+                numbers = [] if ahead is None else [ahead]
             runs[name] = numbers
             bits += voice.pictures.bits(numbers)
             if numbers:
@@ -237,6 +245,11 @@ class Player:
         voice.run_up = []
         voice.frame = None
         if not numbers:
+            return
+        if float(voice.pictures.times[numbers[0]]) > self._position:
+            # the first picture, ahead of its time: it stands where the position does
+            voice.run_up, voice.haste = [(self._at, numbers[0])], float("inf")
+            voice.frame = self.timestamp(name, self._at)
             return
         length = max(self._position - float(voice.pictures.times[numbers[0]]), 1e-3)
         haste = length / takes

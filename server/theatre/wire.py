@@ -18,6 +18,8 @@ _HEAD = struct.Struct("!BI")
 _TRACK = struct.Struct("!I")
 _SIZE = struct.Struct("!H")
 
+STATES: Final = ("opening", "ready", "failed", "playing", "paused")
+
 HEAD_SIZE: Final = _HEAD.size
 #: A burst has 32 packets of 1,452 bytes at most; a state names a recording's tracks.
 MOST: Final = 1 << 20
@@ -44,6 +46,8 @@ def burst(track: int, packets: Sequence[bytes]) -> bytes:
 
 def head(data: bytes) -> tuple[int, int]:
     """Read kind and length. Raise WireError."""
+    if len(data) != HEAD_SIZE:
+        raise WireError("A worker's message ends within its head.")
     kind, length = _HEAD.unpack(data)
     if kind not in (STATE, PACKETS) or length > MOST:
         raise WireError("A worker's message has an unknown kind or is too long.")
@@ -53,12 +57,16 @@ def head(data: bytes) -> tuple[int, int]:
 def read_state(data: bytes) -> dict[str, Any]:
     """Read how things stand. Raise WireError."""
     try:
-        body = json.loads(data)
-    except ValueError:
+        body = json.loads(data, parse_constant=_refuse)
+    except (ValueError, RecursionError):
         raise WireError("A worker's state is not JSON.") from None
-    if type(body) is not dict:
-        raise WireError("A worker's state is not a JSON object.")
+    if type(body) is not dict or body.get("state") not in STATES:
+        raise WireError("A worker's state is not a JSON object that says how it stands.")
     return body
+
+
+def _refuse(_: str) -> None:
+    raise ValueError("JSON has no such number")
 
 
 def read_burst(data: bytes) -> tuple[int, list[bytes]]:

@@ -60,6 +60,7 @@ from . import (
     seeds,
     segment_targets,
     study_targets,
+    theatre_targets,
     training_targets,
 )
 
@@ -375,6 +376,9 @@ TARGETS: dict[str, Target] = {
     ),
     "watched_order": Target(image_targets.sort_records, image_targets.REFUSALS, image_targets.TAPS, 200),
     "backlog": Target(image_targets.keep_back, image_targets.REFUSALS, image_targets.TAPS, 200),
+    "theatre_wire": Target(
+        theatre_targets.read_message, theatre_targets.REFUSALS, theatre_targets.MESSAGES, 200
+    ),
     "study_note": Target(study_targets.read_note, study_targets.REFUSALS, study_targets.NOTES, 200),
     "export_request": Target(
         export_targets.read_request, export_targets.REFUSALS, export_targets.REQUESTS, 400

@@ -83,12 +83,15 @@ def test_timestamps_are_the_time_of_showing(tmp_path: Path) -> None:
         began = stage.now
         stage.run(1)
         first = (1 << 32) - 5000
-        for stamp, number in shown(stage):
+        pictures = shown(stage)
+        # before it played, the first picture stood there
+        assert pictures[0][1] == 0
+        for stamp, number in pictures[1:]:
             assert number is not None
             instant = began + BEGIN + number * STEP
             assert (stamp - first - round(instant * 90_000)) % (1 << 32) in (0, 1, (1 << 32) - 1)
         for when, track, packets in stage.sent:
-            if track == 7:
+            if track == 7 and when > began:
                 stamp = RtpPacket.parse(packets[0]).timestamp
                 assert abs(when - ((stamp - first) % (1 << 32)) / 90_000) < 0.01
 
@@ -126,6 +129,52 @@ def test_sound_and_picture_stay_together_and_sound_is_heard_at_its_own_speed_alo
         again = [RtpPacket.parse(packet) for packet in stage.packets(8)][count:]
         assert len(again) == 10
         assert again[0].marker
+
+
+@pytest.mark.parametrize("prepared", [False, True], ids=["journal", "index"])
+@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
+def test_before_the_first_picture_that_one_is_shown(tmp_path: Path, codec: Codec, prepared: bool) -> None:
+    numbered_recording(tmp_path, codec)
+    if prepared:
+        export(tmp_path)
+    with closing(opened(tmp_path)) as found:
+        stage = Stage(found)
+        stage.ask("seek", position=0.0)
+        stage.run(1)
+        ((stamp, number),) = shown(stage, codec)
+        assert number == 0
+        state = stage.states[-1]
+        assert (state["state"], state["position"]) == ("paused", 0.0)
+        # it is said under which name it stands on the glass
+        assert state["pictures"]["7"]["frame"] == stamp == state["pictures"]["7"]["rtp_timestamp"]
+        # who comes meanwhile is sent it too
+        stage.run(1)
+        stage.ask("lacking")
+        stage.run(1)
+        assert [number for _, number in shown(stage, codec)] == [0, 0]
+        stage.ask("play")
+        stage.run(10)
+        seen = shown(stage, codec)
+        assert [number for _, number in seen] == [0, 0, *range(90)]
+        assert all(0 < step < 1 << 31 for step in steps([stamp for stamp, _ in seen]))
+        # at its end it is played again from there
+        stage.ask("play")
+        stage.run(10)
+        assert [number for _, number in shown(stage, codec)][92:] == [0, *range(90)]
+
+
+def test_a_picture_that_comes_much_later_is_not_shown_before(tmp_path: Path) -> None:
+    pictures = video(7, Codec.H264, numbered(Codec.H264), begin=5.0)
+    record(tmp_path, [camera()], pictures)
+    with closing(opened(tmp_path)) as found:
+        stage = Stage(found)
+        stage.ask("seek", position=1.0)
+        stage.run(2)
+        assert shown(stage) == []
+        assert stage.states[-1]["pictures"]["7"]["frame"] is None
+        stage.ask("seek", position=4.0)
+        stage.run(2)
+        assert [number for _, number in shown(stage)] == [0]
 
 
 def test_a_run_up_keeps_to_what_the_lines_take(tmp_path: Path) -> None:
