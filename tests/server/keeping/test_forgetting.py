@@ -13,13 +13,16 @@ from signalling.permissions import Role
 from tests.helpers.kept import keep_recording
 from tests.helpers.served import Served, served
 
+Who = tuple[Role, str]
+KELLER: Who = ("expert", "Prof. Keller")
+MARIA: Who = ("trainee", "Maria")
 #: Stands in all that is written of the recording.
 SECRET = "Xanthippe"
 #: Where the recording's name stays: that it was, by whose word it went, and what people have done.
 KNOW_IT = {"audit", "kept", "deletion", "training_watched", "training_assessment"}
 
 
-async def ask(server: Served, who: tuple[Role, str], method: str, path: str, body: Any = None) -> Any:
+async def ask(server: Served, who: Who, method: str, path: str, body: Any = None) -> Any:
     headers = {"Authorization": f"Bearer {server.token(*who)}"}
     answered = await server.ask(method, path, headers, b"" if body is None else json.dumps(body).encode())
     assert answered.status < 300, (path, answered.body)
@@ -28,7 +31,7 @@ async def ask(server: Served, who: tuple[Role, str], method: str, path: str, bod
 
 async def used(server: Served, recording: str) -> None:
     """Do with a recording what people do."""
-    expert, maria = ("expert", "Prof. Keller"), ("trainee", "Maria")
+    expert, maria = KELLER, MARIA
     camera = (await ask(server, maria, "GET", f"/api/recordings/{recording}"))["cameras"][0]
     frame = {"producer": 7, "rtp_timestamp": camera["first_rtp_timestamp"]}
     mark = {
@@ -91,15 +94,15 @@ async def test_a_deleted_recording_takes_along_what_tells_of_it(tmp_path: Path) 
         await keeper.take_in()
         for recording in (gone, stays):
             await used(server, recording)
-        expert = ("expert", "Prof. Keller")
+        expert = KELLER
         await ask(server, expert, "POST", "/api/training/playlists", listed(gone, stays))
-        maria = (await ask(server, ("trainee", "Maria"), "GET", "/api/training/me"))["person"]
+        maria = (await ask(server, MARIA, "GET", "/api/training/me"))["person"]
         forms = (await ask(server, expert, "GET", "/api/training/forms"))["forms"]
         answers = [3] * len(forms[0]["items"])
         judged = {"form": "osats", "version": 1, "person": maria, "recording": gone, "answers": answers}
         await ask(server, expert, "POST", "/api/training/assessments", {**judged, "remark": "Steady."})
-        code = (await ask(server, ("trainee", "Maria"), "POST", "/api/training/certificates", {}))["code"]
-        before = (await ask(server, ("trainee", "Maria"), "GET", "/api/training/me"))["hours"]
+        code = (await ask(server, MARIA, "POST", "/api/training/certificates", {}))["code"]
+        before = (await ask(server, MARIA, "GET", "/api/training/me"))["hours"]
         assert open_files(folder)
         assert {"training_question", "training_question_before", "note"} <= await tables_with(server, SECRET)
 
@@ -122,7 +125,7 @@ async def test_a_deleted_recording_takes_along_what_tells_of_it(tmp_path: Path) 
         assert sorted((one["title"], len(one["items"])) for one in lists) == [("1", 1), ("2", 1)]
         assert {item["recording"] for one in lists for item in one["items"]} == {stays}
         # what somebody has done is his
-        me = await ask(server, ("trainee", "Maria"), "GET", "/api/training/me")
+        me = await ask(server, MARIA, "GET", "/api/training/me")
         assert me["hours"] == before
         assert [one["recording"] for one in me["assessments"]] == [gone]
         assert [one["recording"] for one in me["answers"]] == [stays]
