@@ -15,14 +15,13 @@ WEB_SOURCES := $(shell find web_client -path web_client/node_modules -prune -o -
 KONSIL_FLAGS ?=
 EXECUTIONS ?= 100000
 
-# Tests that have no hurry: they compute, live in virtual time, or ask a server over HTTP. `make test` runs them, and what
-# only looks at sources, ASIDE: in the time that browsers, calls and lines leave of the processor.
+# Tests that have no hurry: they compute, live in virtual time, or ask a server in their own process and wait as long as it
+# takes. `make test` runs them, and what only looks at sources, ASIDE: in the time that browsers and lines leave.
 UNHURRIED := tests/annotation tests/exporting tests/fuzz tests/recorder tests/signalling \
 	tests/media/codecs tests/media/congestion tests/media/reference tests/media/rtp tests/media/sdp \
-	tests/server/demo tests/server/dicom tests/server/keeping tests/server/training tests/server/test_config.py \
-	tests/server/test_copies.py tests/server/test_hospital.py tests/server/test_patient.py tests/server/test_recall.py \
-	tests/server/test_recordings_cli.py tests/server/test_study.py tests/test_architecture.py tests/test_hazards.py \
-	$(wildcard tests/media/test_*.py tests/sessions/test_*line*.py)
+	tests/server/demo tests/server/dicom tests/server/keeping tests/server/training \
+	tests/test_architecture.py tests/test_hazards.py \
+	$(wildcard tests/media/test_*.py tests/server/test_*.py tests/sessions/test_*line*.py)
 ASIDE := nice -n 10
 # two at a time, but for `make clean test`
 ifeq ($(filter clean,$(MAKECMDGOALS)),)
