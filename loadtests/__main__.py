@@ -13,6 +13,7 @@ SUBCOMMANDS = (
     "decisions",
     "files",
     "full_house",
+    "hls",
     "images",
     "kill",
     "line",

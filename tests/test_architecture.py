@@ -58,7 +58,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "loadtests/",
         "annotation/tracking/",
     ),
-    "aiohttp": ("server/", "loadtests/server_process.py", "loadtests/peers/"),
+    "aiohttp": ("server/", "loadtests/server_process.py", "loadtests/hls.py", "loadtests/peers/"),
     "prometheus_client": ("server/", "loadtests/server_process.py"),
     "websockets": ("loadtests/",),
     "obstore": ("server/keeping/store.py",),
