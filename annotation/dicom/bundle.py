@@ -12,13 +12,13 @@ from pydicom.pixels.processing import apply_modality_lut
 
 from ..anchors import DicomAnchor, VideoAnchor
 from ..still import Facing
-from .capture import Subject, rgb_of_png, secondary_capture
+from .capture import rgb_of_png, secondary_capture
 from .errors import DicomError
 from .frames import of_frame
 from .key_objects import key_object_selection
 from .kinds import Kind
 from .measuring import Measured, Pixels, label, measure, measured_image
-from .outgoing import DrawnMark, OutgoingError, Stamp
+from .outgoing import DrawnMark, OutgoingError, Stamp, Subject
 from .pixels import decode
 from .presentation import presentation_states
 from .reading import FAILURES, parse, quietly

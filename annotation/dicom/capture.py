@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import highdicom
@@ -25,6 +24,7 @@ from .outgoing import (
     DrawnMark,
     OutgoingError,
     Stamp,
+    Subject,
     finish,
     header,
     words,
@@ -36,20 +36,6 @@ from .spacing import spacing_of
 Rgb = NDArray[np.uint8]
 
 PIXELS_LIMIT = 64_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Whose picture it is, where no DICOM image says it: the room's patient, and a study for the consultation."""
-
-    study: str
-    patient_id: str = ""
-    patient_name: str = ""
-    birth_date: str = ""
-    sex: str = ""
-    issuer: str = ""
-    accession: str = ""
-    study_description: str = "Consultation"
 
 
 @written_quietly

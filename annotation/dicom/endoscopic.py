@@ -19,9 +19,18 @@ from pydicom.filewriter import write_dataset
 from pydicom.tag import Tag
 from pydicom.uid import UID
 
-from .capture import Subject
 from .deidentify import Options, say_how
-from .outgoing import MANUFACTURER, MODEL, SERIAL, UTF_8, OutgoingError, Stamp, words, written_quietly
+from .outgoing import (
+    MANUFACTURER,
+    MODEL,
+    SERIAL,
+    UTF_8,
+    OutgoingError,
+    Stamp,
+    Subject,
+    words,
+    written_quietly,
+)
 from .storing import file_head
 
 VIDEO_ENDOSCOPIC: Final = "1.2.840.10008.5.1.4.1.1.77.1.1.1"

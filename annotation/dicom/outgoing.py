@@ -47,6 +47,20 @@ class OutgoingError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose picture it is, where no DICOM image says it: the room's patient, and a study for the consultation."""
+
+    study: str
+    patient_id: str = ""
+    patient_name: str = ""
+    birth_date: str = ""
+    sex: str = ""
+    issuer: str = ""
+    accession: str = ""
+    study_description: str = "Consultation"
+
+
+@dataclass(frozen=True, slots=True)
 class DrawnMark:
     """A mark, who drew it, in which colour, and when (Unix seconds); `dash` is its author's as well."""
 

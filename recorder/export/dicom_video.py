@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 
-from annotation.dicom.capture import Subject
 from annotation.dicom.endoscopic import (
     FRAGMENT_LIMIT,
     Coding,
@@ -20,27 +19,26 @@ from annotation.dicom.endoscopic import (
     endoscopic_video,
     write_object,
 )
-from annotation.dicom.outgoing import OutgoingError, Stamp
+from annotation.dicom.outgoing import OutgoingError, Stamp, Subject
 
 from ..journal import JournalError
 from ..seal.suites import SealError
 from ..segments.index import SegmentError
 from .cleaning import restricted_in
-from .composed.footage import Footage, Reel, indexed_reel, walked_reel
+from .composed.footage import Reel, indexed_reel, walked_reel
 from .dicom_options import DicomContext, DicomOptions, read_context
 from .film_words import say
 from .kinds import ExportError
 from .masks import masks_of_one
-from .muxing import Plan, drop_pieces, put_together
+from .muxing import drop_pieces, put_together
+from .one_camera import chosen, plan_of
 from .recoding import Form, Target, rate_of, recode
-from .shown import Camera, Timeline
+from .shown import Timeline
 from .work import Work
 
 NAME = "film.dcm"
 DICOM = "application/dicom"
 _VIDEO = "video.mp4"
-#: Which camera it is of, if nobody says it.
-_SHOWN = ("field", "second", "screen", "camera")
 
 
 def run(work: Work, options: DicomOptions) -> None:
@@ -123,33 +121,6 @@ def _write(work: Work, film: Film, context: DicomContext) -> None:
         raise ExportError(str(error)) from None
 
 
-def chosen(timeline: Timeline, reel: Reel, producers: tuple[int, ...]) -> tuple[Camera, Footage]:
-    """Find the camera that was named, else the field, else what comes next to it. Raises ExportError."""
-    there = {
-        producer: timeline.cameras[producer] for producer in reel.pictures if producer in timeline.cameras
-    }
-    if producers:
-        camera = there.get(producers[0])
-        if camera is None:
-            raise ExportError("The recording has no such camera.")
-    else:
-        ranked = sorted(there.values(), key=lambda one: (_rank(one), one.producer))
-        if not ranked:
-            raise ExportError("In this range there is neither picture nor sound.")
-        camera = ranked[0]
-    return camera, reel.pictures[camera.producer]
-
-
-def plan_of(footage: Footage, begin: float, end: float | None, rate: int) -> Plan:
-    """Lay a film over what a camera sent within a range; its last picture counts as one. Raises ExportError."""
-    first = max(begin, footage.begin)
-    last = footage.end + 1 / rate
-    last = last if end is None else min(end, last)
-    if last - first < 0.1:
-        raise ExportError("In this range this camera sent no picture.")
-    return Plan(first, last, rate)
-
-
 def _height(work: Work, producer: int) -> int:
     described = work.description.get("cameras")
     for camera in described if isinstance(described, list) else []:
@@ -162,7 +133,3 @@ def _height(work: Work, producer: int) -> int:
 def _target(coding: Coding, height: int, rate: int) -> Target:
     form: Form = "hevc" if coding.codec == "hevc" else "h264"
     return Target(height * 16 // 9, height, rate, form, coding.profile, coding.level, coding.kbit)
-
-
-def _rank(camera: Camera) -> int:
-    return _SHOWN.index(camera.source) if camera.source in _SHOWN else len(_SHOWN)

@@ -16,10 +16,10 @@ from .captions import VTT, captions_of, vtt
 from .cleaning import cleaned, restricted_in
 from .composed import film as composed
 from .composed.footage import Reel, indexed_reel, walked_reel
-from .dicom_video import chosen, plan_of
 from .kinds import ExportError
 from .masks import masks_of_one
 from .muxing import drop_pieces, put_together
+from .one_camera import chosen, plan_of
 from .options import Options
 from .people import People
 from .recoding import Target, rate_of, recode

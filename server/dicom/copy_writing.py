@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from annotation.dicom.bundle import StillFile, labels_of, write_all
-from annotation.dicom.capture import Subject
 from annotation.dicom.copying import NO_MOMENT, copy_of, state_written
 from annotation.dicom.deidentify import Options
 from annotation.dicom.errors import DicomError
-from annotation.dicom.outgoing import DrawnMark, OutgoingError, Stamp
+from annotation.dicom.outgoing import DrawnMark, OutgoingError, Stamp, Subject
 from annotation.dicom.pseudonyms import Words, kept_instructions, pseudonymous
 from annotation.dicom.room_uids import RoomUids
 from annotation.dicom.web_annotation import place_of, web_annotations

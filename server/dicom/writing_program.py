@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from annotation.dicom.bundle import StillFile, labels_of, write_all
-from annotation.dicom.capture import Subject
 from annotation.dicom.errors import DicomError
-from annotation.dicom.outgoing import DrawnMark, OutgoingError, Stamp, drawn_marks
+from annotation.dicom.outgoing import DrawnMark, OutgoingError, Stamp, Subject, drawn_marks
 from annotation.dicom.web_annotation import place_of, web_annotations
 from annotation.operations import parse_entry
 from annotation.still import parse_facing

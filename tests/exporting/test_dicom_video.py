@@ -18,7 +18,7 @@ from pydicom.encaps import generate_fragments
 
 from recorder.export import muxing
 from recorder.export.composed.footage import indexed_reel
-from recorder.export.kinds import ExportError
+from recorder.export.kinds import ExportError, kind_of, read_options, run_kind
 from recorder.export.recoding import Form, Target, recode
 from recorder.export.work import CONTEXT, Work
 from recorder.parts import write_part
@@ -139,14 +139,27 @@ def test_what_was_killed_goes_on_and_gives_the_same_bytes(recording: Path) -> No
     options = {"from": 0.5, "to": 0.75}
     whole = laid(recording, options)
     work(whole)
-    first = opened(whole, "film.dcm")
-    # a worker that was killed when the film was encoded, and not yet written
-    again = laid(recording, options)
-    work(again)
-    assert opened(again, "film.dcm") == first
-    (Path(again["folder"]) / "film.dcm").unlink()
-    work(again)
-    assert opened(again, "film.dcm") == first
+    broken = laid(recording, options)
+
+    class Killed(BaseException):
+        pass
+
+    # as the film is put together, and as the object is written around it
+    for stop_at, there in ((0.9, "piece-00000"), (0.96, "video.mp4")):
+
+        def stop(share: float, stop_at: float = stop_at) -> None:
+            if share >= stop_at:
+                raise Killed
+
+        errand = Work(recording, Path(broken["folder"]), KEY, stop)
+        kind = kind_of("dicom")
+        with pytest.raises(Killed):
+            run_kind(kind, errand, read_options(kind, errand.request()))
+        assert errand.has(there)
+        assert not errand.has("film.dcm")
+    work(broken)
+    assert opened(broken, "film.dcm") == opened(whole, "film.dcm")
+    assert list(Path(broken["folder"]).glob("[pv]*")) == []
 
 
 def test_another_camera_is_named_and_one_that_is_not_there_refused(recording: Path) -> None:

@@ -13,7 +13,6 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import generate_fragments
 from pydicom.uid import UID
 
-from annotation.dicom.capture import Subject
 from annotation.dicom.endoscopic import (
     FRAGMENT_LIMIT,
     HIGH_4_1,
@@ -29,7 +28,7 @@ from annotation.dicom.endoscopic import (
     frame_time,
     write_object,
 )
-from annotation.dicom.outgoing import OutgoingError
+from annotation.dicom.outgoing import OutgoingError, Subject
 from tests.helpers.drawing import a_stamp
 from tests.helpers.judges import complaints
 

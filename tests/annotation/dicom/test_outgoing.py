@@ -16,11 +16,11 @@ from pydicom.dataset import Dataset
 
 from annotation.anchors import DicomAnchor, VideoAnchor
 from annotation.dicom.bundle import Written, write_all
-from annotation.dicom.capture import Subject, secondary_capture
+from annotation.dicom.capture import secondary_capture
 from annotation.dicom.key_objects import key_object_selection
 from annotation.dicom.kinds import KINDS
 from annotation.dicom.measuring import MEASURING, label, measure, measured_image
-from annotation.dicom.outgoing import DrawnMark, OutgoingError, header
+from annotation.dicom.outgoing import DrawnMark, OutgoingError, Subject, header
 from annotation.dicom.presentation import presentation_states
 from annotation.dicom.read_back import ReadMark, read_back
 from annotation.dicom.reading import quietly
