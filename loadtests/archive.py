@@ -33,7 +33,7 @@ from recorder.export.frames import FrameReader
 from recorder.export.index import index_journal
 from recorder.export.indexed import IndexedTrack
 from recorder.export.kinds import kind_of, read_options, run_kind
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.export.work import REQUEST, Work
 from recorder.journal import BLOCK_HEADER_SIZE, SEALED, BlockHeader
 from recorder.library import JOURNAL, read_header
@@ -119,7 +119,7 @@ def read_again(folder: Path, private: Path) -> dict[str, float]:
         recording = root / "recording"
         recording.mkdir()
         shutil.copy(journal, recording / JOURNAL)
-        preparing = _timed(lambda: export(recording, key=key), 1)
+        preparing = _timed(lambda: prepare(recording, key=key), 1)
         films = root / "films"
         films.mkdir()
         remuxing = _timed(lambda: _remux(recording, films, key))

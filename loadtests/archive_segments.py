@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.library import JOURNAL
 from recorder.parts import open_part
 from recorder.seal.keys import DataKey
@@ -38,7 +38,7 @@ def segments(folder: Path, key: DataKey) -> dict[str, float]:
         copy = Path(name)
         for volume in folder.glob(f"{JOURNAL.partition('.')[0]}*"):
             (copy / volume.name).symlink_to(volume)
-        export(copy, key=key, indices_only=True)
+        prepare(copy, key=key, indices_only=True)
         chance = random.Random(1)
         indices = sorted(copy.glob(f"*{SUFFIX}"))
         seeks = [_seek(chance.choice(indices), key, chance) for _ in range(_SEEKS)]

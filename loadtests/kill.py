@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 from recorder.export.index import index_journal
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.journal import JournalError
 from recorder.library import JOURNAL, Library, recording_id
 from recorder.manifest import MANIFEST, Manifest
@@ -131,7 +131,7 @@ class Killer:
 
     def _sign(self, folder: Path, key: DataKey, until: int) -> list[str]:
         """Make what is made of a recording, and see that the manifest says what there is of it."""
-        export(folder, key=key)
+        prepare(folder, key=key)
         sign_recording(folder, self._signing, time.time())
         verdict = verify(folder, self._public(self._signing))
         manifest = Manifest.parse((folder / MANIFEST).read_bytes())

@@ -21,7 +21,7 @@ from typing import Final
 from media.ids import ProducerId
 from media.plane import Codec
 from media.rtp.ntp import ntp_from_unix
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.journal import JournalHeader, nanoseconds
 from recorder.library import Library, recording_id
 from recorder.manifest import MANIFEST
@@ -200,7 +200,7 @@ def _make(wanted: Wanted, archive: Path, clip: Sequence[Sequence[bytes]], progre
     keys.write(journal.parent, keys.wrap(recording, key, [public["archive"]]))
     header = JournalHeader(recording, ROOM, nanoseconds(begun), seal=new_seal(key))
     _record(wanted, clip, header, key, journal, begun, progress)
-    export(journal.parent, lambda share: progress("preparing", share), key)
+    prepare(journal.parent, lambda share: progress("preparing", share), key)
     sign_recording(journal.parent, archive / "keys" / "signing.pem", time.time())
     return Made(wanted, archive, recording)
 

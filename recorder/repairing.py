@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .export.remux import export
+from .export.preparing import prepare
 from .journal import JournalError, end_block
 from .library import JOURNAL
 from .manifest import MANIFEST, SIGNATURE, UNSIGNED, Manifest, ManifestError, hash_file
@@ -236,7 +236,7 @@ def _make_anew(
     _write_note(kept, note)
     for name in old:
         (folder / name).replace(kept / name)
-    export(folder, progress, key)
+    prepare(folder, progress, key)
     made = sorted({path.name for path in folder.iterdir() if path.is_file()} - journals - {KEY_FILE})
     note["made"] = [*made, MANIFEST, SIGNATURE]
     _write_note(kept, note)

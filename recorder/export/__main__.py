@@ -1,4 +1,4 @@
-"""`python -m recorder.export FOLDER [SUITE] [--indices]`: make a recording's containers and description.
+"""`python -m recorder.export FOLDER [SUITE] [--indices]`: make a recording's frame indices and description.
 
 With `--indices` its frame indices alone.
 
@@ -20,13 +20,13 @@ from ..journal import JournalError
 from ..seal.keys import DataKey
 from ..seal.suites import SealError, suite_named
 from . import INDICES
-from .remux import export
+from .preparing import prepare
 
 _STEP = 0.01
 
 
 def main(arguments: list[str]) -> int:
-    """Export the recording in one folder; return the exit status."""
+    """Prepare the recording in one folder; return the exit status."""
     indices_only = INDICES in arguments
     arguments = [argument for argument in arguments if argument != INDICES]
     if len(arguments) not in (1, 2):
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         key = DataKey(suite_named(arguments[1]), sys.stdin.buffer.read()) if len(arguments) == 2 else None
-        export(Path(arguments[0]), say, key, indices_only=indices_only)
+        prepare(Path(arguments[0]), say, key, indices_only=indices_only)
     except (JournalError, SealError, OSError) as error:
         sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
         return 1

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from playwright.async_api import Page, expect
 
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from tests.browser.accessibility import grave_findings
 from tests.browser.barcodes import seen, watch
 from tests.browser.chromium import PATIENCE, picture, probe, until
@@ -39,7 +39,7 @@ async def study(server: Served, page: Page) -> None:
     names = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "instance": "SOPInstanceUID"}
     there = {name: file[keyword] for name, keyword in names.items()}
     studied(folder, (*EVENTS, *image_events(there)), (*OPERATIONS, image_mark(there["instance"])))
-    await asyncio.to_thread(export, folder)
+    await asyncio.to_thread(prepare, folder)
     link = server.link("trainee", "Maria", room="demo", page="replay")
     # the time line is open where there is room
     await page.set_viewport_size({"width": 1180, "height": 820})

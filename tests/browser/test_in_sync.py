@@ -20,7 +20,7 @@ import pytest
 from playwright.async_api import Page
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.recording import RecordedProducer
 from tests.browser.chromium import browser, person, until
 from tests.helpers.journal_media import (
@@ -110,7 +110,7 @@ def recorded(folder: Path) -> None:
         packets += [*pictures_of(producer), *sounds_of(producer)]
         reports += reports_of(producer)
     record(folder, producers, sorted(packets, key=lambda one: one.at), reports)
-    export(folder)
+    prepare(folder)
 
 
 def beeps_in(path: Path) -> list[float]:

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from signalling.orientation import Orientation
 from tests.browser.accessibility import grave_findings
 from tests.browser.chromium import PATIENCE, TABLET, browser, join, person, picture, probe, until
@@ -191,7 +191,7 @@ async def sound_before_the_picture(server: Served, page: Page) -> None:
     )
     folder = server.folder / "recordings" / RECORDING
     record(folder, [camera(7, Codec.VP8), camera(8, Codec.OPUS)], packets)
-    await asyncio.to_thread(export, folder)
+    await asyncio.to_thread(prepare, folder)
     link = server.link("trainee", "Maria", room="demo", page="replay")
     # of another room, and so with another cookie
     await page.goto("about:blank")

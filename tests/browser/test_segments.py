@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Page
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.library import JOURNAL
 from recorder.parts import open_part
 from recorder.segments.track import open_track
@@ -102,7 +102,7 @@ async def test_chromium_plays_segments_of_every_codec_through_a_change_of_size(t
             frames = [*small, *(replace(frame, order=frame.order + HALF) for frame in large)]
             packets = [*video(7, codec, frames), *sound(8, encode_sound(60))]
             packets.sort(key=lambda packet: packet.at)
-            export(record(folder, [camera(7, codec), camera(8, Codec.OPUS)], packets))
+            prepare(record(folder, [camera(7, codec), camera(8, Codec.OPUS)], packets))
             whole = await play(page, track_of(folder, 7, middles), track_of(folder, 8, []))
             precise = 0.0006 if codec is Codec.VP8 else 0.00002  # WebM counts milliseconds
             times = [time for time, _, _ in whole["seen"]]
@@ -148,7 +148,7 @@ async def test_chromiums_own_player_of_hls_shows_a_recording_by_the_cookie(tmp_p
         folder = server.folder / "recordings" / RECORDING
         packets = [*video(7, Codec.H264, encode(Codec.H264, 60)), *sound(8, encode_sound(100))]
         packets.sort(key=lambda packet: packet.at)
-        export(record(folder, [camera(7), camera(8, Codec.OPUS)], packets))
+        prepare(record(folder, [camera(7), camera(8, Codec.OPUS)], packets))
         page = await chromium.new_page()
         page.set_default_timeout(PATIENCE)
         # any page of this origin will do

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.export.work import REQUEST
 from recorder.parts import read_part, write_part
 from recorder.recording import Recording
@@ -47,7 +47,7 @@ def two_cameras(root: Path, *, key: DataKey | None = KEY, frames: int = 90) -> P
         camera(9, Codec.VP8, participant="pt-2", source="camera", label="Camera"),
     ]
     folder = record(root / RECORDING, producers, packets, sealed_with=key)
-    export(folder, key=key)
+    prepare(folder, key=key)
     return folder
 
 
@@ -154,7 +154,7 @@ def consultation(
     folder = root / RECORDING
     folder.mkdir(parents=True)
     (folder / "journal.kjr").write_bytes(data if key is None else JournalSealer(head, key)(data))
-    export(folder, key=key)
+    prepare(folder, key=key)
     return folder
 
 

@@ -15,7 +15,7 @@ from recorder.export.index import index_journal
 from recorder.export.indexed_film import run_indexed
 from recorder.export.options import camera_options
 from recorder.export.pieces import film_name
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.export.work import Work
 from recorder.segments.index import SUFFIX, SegmentError
 from recorder.source import JournalSource
@@ -65,7 +65,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         by_time(field, sound(8, encode_sound(120), begin=0.1)),
         sealed_with=KEY,
     )
-    export(folder, key=KEY)
+    prepare(folder, key=KEY)
     made["early"] = folder
     producers = [camera(n, codec, participant=f"pt-{n}") for n, codec in enumerate(Codec, 1)]
     packets = by_time(
@@ -75,7 +75,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         )
     )
     folder = record(root / "all" / RECORDING, producers, packets, sealed_with=KEY)
-    export(folder, key=KEY)
+    prepare(folder, key=KEY)
     made["all"] = folder
     return made
 
@@ -136,7 +136,7 @@ def test_what_an_index_cannot_tell_is_left_to_the_journal(tmp_path: Path) -> Non
         video(7, Codec.H264, encode(Codec.H264, 20), begin=7.0), sound(8, encode_sound(50) * 8, begin=0.1)
     )
     folder = record(tmp_path / RECORDING, [camera(7), camera(8, Codec.OPUS)], packets, sealed_with=KEY)
-    export(folder, key=KEY)
+    prepare(folder, key=KEY)
     asked = job(folder, "camera", {})
     assert not run_indexed(Work(folder, Path(asked["folder"]), KEY), camera_options({}))
     (film,) = work(asked)["files"]

@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.journal import JournalHeader
 from recorder.seal import keys
 from recorder.seal.keys import DataKey
@@ -30,6 +30,6 @@ def keep_recording(folder: Path, room: str) -> str:
     packets = video(7, Codec.VP8, encode(Codec.VP8))
     path = record(folder / "recordings" / name, [camera(7, Codec.VP8)], packets, sealed_with=key, named=head)
     keys.write(path, keys.wrap(name, key, [folder / "keys" / "archive.public.pem"]))
-    export(path, key=key)
+    prepare(path, key=key)
     sign_recording(path, folder / "keys" / "signing.pem", 1.8e9)
     return name

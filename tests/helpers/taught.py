@@ -12,7 +12,7 @@ import av
 import numpy as np
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.library import DESCRIPTION
 from server.demo import barcode
 from signalling.permissions import Role
@@ -92,7 +92,7 @@ def lay_down(
     """Make a finished recording below a server's folder; give its description, with `changes` to it."""
     place = folder / "recordings" / recording
     record(place, [camera(7, codec)], video(7, codec, frames or encode(codec), timestamp=FIRST))
-    export(place)
+    prepare(place)
     description: dict[str, Any] = json.loads((place / DESCRIPTION).read_bytes())
     description |= {"operations": OPERATIONS, "pointers": POINTERS} | changes
     (place / DESCRIPTION).write_text(json.dumps(description))

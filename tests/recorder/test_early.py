@@ -16,7 +16,7 @@ from recorder.export.early import EarlyPictures, EarlyTracks
 from recorder.export.frame_index import FrameNotes, head_of
 from recorder.export.frames import Frame
 from recorder.export.index import Track
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.journal import BlockHeader, Record
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import suite_named
@@ -43,7 +43,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 def made(folder: Path) -> dict[str, bytes]:
-    export(folder)
+    prepare(folder)
     return {
         path.name: path.read_bytes()
         for path in folder.iterdir()
@@ -147,7 +147,7 @@ def test_no_block_of_pictures_is_opened_twice(tmp_path: Path, monkeypatch: pytes
         return real(self, block, payload)
 
     monkeypatch.setattr(JournalOpener, "open", noted)
-    export(folder, key=key)
+    prepare(folder, key=key)
     assert len(opened) > 5
     assert set(opened.values()) == {1}
 
@@ -163,7 +163,7 @@ def test_little_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(EarlyPictures, "take", noted)
     packets = video(7, Codec.H264, encode(Codec.H264, 90))
-    export(record(tmp_path, [camera(7)], packets))
+    prepare(record(tmp_path, [camera(7)], packets))
     pictures: Counter[int] = Counter()
     for packet in packets:
         pictures[packet.timestamp] += len(packet.tap())

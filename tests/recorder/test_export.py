@@ -17,7 +17,7 @@ import pytest
 from media.codecs import h264
 from media.codecs.packetisation import split_annex_b
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from tests.helpers.journal_media import (
     FRAME_TICKS,
     SOUND_TICKS,
@@ -36,7 +36,7 @@ VIDEO_CODECS = [Codec.H264, Codec.H265, Codec.VP8, Codec.VP9, Codec.AV1]
 
 
 def exported(folder: Path) -> dict[str, Any]:
-    export(folder)
+    prepare(folder)
     description = json.loads((folder / "description.json").read_text())
     assert isinstance(description, dict)
     assert not list(folder.glob("*.part"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.parts import read_part
 from recorder.seal import keys, sm2
 from recorder.seal.keys import DataKey
@@ -42,7 +42,7 @@ def test_a_stranger_opens_a_recording_with_the_hospitals_key(tmp_path: Path) -> 
         tmp_path / "recording", [camera(7)], video(7, Codec.H264, encode(Codec.H264)), sealed_with=key
     )
     keys.write(folder, keys.wrap("recording", key, [public]))
-    export(folder, key=key)
+    prepare(folder, key=key)
     assert stranger.data_key(folder, private) == key.key
     for name in ("7.index", "description.json"):
         assert stranger.sealed_file((folder / name).read_bytes(), key.key) == read_part(

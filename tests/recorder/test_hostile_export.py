@@ -18,7 +18,7 @@ from media.codecs.packetisation import CodecError
 from media.plane import Codec
 from recorder.export import av1
 from recorder.export.assembly import assembler_for
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.journal import JournalError, JournalWriter
 from tests.helpers.journal_media import Sent, camera, encode, encode_sound, record, sound, video
 from tests.helpers.journals import STARTED, STARTED_NS, header, rtp, tap_record
@@ -50,12 +50,12 @@ def write_journal(folder: Path, writer: JournalWriter) -> Path:
 def test_cut_journals_give_what_is_whole_and_say_so(tmp_path: Path) -> None:
     journal = whole(tmp_path) / "journal.kjr"
     data = journal.read_bytes()
-    export(tmp_path)
+    prepare(tmp_path)
     assert description_of(tmp_path)["state"] == "complete"
     seconds = []
     for cut in range(len(data) - 1, 300, -len(data) // 12):
         journal.write_bytes(data[:cut])
-        export(tmp_path)
+        prepare(tmp_path)
         description = description_of(tmp_path)
         assert description["state"] == "truncated"
         assert description["cameras"] or cut < len(data) / 4
@@ -63,7 +63,7 @@ def test_cut_journals_give_what_is_whole_and_say_so(tmp_path: Path) -> None:
     assert seconds == sorted(seconds, reverse=True)
     journal.write_bytes(data[:30])
     with pytest.raises(JournalError):
-        export(tmp_path)
+        prepare(tmp_path)
 
 
 def test_a_damaged_block_in_the_middle_costs_only_itself(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_damaged_block_in_the_middle_costs_only_itself(tmp_path: Path) -> None
     data = bytearray(journal.read_bytes())
     data[len(data) // 2] ^= 0xFF
     journal.write_bytes(data)
-    export(tmp_path)
+    prepare(tmp_path)
     description = description_of(tmp_path)
     assert description["state"] == "truncated"
     assert description["ignored_bytes"] > 0
@@ -89,7 +89,7 @@ def test_random_damage_ends_in_a_description_or_a_journal_error(tmp_path: Path, 
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
     (tmp_path / "journal.kjr").write_bytes(data)
     try:
-        export(tmp_path)
+        prepare(tmp_path)
     except JournalError:
         return
     assert description_of(tmp_path)["state"] == "truncated"
@@ -111,7 +111,7 @@ def test_media_damaged_at_its_source_ends_in_a_description(tmp_path: Path, codec
         damaged.append(
             Sent(7, packet.at, packet.sequence, packet.timestamp + step, bytes(payload), packet.marker)
         )
-    export(record(tmp_path, [camera(7, codec)], damaged))
+    prepare(record(tmp_path, [camera(7, codec)], damaged))
     assert description_of(tmp_path)["state"] == "complete"
 
 
@@ -148,7 +148,7 @@ def test_labels_and_names_never_become_paths(tmp_path: Path) -> None:
         [camera(7, label="../../evil", participant="../pt", source="../field")],
         video(7, Codec.H264, encode(Codec.H264)),
     )
-    export(folder)
+    prepare(folder)
     assert sorted(path.name for path in folder.iterdir()) == [
         "7.index",
         "description.json",
@@ -194,7 +194,7 @@ def test_producers_that_make_no_sense_are_passed_over(tmp_path: Path, change: di
     writer.receive_event(event | change, STARTED)
     for packet in video(7, Codec.H264, encode(Codec.H264)):
         writer.receive_packets(packet.producer, packet.tap(), STARTED + packet.at)
-    export(write_journal(tmp_path / "recording", writer))
+    prepare(write_journal(tmp_path / "recording", writer))
     assert description_of(tmp_path / "recording")["cameras"] == []
 
 
@@ -208,7 +208,7 @@ def test_records_with_nonsense_in_them_are_passed_over(tmp_path: Path) -> None:
     writer.receive_packets(7, b"\xff\xff\xff\xff" + bytes(40), STARTED)
     writer.receive_packets(7, tap_record(7, STARTED_NS, 1, b"short"), STARTED)
     writer.receive_packets(7, tap_record(7, 1 << 63, 1 << 63, rtp(1, 1, b"x")), STARTED)
-    export(write_journal(tmp_path / "recording", writer))
+    prepare(write_journal(tmp_path / "recording", writer))
     description = description_of(tmp_path / "recording")
     assert description["operations"] == description["pointers"] == description["participants"] == []
 
@@ -216,7 +216,7 @@ def test_records_with_nonsense_in_them_are_passed_over(tmp_path: Path) -> None:
 def test_a_track_without_a_key_frame_is_a_sentence_and_its_sound_is_kept(tmp_path: Path) -> None:
     frames = encode(Codec.H264)[1:10]
     packets = sorted(video(7, Codec.H264, frames) + sound(8, encode_sound(20)), key=lambda packet: packet.at)
-    export(record(tmp_path, [camera(7), camera(8, Codec.OPUS)], packets))
+    prepare(record(tmp_path, [camera(7), camera(8, Codec.OPUS)], packets))
     description = description_of(tmp_path)
     assert [entry["producer"] for entry in description["cameras"]] == [8]
     assert description["problems"] == [

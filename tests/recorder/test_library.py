@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.library import Library, UnknownRecording, recording_id
 from recorder.writer import DiskError
 from tests.helpers.journal_media import camera, encode, record, video
@@ -80,7 +80,7 @@ def test_after_the_export_the_description_speaks(tmp_path: Path) -> None:
     library = Library(tmp_path)
     library.create(RECORDING)
     record(library.root / RECORDING, [camera(7)], video(7, Codec.H264, encode(Codec.H264)))
-    export(library.folder(RECORDING))
+    prepare(library.folder(RECORDING))
     (summary,) = library.recordings("demo")
     assert (summary.state, summary.cameras, summary.marks) == ("complete", 1, 0)
     assert summary.started == STARTED_NS

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.library import JOURNAL, Library
 from recorder.manifest import MANIFEST, SIGNATURE, Manifest, ManifestError, Part
 from recorder.seal import keys, sm2
@@ -37,7 +37,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
             root / "recordings" / name, [camera(7)], video(7, Codec.H264, encode(Codec.H264)), sealed_with=key
         )
         keys.write(folder, keys.wrap(name, key, [root / "hospital.public.pem"]))
-        export(folder, key=key)
+        prepare(folder, key=key)
         sign_recording(folder, root / "signing.pem", NOW)
     return root
 

@@ -19,7 +19,7 @@ import pytest
 from media.ids import ProducerId
 from media.plane import Codec
 from media.rtp.ntp import ntp_from_unix
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.recording import Recording
 from tests.helpers.journal_media import (
     Report,
@@ -115,7 +115,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
         data += recording.bytes_to_write(STARTED + packet.at)
     recording.stop("Dr. 0", STARTED + 6)
     (folder / "journal.kjr").write_bytes(data + recording.bytes_to_write(STARTED + 7))
-    export(folder)
+    prepare(folder)
     return folder, json.loads((folder / "description.json").read_text())
 
 
@@ -200,7 +200,7 @@ def test_for_an_hour_sound_stays_with_the_picture(tmp_path: Path) -> None:
     ]
     packets = sorted([*early, *ears, *late, *ears_late], key=lambda one: one.at)
     folder = record(tmp_path, [camera(7), camera(8, Codec.OPUS)], packets, reports)
-    export(folder)
+    prepare(folder)
     (entry,) = json.loads((folder / "description.json").read_text())["cameras"]
     picture, heard = played(folder, entry["producer"]), played(folder, entry["audio"])
     lags = [beep_in(heard, after) - flash_in(picture, after) for after in (0.0, hour)]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.journal import JournalError, JournalWriter, RecordType
 from recorder.library import DamagedFile, Library, UnknownRecording
 from recorder.recording import Recording
@@ -62,7 +62,7 @@ def exported(root: Path, notices: list[dict[str, Any]], records: list[bytes]) ->
     folder = root / RECORDING
     folder.mkdir(exist_ok=True)
     (folder / "journal.kjr").write_bytes(writer.blocks_to_write(STARTED + 6))
-    export(folder)
+    prepare(folder)
     assert not list(folder.glob("*.part"))
     body: dict[str, Any] = json.loads((folder / "description.json").read_text())
     return body
@@ -157,7 +157,7 @@ def test_a_still_becomes_the_file_that_was_announced(tmp_path: Path) -> None:
     assert library.still(RECORDING, "7-3735928559.png") == file
     # the same journal, the same bytes
     before = (tmp_path / RECORDING / "description.json").read_bytes()
-    export(tmp_path / RECORDING)
+    prepare(tmp_path / RECORDING)
     assert (tmp_path / RECORDING / "description.json").read_bytes() == before
 
     for name in ("7-1.png", "../7-3735928559.png", "7.png", "description.json", "7-3735928559.png/"):
@@ -211,6 +211,6 @@ def test_a_journal_that_was_cut_or_damaged_gives_no_still_that_is_not_whole(tmp_
         (whole, [2, 3735928559]),
     ):
         path.write_bytes(data)
-        export(tmp_path / RECORDING)
+        prepare(tmp_path / RECORDING)
         description = json.loads((tmp_path / RECORDING / "description.json").read_text())
         assert [still["rtp_timestamp"] for still in description["stills"]] == left

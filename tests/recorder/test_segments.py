@@ -23,7 +23,7 @@ from media.plane import Codec
 from recorder.export import camera_film
 from recorder.export.index import index_journal
 from recorder.export.options import Options
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.export.work import Work
 from recorder.journal import JournalError
 from recorder.library import DESCRIPTION, JOURNAL
@@ -163,7 +163,7 @@ def by_time(*streams: list[Sent]) -> list[Sent]:
 
 
 def exported(folder: Path) -> dict[str, Any]:
-    export(folder)
+    prepare(folder)
     description = json.loads((folder / "description.json").read_text())
     assert isinstance(description, dict)
     return description
@@ -321,7 +321,7 @@ class TestSealed:
         frames = [replace(frame, order=n) for n, frame in enumerate(encode(Codec.H264, 60) * 5)]
         packets = by_time(video(7, Codec.H264, frames), sound(8, encode_sound(100) * 5))
         record(folder, [camera(7), camera(8, Codec.OPUS)], packets, sealed_with=key)
-        export(folder, key=key)
+        prepare(folder, key=key)
         return folder
 
     def test_sealed_or_not_the_segments_are_the_same(self, tmp_path: Path) -> None:
@@ -401,7 +401,7 @@ def test_indices_alone_leave_the_other_files_as_they_were(tmp_path: Path) -> Non
     indices = {name: before.pop(name)[1] for name in ("7.index", "8.index")}
     for name in indices:
         (folder / name).unlink()
-    export(folder, indices_only=True)
+    prepare(folder, indices_only=True)
     after = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()}
     assert {name: after.pop(name)[1] for name in indices} == indices
     assert after == before

@@ -13,7 +13,7 @@ import pytest
 
 from media.plane import Codec
 from recorder.export.index import JournalIndex, index_journal
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.journal import BLOCK_HEADER_SIZE, BlockHeader, JournalError, JournalHeader, Record, RecordType
 from recorder.manifest import MANIFEST
 from recorder.reader import JournalReader
@@ -114,7 +114,7 @@ def test_volumes_are_read_as_one_journal(whole: Path, parted: Path) -> None:
     for folder in (whole, parted):
         copy = parted.parent / f"{folder.parent.name}-copy"
         shutil.copytree(folder, copy)
-        export(copy, key=KEY)
+        prepare(copy, key=KEY)
         made.append((index_journal(copy / "journal.kjr", key=KEY), copy))
     assert made[0][0].last_time == made[1][0].last_time
     parts = [json.loads((copy / "unsigned.json").read_bytes())["parts"] for _, copy in made]
@@ -208,7 +208,7 @@ def test_hands_in_a_volume_are_seen_and_the_others_are_read(
 
 @pytest.mark.parametrize("hand", [remove, cut, swap, double, borrow])
 def test_the_manifest_misses_a_volume(parted: Path, hand: Callable[[Path], None]) -> None:
-    export(parted, key=KEY)
+    prepare(parted, key=KEY)
     signing = parted.parent / "signing.pem"
     sm2.generate(signing)
     public = signing.with_suffix(".public.pem")

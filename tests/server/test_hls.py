@@ -10,7 +10,7 @@ import av
 import pytest
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from tests.helpers.journal_media import camera, encode, encode_sound, record, sound, video
 from tests.helpers.journals import RECORDING
 from tests.helpers.played import played
@@ -35,7 +35,7 @@ def recorded(server: Served) -> Path:
     packets.sort(key=lambda packet: packet.at)
     cameras = [camera(7), camera(8, Codec.OPUS), camera(9, Codec.VP8, source="second")]
     folder = record(server.folder / "recordings" / RECORDING, cameras, packets)
-    export(folder)
+    prepare(folder)
     return folder
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.seal import keys, sm2
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SM4, SealError
@@ -37,7 +37,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     packets = video(7, Codec.VP8, encode(Codec.VP8))
     folder = record(tmp_path / "recordings" / NAME, [camera(7, Codec.VP8)], packets, sealed_with=key)
     keys.write(folder, keys.wrap(NAME, key, [tmp_path / "archive.public.pem"]))
-    export(folder, key=key)
+    prepare(folder, key=key)
     sign_recording(folder, tmp_path / "signing.pem", 1.8e9)
     return tmp_path
 

@@ -12,7 +12,7 @@ import av
 import pytest
 
 from media.plane import Codec
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.seal import keys
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SM4
@@ -43,7 +43,7 @@ def put_into_archive(server: Served) -> Path:
     folder = server.folder / "recordings" / RECORDING
     record(folder, [camera(7, Codec.VP8), camera(8, Codec.OPUS)], packets, sealed_with=key)
     keys.write(folder, keys.wrap(RECORDING, key, [pairs / "archive.public.pem"]))
-    export(folder, key=key)
+    prepare(folder, key=key)
     sign_recording(folder, pairs / "signing.pem", STARTED + 60.0)
     return folder
 

@@ -18,7 +18,7 @@ from media.ids import ProducerId
 from media.plane import Codec
 from media.reporting import SenderReportReceived
 from media.rtp.packet import RtpPacket
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.volumes import volumes_of
 from server.room_recorder import RoomRecorder
 from tests.helpers.journal_media import camera, encode, encode_sound, payloads_of
@@ -107,7 +107,7 @@ async def test_a_flash_and_a_beep_stay_together(tmp_path: Path, step: float) -> 
     await recorder.stop("Dr. Li Wei", STARTED + SECONDS)
     assert failures == []
     assert len(volumes_of(tmp_path / "journal.kjr")) > 1
-    export(tmp_path)
+    prepare(tmp_path)
     assert abs(_beep_after_flash(tmp_path, video)) < 0.03
 
 

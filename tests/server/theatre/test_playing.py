@@ -10,7 +10,7 @@ import pytest
 
 from media.plane import Codec
 from media.rtp.packet import RtpPacket
-from recorder.export.remux import export
+from recorder.export.preparing import prepare
 from recorder.journal import JournalWriter
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SealError, suite_named
@@ -48,7 +48,7 @@ def test_it_is_sent_as_it_was_recorded_over_pauses_and_seeks(
 ) -> None:
     numbered_recording(tmp_path, codec)
     if prepared:
-        export(tmp_path)
+        prepare(tmp_path)
     with closing(opened(tmp_path)) as found:
         assert found.indexed == prepared
         stage = Stage(found)
@@ -102,7 +102,7 @@ def test_sound_and_picture_stay_together_and_sound_is_heard_at_its_own_speed_alo
 ) -> None:
     numbered_recording(tmp_path)
     if prepared:
-        export(tmp_path)
+        prepare(tmp_path)
     with closing(opened(tmp_path)) as found:
         assert found.indexed == prepared
         stage = Stage(found, firsts={7: 0, 8: 0})
@@ -208,7 +208,7 @@ def test_nothing_is_shown_that_refers_to_what_is_missing(tmp_path: Path, prepare
     kept = [packet for packet in pictures if packet not in lost]
     record(tmp_path, [camera()], kept)
     if prepared:
-        export(tmp_path)
+        prepare(tmp_path)
     with closing(opened(tmp_path)) as found:
         assert found.indexed == prepared
         stage = Stage(found)
@@ -228,7 +228,7 @@ def test_pictures_out_of_order_leave_as_they_are_needed(tmp_path: Path, prepared
     frames = numbered(Codec.H264, 60, 30, b_frames=2)
     record(tmp_path, [camera()], video(7, Codec.H264, frames))
     if prepared:
-        export(tmp_path)
+        prepare(tmp_path)
     with closing(opened(tmp_path)) as found:
         assert found.indexed == prepared
         stage = Stage(found)
@@ -326,7 +326,7 @@ def test_sealed_it_is_read_by_its_index_alone(tmp_path: Path) -> None:
     key = DataKey(suite_named("SM4-GCM-SM3"), bytes(range(16)))
     pictures = video(7, Codec.H264, numbered(Codec.H264))
     record(tmp_path, [camera()], pictures, sealed_with=key)
-    export(tmp_path, key=key)
+    prepare(tmp_path, key=key)
     with closing(Opened(tmp_path, key, (), lambda _: None)) as found:
         assert found.indexed
         stage = Stage(found)

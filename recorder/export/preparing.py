@@ -35,7 +35,7 @@ from .placing import LONGEST_LEAD, Placed, Read, Tracks, on_clock_of, shifted
 from .stills import write_stills
 
 
-def export(
+def prepare(
     folder: Path,
     progress: Callable[[float], None] = lambda _: None,
     key: DataKey | None = None,
