@@ -136,7 +136,7 @@ def test_sound_and_picture_stay_together_and_sound_is_heard_at_its_own_speed_alo
 def test_before_the_first_picture_that_one_is_shown(tmp_path: Path, codec: Codec, prepared: bool) -> None:
     numbered_recording(tmp_path, codec)
     if prepared:
-        export(tmp_path)
+        prepare(tmp_path)
     with closing(opened(tmp_path)) as found:
         stage = Stage(found)
         stage.ask("seek", position=0.0)
