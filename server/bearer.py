@@ -47,6 +47,15 @@ def demand(claims: Claims, permission: Permission) -> None:
         raise web.HTTPForbidden(text=refusal(claims.role, permission))
 
 
+def permitted(
+    request: web.Request, service: Service, permission: Permission, room: str | None = None
+) -> Claims:
+    """Verify who asks and that his role has the permission. Raise 401, 403."""
+    claims = bearer(request, service, room)
+    demand(claims, permission)
+    return claims
+
+
 def person_of(claims: Claims) -> str:
     """Name who asks, the same in each of his links. Stands in no log."""
     return person_named(claims.room, claims.name, claims.subject)

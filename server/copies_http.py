@@ -15,6 +15,7 @@ from .dicom.copies import PATIENCE
 from .dicom.copy_request import REQUEST_LIMIT, parse_copy_request
 from .dicom.pacs_error import PacsError
 from .hospital_http import BASE, PRIVATE, HospitalHttp, refused
+from .request_body import read_up_to
 from .service import Service
 
 NAME = "deidentified-copy.zip"
@@ -39,13 +40,11 @@ class CopiesHttp(HospitalHttp):
     async def ask(self, request: web.Request) -> web.Response:
         """Take somebody's choice."""
         claims = self.claims(request, "copy_out")
-        raw = bytearray()
-        async for piece in request.content.iter_chunked(1 << 16):
-            raw += piece
-            if len(raw) > REQUEST_LIMIT:
-                raise refused(PacsError("bad_request", "The question is too long."))
+        raw = await read_up_to(request, REQUEST_LIMIT)
+        if len(raw) > REQUEST_LIMIT:
+            raise refused(PacsError("bad_request", "The question is too long."))
         try:
-            choice = parse_copy_request(bytes(raw))
+            choice = parse_copy_request(raw)
             ticket = self.service.hospital.copies.ask(self.room(claims), choice, claims)
         except PacsError as error:
             raise refused(error) from None

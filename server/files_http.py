@@ -26,8 +26,9 @@ from signalling.files import (
 from signalling.permissions import may
 from signalling.tokens import Claims
 
-from .bearer import bearer, demand
+from .bearer import bearer, permitted
 from .files import FileRefused, FileStore, Incoming, StoredFile
+from .request_body import read_up_to
 from .service import Service
 
 PATH = "/api/files"
@@ -78,11 +79,10 @@ class Files:
 
     async def begin(self, request: web.Request) -> web.Response:
         """Announce a file; answers under which name its pieces are taken."""
-        claims = bearer(request, self._service)
-        demand(claims, "message")
+        claims = permitted(request, self._service, "message")
         self._present(claims)
         try:
-            new = parse_new(await _body(request))
+            new = parse_new(await read_up_to(request, BODY_LIMIT))
             incoming = self._store.begin(
                 new, room=claims.room, link=claims.link, by=claims.name, now=self._service.now()
             )
@@ -189,11 +189,10 @@ class Files:
 
     async def finish(self, request: web.Request) -> web.Response:
         """End a file by its hash; it is passed on once it is found clean. To be asked again after 202."""
-        claims = bearer(request, self._service)
-        demand(claims, "message")
+        claims = permitted(request, self._service, "message")
         file = _file(request)
         try:
-            digest = parse_finish(await _body(request))
+            digest = parse_finish(await read_up_to(request, BODY_LIMIT))
         except FileError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
         kept = self._store.kept.get(file)
@@ -242,8 +241,7 @@ class Files:
 
     async def list(self, request: web.Request) -> web.Response:
         """List the room's files, the oldest first."""
-        claims = bearer(request, self._service)
-        demand(claims, "fetch_files")
+        claims = permitted(request, self._service, "fetch_files")
         self._present(claims)
         files = [self._describe(about, claims) for about in self._store.of_room(claims.room)]
         limits = {"size": self._store.config.size_mb << 20, "scanned": self._service.scanner.exists}
@@ -251,8 +249,7 @@ class Files:
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:
         """Give a file, or a range of it, for saving and for nothing else."""
-        claims = bearer(request, self._service)
-        demand(claims, "fetch_files")
+        claims = permitted(request, self._service, "fetch_files")
         self._present(claims)
         try:
             about = self._store.find(_file(request), claims.room)
@@ -284,8 +281,7 @@ class Files:
     # -- who and which -------------------------------------------------------------------------------------------
 
     def _mine(self, request: web.Request) -> Incoming:
-        claims = bearer(request, self._service)
-        demand(claims, "message")
+        claims = permitted(request, self._service, "message")
         incoming = self._store.incoming.get(_file(request))
         if incoming is None:
             raise web.HTTPNotFound(text="There is no such file, or it is whole already.")
@@ -321,14 +317,6 @@ def _file(request: web.Request) -> str:
     if not is_file_id(file):
         raise web.HTTPNotFound(text="There is no such file.")
     return file
-
-
-async def _body(request: web.Request) -> bytes:
-    """Read a short body; one byte more than is allowed tells that it is too long."""
-    body = b""
-    while len(body) <= BODY_LIMIT and (data := await request.content.read(BODY_LIMIT + 1)):
-        body += data
-    return body[: BODY_LIMIT + 1]
 
 
 async def _settled(incoming: Incoming) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from aiohttp import web
@@ -14,9 +13,10 @@ from annotation.dicom.query import QueryError, StudyQuery
 from signalling.permissions import Permission
 from signalling.tokens import Claims
 
-from .bearer import bearer, demand
+from .bearer import permitted
 from .conductor import Conductor
 from .dicom.pacs_error import PacsError
+from .request_body import read_object
 from .service import Service
 
 BASE = "/api/hospital"
@@ -57,8 +57,7 @@ class HospitalHttp:
 
     def claims(self, request: web.Request, permission: Permission = "images") -> Claims:
         """Find who asks: a link alone, of one at the door or shown out, opens no hospital. Raise 401, 403."""
-        claims = bearer(request, self.service)
-        demand(claims, permission)
+        claims = permitted(request, self.service, permission)
         conductor = self.service.rooms.get(claims.room)
         if conductor is None or all(one.link != claims.link for one in conductor.room.participants):
             raise refused(
@@ -184,12 +183,8 @@ def refused(error: PacsError) -> web.HTTPException:
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
-    raw = await request.content.read(QUESTION_LIMIT)
-    try:
-        body = json.loads(raw or b"{}")
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = await read_object(request, QUESTION_LIMIT)
+    if body is None:
         raise refused(PacsError("bad_request", "The body is a JSON object."))
     return body
 

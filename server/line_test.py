@@ -23,6 +23,7 @@ from signalling.message_fields import SDP_LIMIT
 from signalling.rate import TokenBucket
 
 from .bearer import bearer, token_of
+from .request_body import read_up_to
 from .service import Service
 
 log = logging.getLogger(__name__)
@@ -80,9 +81,7 @@ class LineTest:
     async def open(self, request: web.Request) -> web.Response:
         """Answer an offer of one data channel; what comes on it goes back."""
         link = self._link(request)
-        body = await request.content.read(SDP_LIMIT + 1)
-        while len(body) <= SDP_LIMIT and (more := await request.content.read(SDP_LIMIT)):
-            body += more
+        body = await read_up_to(request, SDP_LIMIT)
         if len(body) > SDP_LIMIT:
             raise web.HTTPBadRequest(text=f"An offer has at most {SDP_LIMIT} bytes.")
         if len(self._sessions) >= MOST_SESSIONS or list(self._sessions.values()).count(link) >= MOST_OF_LINK:

@@ -26,7 +26,7 @@ from recorder.seal.keys import DataKey
 from recorder.seal.suites import SealError
 from signalling.tokens import Claims
 
-from .bearer import bearer, demand, person_of
+from .bearer import demand, permitted, person_of
 from .path_cookie import PathCookie
 from .service import Service
 from .veiling import is_veiled
@@ -89,8 +89,7 @@ class Recordings:
 
     async def open(self, request: web.Request) -> web.Response:
         """Trade the bearer for the cookie."""
-        claims = bearer(request, self._service)
-        demand(claims, "replay")
+        claims = permitted(request, self._service, "replay")
         return self._cookie.give(web.Response(status=204), claims)
 
     async def describe(self, request: web.Request) -> web.Response:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from signalling.tokens import Claims
 
-from .bearer import bearer, demand
+from .bearer import permitted
 from .service import Service
 
 PATH: Final = "/api/stills"
@@ -25,8 +25,7 @@ def add_routes(application: web.Application, service: Service) -> None:
 
     async def get(request: web.Request) -> web.Response:
         room, file = request.match_info["room"], request.match_info["file"]
-        claims = bearer(request, service, room)
-        demand(claims, "watch")
+        claims = permitted(request, service, "watch", room)
         found = None
         if file.endswith(SUFFIX):
             found = await asyncio.to_thread(fetch, claims, room, file.removesuffix(SUFFIX))

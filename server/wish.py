@@ -34,6 +34,7 @@ from signalling.tokens import Claims, is_room_name
 from .bearer import bearer
 from .conductor import Conductor
 from .member import Member
+from .request_body import read_up_to
 from .service import Service
 
 SDP_TYPE: Final = "application/sdp"
@@ -297,9 +298,7 @@ async def read_offer(request: web.Request) -> SessionDescription:
 
 async def read(request: web.Request, limit: int) -> bytes:
     """Read a body of at most `limit` bytes. Raise 400."""
-    body = await request.content.read(limit + 1)
-    while len(body) <= limit and (more := await request.content.read(limit + 1 - len(body))):
-        body += more
+    body = await read_up_to(request, limit)
     if len(body) > limit:
         raise web.HTTPBadRequest(text=f"At most {limit} bytes are taken.")
     return body

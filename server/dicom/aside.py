@@ -14,7 +14,7 @@ from annotation.dicom.describe import word_of_warning
 from annotation.dicom.errors import DicomError
 from signalling.permissions import Permission
 
-from ..bearer import bearer, demand
+from ..bearer import permitted
 from ..service import Service
 from . import answers
 from .asking import BASE, Asking
@@ -43,8 +43,7 @@ class Aside(Asking):
     """Answers about what was put aside in the token's room."""
 
     def _room(self, request: web.Request, permission: Permission = "curate_images") -> str:
-        claims = bearer(request, self._service)
-        demand(claims, permission)
+        claims = permitted(request, self._service, permission)
         return claims.room
 
     async def quarantine(self, request: web.Request) -> web.Response:

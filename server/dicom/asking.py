@@ -12,7 +12,7 @@ from annotation.dicom.search import Query, parse_query
 from signalling.permissions import may
 from signalling.tokens import Claims
 
-from ..bearer import bearer, demand
+from ..bearer import permitted
 from ..service import Service
 from .images import withheld
 from .index import Record
@@ -51,8 +51,7 @@ class Asking:
         return self._service.images.store
 
     def _asker(self, request: web.Request) -> Asker:
-        claims = bearer(request, self._service)
-        demand(claims, "watch")
+        claims = permitted(request, self._service, "watch")
         return Asker(claims, may(claims.role, "patient"))
 
     def _found(self, request: web.Request, asker: Asker) -> tuple[Query, list[Listed]]:

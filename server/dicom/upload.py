@@ -19,7 +19,7 @@ from annotation.dicom.stow import Stored, stow_answer
 from signalling.permissions import Permission
 from signalling.tokens import Claims
 
-from ..bearer import bearer, demand
+from ..bearer import permitted
 from ..service import Service
 from . import answers
 from .asking import BASE
@@ -52,9 +52,7 @@ class Uploads:
         return self._service.images.store
 
     def _claims(self, request: web.Request, permission: Permission = "images") -> Claims:
-        claims = bearer(request, self._service)
-        demand(claims, permission)
-        return claims
+        return permitted(request, self._service, permission)
 
     async def upload(self, request: web.Request) -> web.Response:
         """Take one file, or all files of a ZIP file; answer what became of each."""

@@ -6,7 +6,6 @@ Reasons and references stand in bodies, never in addresses or logs.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sqlite3
 from collections.abc import Callable
@@ -17,8 +16,9 @@ from aiohttp import web
 from signalling.text import check_text
 from signalling.tokens import Claims
 
-from ..bearer import bearer, demand
+from ..bearer import permitted
 from ..exporting.sign_off import withdraw
+from ..request_body import read_object
 from ..service import Service
 from . import audit, decisions, usage, view
 from .audit import Doer
@@ -70,9 +70,7 @@ class Routes:
         self._keeper = service.keeper
 
     def _claims(self, request: web.Request) -> Claims:
-        claims = bearer(request, self._service)
-        demand(claims, "keep")
-        return claims
+        return permitted(request, self._service, "keep")
 
     async def show(self, request: web.Request) -> web.Response:
         """Say how the room's recordings are kept, and what the classes are."""
@@ -216,12 +214,8 @@ def _refused(error: Refused) -> web.HTTPException:
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
-    raw = await request.content.read(BODY_LIMIT)
-    try:
-        body = json.loads(raw or b"{}")
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = await read_object(request, BODY_LIMIT)
+    if body is None:
         raise _refused(Refused("bad_request", "The body is a JSON object."))
     return body
 

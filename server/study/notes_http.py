@@ -13,7 +13,8 @@ from recorder.library import JOURNAL, UnknownRecording, read_header
 from signalling.permissions import may
 from signalling.tokens import Claims
 
-from ..bearer import bearer, demand, person_of
+from ..bearer import permitted, person_of
+from ..request_body import read_up_to
 from ..service import Service
 from ..veiling import is_veiled
 from .note import BODY_LIMIT, Note, NoteError, number_of, parse_change, parse_note
@@ -125,8 +126,7 @@ class StudyHttp:
 
     async def _check(self, request: web.Request) -> tuple[str, Claims]:
         """Return the recording's name if it is of the token's room, and who asks; others do not exist."""
-        claims = bearer(request, self._service)
-        demand(claims, "replay")
+        claims = permitted(request, self._service, "replay")
         name = request.match_info["recording"]
         try:
             room = await asyncio.to_thread(self._room_of, name)
@@ -156,11 +156,7 @@ def _number(request: web.Request) -> int:
 
 async def _body(request: web.Request) -> bytes:
     """Read the body as far as it may be read. Raise 413."""
-    raw = bytearray()
-    async for piece in request.content.iter_chunked(BODY_LIMIT):
-        raw += piece
-        if len(raw) > BODY_LIMIT:
-            raise web.HTTPRequestEntityTooLarge(
-                max_size=BODY_LIMIT, actual_size=len(raw), text="The note is too long."
-            )
-    return bytes(raw)
+    raw = await read_up_to(request, BODY_LIMIT)
+    if len(raw) > BODY_LIMIT:
+        raise web.HTTPRequestEntityTooLarge(BODY_LIMIT, len(raw), text="The note is too long.")
+    return raw

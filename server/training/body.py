@@ -10,6 +10,8 @@ from aiohttp import web
 
 from annotation.values import AnnotationError, as_object, bad
 
+from ..request_body import read_up_to
+
 #: A stroke of 2,000 points with their pressures, written out.
 BODY_LIMIT: Final = 200_000
 
@@ -38,13 +40,9 @@ def _refuse(_: str) -> None:
 
 async def read_body(request: web.Request, parse: Callable[[dict[str, Any]], T]) -> T:
     """Read and parse a request's body. Raise 400 with a sentence."""
-    data = bytearray()
-    async for piece in request.content.iter_chunked(1 << 16):
-        data += piece
-        if len(data) > BODY_LIMIT:
-            break
+    data = await read_up_to(request, BODY_LIMIT)
     try:
-        return parse(parse_body(bytes(data)))
+        return parse(parse_body(data))
     except AnnotationError as error:
         raise refused(error) from None
 

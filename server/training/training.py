@@ -18,7 +18,7 @@ from recorder.seal.suites import SealError
 from signalling.permissions import Permission, may
 from signalling.tokens import Claims
 
-from ..bearer import bearer, demand
+from ..bearer import permitted
 from . import attempts, people
 from .body import refused
 from .forgetting import forget
@@ -80,9 +80,7 @@ class TrainingHttp:
 
     def claims(self, request: web.Request, permission: Permission = "replay") -> Claims:
         """Read who asks. Raise 401, 403."""
-        claims = bearer(request, self.service)
-        demand(claims, permission)
-        return claims
+        return permitted(request, self.service, permission)
 
     async def recording(self, claims: Claims, name: str) -> str:
         """Return the name of a recording of the token's room; others do not exist. Raise 404."""
