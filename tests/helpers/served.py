@@ -166,6 +166,7 @@ async def served(
     host: str = "127.0.0.1",
     tcp_port: int = 0,
     minimum_free_mb: int = 1,
+    shared_cache: bool = False,
     threads: int = 1,
     tracking: bool = True,
     keeping: KeepingConfig | None = None,
@@ -181,7 +182,9 @@ async def served(
         seal=SealConfig(
             private_key=str(folder / "keys" / "archive.pem"), signing_key=str(folder / "keys" / "signing.pem")
         ),
-        recordings=RecordingsConfig(folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb),
+        recordings=RecordingsConfig(
+            folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb, shared_cache=shared_cache
+        ),
         dicom=replace(dicom or DicomConfig(), folder=str(folder / "dicom")),
         scp=scp or ScpConfig(),
         files=replace(files or FilesConfig(minimum_free_mb=1), folder=str(folder / "files")),

@@ -19,7 +19,7 @@ from tests.server.test_whip import encoding
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as server:
+    async with served(tmp_path, shared_cache=True) as server:
         yield server
 
 
@@ -57,7 +57,9 @@ async def test_a_live_picture_is_played_by_ffmpeg(running: Served, tmp_path: Pat
 
         # a reload that waits, and the part that was hinted at
         plain = await running.ask("GET", f"{base}/track.m3u8", bearer)
+        # a cache in front keeps what was not waited for for a moment, and nobody else for longer
         assert plain.headers["cache-control"] == "private, max-age=1"
+        assert plain.headers["cdn-cache-control"] == "max-age=1"
         text = plain.body.decode()
         # players that know segments alone begin with three, and Chromium's gives up where there are fewer
         assert text.count("#EXTINF:") >= 3
@@ -71,7 +73,12 @@ async def test_a_live_picture_is_played_by_ffmpeg(running: Served, tmp_path: Pat
         assert waited.status == 200
         assert given.status in (200, 404)  # a key frame came before it: then it is none
         assert waited.body.decode() != text
-        assert given.headers["cache-control"] == "private, max-age=60, immutable"
+        if given.status == 200:
+            assert given.headers["cache-control"] == "private, max-age=60, immutable"
+            assert given.headers["x-accel-expires"] == "18"
+        # a reload that waited is as true for the next who asks for the same
+        assert waited.headers["cdn-cache-control"] == "max-age=18"
+        assert waited.headers["cache-control"] == "no-cache"
         for query, status in (("_HLS_msn=9999999999", 400), ("_HLS_msn=x", 400), ("_HLS_msn=-1", 400)):
             assert (await running.ask("GET", f"{base}/track.m3u8?{query}", bearer)).status == status
         assert (await running.ask("GET", f"{base}/999.m4s", bearer)).status == 404
