@@ -24,6 +24,7 @@ COMMANDS = {
     "recordings": "verify, show, rewrap or erase recordings",
     "audit": "prove, show or write out the audit book",
     "keeping": "say how long what is kept",
+    "training": "say who has learned, erase what somebody has learned",
     "copies": "prove the second copies, fetch recordings back",
     "backup": "write the database, wrapped keys and manifests into a folder",
     "restore": "take a backup into a server that has nothing",
@@ -97,6 +98,10 @@ def _run(command: str, config: Config, rest: list[str]) -> int:
             from .keeping import cli
 
             return cli.main(config, rest)
+        case "training":
+            from .training import cli as training_cli
+
+            return training_cli.main(config, rest)
         case "copies":
             from .keeping import copies_cli
 

@@ -7,7 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from server.training import forgetting
+import pytest
+
+from server.config import Config, DatabaseConfig
+from server.keeping import audit
+from server.training import cli, forgetting
 from signalling.patient import Identity, Patient
 from signalling.permissions import Role
 from tests.helpers.kept import keep_recording
@@ -85,6 +89,51 @@ def open_files(folder: Path) -> list[str]:
     """List what this process has open below a folder, deleted or not."""
     links = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
     return [str(link) for link in links if str(link).startswith(str(folder))]
+
+
+async def test_what_somebody_has_learned_is_erased_at_his_wish(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jin: Who = ("trainee", "Jin")
+    async with served(tmp_path) as server:
+        recording = await asyncio.to_thread(keep_recording, tmp_path, "ward")
+        await server.service.keeper.take_in()
+        await used(server, recording)
+        await ask(server, MARIA, "POST", "/api/training/certificates", {})
+        mine, other = [(await ask(server, who, "GET", "/api/training/me"))["person"] for who in (MARIA, jin)]
+        judged = {"form": "osats", "version": 1, "person": mine, "answers": [3] * 7, "remark": "Steady."}
+        await ask(server, KELLER, "POST", "/api/training/assessments", judged)
+        for_both = listed(recording) | {"people": [mine, other]}
+        await ask(server, KELLER, "POST", "/api/training/playlists", for_both)
+        keller = (await ask(server, KELLER, "GET", "/api/training/me"))["person"]
+    settings = Config(database=DatabaseConfig(file=str(tmp_path / "konsil.sqlite3")))
+
+    def run(*arguments: str) -> int:
+        return cli.main(settings, [*arguments])
+
+    assert await asyncio.to_thread(run, "people", "ward") == 0
+    assert f"{mine}  trainee   Maria\n" in capsys.readouterr().out
+    assert await asyncio.to_thread(run, "erase", "p-0000") == 2
+    assert capsys.readouterr().err == "Nobody has this identifier.\n"
+    for person in (mine, keller):
+        assert await asyncio.to_thread(run, "erase", person) == 0
+        assert capsys.readouterr().out == "Erased, in room ward.\n"
+    assert await asyncio.to_thread(run, "people", "ward") == 0
+    # of whom others have something the row stays, and says nothing
+    assert sorted(capsys.readouterr().out.splitlines()) == sorted(
+        [f"{other}  trainee   Jin", f"{keller}  observer  "]
+    )
+    async with served(tmp_path) as server:
+        # that it was done stands in the book, under what says nothing of him; and who opened the replay, as ever
+        assert await tables_with(server, mine) == {"audit"}
+        assert await tables_with(server, "Maria") == {"audit"}
+        (question,) = (await ask(server, jin, "GET", f"/api/training/recordings/{recording}/questions"))[
+            "questions"
+        ]
+        assert question["attempts"] == 0
+        lists = (await ask(server, ("chair", "A"), "GET", "/api/training/playlists"))["playlists"]
+        assert [one["person"] for one in lists[-1]["people"]] == [other]
+        assert (await server.service.database.run(audit.verify)).problem == ""
 
 
 async def test_a_deleted_recording_takes_along_what_tells_of_it(tmp_path: Path) -> None:

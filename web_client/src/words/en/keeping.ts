@@ -129,6 +129,7 @@ export const keeping = {
   deed_moved_out: 'moved it to the second place',
   deed_fetched_back: 'fetched it back',
   deed_key_erased: 'destroyed its key',
+  deed_person_erased: 'erased what somebody had learned',
   deed_key_rewrapped: 'sealed its key anew',
   role_server: 'server',
   role_operator: 'operator',

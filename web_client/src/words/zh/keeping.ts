@@ -131,6 +131,7 @@ export const keeping: Readonly<Record<keyof typeof en, string>> = {
   deed_moved_out: '移至第二存放处',
   deed_fetched_back: '从第二存放处取回',
   deed_key_erased: '销毁密钥',
+  deed_person_erased: '删除了某人的学习记录',
   deed_key_rewrapped: '重新封装密钥',
   role_server: '服务器',
   role_operator: '管理员',
