@@ -160,7 +160,7 @@ async def measure(server: ServerUnderLoad, options: argparse.Namespace) -> dict[
                     for viewer in watching:
                         viewer.ages.clear()
                         viewer.requests = viewer.taken = viewer.missed = 0
-                    before = await server.scrape()
+                    before, mine = await server.scrape(), time.process_time()
                     await asyncio.sleep(options.seconds)
                     after = await server.scrape()
                     assert before.cpu_s is not None
@@ -169,6 +169,8 @@ async def measure(server: ServerUnderLoad, options: argparse.Namespace) -> dict[
                     ages = [age for viewer in watching for age in viewer.ages]
                     if count == options.viewers:
                         figures |= {
+                            # near 1: the players were too slow, and their parts are old by that
+                            "players_core_share": (time.process_time() - mine) / (after.time - before.time),
                             "requests_s": sum(v.requests for v in watching) / options.seconds,
                             "parts_s_viewer": sum(v.taken for v in watching) / options.seconds / count,
                             "missed": sum(v.missed for v in watching),

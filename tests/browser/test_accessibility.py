@@ -63,6 +63,13 @@ async def test_no_page_has_a_grave_finding(tmp_path: Path) -> None:
             found, await person(chromium, server.link("trainee", "Maria", page="replay"), (1180, 820))
         )
         await line_test(found, server, await person(chromium, server.link("expert", page="linetest")))
+        looking = await person(chromium, server.link("trainee", "Looks on", page="watch"))
+        await looking.get_by_test_id("watch-start").wait_for()
+        await found.look(looking, "looking on, before")
+        assert await focused(looking) == "watch-start"
+        await looking.keyboard.press("Enter")
+        await looking.get_by_test_id("watch-stage").wait_for()
+        await found.look(looking, "looking on")
     assert not found.lines, "\n".join(found.lines)
 
 
