@@ -99,6 +99,7 @@ class AheadSource(JournalSource):
         """Open these blocks, as `block` names them, from now on; what was expected before is not any more."""
         self._forget()
         self._expected = iter(bases)
+        self._fill()
 
     def close(self) -> None:
         """Let the files go, once no thread reads them."""
@@ -107,10 +108,13 @@ class AheadSource(JournalSource):
 
     def _open(self, base: int) -> bytes:
         task = self._coming.pop(base, None)
-        while len(self._coming) < AHEAD and (following := self._next()) is not None:
-            if following != base and not self.holds(following) and following not in self._coming:
-                self._coming[following] = self._threads.start(partial(super()._open, following))
+        self._fill(base)
         return task.result() if task is not None else super()._open(base)
+
+    def _fill(self, but: int | None = None) -> None:
+        while len(self._coming) < AHEAD and (following := self._next()) is not None:
+            if following != but and not self.holds(following) and following not in self._coming:
+                self._coming[following] = self._threads.start(partial(super()._open, following))
 
     def _next(self) -> int | None:
         try:

@@ -74,10 +74,14 @@ class IndexedTrack:
     def _all(self, first: int, end: int | None) -> Iterator[Frame]:
         last = len(self._starts) - 1 if end is None else self._number(end)
         for number in range(first, len(self._starts)):
-            yield from self._frames(number)
-            self._read()
-            if number == first:  # who only looks at the first frame needs no more
+            if number == first:
+                self._track.expect([first])
+            frames = self._frames(number)
+            if number == first:
+                yield next(frames)  # who only looks at the first one needs no more
                 self._track.expect(range(first + 1, last + 1))
+            yield from frames
+            self._read()
 
     def _times(self, number: int) -> Iterator[int]:
         """Yield when the frames of a segment are shown."""
