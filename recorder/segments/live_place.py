@@ -38,8 +38,10 @@ class Place:
         """
         rate = self._rate
         if told is not None:
-            # by the sender's reports, so that sound lies at its picture; by its arrival before there is one
-            seen = told[1] + _signed(timestamp - told[0]) * _NS // rate
+            # by the sender's reports, so that sound lies at its picture; by its arrival before there is one. A report
+            # by which a frame was seen after it came is wrong (FFmpeg's is, by what its connection took): pictures
+            # would be told less late than they are
+            seen = min(told[1] + _signed(timestamp - told[0]) * _NS // rate, arrival)
         elif self._frame is None:
             seen = arrival
         else:

@@ -16,7 +16,7 @@ from tests.browser import barcodes
 from tests.browser.chromium import PATIENCE, browser, person
 from tests.helpers.served import served
 from tests.helpers.udp_peers import until
-from tests.helpers.whip_encoder import TURN
+from tests.helpers.whip_encoder import TURN, clock_now
 from tests.server.test_whip import encoding
 
 pytestmark = [pytest.mark.browser]
@@ -31,6 +31,11 @@ _OWN = """async ([token, address]) => {
     video.addEventListener("error", () => { window.failed = video.error.message; });
     video.play().catch(() => undefined);
 }"""
+
+_LATE = """() => [
+    Number(document.querySelector("[data-testid=watch-late]").dataset.seconds),
+    window.seen.page.findLast(({ number }) => number !== null).number,
+]"""
 
 
 async def field_of(conductor: Conductor) -> int:
@@ -78,12 +83,15 @@ async def test_a_live_picture_goes_on_in_chromiums_own_player_and_on_the_page_fo
         # a trainee opens his link, and looks on; how late that is the page says of what the camera saw
         looking = await person(chromium, server.link("trainee", "Trainee", page="watch"))
         await looking.get_by_test_id("watch-start").click()
+        await looking.get_by_test_id("watch-video").wait_for(state="attached")
         await barcodes.watch(looking, "video", "page")
         read = await numbers(looking, "page", 3.0)
         assert all((after - before) % TURN < TURN // 2 for before, after in pairwise(read))
         said = looking.get_by_test_id("watch-late")
         await expect(said).to_have_attribute("data-seconds", re.compile(r"\d"), timeout=PATIENCE)
-        assert float(await said.get_attribute("data-seconds") or "nan") > 0
+        # within the second at which it is told anew, and what a barcode is noted later than it is shown
+        told, shown = await looking.evaluate(_LATE)
+        assert abs(told - ((clock_now() - shown) % TURN) / 100) < 1.5, (told, shown, clock_now())
         # sound is on: the link was opened by a touch
         assert await looking.get_by_test_id("watch-sound").get_attribute("aria-pressed") == "true"
         # whoever leaves is not in the room, and has no picture any more

@@ -76,6 +76,17 @@ def test_until_a_report_comes_arrival_counts_and_then_both_come_together_gently(
     assert max(steps) < 0.0205
 
 
+def test_nothing_was_seen_after_it_came_whatever_a_report_says() -> None:
+    zero, sender = Zero(), Sender(90_000, 5)
+    place = Place(90_000, zero)
+    for number in range(200):
+        stamp, at = sender.told(number / 20)
+        told = (stamp, at + 11 * NS // 10) if number >= 40 else None
+        ticks = place.of(stamp, at + NS // 10, told)
+        assert ticks is not None
+        assert abs(place.seen(ticks) * NS - (at + NS // 10)) < NS // 1000
+
+
 def test_a_sender_that_was_away_is_placed_where_it_goes_on() -> None:
     zero = Zero()
     place = Place(90_000, zero)
