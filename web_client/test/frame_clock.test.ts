@@ -20,6 +20,15 @@ test('without a clock nothing is claimed', () => {
   expect(frames.age(0)).toBeNull();
 });
 
+test('a picture that would be older than its frames is of no known age: its reports are wrong', () => {
+  const frames = new FrameClock();
+  frames.handleClock(clock);
+  frames.handleFrame(frame(4_294_967_000, 0), 999_950, 0);
+  expect(frames.age(0)?.milliseconds).toBe(-50);
+  frames.handleFrame(frame(4_294_967_000, 10), 999_100, 10);
+  expect(frames.age(10)).toBeNull();
+});
+
 test('a barcode measures, and counts more than the estimate', () => {
   const frames = new FrameClock();
   frames.handleClock(clock);

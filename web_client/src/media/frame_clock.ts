@@ -24,6 +24,8 @@ const STALLED_MS = 300;
  * the media themselves. It takes the publisher's clock from many reports, and strays for a while when that is corrected.
  */
 const BELIEVED_MS = 250;
+/** Two clocks that were compared over a network agree within this: what is younger was not seen before it happened. */
+const IMPOSSIBLE_MS = -100;
 
 export interface PresentedFrame {
   /** Null: it has no name, or not yet. */
@@ -96,6 +98,11 @@ export class FrameClock {
     const captured = this.captureTime(frame.rtpTimestamp);
     if (captured === null) return;
     const estimate = serverNow + (frame.shownAt - now) - captured;
+    if (estimate < IMPOSSIBLE_MS) {
+      // its sender's reports are wrong (FFmpeg's are, by what its connection took): no age is better than a false one
+      this.#estimates = [];
+      return;
+    }
     const browsers = typeof frame.capturedAt === 'number' ? frame.shownAt - frame.capturedAt : null;
     this.#browserKnows = browsers !== null && Math.abs(browsers - estimate) <= BELIEVED_MS;
     const age = this.#browserKnows && browsers !== null ? browsers : estimate;
