@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, Request
 
 from loadtests.chromium import FLAGS, browser, executable
 
@@ -37,8 +38,15 @@ async def person(
     page = await context.new_page()
     page.set_default_timeout(PATIENCE)
     page.on("pageerror", lambda error: MISTAKES.append(f"{error}\n{error.stack}"))
+    page.on("requestfailed", _tell_failure)
     await page.goto(link)
     return page
+
+
+def _tell_failure(request: Request) -> None:
+    """Say what of a page could not be fetched: pytest shows it where a test fails."""
+    if request.resource_type in ("document", "script", "stylesheet"):
+        print(f"not fetched: {request.resource_type} {urlsplit(request.url).path}: {request.failure}")
 
 
 async def join(page: Page, *, media: bool) -> None:

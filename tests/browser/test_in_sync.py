@@ -174,7 +174,8 @@ async def play(page: Page, seconds: float) -> dict[str, Any]:
     await page.get_by_test_id(f"video-{FAR}").wait_for(state="attached")
     await page.evaluate(_LISTEN, [FIELD, LATE, FAR])
     await page.get_by_test_id("play").click()
-    await until(page, f"k.position > {seconds - 0.2}")
+    # to the very end: while they still play a seek would go on, and a frame might be left out
+    await until(page, f"!k.playing && k.position > {seconds - 0.2}")
     found: dict[str, Any] = await page.evaluate(
         "({ frames: sync.frames, beeps: sync.beeps, clocks: sync.clocks })"
     )
@@ -265,4 +266,5 @@ async def test_flash_and_beep_are_together_in_chromium_and_cameras_with_each_oth
             offset = cameras[number]["offset"] - cameras[FIELD]["offset"]
             distances = apart(found["frames"][str(FIELD)], found["frames"][str(number)], offset)
             assert len(distances) > 30
-            assert statistics.median(map(abs, distances)) < FRAME, (number, distances)
+            # frames are presented one at a time: one apart is a frame, two are none that is meant
+            assert statistics.median(map(abs, distances)) < 1.5 * FRAME, (number, distances)

@@ -116,6 +116,9 @@ def _build(lines: TwoLines) -> None:
             inside, outside = lines._inside(line), lines._outside(line)
             ip("link", "add", outside, "type", "veth", "peer", "name", inside, "netns", lines.name)
             far = host.rpartition(".")[0] + ".1"
+            # an address of IPv6 that is there a second later is a change of the network to a browser: it gives up
+            # what it was just fetching
+            ip("-n", lines.name, "link", "set", inside, "addrgenmode", "none")
             ip("addr", "add", f"{far}/30", "dev", outside)
             ip("link", "set", outside, "up")
             lines.set_line(line, up=True)
