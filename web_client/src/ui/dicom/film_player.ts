@@ -30,6 +30,7 @@ export class FilmPlayer extends Emitter<{ picture: undefined; frame: number }> {
   readonly #stop = new AbortController();
   #wanted: { frame: number; playing: boolean; rate: number; leads: boolean } | null = null;
   #seeks = false;
+  #isWatching = false;
   #fetching = 0;
   #isClosed = false;
 
@@ -123,6 +124,8 @@ export class FilmPlayer extends Emitter<{ picture: undefined; frame: number }> {
     if (this.facts === null) return;
     if (!anyway && this.picture?.frame === frame && this.#frameAt(this.#video.currentTime) === frame) return;
     this.#seeks = true;
+    // a busy browser says that it is there before there is a picture to be drawn
+    if (this.#video.paused) this.#watch();
     // into the middle of the frame: its edges are rounded
     this.#video.currentTime = (frame - 0.5) / this.facts.rate;
   }
@@ -141,16 +144,18 @@ export class FilmPlayer extends Emitter<{ picture: undefined; frame: number }> {
     void this.#video.play().catch(() => undefined);
   }
 
-  /** Take each frame that the player shows. */
+  /** Take each frame that the player shows, as long as it plays. */
   #watch(): void {
-    const step = (_: number, { mediaTime }: { mediaTime: number }): void => {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    this.#video.requestVideoFrameCallback((_, { mediaTime }) => {
+      this.#isWatching = false;
       if (this.#isClosed || this.facts === null) return;
       const frame = Math.round(mediaTime * this.facts.rate) + 1;
       // a frame that was on its way when the film was stopped is not shown any more
       if (!this.#seeks && (this.#wanted?.playing === true || this.#wanted?.frame === frame)) this.#take(frame);
-      if (!this.#video.paused) this.#video.requestVideoFrameCallback(step);
-    };
-    this.#video.requestVideoFrameCallback(step);
+      if (!this.#video.paused) this.#watch();
+    });
   }
 
   #take(frame: number): void {
