@@ -150,7 +150,7 @@ class Exports:
         if context is not None:
             write_part(folder / CONTEXT, json.dumps(context).encode(), key)
 
-    async def list(self, recording: str, role: Role = "surgeon") -> list[dict[str, Any]]:
+    async def list(self, recording: str, role: Role) -> list[dict[str, Any]]:
         """List a recording's exports that a role sees, the newest first, as PROTOCOL.md, section 6 has them."""
         found = await self._run(
             lambda c: rows.select(c, "recording = ? AND state != 'cancelled'", (recording,))
