@@ -86,42 +86,65 @@ class TwoLines:
         ip("-n", self.name, "route", "replace", f"{self.server}/32", *via, "dev", device, "metric", metric)
 
 
-def free_number(kind: str, step: int) -> int:
-    """Find a number for a new namespace, and its networks: one that a killed run has not left behind."""
+def add_namespace(kind: str, step: int) -> tuple[str, int]:
+    """Make a namespace; returns its name, and a number for its networks.
+
+    Nobody else has either: not who runs beside us, and not a run that was killed and has left one behind.
+    """
     number = os.getpid() * step + next(_counter)
-    while Path("/run/netns", f"{kind}{number % 100_000}").exists():
+    while True:
+        name = f"{kind}{number % 100_000}"
+        if not Path("/run/netns", name).exists():
+            try:
+                ip("netns", "add", name)
+            except AssertionError:
+                # it may be that somebody was quicker
+                if not Path("/run/netns", name).exists():
+                    raise
+            else:
+                return name, number
         number += 1
-    return number
+
+
+def add_line(namespace: str, outside: str, inside: str) -> None:
+    """Lay a veth pair into a namespace; both ends are down.
+
+    Neither gets an address of IPv6: that comes a second or two after the end is up, which is a change of the network
+    to a browser, who then gives up what he is just fetching.
+    """
+    ip("link", "add", outside, "type", "veth", "peer", "name", inside, "netns", namespace)
+    ip("link", "set", outside, "addrgenmode", "none")
+    ip("-n", namespace, "link", "set", inside, "addrgenmode", "none")
+
+
+def remove(namespace: str, *outsides: str) -> None:
+    """Take a namespace away, and its lines before it: those of one that has gone go whenever the kernel finds time."""
+    for outside in outsides:
+        # one that could not be made is not there
+        with contextlib.suppress(AssertionError):
+            ip("link", "del", outside)
+    ip("netns", "del", namespace)
 
 
 @contextlib.asynccontextmanager
 async def two_lines() -> AsyncIterator[TwoLines]:
     """Make the namespace with both lines up, and take it away afterwards."""
-    number = free_number("ko", 7)
+    name, number = await asyncio.to_thread(add_namespace, "ko", 7)
     net = f"10.{100 + number % 100}.{number // 100 % 127 * 2}"
     other = f"10.{100 + number % 100}.{number // 100 % 127 * 2 + 1}"
-    lines = TwoLines(f"ko{number % 100_000}", f"{net}.1", (f"{net}.2", f"{other}.2"))
-    await asyncio.to_thread(_build, lines)
+    lines = TwoLines(name, f"{net}.1", (f"{net}.2", f"{other}.2"))
     try:
+        await asyncio.to_thread(_build, lines)
         yield lines
     finally:
-        await asyncio.to_thread(ip, "netns", "del", lines.name)
+        await asyncio.to_thread(remove, name, lines._outside(0), lines._outside(1))
 
 
 def _build(lines: TwoLines) -> None:
-    ip("netns", "add", lines.name)
-    try:
-        ip("-n", lines.name, "link", "set", "lo", "up")
-        for line, host in enumerate(lines.hosts):
-            inside, outside = lines._inside(line), lines._outside(line)
-            ip("link", "add", outside, "type", "veth", "peer", "name", inside, "netns", lines.name)
-            far = host.rpartition(".")[0] + ".1"
-            # an address of IPv6 that is there a second later is a change of the network to a browser: it gives up
-            # what it was just fetching
-            ip("-n", lines.name, "link", "set", inside, "addrgenmode", "none")
-            ip("addr", "add", f"{far}/30", "dev", outside)
-            ip("link", "set", outside, "up")
-            lines.set_line(line, up=True)
-    except AssertionError:
-        ip("netns", "del", lines.name)
-        raise
+    ip("-n", lines.name, "link", "set", "lo", "up")
+    for line, host in enumerate(lines.hosts):
+        outside = lines._outside(line)
+        add_line(lines.name, outside, lines._inside(line))
+        ip("addr", "add", f"{host.rpartition('.')[0]}.1/30", "dev", outside)
+        ip("link", "set", outside, "up")
+        lines.set_line(line, up=True)

@@ -27,7 +27,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from server.config import PacsConfig
 
-from .namespaces import free_number, ip
+from .namespaces import add_line, add_namespace, ip, remove
 
 USER, PASSWORD = "konsil", "north-of-the-river"
 PLUGINS = Path("/usr/share/orthanc/plugins")
@@ -156,16 +156,15 @@ def orthanc() -> Iterator[Orthanc]:
     """Run it while the context lasts."""
     program = shutil.which("Orthanc")
     assert program is not None, "Orthanc is missing: `make setup-test` installs it"
-    number = free_number("kp", 11)
-    name, net = f"kp{number % 100_000}", f"10.{60 + number % 40}.{number // 40 % 250}"
     folder = Path(tempfile.mkdtemp(prefix="orthanc-"))
     (folder / "worklist").mkdir()
     (folder / "orthanc.json").write_text(json.dumps(_configuration(folder)))
-    ip("netns", "add", name)
+    name, number = add_namespace("kp", 11)
+    net = f"10.{60 + number % 40}.{number // 40 % 250}"
     process = None
     try:
         ip("-n", name, "link", "set", "lo", "up")
-        ip("link", "add", f"{name}o", "type", "veth", "peer", "name", f"{name}i", "netns", name)
+        add_line(name, f"{name}o", f"{name}i")
         ip("addr", "add", f"{net}.1/30", "dev", f"{name}o")
         ip("link", "set", f"{name}o", "up")
         ip("-n", name, "addr", "add", f"{net}.2/30", "dev", f"{name}i")
@@ -182,7 +181,7 @@ def orthanc() -> Iterator[Orthanc]:
             with contextlib.suppress(OSError, ValueError):
                 Orthanc(f"{net}.2", folder, name).ask("/tools/shutdown", "POST", b"")
             process.wait(30)
-        ip("netns", "del", name)
+        remove(name, f"{name}o")
         shutil.rmtree(folder, ignore_errors=True)
 
 
