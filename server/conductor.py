@@ -209,6 +209,7 @@ class Conductor:
         self.theatre.close("closed")
         self.room.close(code, sentence)
         self.pump()
+        self.veiling.end()
         self.presenting.close()
         if self._timer is not None:
             self._timer.cancel()

@@ -2,6 +2,10 @@
 
 The journal names no patient, and a room forgets its own when the last one leaves; what people write beside a recording
 may name him all the same. Sealed with the recording's key: who destroys that destroys this.
+
+As long as the consultation lasts one more may be chosen, and a disk that refuses, or a server that is killed, would
+leave a row that lacks him. So a row is one of all patients only when it is final, written as the room ended. Until then
+the server that writes it knows whether all is in it, and no other one does.
 """
 
 from __future__ import annotations
@@ -33,7 +37,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: `patients` is sealed where the recording is. A recording without a row is one of which nothing is known.
-_SCRIPTS: Final = ("CREATE TABLE recorded_patient (recording TEXT PRIMARY KEY, patients BLOB NOT NULL)",)
+_SCRIPTS: Final = (
+    "CREATE TABLE recorded_patient (recording TEXT PRIMARY KEY, patients BLOB NOT NULL)",
+    # rows of before did not say whether somebody is missing
+    "ALTER TABLE recorded_patient ADD COLUMN is_final INTEGER NOT NULL DEFAULT 0",
+)
 
 
 class RecordedPatients:
@@ -43,42 +51,57 @@ class RecordedPatients:
         self._database = database
         self._archive = archive
         self._order = asyncio.Lock()
-        #: of these not all is known: it could not be written down
-        self._doubtful: set[str] = set()
+        #: rows that are not final, and have in them all that this server knows
+        self._up_to_date: set[str] = set()
         database.add("recorded_patients", _SCRIPTS)
 
-    async def keep(self, recording: str, key: DataKey | None, patients: Sequence[Patient]) -> None:
+    async def keep(
+        self, recording: str, key: DataKey | None, patients: Sequence[Patient], *, final: bool = False
+    ) -> None:
         """Write down all patients that are known of a recording; none: it is known that none was chosen.
 
-        `key`: what the recording is sealed with.
+        `key`: what the recording is sealed with; `final`: its consultation is over, nobody more will be chosen.
         """
         try:
             # in the order in which it is asked for: the last one knows most
             async with self._order:
+                self._up_to_date.discard(recording)
                 if await asyncio.to_thread((self._archive.library.root / recording / TOMBSTONE).exists):
                     return
                 sealed = _seal(recording, key, patients)
                 await self._database.run(
                     lambda c: c.execute(
-                        "INSERT OR REPLACE INTO recorded_patient VALUES (?, ?)", (recording, sealed)
+                        "INSERT OR REPLACE INTO recorded_patient (recording, patients, is_final) VALUES (?, ?, ?)",
+                        (recording, sealed, final),
                     )
                 )
+                if not final:
+                    self._up_to_date.add(recording)
         except (SealError, OSError, DatabaseError, sqlite3.Error) as error:
-            self._doubtful.add(recording)
             log.error("whose recording it is could not be written down: %s", type(error).__name__)
 
     async def veil(self, recording: str) -> Veil | None:
-        """Give what hides the recording's patients; None: it is not known who they are."""
+        """Give what hides the recording's patients; None: it is not known who all of them are."""
+        veil, is_all = await self._known(recording)
+        return veil if is_all else None
+
+    async def best_veil(self, recording: str) -> Veil:
+        """Give what hides those of the recording's patients who are known, for what is told in any case."""
+        return (await self._known(recording))[0]
+
+    async def _known(self, recording: str) -> tuple[Veil, bool]:
+        """Give what hides those who are known, and whether these are all."""
         async with self._order:
             row: sqlite3.Row | None = await self._database.run(
                 lambda c: c.execute(
-                    "SELECT patients FROM recorded_patient WHERE recording = ?", (recording,)
+                    "SELECT patients, is_final FROM recorded_patient WHERE recording = ?", (recording,)
                 ).fetchone()
             )
-        if row is None or recording in self._doubtful:
-            return None
+            is_up_to_date = recording in self._up_to_date
+        if row is None:
+            return Veil(), False
         try:
-            return await asyncio.to_thread(self._open, recording, row["patients"])
+            veil = await asyncio.to_thread(self._open, recording, row["patients"])
         except (
             SealError,
             JournalError,
@@ -89,10 +112,12 @@ class RecordedPatients:
             TypeError,
         ) as error:
             log.error("whose recording it is cannot be read: %s", type(error).__name__)
-            return None
+            return Veil(), False
+        return veil, is_up_to_date or bool(row["is_final"])
 
     async def forget(self, recording: str) -> str:
         """Forget the patients of a recording that is no more; says what remains: nothing."""
+        self._up_to_date.discard(recording)
         await self._database.run(
             lambda c: c.execute("DELETE FROM recorded_patient WHERE recording = ?", (recording,))
         )

@@ -236,6 +236,7 @@ class Service:
             self._ephemeral_dropped += conductor.ephemeral_dropped
             self._probes += conductor.router.probes
             self.hospital.room_ended(conductor)
+            conductor.veiling.end()
             if not self.stopping:
                 conductor.bedside.end()
                 self.keep(conductor.stop_recorder("", "room_ended"))

@@ -56,12 +56,16 @@ class Veiling:
         for recording in self._recordings:
             self._keep(recording)
 
-    def _keep(self, recording: str) -> None:
+    def end(self) -> None:
+        """Say that nobody more will be chosen: the room ends."""
+        for recording in self._recordings:
+            self._keep(recording, final=True)
+        self._recordings = {}
+
+    def _keep(self, recording: str, *, final: bool = False) -> None:
         service = self._conductor.service
-        keeping = service.recorded_patients.keep(
-            recording, self._recordings[recording], tuple(self._patients)
-        )
-        service.keep(keeping)
+        key, patients = self._recordings[recording], tuple(self._patients)
+        service.keep(service.recorded_patients.keep(recording, key, patients, final=final))
 
     def words(self, text: str) -> str:
         """Give a text as those may read it who may not see the patient."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import asdict
@@ -12,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from loadtests.caller import Refused, calling
+from loadtests.caller import Caller, Refused, calling
+from server.config import RoomsConfig
 from signalling.worklist import Entry
 from tests.helpers.dicom_files import sample
-from tests.helpers.recorded import prepared
+from tests.helpers.recorded import journal_size, prepared
 from tests.helpers.served import Served, served
 from tests.helpers.udp_peers import until
 
@@ -199,3 +202,73 @@ async def test_who_may_not_see_the_patient_reads_no_name_that_is_known(running: 
             replayed = (await running.ask("GET", f"/api/recordings/{recording}", bearer)).json()
             assert [one["operation"] for one in replayed["operations"]] == words
             assert "veiled" not in {event["kind"] for event in replayed["events"]}
+
+
+#: A disk that refuses, as SQLite tells it.
+REFUSED = """CREATE TRIGGER refused BEFORE INSERT ON recorded_patient WHEN length(NEW.patients) > {}
+             BEGIN SELECT RAISE(ABORT, 'disk full'); END"""
+
+
+async def _recording(server: Served, surgeon: Caller) -> str:
+    """Begin a recording; gives its name when it is known that no patient was chosen so far."""
+    await surgeon.request("record", action="start")
+    recording = str((await surgeon.notice("recording"))["recording"]["recording"])
+    # its head says how it is sealed
+    await until(lambda: journal_size(server.folder, recording))
+    assert await server.service.recorded_patients.veil(recording) is not None
+    return recording
+
+
+async def _recording_that_lacks_its_patient(server: Served, surgeon: Caller) -> str:
+    """Begin one, then choose the patient, whom the disk refuses; gives its name."""
+    recording = await _recording(server, surgeon)
+    empty = await server.service.database.run(
+        lambda c: c.execute("SELECT length(patients) FROM recorded_patient").fetchone()[0]
+    )
+    await server.service.database.run(lambda c: c.execute(REFUSED.format(empty)))
+    (entry,) = server.service.rooms["ward"].bedside.offer([ELSE])
+    await surgeon.request("choose_patient", entry=entry)
+    return recording
+
+
+async def test_where_a_patient_could_not_be_written_down_no_later_server_believes_what_was_before(
+    tmp_path: Path,
+) -> None:
+    async with served(tmp_path) as server:
+        async with calling(server.url, server.token("surgeon")) as (surgeon,):
+            recording = await _recording_that_lacks_its_patient(server, surgeon)
+            await surgeon.request("record", action="stop")
+            await prepared(server.url, server.bearer("surgeon"), recording)
+        assert await server.service.recorded_patients.veil(recording) is None
+    async with served(tmp_path) as server:
+        assert await server.service.recorded_patients.veil(recording) is None
+
+
+async def test_what_could_not_be_written_down_is_so_at_the_end_of_the_consultation(tmp_path: Path) -> None:
+    async with served(tmp_path) as server, calling(server.url, server.token("surgeon")) as (surgeon,):
+        recording = await _recording_that_lacks_its_patient(server, surgeon)
+        await server.service.database.run(lambda c: c.execute("DROP TRIGGER refused"))
+    async with served(tmp_path) as server:
+        veil = await server.service.recorded_patients.veil(recording)
+        assert veil is not None
+        assert veil.hide("Anna Müller") == "▮▮▮"
+
+
+async def test_a_server_that_was_killed_wrote_down_all_of_those_consultations_alone_that_had_ended(
+    tmp_path: Path,
+) -> None:
+    rooms = RoomsConfig(resume_seconds=1)
+    async with served(tmp_path / "first", rooms=rooms) as server:
+        async with calling(server.url, server.token("surgeon")) as (surgeon,):
+            recording = await _recording(server, surgeon)
+            # what lies on the disk is what a server finds that comes after a power cut
+            await asyncio.to_thread(shutil.copytree, server.folder, tmp_path / "within")
+            await surgeon.request("record", action="stop")
+            await prepared(server.url, server.bearer("surgeon"), recording)
+            assert await server.service.recorded_patients.veil(recording) is not None
+        await until(lambda: not server.service.rooms, 30)
+        assert await server.service.recorded_patients.veil(recording) is not None
+        await asyncio.to_thread(shutil.copytree, server.folder, tmp_path / "after")
+    for folder, is_known in (("within", False), ("after", True)):
+        async with served(tmp_path / folder) as server:
+            assert (await server.service.recorded_patients.veil(recording) is not None) == is_known, folder

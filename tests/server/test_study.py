@@ -170,7 +170,7 @@ async def test_the_patient_is_hidden_from_who_may_not_see_him(running: Served) -
 
 
 def _say_whose(patients: bytes, connection: sqlite3.Connection) -> None:
-    connection.execute("REPLACE INTO recorded_patient VALUES (?, ?)", (RECORDING, patients))
+    connection.execute("UPDATE recorded_patient SET patients = ? WHERE recording = ?", (patients, RECORDING))
 
 
 async def test_what_cannot_be_veiled_is_withheld(running: Served, caplog: pytest.LogCaptureFixture) -> None:
@@ -194,11 +194,13 @@ async def test_what_cannot_be_veiled_is_withheld(running: Served, caplog: pytest
     for changed in (b"", b"[1]", b'[{"identity": {}}]', b"\xff", b"null"):
         await database.run(partial(_say_whose, changed))
         assert await told() == withheld
-    # what could not be written down makes all that is known of it doubtful
+    # what could not be written down makes all that is known of it doubtful, until it is written down after all
     await patients.keep(RECORDING, None, ())
     assert (await told())[0] == ("Frau Geheim bleeds", False)
     await patients.keep(RECORDING, DataKey(SM4, b"short"), (ANNA,))
     assert await told() == withheld
+    await patients.keep(RECORDING, None, (ANNA,))
+    assert (await told())[0] == ("Frau ▮▮▮ bleeds", False)
     assert "Geheim" not in caplog.text
 
 
@@ -222,7 +224,7 @@ async def test_whose_recording_it_is_lies_sealed_and_goes_with_it(tmp_path: Path
         other = RECORDING[:-4] + "ffff"
         shutil.copytree(folder, folder.with_name(other))
         await server.service.database.run(
-            lambda c: c.execute("INSERT INTO recorded_patient VALUES (?, ?)", (other, rows[0]))
+            lambda c: c.execute("INSERT INTO recorded_patient VALUES (?, ?, 1)", (other, rows[0]))
         )
         assert await patients.veil(other) is None
         # without the key nothing of him is left, even before the row goes

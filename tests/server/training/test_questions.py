@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from recorder.seal.keys import DataKey
+from recorder.seal.suites import SM4
 from signalling.patient import Identity, Patient
 from tests.helpers.journals import RECORDING
 from tests.helpers.served import Served, served
@@ -164,6 +166,11 @@ async def test_a_name_in_a_question_is_hidden_from_trainees(running: Served) -> 
     body = {"mark": mark("a", "pin", [[0.1, 0.1]])}
     told = (await call(running, MARIA, "POST", f"questions/{made['question']}/attempts", body)).json()
     assert told["question"]["answer"]["words"] == "▮▮▮ bled here."
+    # of another patient nothing is known: who is known stays hidden
+    await running.service.recorded_patients.keep(RECORDING, DataKey(SM4, b"short"), (anna,) * 2)
+    assert await running.service.recorded_patients.veil(RECORDING) is None
+    (seen,) = (await call(running, MARIA, "GET", ON_IT)).json()["questions"]
+    assert seen["prompt"] == "Where did Frau ▮▮▮ bleed?"
 
 
 async def test_millimetres_where_the_field_is_calibrated(tmp_path: Path) -> None:
