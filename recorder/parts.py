@@ -5,9 +5,10 @@ A file appears whole or not at all: it is written under its name with `.part` be
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .seal.file import SealedReader, SealedWriter
@@ -38,6 +39,18 @@ def finish_part(path: Path) -> None:
 def drop_part(path: Path) -> None:
     """Remove a file that was begun."""
     _unfinished(path).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def written_part(path: Path, key: DataKey | None) -> Iterator[io.RawIOBase]:
+    """Write a file; it is there when the context ends in peace, else nothing is. Raises OSError."""
+    try:
+        with create_part(path, key) as file:
+            yield file
+    except BaseException:
+        drop_part(path)
+        raise
+    finish_part(path)
 
 
 def open_part(path: Path, key: DataKey | None, *, unfinished: bool = False) -> io.RawIOBase:

@@ -27,6 +27,7 @@ from .seal.digest import sm3
 from .seal.keys import KEY_FILE, DataKey
 from .seal.suites import SealError
 from .sealing import JournalSealer
+from .segments.preview import SUFFIX as PREVIEW
 from .signing import sign_recording
 from .verify import BEFORE_REPAIR
 from .volumes import JournalFiles, is_being_written, volumes_of
@@ -116,6 +117,9 @@ def undo(folder: Path) -> None:
         raise RepairError("Nothing is kept from before a repair.") from None
     for name in note["made"]:
         (folder / name).unlink(missing_ok=True)
+    # made of what was repaired, by the server
+    for path in folder.glob(f"*{PREVIEW}"):
+        path.unlink()
     for cut in note["cut"]:
         with (folder / cut["name"]).open("r+b") as file:
             file.truncate(cut["at"])

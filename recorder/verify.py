@@ -16,6 +16,7 @@ from .seal import sm2
 from .seal.digest import sm3
 from .seal.keys import KEY_FILE
 from .segments.index import SUFFIX
+from .segments.preview import SUFFIX as PREVIEW
 from .tombstone import STAYS, TOMBSTONE, TOMBSTONE_SIGNATURE, Tombstone, read
 
 #: What is not the manifest's: itself, and the wrapped key, which changes when the hospital's key does.
@@ -147,7 +148,8 @@ def _parts(
     if BEFORE_REPAIR in there and there[BEFORE_REPAIR].is_dir():
         del there[BEFORE_REPAIR]
     for name in sorted(there.keys() - NOT_PARTS):
-        if not name.endswith((".part", SUFFIX)):
+        # a preview shows nothing that the signed parts do not, and can be made of them again
+        if not name.endswith((".part", SUFFIX, PREVIEW)):
             yield f"{name} was slipped in: the manifest does not know it."
 
 

@@ -16,6 +16,7 @@ from . import (
     hospital_http,
     line_test,
     live_http,
+    previews_http,
     recordings_http,
     segments_http,
     stills_http,
@@ -145,6 +146,7 @@ def build(service: Service) -> web.Application:
     whep.add_routes(application, service)
     recordings_http.add_routes(application, service)
     hls_http.add_routes(application, service, segments_http.add_routes(application, service))
+    previews_http.add_routes(application, service)
     live_http.add_routes(application, service)
     stills_http.add_routes(application, service)
     line_test.add_routes(application, service)

@@ -125,6 +125,13 @@ class Recordings:
         if producer in await self._withheld(recording, claims):
             raise web.HTTPForbidden(text="This picture was not for everybody, and is not for you.")
 
+    async def check_track(self, request: web.Request) -> tuple[str, DataKey | None]:
+        """Give the recording whose track is asked for, and its key, if who asks may have it, and note that he did."""
+        recording, claims = await self.check(request)
+        await self.check_audience(recording, claims, int(request.match_info["producer"]))
+        await self._service.openings.note(claims, recording)
+        return recording, await self.key(recording)
+
     async def _withheld(self, recording: str, claims: Claims) -> frozenset[int]:
         await self.key(recording)
         try:

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -45,10 +45,19 @@ WAITING = 64
 CACHED = {"Cache-Control": "private, max-age=3600"}
 _TYPES = {"m4s": "video/iso.segment", "webm": "video/webm", "mp4": "video/mp4"}
 
-_TAMPERED = "This recording has been tampered with, or is damaged."
+TAMPERED = "This recording has been tampered with, or is damaged."
 
 T = TypeVar("T")
 _Stamp = tuple[int, int, int]
+
+
+class Closable(Protocol):
+    """What stays open a while."""
+
+    def close(self) -> None: ...
+
+
+Opened = TypeVar("Opened", bound=Closable)
 
 
 def add_routes(application: web.Application, service: Service) -> Segments:
@@ -62,12 +71,12 @@ def add_routes(application: web.Application, service: Service) -> Segments:
     return segments
 
 
-class _Open:
-    """An open track, whether somebody uses it, and what its index was on the disk."""
+class _Open(Generic[Opened]):
+    """What is open of a track, whether somebody uses it, and what its file was on the disk."""
 
     def __init__(self, stamp: _Stamp) -> None:
         self.stamp = stamp
-        self.track: SegmentedTrack | None = None
+        self.opened: Opened | None = None
         #: One request of a track at a time, and one thread: a request that was given up leaves its thread behind.
         self.lock = asyncio.Lock()
         self.thread = threading.Lock()
@@ -81,38 +90,43 @@ class _Open:
 
     def close_unused(self) -> None:
         """Close it when it was retired and nobody uses it."""
-        if self.retired and self.users == 0 and self.track is not None:
+        if self.retired and self.users == 0 and self.opened is not None:
             with self.thread:
-                self.track.close()
-                self.track = None
+                self.opened.close()
+                self.opened = None
 
 
-class OpenTracks:
-    """Keeps the tracks open that were asked for last."""
+class OpenTracks(Generic[Opened]):
+    """Keeps open what was asked for last of tracks: their segments or previews."""
 
-    def __init__(self, most: int = OPEN_TRACKS) -> None:
+    def __init__(self, opens: Callable[[Path, DataKey | None], Opened], most: int = OPEN_TRACKS) -> None:
+        """`opens` opens a file of a recording."""
+        self._opens = opens
         self._most = most
-        self._open: OrderedDict[tuple[Path, DataKey | None], _Open] = OrderedDict()
+        self._open: OrderedDict[tuple[Path, DataKey | None], _Open[Opened]] = OrderedDict()
         self._makers = asyncio.Semaphore(MAKERS)
         self._waiting = 0
 
-    async def use(self, index: Path, key: DataKey | None, work: Callable[[SegmentedTrack], T]) -> T:
-        """Let `work` use a track in a thread. Raises what it raises, FileNotFoundError, and 503 when too many wait."""
+    async def use(self, file: Path, key: DataKey | None, work: Callable[[Opened], T]) -> T:
+        """Let `work` use what a file holds in a thread.
+
+        Raises what it raises, FileNotFoundError, and 503 when too many wait.
+        """
         if self._waiting >= WAITING:
             raise web.HTTPServiceUnavailable(
                 text="Too much is asked for at once. Please try again.", headers={"Retry-After": "1"}
             )
         self._waiting += 1
         try:
-            async with self._entered(index, key) as entry, entry.lock, self._makers:
-                return await asyncio.to_thread(_work, entry, index, key, work)
+            async with self._entered(file, key) as entry, entry.lock, self._makers:
+                return await asyncio.to_thread(self._work, entry, file, key, work)
         finally:
             self._waiting -= 1
 
     @asynccontextmanager
-    async def _entered(self, index: Path, key: DataKey | None) -> AsyncIterator[_Open]:
-        stamp = await asyncio.to_thread(_stamp, index)
-        name = index, key
+    async def _entered(self, file: Path, key: DataKey | None) -> AsyncIterator[_Open[Opened]]:
+        stamp = await asyncio.to_thread(_stamp, file)
+        name = file, key
         entry = self._open.get(name)
         if entry is None or entry.stamp != stamp:
             self._retire(name)
@@ -126,13 +140,19 @@ class OpenTracks:
         finally:
             entry.leave()
 
+    def _work(self, entry: _Open[Opened], file: Path, key: DataKey | None, work: Callable[[Opened], T]) -> T:
+        with entry.thread:
+            if entry.opened is None:
+                entry.opened = self._opens(file, key)
+            return work(entry.opened)
+
     def _retire(self, name: tuple[Path, DataKey | None]) -> None:
         if (entry := self._open.pop(name, None)) is not None:
             entry.retired = True
             entry.close_unused()
 
     def close_below(self, folder: Path) -> None:
-        """Close the tracks whose indices lie in a folder; one that is in use is closed with its last user."""
+        """Close the tracks whose files lie in a folder; one that is in use is closed with its last user."""
         for name in [name for name in self._open if name[0].parent == folder]:
             self._retire(name)
 
@@ -142,23 +162,20 @@ class OpenTracks:
             self._retire(next(iter(self._open)))
 
 
-def _stamp(index: Path) -> _Stamp:
-    if index.is_symlink():
-        raise FileNotFoundError(index.name)
-    status = index.stat()
+def _stamp(file: Path) -> _Stamp:
+    if file.is_symlink():
+        raise FileNotFoundError(file.name)
+    status = file.stat()
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _work(entry: _Open, index: Path, key: DataKey | None, work: Callable[[SegmentedTrack], T]) -> T:
-    with entry.thread:
-        if entry.track is None:
-            file = open_part(index, key)
-            try:
-                entry.track = open_track(file, index.with_name(JOURNAL), key)
-            except BaseException:
-                file.close()
-                raise
-        return work(entry.track)
+def _track(index: Path, key: DataKey | None) -> SegmentedTrack:
+    file = open_part(index, key)
+    try:
+        return open_track(file, index.with_name(JOURNAL), key)
+    except BaseException:
+        file.close()
+        raise
 
 
 class Segments:
@@ -167,7 +184,7 @@ class Segments:
     def __init__(self, service: Service) -> None:
         self._service = service
         self.recordings = Recordings(service)
-        self._tracks = OpenTracks()
+        self._tracks = OpenTracks(_track)
         service.keeper.places.add("what was open of it", self.forget)
 
     async def forget(self, recording: str) -> str:
@@ -212,10 +229,7 @@ class Segments:
 
     async def made(self, request: web.Request, work: Callable[[SegmentedTrack], bytes]) -> bytes:
         """Let `work` make something of the track that is asked for, or refuse."""
-        recording, claims = await self.recordings.check(request)
-        await self.recordings.check_audience(recording, claims, int(request.match_info["producer"]))
-        await self._service.openings.note(claims, recording)
-        key = await self.recordings.key(recording)
+        recording, key = await self.recordings.check_track(request)
         name = f"{int(request.match_info['producer'])}{SUFFIX}"
         index = self._service.archive.library.root / recording / name
         try:
@@ -226,7 +240,7 @@ class Segments:
             raise await self._prepare(recording, int(request.match_info["producer"])) from None
         except (SegmentError, JournalError, SealError):
             log.error("a segment of a recording cannot be made: it is not what was recorded")
-            raise web.HTTPInternalServerError(text=_TAMPERED) from None
+            raise web.HTTPInternalServerError(text=TAMPERED) from None
 
     async def _prepare(self, recording: str, producer: int) -> web.HTTPException:
         """Say why there is no index, and have it made for a recording that was prepared before there were any."""
@@ -235,15 +249,16 @@ class Segments:
             try:
                 description = await asyncio.to_thread(archive.library.description, recording)
             except SealError:
-                return web.HTTPInternalServerError(text=_TAMPERED)
-            if description is not None and producer not in _tracks(description):
+                return web.HTTPInternalServerError(text=TAMPERED)
+            if description is not None and producer not in tracks_of(description):
                 return web.HTTPNotFound(text="The recording has no such track.")
             if not archive.index(recording):
                 return web.HTTPNotFound(text="This track cannot be given in segments.")
         return web.HTTPConflict(text=BEING_PREPARED)
 
 
-def _tracks(description: JsonObject) -> set[object]:
+def tracks_of(description: JsonObject) -> set[object]:
+    """Name the producers whose tracks a description lists."""
     cameras = description.get("cameras")
     if not isinstance(cameras, list):
         return set()

@@ -39,14 +39,22 @@ class IndexedTrack:
         self._shift = track.facts.shift
         self._starts: list[int] = []
         self._keys: list[int] = []
-        for number, (start, _, key) in enumerate(track.segments()):
+        #: Where the last segment ends.
+        self.end = 0
+        for number, (start, duration, key) in enumerate(track.segments()):
             self._starts.append(start)
+            self.end = start + duration - self._shift
             if key:
                 self._keys.append(number)
         if not self._keys:
             raise SegmentError("The frame index names no segment that a film can begin at.")
         #: When the last frame is shown or heard.
         self.last = max(self._times(len(self._starts) - 1))
+
+    def keys(self) -> Iterator[int]:
+        """Yield when each picture is shown that a decoder can begin with."""
+        for number in self._keys:
+            yield next(self._times(number))
 
     def count(self, begin: int, end: int) -> int:
         """Tell how many segments are read for what lies between two timestamps."""

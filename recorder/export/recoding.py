@@ -37,7 +37,7 @@ _LOOKED_AT = 90
 #: Black of a picture with BT.709's limited range: luma, and both colours.
 _BLACK, _GREY = 16, 128
 #: Of so many lines and more a stream that does not say so has the colours of BT.709.
-_HIGH_DEFINITION = 720
+HIGH_DEFINITION = 720
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +151,11 @@ class _Fitter:
 def fitted(frame: av.VideoFrame | None, target: Target) -> Planes:
     """Lay a picture into the middle of a black frame, its shape kept; gives the planes Y, U, V below each other."""
     width, height = target.width, target.height
-    planes = np.empty((height * 3 // 2, width), np.uint8)
-    planes[:height], planes[height:] = _BLACK, _GREY
     if frame is None:
-        return planes
-    scale = min(width / frame.width, height / frame.height)
-    wide, high = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
-    left, top = (width - wide) // 4 * 2, (height - high) // 4 * 2
+        return laid(None, 0, 0, width, height)
+    wide, high = size_within(frame, width, height)
     said = int(frame.colorspace)
-    usual = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
+    usual = Colorspace.ITU709 if frame.height >= HIGH_DEFINITION else Colorspace.ITU601
     shrunk = frame.reformat(
         wide,
         high,
@@ -175,9 +171,26 @@ def fitted(frame: av.VideoFrame | None, target: Target) -> Planes:
         rows, columns = mask.rows_and_columns(wide, high)
         luma[rows, columns] = _BLACK
         colours[:, _halved(rows), _halved(columns)] = _GREY
-    planes[top : top + high, left : left + wide] = luma
-    grey = planes[height:].reshape(2, height // 2, width // 2)
-    grey[:, top // 2 : (top + high) // 2, left // 2 : (left + wide) // 2] = colours
+    return laid(shrunk, wide, high, width, height)
+
+
+def size_within(frame: av.VideoFrame, width: int, height: int) -> tuple[int, int]:
+    """Give the even size in which a picture fills a frame of this size, its shape kept."""
+    scale = min(width / frame.width, height / frame.height)
+    wide, high = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
+    return wide, high
+
+
+def laid(picture: Planes | None, wide: int, high: int, width: int, height: int) -> Planes:
+    """Lay a picture (planes Y, U, V below each other) into the middle of a black frame, or nothing."""
+    planes = np.empty((height * 3 // 2, width), np.uint8)
+    planes[:height], planes[height:] = _BLACK, _GREY
+    if picture is not None:
+        left, top = (width - wide) // 4 * 2, (height - high) // 4 * 2
+        planes[top : top + high, left : left + wide] = picture[:high]
+        grey = planes[height:].reshape(2, height // 2, width // 2)
+        colours = picture[high:].reshape(2, high // 2, wide // 2)
+        grey[:, top // 2 : (top + high) // 2, left // 2 : (left + wide) // 2] = colours
     return planes
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..journal import JsonObject
 from ..library import DESCRIPTION, JOURNAL
-from ..parts import create_part, drop_part, finish_part, open_part, read_part, write_part
+from ..parts import drop_part, open_part, read_part, write_part, written_part
 from ..seal.keys import DataKey
 from ..seal.suites import SealError
 from ..sealing import JournalOpener
@@ -119,14 +119,8 @@ class Work:
     @contextlib.contextmanager
     def create(self, name: str) -> Iterator[io.RawIOBase]:
         """Write a file; it is there when the context ends in peace, else nothing is."""
-        path = self.folder / name
-        try:
-            with create_part(path, self.key) as file:
-                yield file
-        except BaseException:
-            drop_part(path)
-            raise
-        finish_part(path)
+        with written_part(self.folder / name, self.key) as file:
+            yield file
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file."""

@@ -47,9 +47,9 @@ async def test_it_takes_what_the_live_rooms_leave() -> None:
 
 _LOOK = """
 import ctypes, json, os, platform, resource, signal, sys
-from recorder.export import job
-job._yield_to_others()
-job._bound(700 << 20, 77)
+from recorder.export import worker
+worker.yield_to_others(15)
+worker.bound(700 << 20, 77)
 number = {"x86_64": 252, "aarch64": 31}.get(platform.machine())
 disk = ctypes.CDLL(None).syscall(number, 1, 0) >> 13 if number else 3
 ends_with = ctypes.c_int()

@@ -1,4 +1,4 @@
-"""A frame index from the disk: it is refused, or nothing in it leads out of its own tables."""
+"""A frame index or a preview from the disk: it is refused, or nothing in it leads out of itself."""
 
 from __future__ import annotations
 
@@ -16,8 +16,20 @@ from recorder.segments.index import (
     TrackFacts,
     write_index,
 )
+from recorder.segments.preview import MAX_FRAMES as PREVIEW_FRAMES
+from recorder.segments.preview import (
+    MAX_PIECE,
+    PreviewError,
+    PreviewFacts,
+    PreviewFile,
+    PreviewFrame,
+    PreviewWriter,
+    parse_piece,
+    write_piece,
+)
 
 REFUSALS = (SegmentError,)
+PREVIEW_REFUSALS = (PreviewError,)
 
 _PICTURES = TrackFacts(
     7, Codec.H264, 102, 90_000, 'video/mp4; codecs="avc1.640033"', 320, 240, 0, b"avc1", ((b"\x67", b"\x68"),)
@@ -63,3 +75,37 @@ def read_index(data: bytes) -> None:
         assert all(frame.sequence + frame.packets <= MAX_PACKETS for frame in frames)
         assert all((frame.packets == 0) == (frame.silence is not None) for frame in frames)
         assert all(0 <= frame.decoding <= segment.duration for frame in frames)
+
+
+PIECE = write_piece([PreviewFrame(0, b"\0\0\1\x67", True), PreviewFrame(3000, b"\0\0\1\x41", False)])
+
+
+def _preview() -> bytes:
+    file = io.BytesIO()
+    writer = PreviewWriter(file)
+    writer.add(PIECE, 0, 180_000)
+    writer.add(PIECE, 180_000, 360_000)
+    writer.finish(PreviewFacts("avc1.4d4020", 854, 480))
+    return file.getvalue()
+
+
+#: A file, and a piece by itself.
+PREVIEWS = (b"f" + _preview(), b"p" + PIECE)
+
+
+def read_preview(data: bytes) -> None:
+    """Read a preview's file or one piece, by the first byte: what is read is written as it was."""
+    if data[:1] == b"p":
+        frames = parse_piece(data[1:])
+        assert 0 < len(frames) <= PREVIEW_FRAMES
+        assert write_piece(frames) == data[1:]
+        return
+    preview = PreviewFile(io.BytesIO(data[1:]))
+    at = 0
+    for number, piece in enumerate(preview.pieces):
+        assert piece.offset == at
+        assert piece.start < piece.end
+        content = preview.piece(number)
+        assert 0 < len(content) == piece.length <= MAX_PIECE
+        at += len(content)
+    assert at < len(data)

@@ -408,6 +408,9 @@ TARGETS: dict[str, Target] = {
         recording_targets.read_journal, recording_targets.REFUSALS, recording_targets.JOURNALS, 1000
     ),
     "frame_index": Target(segment_targets.read_index, segment_targets.REFUSALS, segment_targets.INDICES, 700),
+    "preview": Target(
+        segment_targets.read_preview, segment_targets.PREVIEW_REFUSALS, segment_targets.PREVIEWS, 300
+    ),
     "joined_pictures": Target(recording_targets.join_both, (IndexError,), recording_targets.JOINED, 400),
     "walked_tap": Target(recording_targets.walk_both, (), recording_targets.WALKED, 300),
     "training": Target(training_targets.read_asked, training_targets.REFUSALS, training_targets.ASKED, 400),

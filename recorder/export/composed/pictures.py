@@ -89,20 +89,26 @@ class Pictures:
         return self._now
 
     def _decode(self, frames: Iterator[Frame]) -> Iterator[Picture]:
-        context = av.CodecContext.create(_DECODERS[self._footage.codec], "r")
-        assert isinstance(context, av.VideoCodecContext)
-        context.thread_count = 1  # the live rooms need the others
-        for frame in frames:
-            packet = av.Packet(frame.data)
-            packet.pts = frame.timestamp
-            packet.dts = frame.decoding
-            # a picture that cannot be decoded is left out, as a replay does it
-            with contextlib.suppress(av.FFmpegError):
-                yield from self._pictures(context.decode(packet))
-        with contextlib.suppress(av.FFmpegError):
-            yield from self._pictures(context.decode(None))
+        for frame in decode(self._footage.codec, frames):
+            yield Picture(self._footage.position(frame.pts or 0), frame)
 
-    def _pictures(self, frames: list[av.VideoFrame]) -> Iterator[Picture]:
-        for frame in frames:
-            if frame.pts is not None and frame.width * frame.height <= _MOST_PIXELS:
-                yield Picture(self._footage.position(frame.pts), frame)
+
+def decode(codec: Codec, frames: Iterator[Frame]) -> Iterator[av.VideoFrame]:
+    """Decode frames; a picture's `pts` is its frame's timestamp. What cannot be decoded is left out, as in a replay."""
+    context = av.CodecContext.create(_DECODERS[codec], "r")
+    assert isinstance(context, av.VideoCodecContext)
+    context.thread_count = 1  # the live rooms need the others
+    for frame in frames:
+        packet = av.Packet(frame.data)
+        packet.pts = frame.timestamp
+        packet.dts = frame.decoding
+        with contextlib.suppress(av.FFmpegError):
+            yield from _sound(context.decode(packet))
+    with contextlib.suppress(av.FFmpegError):
+        yield from _sound(context.decode(None))
+
+
+def _sound(pictures: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    for picture in pictures:
+        if picture.pts is not None and picture.width * picture.height <= _MOST_PIXELS:
+            yield picture
