@@ -41,6 +41,46 @@ def test_a_burst_reaches_three_consumers_in_order(profile: int) -> None:
         assert consumer.last_timestamp == 90
 
 
+def test_bursts_of_two_producers_leave_together_and_each_stays_in_order() -> None:
+    count = 200  # more than the queue holds, for three receivers
+    with room(3) as here:
+        for producer in (1, 2):
+            here.add_producer(producer=producer, ssrc=1000 * producer)
+            here.add_consumers(producer=producer, mid=str(producer))
+        sizes = [1100 if n % 7 else 90 + n for n in range(count)]
+        packets = [
+            here.publisher.protect(
+                rtp(
+                    1 + n,
+                    (DELTA_FRAME if n else KEY_FRAME) + bytes([producer, n]) + bytes(size),
+                    ssrc=1000 * producer,
+                )
+            )
+            for n, size in enumerate(sizes)
+            for producer in (1, 2)
+        ]
+        for packet in packets:
+            here.publisher.send_raw(packet)
+        for peer in here.subscribers:
+            received = peer.receive(2 * count)
+            for producer in (1, 2):
+                ssrc = 5000 * producer + 10 * peer.transport
+                mine = [packet for packet in received if int.from_bytes(packet[8:12], "big") == ssrc]
+                assert [int.from_bytes(packet[2:4], "big") for packet in mine] == list(range(1, count + 1))
+                start = [12 + len(KEY_FRAME), *[12 + len(DELTA_FRAME)] * (count - 1)]
+                assert [packet[at : at + 2] for at, packet in zip(start, mine, strict=True)] == [
+                    bytes([producer, n]) for n in range(count)
+                ]
+                assert [len(packet) - at - 2 for at, packet in zip(start, mine, strict=True)] == sizes
+        here.wait_until(lambda: here.plane.statistics().packets_out == 6 * count)
+        statistics = here.plane.statistics()
+        assert sum(statistics.drops) == 0
+        assert sum(statistics.transit) == 6 * count
+        assert {statistics.consumers[ConsumerId(100 * p + t)].packets for p in (1, 2) for t in (2, 3, 4)} == {
+            count
+        }
+
+
 def test_a_packet_of_the_longest_size_passes() -> None:
     with room() as here:
         here.add_producer()
