@@ -1,176 +1,11 @@
 /** The replay's own class with players that only pretend: what it has them do, and what it says of what they show. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Camera, Description } from '../src/replay/description';
-import type { SegmentList } from '../src/replay/track_feed';
-import type { Replay } from '../src/ui/replay.svelte';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Camera } from '../src/replay/description';
+import { Bench, camera, forgetRequests, pretendNoMore, pretendPlayers, PretendedSource, server } from './fakes/players';
 
-const KEY_S = 10;
-
-class PretendedBuffer extends EventTarget {
-  timestampOffset = 0;
-  updating = false;
-  readonly buffered = { length: 1, start: (): number => 0, end: (): number => Infinity };
-  appendBuffer(): void {
-    queueMicrotask(() => this.dispatchEvent(new Event('updateend')));
-  }
-  remove(): void {
-    queueMicrotask(() => this.dispatchEvent(new Event('updateend')));
-  }
-}
-
-class PretendedSource extends EventTarget {
-  static isTypeSupported = (): boolean => true;
-  static ended = 0;
-  readyState = 'open';
-  duration = 0;
-  readonly sourceBuffers: PretendedBuffer[] = [];
-  constructor() {
-    super();
-    queueMicrotask(() => this.dispatchEvent(new Event('sourceopen')));
-  }
-  addSourceBuffer(): PretendedBuffer {
-    this.sourceBuffers.push(new PretendedBuffer());
-    return this.sourceBuffers.at(-1) as PretendedBuffer;
-  }
-  endOfStream(): void {
-    PretendedSource.ended += 1;
-    this.readyState = 'ended';
-  }
-}
-
-class PretendedVideo extends EventTarget {
-  src = '';
-  seeking = false;
-  ended = false;
-  paused = true;
-  readyState = 4;
-  playbackRate = 1;
-  preservesPitch = false;
-  readonly jumps: number[] = [];
-  #at = 0;
-  #callbacks: VideoFrameRequestCallback[] = [];
-  get currentTime(): number {
-    return this.#at;
-  }
-  set currentTime(to: number) {
-    this.#at = to;
-    this.seeking = true;
-    this.jumps.push(Math.round(to * 1000) / 1000);
-  }
-  play(): Promise<void> {
-    this.paused = false;
-    return Promise.resolve();
-  }
-  pause(): void {
-    this.paused = true;
-  }
-  requestVideoFrameCallback(callback: VideoFrameRequestCallback): number {
-    this.#callbacks.push(callback);
-    return 1;
-  }
-  cancelVideoFrameCallback(): void {}
-  removeAttribute(): void {}
-  load(): void {}
-  /** The seek is done, and this frame on the glass. */
-  show(mediaTime = this.#at): void {
-    this.seeking = false;
-    for (const callback of this.#callbacks.splice(0)) callback(0, { mediaTime } as VideoFrameCallbackMetadata);
-  }
-  /** It plays on. */
-  advance(seconds: number): void {
-    this.#at += seconds;
-  }
-}
-
-let Opened: typeof Replay;
-let fetched: string[] = [];
-let addresses: string[] = [];
-let refused = 0;
-
-/** Every segment of a sound is a key. */
-function list(every: number): SegmentList {
-  return {
-    type: 'video/mp4', timescale: 90_000, init: 'init.mp4',
-    segments: Array.from({ length: 100 }, (_, n): [number, number, 0 | 1] => [n * 90_000, 90_000, n % every === 0 ? 1 : 0]),
-  };
-}
-
-beforeAll(async () => {
-  const stand = {
-    localStorage: { getItem: () => null, setItem: () => undefined },
-    document: { documentElement: {} },
-    HTMLMediaElement: { HAVE_CURRENT_DATA: 2, HAVE_FUTURE_DATA: 3 },
-    HTMLVideoElement: PretendedVideo,
-    MediaSource: PretendedSource,
-    fetch: (address: string): Promise<Response> => {
-      addresses.push(address);
-      fetched.push(address.split('/').at(-1) ?? '');
-      if (refused > 0) {
-        refused -= 1;
-        return Promise.resolve(new Response('', { status: 401 }));
-      }
-      return Promise.resolve(address.endsWith('.json') ? Response.json(list(address.includes('/8/') ? 1 : KEY_S)) : new Response('media'));
-    },
-  };
-  for (const [name, value] of Object.entries(stand)) vi.stubGlobal(name, value);
-  vi.spyOn(URL, 'createObjectURL').mockReturnValue('blob:pretended');
-  Opened = (await import('../src/ui/replay.svelte')).Replay;
-});
-afterAll(() => {
-  vi.unstubAllGlobals();
-  vi.restoreAllMocks();
-});
-beforeEach(() => {
-  fetched = [];
-  addresses = [];
-  refused = 0;
-});
-
-function camera(producer: number, fields: Partial<Camera> = {}): Camera {
-  return {
-    producer, participant: 'pt-s', source: 'field', label: '', codec: 'H264', type: 'video/mp4', offset: 0.5, seconds: 100,
-    first_rtp_timestamp: 1000, clock_rate: 90_000, width: 3840, height: 2160, audio: null, ...fields,
-  } as Camera;
-}
-
-class Bench {
-  readonly replay: Replay;
-  readonly videos: PretendedVideo[];
-  now = 0;
-
-  constructor(...cameras: Camera[]) {
-    const description = {
-      recording: 'r', room: 'demo', started: 0, seconds: 101, state: 'complete', participants: [], cameras, operations: [], pointers: [], events: [], gaps: [],
-    } as unknown as Description;
-    this.replay = new Opened(description);
-    this.videos = cameras.map(() => new PretendedVideo());
-    this.videos.forEach((video, index) => this.replay.attach(index, video as unknown as HTMLVideoElement));
-  }
-
-  async settle(): Promise<void> {
-    for (let turn = 0; turn < 40; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  tick(milliseconds = 16): void {
-    this.now += milliseconds;
-    this.replay.tick(this.now);
-  }
-
-  /** It is open, and its first picture is seen. */
-  async open(): Promise<this> {
-    await this.settle();
-    this.tick();
-    for (const video of this.videos) video.show(0);
-    this.tick();
-    await this.settle();
-    for (const video of this.videos) video.jumps.length = 0;
-    return this;
-  }
-
-  get main(): PretendedVideo {
-    return this.videos[0] as PretendedVideo;
-  }
-}
+beforeAll(pretendPlayers);
+afterAll(pretendNoMore);
+beforeEach(forgetRequests);
 
 describe('a seek', () => {
   it('goes by way of the key frame, and says of which moment each picture is', async () => {
@@ -199,26 +34,26 @@ describe('a seek', () => {
 
   it('asks for nothing behind the wished picture until it is there', async () => {
     const bench = await new Bench(camera(7)).open();
-    fetched = [];
+    server.fetched = [];
     bench.replay.seek(53.7);
     bench.tick();
     await bench.settle();
-    expect(fetched).toEqual(['50.m4s', '51.m4s', '52.m4s', '53.m4s']);
+    expect(server.fetched).toEqual(['50.m4s', '51.m4s', '52.m4s', '53.m4s']);
     bench.main.show(50);
     bench.tick();
     bench.main.show(53.2);
     bench.tick();
     await bench.settle();
-    expect(fetched.slice(4)).toEqual([54, 55, 56, 57, 58, 59, 60, 61].map((number) => `${number}.m4s`));
+    expect(server.fetched.slice(4)).toEqual([54, 55, 56, 57, 58, 59, 60, 61].map((number) => `${number}.m4s`));
   });
 
   it('has the sound at the key frame, or its player would wait there for ever', async () => {
     const bench = await new Bench(camera(7, { audio: 8 as Camera['producer'] })).open();
-    addresses = [];
+    server.addresses = [];
     bench.replay.seek(58.5);
     bench.tick();
     await bench.settle();
-    const sounds = addresses.filter((address) => address.includes('/8/')).map((address) => address.split('/').at(-1));
+    const sounds = server.addresses.filter((address) => address.includes('/8/')).map((address) => address.split('/').at(-1));
     // one more is asked for while the first comes; of the seconds between nothing
     expect(sounds.filter((name) => name !== '51.m4s')).toEqual(['50.m4s', '58.m4s']);
     bench.main.show(50);
@@ -321,20 +156,20 @@ describe('a player', () => {
     const bench = new Bench(...faces, camera(7, { audio: 8 as Camera['producer'] }));
     expect(bench.replay.cameras[bench.replay.main]?.producer).toBe(7);
     await bench.settle();
-    const media = addresses.filter((address) => !address.endsWith('.json'));
+    const media = server.addresses.filter((address) => !address.endsWith('.json'));
     // its own come before all that the others have to come, though they were asked for first
     const own = media.findIndex((address) => address.includes('/7/0.m4s'));
     const others = media.findIndex((address) => /\/(2|3|5|6)\d\/1\.m4s/.test(address));
     expect(own).toBeGreaterThan(-1);
     expect(others === -1 || own < others).toBe(true);
-    const lists = addresses.filter((address) => address.endsWith('.json'));
+    const lists = server.addresses.filter((address) => address.endsWith('.json'));
     expect(lists.length).toBe(32);
     expect(Math.max(...['/7/', '/8/'].map((of) => lists.findIndex((address) => address.includes(of))))).toBeLessThan(6);
   });
 
   it('whose cookie was too old goes on with another', async () => {
     const bench = new Bench(camera(7));
-    refused = 1;
+    server.refused = 1;
     await bench.settle();
     expect(bench.replay.unplayable).toEqual([false]);
     expect(bench.replay.waiting).toEqual([true]);

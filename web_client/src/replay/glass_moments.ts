@@ -16,6 +16,8 @@ export interface GlassReport {
   currentTime: number;
   /** What it shows is not yet what it was told to show. */
   coming: boolean;
+  /** The preview of the very moment lies over it. */
+  previewed?: boolean;
 }
 
 export class GlassMoments {
@@ -24,6 +26,7 @@ export class GlassMoments {
   /** By camera: its picture of this position is waited for, and it must be said. */
   lagging: readonly boolean[];
   readonly #shown: (number | null)[];
+  readonly #previews: (number | null)[];
   readonly #since: (number | null)[];
   readonly #arrived: (number | null)[];
   #said = '';
@@ -32,6 +35,7 @@ export class GlassMoments {
     this.moments = cameras.map(() => null);
     this.lagging = cameras.map(() => false);
     this.#shown = cameras.map(() => null);
+    this.#previews = cameras.map(() => null);
     this.#since = cameras.map(() => null);
     this.#arrived = cameras.map(() => null);
   }
@@ -41,9 +45,14 @@ export class GlassMoments {
     this.#shown[index] = mediaTime;
   }
 
+  /** A preview lies over a camera's picture, or no longer (null). */
+  handlePreview(index: number, mediaTime: number | null): void {
+    this.#previews[index] = mediaTime;
+  }
+
   /** The media time of what is on a camera's glass; null: nothing was ever shown. */
   shown(index: number): number | null {
-    return this.#shown[index] ?? null;
+    return this.#previews[index] ?? this.#shown[index] ?? null;
   }
 
   /** Look at all players (null: no picture is to be seen of it); says whether anything is different. `now` in ms. */
@@ -56,7 +65,7 @@ export class GlassMoments {
         return null;
       }
       this.#since[index] ??= now;
-      return camera.offset + (this.#shown[index] ?? NaN);
+      return camera.offset + (this.shown(index) ?? NaN);
     });
     this.lagging = this.#since.map((since) => since !== null && now - since >= LAGGING_MS);
     const said = `${this.moments.join()} ${this.lagging.join()}`;
@@ -66,13 +75,14 @@ export class GlassMoments {
   }
 
   #isElsewhere(index: number, report: GlassReport, wanted: number, now: number): boolean {
+    if (report.previewed === true) return false;
     if (report.coming || Math.abs(report.currentTime - wanted) > APART_S) {
       this.#arrived[index] = null;
       return true;
     }
     if ((this.#since[index] ?? null) === null) return false;
     const arrived = (this.#arrived[index] ??= now);
-    const isSeen = Math.abs((this.#shown[index] ?? NaN) - wanted) <= APART_S;
+    const isSeen = Math.abs((this.shown(index) ?? NaN) - wanted) <= APART_S;
     return !isSeen && now - arrived < UNSEEN_MS;
   }
 }

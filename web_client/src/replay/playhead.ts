@@ -74,8 +74,8 @@ export class Playhead {
     this.main = main;
   }
 
-  /** `now` in ms; one report and one command a camera, in their order. */
-  handleTick(reports: readonly VideoReport[], now: number): Command[] {
+  /** `now` in ms; one report and one command a camera, in their order. `held`: no player jumps yet. */
+  handleTick(reports: readonly VideoReport[], now: number, held = false): Command[] {
     const since = this.#tickAt === null ? 0 : (now - this.#tickAt) / 1000;
     const elapsed = since > SLEPT_S ? 0 : since;
     this.#tickAt = now;
@@ -83,9 +83,9 @@ export class Playhead {
     if (this.playing && !jumped) this.#advance(reports, elapsed);
     const main = this.cameras[this.main];
     this.#held = main !== undefined && covers(main, this.position) && reports[this.main]?.ready === false;
-    this.#jumped = false;
+    this.#jumped = jumped && held;
     if (this.position >= this.seconds) this.playing = false;
-    return this.cameras.map((camera, index) => this.#command(camera, reports[index], index, jumped));
+    return this.cameras.map((camera, index) => this.#command(camera, reports[index], index, jumped, held));
   }
 
   #advance(reports: readonly VideoReport[], elapsed: number): void {
@@ -102,12 +102,12 @@ export class Playhead {
     // else: it buffers, and all wait for it
   }
 
-  #command(camera: Camera, report: VideoReport | undefined, index: number, jumped: boolean): Command {
+  #command(camera: Camera, report: VideoReport | undefined, index: number, jumped: boolean, held: boolean): Command {
     const wanted = Math.min(camera.seconds, Math.max(0, this.position - camera.offset));
     const command = {
-      seek: jumped ? wanted : null,
+      seek: jumped && !held ? wanted : null,
       // while the main one buffers all wait for it: they would run ahead, and be thrown back, again and again
-      play: this.playing && covers(camera, this.position) && (index === this.main || !this.#held),
+      play: this.playing && !(jumped && held) && covers(camera, this.position) && (index === this.main || !this.#held),
       rate: this.speed,
       visible: covers(camera, this.position, EDGE_S) && hasPicture(camera, this.position),
     };

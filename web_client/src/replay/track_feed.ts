@@ -39,6 +39,8 @@ export interface Look {
   hurried: boolean;
   /** It is one of the smaller pictures: four fields of 4K would otherwise hold four times as much. */
   beside?: boolean;
+  /** It waits for a picture that is to have the line for itself. */
+  held?: boolean;
   /** Where the player stands on its way there: it takes up nothing where one of its tracks has nothing. */
   via?: number | undefined;
 }
@@ -101,6 +103,7 @@ export class TrackFeed {
     this.#position = position;
     this.#look = look;
     if (this.#closed) return;
+    if (look.held === true) return this.#hold();
     if (this.#awaited !== null && this.#next() !== this.#awaited) {
       // on a thin line a segment that nobody wants now would hold up the one that is wanted
       this.#coming.get(this.#awaited)?.abort.abort();
@@ -109,6 +112,17 @@ export class TrackFeed {
     if (this.#running) return;
     this.#doubt();
     if (this.#next() !== null) void this.#run();
+  }
+
+  /** Nothing more is asked for; what is on its way comes only if it is wanted at the position. */
+  #hold(): void {
+    const [first, last] = this.#around(this.#position, HURRIED_S);
+    for (const [number, { abort }] of this.#coming) {
+      if (first <= number && number <= last) continue;
+      abort.abort();
+      this.#coming.delete(number);
+    }
+    this.#wake();
   }
 
   /** Where a decoder begins for the picture at a position, seconds of the track. */
@@ -154,6 +168,7 @@ export class TrackFeed {
 
   /** The segment to append next; null: what is wanted is there. */
   #next(): number | null {
+    if (this.#look.held === true) return null;
     const onTheWay = this.#look.via === undefined ? null : this.#missing(...this.#around(this.#look.via, HURRIED_S));
     return onTheWay ?? this.#missing(...this.#wanted);
   }

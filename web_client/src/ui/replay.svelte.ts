@@ -8,6 +8,7 @@ import { Repeat } from '../replay/study_repeat';
 import { ShownAuthors } from '../replay/study_shown';
 import { Timeline, rtpTimestampAt } from '../replay/timeline';
 import { MediaFeed } from './media_feed';
+import { PreviewGlass } from './preview_glass';
 import type { ParticipantId, Point } from '../signalling/protocol';
 import type { Drawing, OverlaySource } from './overlay_source';
 import { ReplayOverlay } from './replay_overlay';
@@ -17,6 +18,10 @@ const SHORTEST_FRAME_S = 1 / 60;
 /** A seek that shows no other frame within this time did not go far enough. */
 const STEP_PATIENCE_MS = 120;
 const STEP_TRIES = 24;
+/** Of so many pictures beside the main one the preview is shown, too: each costs a piece and a decoder. */
+const PREVIEWS_BESIDE = 3;
+/** A player that stands nearer to where it was sent is there. */
+const THERE_S = 0.25;
 
 /** A step by one frame, until another frame is on the glass. */
 interface Step {
@@ -42,6 +47,9 @@ export class Replay {
   moments = $state.raw<readonly (number | null)[]>([]);
   /** Cameras whose picture of this position is waited for so long that it must be said. */
   lagging = $state.raw<readonly boolean[]>([]);
+  /** Cameras over whose picture their preview lies, and those of which it must be said. */
+  previewed = $state.raw<readonly boolean[]>([]);
+  previewSaid = $state.raw<readonly boolean[]>([]);
   /** What a question shows in place of the experts' marks, and the pen on it. */
   quiz = $state.raw<(OverlaySource & { drawing: Drawing; heat: readonly Point[] }) | null>(null);
   hidden = $state.raw<ReadonlySet<ParticipantId>>(new Set());
@@ -60,6 +68,11 @@ export class Replay {
   readonly #feeds: (MediaFeed | null)[];
   readonly #glass: GlassMoments;
   readonly #keyFirst = new KeyFirst();
+  /** Null: a microphone. */
+  readonly #previews: readonly (PreviewGlass | null)[];
+  readonly #canvases = new Set<number>();
+  /** The others' previews are wished for when the main one is there. */
+  #othersDue = false;
   #exactly = false;
   #mediaTime = 0;
   #frameInterval = Infinity;
@@ -76,8 +89,8 @@ export class Replay {
     this.beginning = beginningOf(this.cameras);
     this.main = this.beginning.main;
     this.#playhead = new Playhead(description.seconds, this.cameras, this.main);
-    this.#playhead.seek(this.beginning.position);
-    this.position = this.#playhead.position;
+    this.#previews = this.cameras.map((camera, index) => (camera.source === 'microphone' ? null : new PreviewGlass(description.recording, camera, () => this.#handlePreview(index))));
+    this.#go(this.beginning.position);
     this.overlay = new ReplayOverlay(new Timeline(description), description);
     this.authors = description.participants.filter(
       ({ participant }) => description.operations.some(({ author, operation }) => author === participant && operation.kind === 'add') || description.pointers.some(({ author }) => author === participant),
@@ -120,6 +133,20 @@ export class Replay {
     };
   }
 
+  /** The canvas that lies over a camera's video. */
+  attachPreview(index: number, canvas: HTMLCanvasElement): () => void {
+    this.#canvases.add(index);
+    const detach = this.#previews[index]?.attach(canvas);
+    return () => {
+      this.#canvases.delete(index);
+      detach?.();
+    };
+  }
+
+  close(): void {
+    for (const preview of this.#previews) preview?.close();
+  }
+
   /** To be called for every frame of the screen. */
   tick(now: number): void {
     const playhead = this.#playhead;
@@ -133,10 +160,12 @@ export class Replay {
     // it is at its key frame, and not where it leads to
     if (main !== undefined && this.#keyFirst.pending) main.ready = false;
     const played = playhead.playing;
-    const commands = playhead.handleTick(reports, now);
+    // a preview has line and cores for itself until it is there
+    const held = this.#previews[this.main]?.holds(now) === true;
+    const commands = playhead.handleTick(reports, now, held);
     const back = played ? this.#repeat.back(playhead.position, playhead.seconds, this.beginning.position) : null;
     if (back !== null) {
-      playhead.seek(back);
+      this.#go(back);
       playhead.play();
       this.#exactly = true;
     }
@@ -149,14 +178,15 @@ export class Replay {
       const onTheWay = index === this.main && this.#keyFirst.pending;
       if (camera !== undefined) {
         const hurried = onTheWay || element.seeking || element.readyState < HTMLMediaElement.HAVE_CURRENT_DATA;
-        const look = { speed: this.speed, hurried, beside: index !== this.main, via: onTheWay ? this.#keyFirst.via : undefined };
+        const look = { speed: this.speed, hurried, beside: index !== this.main, via: onTheWay ? this.#keyFirst.via : undefined, held };
         this.#feeds[index]?.handlePosition(within(camera, playhead.position), look);
       }
       if (element.playbackRate !== command.rate) element.playbackRate = command.rate;
       if (command.play && !onTheWay && element.paused) void element.play().catch(() => undefined);
       if ((!command.play || onTheWay) && !element.paused) element.pause();
     });
-    this.#sayMoments(commands, now);
+    this.#tickPreviews(commands, held, now);
+    this.#sayMoments(commands, held, now);
     this.position = playhead.position;
     this.playing = playhead.playing;
     this.overlay.pass(playhead.position);
@@ -174,12 +204,69 @@ export class Replay {
     if (index !== this.main) return command.seek;
     const shown = this.#glass.shown(index);
     if (command.seek === null) return this.#keyFirst.handleTick(!element.seeking && element.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA, shown, now);
-    const key = this.#exactly ? null : (this.#feeds[index]?.keyTime(command.seek) ?? null);
+    const key = this.#exactly || this.#previews[index]?.on === true ? null : (this.#feeds[index]?.keyTime(command.seek) ?? null);
     this.#exactly = false;
     return this.#keyFirst.begin(command.seek, key, shown);
   }
 
-  #sayMoments(commands: readonly Command[], now: number): void {
+  #tickPreviews(commands: readonly Command[], held: boolean, now: number): void {
+    const main = this.#previews[this.main];
+    if (this.#othersDue && !(main?.show.coming === true && main.on)) {
+      this.#othersDue = false;
+      const others = [...this.#canvases].filter((index) => index !== this.main && commands[index]?.visible === true);
+      for (const index of others.slice(0, PREVIEWS_BESIDE)) this.#wishPreview(index, now);
+    }
+    const said = this.#previews.map((preview, index) => {
+      const element = this.#elements[index];
+      if (preview === null || !element) return false;
+      const isThere = playheadIsAt(this.cameras[index], this.#playhead.position, element.currentTime);
+      preview.show.handleTick(!held && !element.seeking && element.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && isThere, now);
+      return preview.show.isSaid(now);
+    });
+    if (said.join() !== this.previewSaid.join()) this.previewSaid = said;
+    // one that was given up
+    if (this.#previews.some((preview, index) => (preview?.show.shown ?? null) === null && this.previewed[index] === true)) this.#previews.forEach((_, index) => this.#handlePreview(index));
+  }
+
+  /** Another preview is on top of a camera's picture, or none any more. */
+  #handlePreview(index: number): void {
+    const span = this.#previews[index]?.show.shown ?? null;
+    this.#glass.handlePreview(index, span?.from ?? null);
+    if ((span !== null) !== (this.previewed[index] === true)) this.previewed = this.cameras.map((_, at) => (at === index ? span !== null : this.previewed[at] === true));
+    const shown = this.#glass.shown(index);
+    if (index === this.main && shown !== null) this.#showFrame(index, shown);
+  }
+
+  #wishPreview(index: number, now = performance.now()): void {
+    const [preview, camera] = [this.#previews[index] ?? null, this.cameras[index]];
+    if (preview === null || camera === undefined) return;
+    // a question is answered on the sharp picture
+    if (index === this.main && this.quiz !== null) return preview.stop();
+    preview.wish(within(camera, this.#playhead.position), now);
+    void preview.open();
+  }
+
+  /** Everything goes to this position, the large picture by its preview. */
+  #go(position: number): void {
+    this.#playhead.seek(position);
+    this.position = this.#playhead.position;
+    this.#othersDue = true;
+    this.#wishPreview(this.main);
+  }
+
+  /** The preview of the very moment is on top. */
+  #isPreviewed(index: number): boolean {
+    const show = this.#previews[index]?.show;
+    return show !== undefined && show.shown !== null && !show.coming;
+  }
+
+  /** A frame of the main camera is on the glass, its own or its preview's. */
+  #showFrame(index: number, mediaTime: number): void {
+    this.#mediaTime = mediaTime;
+    this.overlay.show((this.cameras[index]?.offset ?? 0) + mediaTime);
+  }
+
+  #sayMoments(commands: readonly Command[], held: boolean, now: number): void {
     const changed = this.#glass.handleTick(
       this.#playhead.position,
       commands.map(({ visible }, index) => {
@@ -187,7 +274,8 @@ export class Replay {
         if (!element || !visible || this.cameras[index]?.source === 'microphone') return null;
         return {
           currentTime: element.currentTime,
-          coming: element.seeking || (index === this.main && this.#keyFirst.pending) || (this.#glass.shown(index) === null && element.readyState < HTMLMediaElement.HAVE_CURRENT_DATA),
+          previewed: this.#isPreviewed(index),
+          coming: held || element.seeking || (index === this.main && this.#keyFirst.pending) || (this.#glass.shown(index) === null && element.readyState < HTMLMediaElement.HAVE_CURRENT_DATA),
         };
       }),
       now,
@@ -217,8 +305,7 @@ export class Replay {
   seek(position: number, exactly = false): void {
     this.#step = null;
     this.#exactly = exactly;
-    this.#playhead.seek(position);
-    this.position = this.#playhead.position;
+    this.#go(position);
   }
 
   jump(seconds: number): void {
@@ -230,11 +317,15 @@ export class Replay {
     const camera = this.cameras[this.main];
     this.#playhead.pause();
     if (camera === undefined) return;
+    const preview = this.#previews[this.main];
+    // keys that are pressed faster than pictures come count all the same
+    const next = preview?.neighbour(preview.show.coming ? (preview.show.wished ?? this.#mediaTime) : this.#mediaTime, direction) ?? null;
+    if (next !== null) return this.seek(camera.offset + next, true);
     const from = this.#mediaTime;
     const target = from + (direction + 0.5) * this.#interval;
     this.#step = { from, direction, target, triedAt: performance.now(), tries: 1 };
     this.#exactly = true;
-    this.#playhead.seek(camera.offset + target);
+    this.#go(camera.offset + target);
   }
 
   get #interval(): number {
@@ -251,7 +342,7 @@ export class Replay {
       step.triedAt = now;
       step.tries += 1;
       this.#exactly = true;
-      this.#playhead.seek(camera.offset + step.target);
+      this.#go(camera.offset + step.target);
     }
   }
 
@@ -275,7 +366,7 @@ export class Replay {
     this.#step = null;
     // its times are its own: until it shows a frame it stands where the playhead does
     this.#mediaTime = this.#playhead.position - (this.cameras[index]?.offset ?? 0);
-    this.#playhead.seek(this.#playhead.position);
+    this.#go(this.#playhead.position);
   }
 
   nextMain(): void {
@@ -313,13 +404,17 @@ export class Replay {
     const handleFrame = (_now: number, { mediaTime }: VideoFrameCallbackMetadata): void => {
       handle = video.requestVideoFrameCallback(handleFrame);
       this.#glass.handleFrame(index, mediaTime);
-      if (index !== this.main) return;
+      const preview = this.#previews[index];
+      const held = this.#previews[this.main]?.holds(performance.now()) === true;
+      preview?.show.handlePicture(mediaTime, { seeking: held || video.seeking, playing: this.playing });
+      this.#handlePreview(index);
+      // beneath a preview nobody sees it
+      if (index !== this.main || (preview?.show.shown ?? null) !== null) return;
       const step = before === null || !this.playing ? 0 : mediaTime - before;
       // frames are left out at high speed: the shortest step is the true one
       if (step > 0.004 && step < 0.25) this.#frameInterval = Math.min(this.#frameInterval, step);
       before = mediaTime;
-      this.#mediaTime = mediaTime;
-      this.overlay.show((this.cameras[index]?.offset ?? 0) + mediaTime);
+      this.#showFrame(index, mediaTime);
     };
     handle = video.requestVideoFrameCallback(handleFrame);
     return () => video.cancelVideoFrameCallback(handle);
@@ -329,4 +424,8 @@ export class Replay {
 /** A position as seconds of a camera, which has a beginning and an end. */
 function within(camera: Camera, position: number): number {
   return Math.min(camera.seconds, Math.max(0, position - camera.offset));
+}
+
+function playheadIsAt(camera: Camera | undefined, position: number, currentTime: number): boolean {
+  return camera !== undefined && Math.abs(within(camera, position) - currentTime) < THERE_S;
 }
