@@ -13,11 +13,13 @@ from .replay_recording import PRODUCER, SOUND, Made
 #: Seconds that a page may take for anything.
 PATIENCE: Final = 60.0
 
-#: Before the recording is opened. `glass.frames` is what every picture element presented: when, and of which media
-#: time; `glass.wrong` counts screens on which the plate said another moment than the picture's for longer than three
-#: frames of the screen, since a frame is told of before it is painted, and the page's words follow it.
-_WATCH: Final = """([producer, offset]) => {
-    const glass = window.glass = { frames: [], wrong: 0, started: 0, waited: 0 };
+#: Before the recording is opened. `glass.frames` is what the picture element presented: when, and of which media time;
+#: `glass.previews` what was seen on top of it: when, the number that its barcode tells, and the RTP timestamp that the
+#: page gave then. A canvas is read when a screen begins, and counts for the next one, on which it surely is.
+#: `glass.wrong` counts screens on which the plate said another moment than that of the picture on top for longer than
+#: three frames of the screen, since a frame is told of before it is painted, and the page's words follow it.
+_WATCH: Final = """([producer, offset, fps, clip]) => {
+    const glass = window.glass = { frames: [], previews: [], wrong: 0, started: 0, waited: 0 };
     const watch = video => {
         glass.video = video;
         const note = (now, frame) => {
@@ -27,26 +29,65 @@ _WATCH: Final = """([producer, offset]) => {
         video.requestVideoFrameCallback(note);
         video.addEventListener('waiting', () => { if (!video.seeking) glass.waited += 1; });
     };
+    // the number that a picture bears (docs/barcode.md); null: there is none
+    const strip = new OffscreenCanvas(1, 1);
+    const context = strip.getContext('2d', { willReadFrequently: true });
+    glass.read = (picture, width, height) => {
+        const cell = height / 40;
+        const [across, down] = [Math.ceil(20 * cell), Math.ceil(2 * cell)];
+        if (width === 0) return null;
+        [strip.width, strip.height] = [across, down];
+        context.drawImage(picture, 0, 0, across, down, 0, 0, across, down);
+        const { data } = context.getImageData(0, 0, across, down);
+        const mean = k => {
+            let [sum, count] = [0, 0];
+            for (let y = Math.floor(0.75 * cell); y < Math.ceil(1.25 * cell); y++)
+                for (let x = Math.floor((k + 0.75) * cell); x < Math.ceil((k + 1.25) * cell); x++) {
+                    sum += data[4 * (y * across + x) + 1];
+                    count += 1;
+                }
+            return sum / count;
+        };
+        const [light, dark] = [mean(0), mean(1)];
+        if (!(light - dark >= 64)) return null;
+        let number = 0;
+        for (let k = 2; k < 18; k++) number = 2 * number + (mean(k) > (light + dark) / 2 ? 1 : 0);
+        return number;
+    };
+    // the canvas that lies over the video, if it does
+    glass.cover = () => {
+        const canvas = document.querySelector(`[data-testid="preview-${producer}"]`);
+        return canvas && getComputedStyle(canvas).visibility === 'visible' ? canvas : null;
+    };
     let apart = 0;
-    const look = () => {
+    let seen = null;
+    const look = now => {
         requestAnimationFrame(look);
         if (!glass.video) {
             const video = document.querySelector(`[data-testid="video-${producer}"]`);
-            if (video) watch(video);
-            return;
+            if (!video) return;
+            watch(video);
         }
+        if (seen !== null) glass.previews.push([now, ...seen]);
+        const cover = glass.cover();
+        const number = cover && glass.read(cover, cover.width, cover.height);
+        seen = cover === null ? null : [number, window.konsil.rtpTimestamp];
         const plate = document.querySelector(`[data-testid="mode-${producer}"]`);
         const newest = glass.frames.at(-1);
-        if (!plate || !newest || !plate.dataset.at) return;
+        if (!plate || !plate.dataset.at || (!newest && !cover)) return;
         const said = (Number(plate.dataset.at) - glass.started) / 1000 - offset;
-        apart = Math.abs(said - newest[1]) > 0.3 ? apart + 1 : 0;
+        const away = ((Math.round(said * fps - 0.5) - number) % clip + clip) % clip / fps;
+        const wrong = cover
+            ? number === null || Math.min(away, clip / fps - away) > 0.3
+            : Math.abs(said - newest[1]) > 0.3;
+        apart = wrong ? apart + 1 : 0;
         if (apart === 4) glass.wrong += 1;
     };
     requestAnimationFrame(look);
     performance.setResourceTimingBufferSize(5000);
 }"""
 
-#: Open it as a person does. The first picture counts when it is presented.
+#: Open it as a person does. The first picture counts when it is presented, a preview or a sharp one.
 _OPEN: Final = """([recording, started]) => new Promise(done => {
     glass.started = started;
     const begun = performance.now();
@@ -54,15 +95,21 @@ _OPEN: Final = """([recording, started]) => new Promise(done => {
     const timer = setInterval(() => {
         if (glass.frames.length === 0) return;
         clearInterval(timer);
-        done(glass.frames[0][0] - begun);
+        const [preview, sharp] = [glass.previews[0]?.[0] ?? Infinity, glass.frames[0][0]];
+        done({
+            first: Math.min(preview, sharp) - begun, sharp: sharp - begun,
+            preview: preview < sharp ? glass.previews[0].slice(1) : null,
+        });
     }, 5);
 })"""
 
-#: Move the playhead as the bar does. `wished` is the picture's media time, `half` half the time that it stands.
-_SEEK: Final = """([producer, position, wished, half]) => new Promise(done => {
+#: Move the playhead as the bar does. `wished` is the picture's media time, `half` half the time that it stands,
+#: `number` and `name` what its barcode and the page must tell of it.
+_SEEK: Final = """([producer, position, wished, half, number, name]) => new Promise(done => {
     performance.clearResourceTimings();
     const bar = document.querySelector('[data-testid="seek"]');
     const first = glass.frames.length;
+    glass.previews.length = 0;
     const begun = performance.now();
     bar.value = position;
     bar.dispatchEvent(new Event('input', { bubbles: true }));
@@ -71,42 +118,31 @@ _SEEK: Final = """([producer, position, wished, half]) => new Promise(done => {
         const exact = news.find(([, time]) => Math.abs(time - wished) < half);
         if (!exact) return;
         clearInterval(timer);
-        const fetched = performance.getEntriesByType('resource')
-            .filter(entry => entry.startTime >= begun)
-            .filter(({ name }) => name.includes(`/${producer}/`) && name.endsWith('.m4s'))
-            .map(entry => ({
-                number: Number(entry.name.match(/(\\d+)\\.m4s$/)[1]),
-                made: entry.responseStart - entry.requestStart,
-                end: entry.responseEnd - begun,
-                bytes: entry.encodedBodySize,
-            }));
-        done({ first: news[0][0] - begun, exact: exact[0] - begun, shown: news.map(([, time]) => time), fetched });
+        const preview = glass.previews.find(([at, read, said]) => at > begun && read === number && said === name);
+        const resources = performance.getEntriesByType('resource')
+            .filter(entry => entry.startTime >= begun && entry.name.includes(`/${producer}/`));
+        const fetched = resources.filter(({ name }) => name.endsWith('.m4s')).map(entry => ({
+            number: Number(entry.name.match(/(\\d+)\\.m4s$/)[1]),
+            made: entry.responseStart - entry.requestStart,
+            end: entry.responseEnd - begun,
+            bytes: entry.encodedBodySize,
+        }));
+        const piece = resources.find(({ name }) => name.endsWith('.kpv'));
+        done({
+            first: Math.min(news[0][0], preview?.[0] ?? Infinity) - begun,
+            sharp: exact[0] - begun,
+            preview: preview ? preview[0] - begun : null,
+            piece: piece ? piece.responseEnd - begun : null,
+            shown: news.map(([, time]) => time),
+            fetched,
+        });
     }, 4);
 })"""
 
-#: Read the number that the picture on the glass bears (docs/barcode.md); null: there is none.
-_BARCODE: Final = """() => {
-    const { videoWidth: width, videoHeight: height } = glass.video;
-    const cell = height / 40;
-    const [across, down] = [Math.ceil(20 * cell), Math.ceil(2 * cell)];
-    const context = new OffscreenCanvas(across, down).getContext('2d');
-    context.drawImage(glass.video, 0, 0, across, down, 0, 0, across, down);
-    const { data } = context.getImageData(0, 0, across, down);
-    const mean = k => {
-        let [sum, count] = [0, 0];
-        for (let y = Math.floor(0.75 * cell); y < Math.ceil(1.25 * cell); y++)
-            for (let x = Math.floor((k + 0.75) * cell); x < Math.ceil((k + 1.25) * cell); x++) {
-                sum += data[4 * (y * across + x) + 1];
-                count += 1;
-            }
-        return sum / count;
-    };
-    const [light, dark] = [mean(0), mean(1)];
-    if (width === 0 || !(light - dark >= 64)) return null;
-    let number = 0;
-    for (let k = 2; k < 18; k++) number = 2 * number + (mean(k) > (light + dark) / 2 ? 1 : 0);
-    return number;
-}"""
+#: What the sharp picture's barcode tells, once no preview lies over it (null).
+_BARCODE: Final = """() =>
+    glass.cover() ? null : glass.read(glass.video, glass.video.videoWidth, glass.video.videoHeight)
+"""
 
 #: Play at a speed for some seconds: how often it stood still for want of pictures, and how far it came.
 _PLAY: Final = """([speed, seconds]) => new Promise(done => {
@@ -139,9 +175,18 @@ class WrongPicture(AssertionError):
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """Milliseconds from the click to the first picture, a preview or a sharp one, and to the first sharp one."""
+
+    first: float
+    sharp: float
+
+
+@dataclass(frozen=True, slots=True)
 class Seek:
-    """One seek, milliseconds: to the first other picture, to the wished one, of it until its segments were there, and
-    the time of the server for one of them; `distance_s` is how far behind its key frame it lies."""
+    """One seek, milliseconds: to the first other picture, to the sharp one that was wished for, of it until its
+    segments were there, and the server's time for one of them; `distance_s` is how far behind its key frame it lies.
+    `preview` is when the wished picture's preview was on top, and `piece` when its piece was there; None: never."""
 
     first: float
     exact: float
@@ -152,6 +197,13 @@ class Seek:
     distance_s: float
     #: Media times of all that was on the glass on the way, the wished one last.
     way: tuple[float, ...] = ()
+    preview: float | None = None
+    piece: float | None = None
+
+    @property
+    def wished(self) -> float:
+        """When the picture of the very moment was on the glass, as a preview or sharp."""
+        return self.exact if self.preview is None else min(self.preview, self.exact)
 
 
 class ReplayPage:
@@ -169,26 +221,33 @@ class ReplayPage:
         assert camera["audio"] == SOUND, "the sound is not that of the picture"
         assert self._first == made.wanted.timestamp(0), "the first picture is not the one that was recorded"
 
-    async def open(self) -> float:
-        """Open the recording from the list; milliseconds to the first picture on the glass."""
+    async def open(self) -> Opening:
+        """Open the recording from the list. Raise WrongPicture where another picture comes first."""
         recording = self._made.recording
         await self.page.get_by_test_id(f"recording-{recording}").wait_for()
-        await self.page.evaluate(_WATCH, [int(PRODUCER), self._offset])
-        took = float(await self._within(self.page.evaluate(_OPEN, [recording, self._started])))
+        wanted = self._made.wanted
+        await self.page.evaluate(_WATCH, [int(PRODUCER), self._offset, wanted.fps, wanted.clip_frames])
+        told = await self._within(self.page.evaluate(_OPEN, [recording, self._started]))
+        if told["preview"] not in (None, [0, wanted.timestamp(0)]):
+            raise WrongPicture(f"A preview of {told['preview']} came first.")
         path = f"/api/recordings/{recording}/{int(PRODUCER)}/segments.json"
         script = "async path => (await fetch(path)).json()"
         listed = await self._within(self.page.evaluate(script, path))
         self._starts = [start / listed["timescale"] for start, _, _ in listed["segments"]]
         await self._prove(0)
-        return took
+        return Opening(told["first"], told["sharp"])
 
     async def seek(self, number: int) -> Seek:
-        """Go to the middle of a picture, and wait until it is on the glass. Raise WrongPicture where it is another."""
+        """Go to the middle of a picture, and wait until it is on the glass, sharp; its preview may come before.
+
+        Raise WrongPicture where it is another.
+        """
         wanted = self._made.wanted
         position = self._offset + (number + 0.5) / wanted.fps
         half = 0.5 / wanted.fps
+        bears = [number % wanted.clip_frames, wanted.timestamp(number)]
         told = await self._within(
-            self.page.evaluate(_SEEK, [int(PRODUCER), position, number / wanted.fps, half])
+            self.page.evaluate(_SEEK, [int(PRODUCER), position, number / wanted.fps, half, *bears])
         )
         await self._prove(number)
         group = wanted.key_frame_s * wanted.fps
@@ -197,7 +256,9 @@ class ReplayPage:
         needed = [one for one in told["fetched"] if first <= one["number"] <= last]
         return Seek(
             first=told["first"],
-            exact=told["exact"],
+            exact=told["sharp"],
+            preview=told["preview"],
+            piece=told["piece"],
             fetched=max((one["end"] for one in needed), default=0.0),
             made=max((one["made"] for one in needed), default=0.0),
             segments=len(needed),
@@ -218,7 +279,7 @@ class ReplayPage:
         return played
 
     async def wrong_moments(self) -> int:
-        """Count how often the plate told another moment than that of the picture beneath it."""
+        """Count how often the plate told another moment than that of the picture beneath it, preview or sharp."""
         return int(await self.page.evaluate("glass.wrong"))
 
     async def _prove(self, number: int) -> None:
@@ -226,13 +287,14 @@ class ReplayPage:
         wanted = self._made.wanted
         name = wanted.timestamp(number)
         said: Any = None
+        read: Any = None
         # the page takes note of a frame in the same callback, in the order in which both asked to be told
         for _ in range(50):
             said = await self.page.evaluate("window.konsil.rtpTimestamp")
-            if said == name:
+            read = await self.page.evaluate(_BARCODE)
+            if said == name and read is not None:
                 break
             await asyncio.sleep(0.02)
-        read = await self.page.evaluate(_BARCODE)
         if said != name or read != number % wanted.clip_frames:
             raise WrongPicture(f"Picture {number} ({name}) was wished for: {read} ({said}) is there.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,18 @@ def test_a_seek_is_told_apart_into_fetching_and_the_rest() -> None:
         for n in range(1, 101)
     ]
     figures = parts(seeks)
-    assert figures["seek_p50_ms"] == 505
+    assert figures["seek_p50_ms"] == figures["seek_sharp_p50_ms"] == 505
     assert figures["seek_p95_ms"] == pytest.approx(950.5, abs=1)
     assert figures["seek_fetched_p50_ms"] + figures["seek_rest_p50_ms"] == pytest.approx(505)
     assert figures["seek_segments"] == 2
+
+
+def test_a_seek_has_its_picture_with_the_preview_and_the_sharp_one_beside() -> None:
+    one = Seek(first=20, exact=2000, fetched=500, made=40, segments=5, megabytes=12, distance_s=5)
+    seeks = [replace(one, preview=30, piece=15) for _ in range(3)] + [one]
+    figures = parts(seeks)
+    assert (figures["seek_p50_ms"], figures["seek_max_ms"]) == (30, 2000)
+    assert (figures["seek_sharp_p50_ms"], figures["seek_sharp_p95_ms"]) == (2000, 2000)
+    assert (figures["seek_previews_share"], figures["seek_piece_p95_ms"]) == (0.75, 15)
+    # a preview that comes when the sharp picture is there is none
+    assert replace(one, preview=2500).wished == 2000
