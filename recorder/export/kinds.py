@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class ExportError(ValueError):
-    """What is asked for cannot be exported; the text is a sentence for whoever asked."""
+    """What is asked for cannot be exported: a sentence for whoever asked, and a code that says it to a page."""
+
+    def __init__(self, sentence: str, code: str = "bad_request") -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

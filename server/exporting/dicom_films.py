@@ -57,7 +57,7 @@ async def context_for(
             context["days"] = FEWEST_DAYS + secrets.randbelow(MOST_DAYS - FEWEST_DAYS + 1)
         return context | {"study": _uid(), "subject": None, "institution": ""}
     if options.send and not service.hospital.pacs.archive:
-        raise ExportError("No archive is configured.")
+        raise ExportError("No archive is configured.", "no_archive")
     described = await asyncio.to_thread(service.archive.library.description, recording)
     description: dict[str, Any] = described or {}
     seconds = float(description.get("seconds") or 0.0)
@@ -67,10 +67,13 @@ async def context_for(
     subject = None if conductor is None else service.hospital.export.subject(conductor)
     if conductor is None or subject is None:
         raise ExportError(
-            "Choose this recording's patient in its room first: whose film it is comes from the worklist."
+            "Choose this recording's patient in its room first: whose film it is comes from the worklist.",
+            "patient_not_in_room",
         )
     if conductor.bedside.key != recorded:
-        raise ExportError("Another patient is chosen in the room than when this was recorded.")
+        raise ExportError(
+            "Another patient is chosen in the room than when this was recorded.", "other_patient"
+        )
     return context | {"study": subject["study"], "subject": subject}
 
 
@@ -89,12 +92,14 @@ def patient_within(events: Iterable[object], begin: float, end: float) -> str:
     keys = {before, *(key for _, key in inside)}
     if keys == {None}:
         raise ExportError(
-            "No patient was chosen when this was recorded: its film can be made de-identified alone."
+            "No patient was chosen when this was recorded: its film can be made de-identified alone.",
+            "no_patient",
         )
     if len(keys) > 1:
         at = next(at for at, key in inside if key != before)
         raise ExportError(
-            f"The patient was chosen, or another one was, at {at:.0f} s of this range: take a part on one side of it."
+            f"The patient was chosen, or another one was, at {at:.0f} s of this range: take a part on one side of it.",
+            "patient_changed",
         )
     assert before is not None
     return before

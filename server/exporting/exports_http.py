@@ -72,7 +72,7 @@ class Exporting:
                 recording, claims.room, kind, fields, person_of(claims), claims.name
             )
         except ExportError as error:
-            raise web.HTTPBadRequest(text=str(error)) from None
+            raise web.HTTPBadRequest(text=str(error), reason=error.code) from None
         except TooManyExports:
             raise web.HTTPTooManyRequests(
                 text=f"A recording has at most {MOST} exports at a time: remove some first."
@@ -169,7 +169,7 @@ class Exporting:
     def _for_everybody(self, recording: str, kind: str, fields: dict[str, object]) -> dict[str, object]:
         description = self._library.description(recording)
         if description is None:
-            raise ExportError("This recording is still being prepared.")
+            raise ExportError("This recording is still being prepared.", "being_prepared")
         return without_restricted(kind, fields, description, self._library.audiences(recording))
 
     # -- who asks, and for what ----------------------------------------------------------------------------------

@@ -30,11 +30,13 @@ def without_restricted(
     }
     careful = kind in _CAREFUL
     if sounds & restricted and fields.get("sound", not careful) is not False:
-        raise ExportError("Some sound of this recording was not for everybody: export it without sound.")
+        raise ExportError(
+            "Some sound of this recording was not for everybody: export it without sound.", "sound_restricted"
+        )
     named = fields.get("producers") or []
     asked = [*named, fields.get("main")] if isinstance(named, list) else []
     if any(isinstance(producer, int) and producer in restricted for producer in asked):
-        raise ExportError("This picture was not for everybody: it is not exported.")
+        raise ExportError("This picture was not for everybody: it is not exported.", "picture_restricted")
     if named:
         return dict(fields)
     free = [
@@ -43,5 +45,8 @@ def without_restricted(
         if camera["producer"] not in restricted and not (careful and camera.get("source") == "microphone")
     ]
     if not free:
-        raise ExportError("The pictures of this recording were not for everybody: they are not exported.")
+        raise ExportError(
+            "The pictures of this recording were not for everybody: they are not exported.",
+            "pictures_restricted",
+        )
     return dict(fields) if careful else {**fields, "producers": free}

@@ -86,3 +86,5 @@ async def test_a_server_makes_no_film_of_it(tmp_path: Path) -> None:
                 answer = await server.ask("POST", "/api/exports", bearer, body)
                 assert answer.status == 400
                 assert b"not for everybody" in answer.body
+                code = "pictures_restricted" if not options else "picture_restricted"
+                assert json.loads(answer.body)["code"] == code

@@ -84,7 +84,7 @@ test('what the server says comes to whoever asked', async () => {
   expect(asked[0]?.[0]).toBe('/api/exports?recording=20261122-101500-demo-3f9a');
   expect(new Headers(asked[0]?.[1].headers).get('Authorization')).toBe('Bearer a.b.c');
   answer = new Response('{"code":"bad_request","message":"A clip has an end."}', { status: 400 });
-  await expect(api.begin(CHOICE)).rejects.toThrow('A clip has an end.');
+  await expect(api.begin(CHOICE)).rejects.toMatchObject({ status: 400, code: 'bad_request', message: 'A clip has an end.' });
   expect(JSON.parse(String(asked[1]?.[1].body))).toMatchObject({ recording: '20261122-101500-demo-3f9a', kind: 'composed' });
   answer = new Response('', { status: 404 });
   expect(await api.notes()).toEqual([]);

@@ -175,6 +175,7 @@ export function isUnderWay({ state }: ExportJob): boolean {
 export class ExportRefused extends Error {
   constructor(
     readonly status: number,
+    readonly code: string,
     message: string,
   ) {
     super(message);
@@ -239,10 +240,10 @@ export class ExportsApi {
     try {
       answer = await this.fetch(`/api/exports${path}`, this.#init(method, body));
     } catch {
-      throw new ExportRefused(0, '');
+      throw new ExportRefused(0, '', '');
     }
     if (answer.ok) return answer;
-    const said = (await answer.json().catch(() => ({}))) as { message?: string };
-    throw new ExportRefused(answer.status, said.message ?? '');
+    const said = (await answer.json().catch(() => ({}))) as { code?: string; message?: string };
+    throw new ExportRefused(answer.status, said.code ?? '', said.message ?? '');
   }
 }
