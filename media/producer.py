@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from .arrivals import TOLERANCE, Arrivals
 from .frame_identity import FrameIdentity
 from .frames_sent import FramesSent
 from .ids import ProducerId, Rid, Ssrc, TransportId
@@ -29,6 +30,7 @@ class Encoding:
     key_frames: KeyFrameRequests = field(default_factory=KeyFrameRequests)
     reports: ReceiverReportBuilder = field(default_factory=ReceiverReportBuilder)
     instant: SenderInstant | None = None
+    arrivals: Arrivals = field(default_factory=Arrivals)
 
 
 @dataclass(slots=True)
@@ -58,6 +60,8 @@ class Producer:
     asks: bool = False
     #: what the plane was told last of our clock less the publisher's, ns
     capture_offset: int = 0
+    #: by how much, ns, its reports have frames captured later than can be, as they arrived
+    ahead: int = 0
     rates: LayerRates = field(init=False)
     identity: FrameIdentity = field(init=False)
     frames: FramesSent = field(init=False)
@@ -72,6 +76,16 @@ class Producer:
         self.identity = FrameIdentity(self.track.clock_rate)
         self.wanted = (True,) * len(self.encodings)
         self.wanted_since = [float("-inf")] * len(self.encodings)
+
+    @property
+    def captured(self) -> SenderInstant | None:
+        """When a frame was captured, at the latest: the newest report, as far as arrivals bear it out."""
+        return None if self.instant is None else replace(self.instant, time=self.instant.time - self.ahead)
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether its reports cannot be true: its frames are older than `captured`, and nobody knows by how much."""
+        return self.ahead > TOLERANCE
 
     @property
     def interrupted(self) -> bool:

@@ -58,6 +58,13 @@ class SenderReportReceived:
     arrival: int
 
 
+@dataclass(frozen=True, slots=True)
+class CaptureTimeMoved:
+    """What is known of when a picture's frames were captured has changed, without a report: `Producer.captured`."""
+
+    producer: ProducerId
+
+
 class Reporting:
     """One room's reports. The mappings are the router's own, and change."""
 
@@ -104,6 +111,7 @@ class Reporting:
                         producer.producer, report.ntp_time, canonical, steady, translated, time
                     )
                 ]
+            self._hold_against_arrivals(producer)
             others = abs(moved) > RETELL
             self._tell(transport, now, None if others else producer)
             return known
@@ -155,6 +163,15 @@ class Reporting:
             if offset is not None and abs(offset - producer.capture_offset) > RETELL:
                 producer.capture_offset = offset
                 self._plane.set_capture_offset(producer.producer, -(offset << 32) // 1_000_000_000)
+
+    @staticmethod
+    def _hold_against_arrivals(producer: Producer) -> bool:
+        """See what a producer's reports are worth; returns whether that is news."""
+        rate, before = producer.track.clock_rate, producer.ahead
+        found = [e.arrivals.ahead_of(e.instant, rate) for e in producer.encodings if e.instant is not None]
+        # without a report of this line the one of before holds, and what was found of it
+        producer.ahead = max(found, default=before)
+        return abs(producer.ahead - before) > RETELL
 
     def _of(self, transport: TransportId) -> list[Producer]:
         return [p for p in self._producers.values() if p.transport == transport]
@@ -238,12 +255,13 @@ class Reporting:
 
     # -- to publishers -------------------------------------------------------------------------------------------
 
-    def handle_timer(self, now: float) -> None:
-        """Send the receiver reports once a second."""
+    def handle_timer(self, now: float) -> list[CaptureTimeMoved]:
+        """Send the receiver reports once a second, and look whether the senders' can be true."""
         if now < self.next_report:
-            return
+            return []
         self.next_report = now + REPORT_INTERVAL
         by_transport: dict[TransportId, list[ReportBlock]] = {}
+        moved = []
         for producer in self._producers.values():
             if producer.inside is not None:
                 continue  # who injects it counts for himself
@@ -252,9 +270,13 @@ class Reporting:
                 if encoding.ssrc and counters.packets:
                     block = encoding.reports.block(encoding.ssrc, counters, encoding.instant, now)
                     by_transport.setdefault(producer.transport, []).append(block)
+                    encoding.arrivals.note(counters)
+            if self._hold_against_arrivals(producer):
+                moved.append(CaptureTimeMoved(producer.producer))
         for transport, blocks in by_transport.items():
             reference = self._asked.setdefault(transport, ReferenceTimes()).ask(now)
             self._plane.send_rtcp(transport, receiver_report(blocks[:MAX_BLOCKS], self._maximum, reference))
+        return moved
 
 
 def _round_trip(block: ReportBlock, slot: Slot, now: float) -> float | None:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from .arrivals import Arrivals
 from .delivery import INTERVAL, Delivered, Delivery
 from .ids import ConsumerId, Mid, ProducerId, Ssrc, TransportId
 from .plane import ConsumerSpec, EncodingSpec, EncodingStatistics, EventKind, Plane, PlaneEvent, ProducerSpec
@@ -18,7 +19,7 @@ from .producer import Producer, TapClaim
 from .qualities import Qualities, qualities
 from .recognition import recognise
 from .remote_clock import RemoteClock
-from .reporting import Reporting, SenderReportReceived
+from .reporting import CaptureTimeMoved, Reporting, SenderReportReceived
 from .reports import SERVER_SSRC
 from .rtp.feedback import FullIntraRequest, PictureLossIndication, ReceiverEstimate
 from .rtp.rtcp import ExtendedReport, ReceiverReport, RtcpPacket, SenderReport, build_compound, parse_compound
@@ -49,7 +50,7 @@ class KeyFrameAsked:
     producer: ProducerId
 
 
-RouterEvent = SenderReportReceived | EncodingsWanted | Delivered | KeyFrameAsked
+RouterEvent = SenderReportReceived | CaptureTimeMoved | EncodingsWanted | Delivered | KeyFrameAsked
 
 
 class Router:
@@ -417,6 +418,8 @@ class Router:
             # begun anew: its repeats will be, too
             rtx_ssrc = Ssrc(0)
             producer.identity.forget(found.encoding)
+            encoding.instant = None
+            encoding.arrivals = Arrivals()
         try:
             self._plane.set_encoding(producer.producer, found.encoding, ssrc, rtx_ssrc)
         except ValueError:
@@ -480,7 +483,7 @@ class Router:
             self._decide(now)
         for producer in [producer for producer in self.producers.values() if producer.asks]:
             self._ask_for_key_frames(producer, now)
-        self._reporting.handle_timer(now)
+        self._events += self._reporting.handle_timer(now)
 
     def _ask_for_key_frames(self, producer: Producer, now: float) -> None:
         for encoding in producer.encodings:

@@ -20,7 +20,7 @@ from annotation.operations import Add, Operation
 from media.delivery import Delivered
 from media.ids import ProducerId, TransportId
 from media.plane import EventKind, PlaneEvent
-from media.reporting import SenderReportReceived
+from media.reporting import CaptureTimeMoved, SenderReportReceived
 from media.router import EncodingsWanted, KeyFrameAsked, Router, RouterEvent
 from recorder.audience import person_digest
 from signalling import messages, notices
@@ -372,6 +372,8 @@ class Conductor:
         match event:
             case SenderReportReceived():
                 self.frame_times.learnt(event)
+            case CaptureTimeMoved(producer):
+                self.frame_times.moved(producer)
             case EncodingsWanted(producer, active):
                 for member in self.members.values():
                     if producer in member.publication.producers:

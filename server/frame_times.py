@@ -26,10 +26,15 @@ class FrameTimes:
         conductor = self._conductor
         if conductor.recorder is not None:
             conductor.recorder.receive_sender_report(report, conductor.service.now())
-        notice = self.notice(report.producer)
-        if notice is not None:
-            conductor.tell_all(notice)
+        if self.moved(report.producer):
             self._tell_names(report)
+
+    def moved(self, producer: ProducerId) -> bool:
+        """Tell everybody what is known now of when a picture's frames were captured, if anything is."""
+        notice = self.notice(producer)
+        if notice is not None:
+            self._conductor.tell_all(notice)
+        return notice is not None
 
     def _tell_names(self, report: SenderReportReceived) -> None:
         """Tell the publisher how the others name its frames: what its own page shows bears no RTP timestamps."""
@@ -48,10 +53,15 @@ class FrameTimes:
         """Say when a frame of a picture was captured; None: nobody knows yet."""
         entry = self._conductor.router.producers.get(producer)
         # what was recorded has no age: its sender reports say when it is shown, and nothing else
-        if entry is None or entry.instant is None or not entry.video or entry.inside is not None:
+        if entry is None or entry.captured is None or not entry.video or entry.inside is not None:
             return None
+        captured = entry.captured
         return notices.clock(
-            producer, entry.instant.rtp_timestamp, entry.instant.time / 1e9, entry.track.clock_rate
+            producer,
+            captured.rtp_timestamp,
+            captured.time / 1e9,
+            entry.track.clock_rate,
+            "arrival" if entry.is_doubted else "sender_report",
         )
 
     def tell(self, member: Member) -> None:

@@ -112,8 +112,8 @@ class Freezing:
         anchor = VideoAnchor(producer.producer, rtp_timestamp)
         entry = conductor.router.producers.get(ProducerId(producer.producer))
         captured = now
-        if entry is not None and entry.instant is not None:
-            told, rate = entry.instant, entry.track.clock_rate
+        if entry is not None and (told := entry.captured) is not None:
+            rate = entry.track.clock_rate
             ticks = ticks_between(rtp_timestamp, told.rtp_timestamp, now - told.time / 1e9, rate)
             captured = min(now, told.time / 1e9 + ticks / rate)
         found = conductor.document.calibration(anchor, captured * 1000)

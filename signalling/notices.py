@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from .messages import VERSION
 
 Json = Mapping[str, Any]
+
+#: By what is known when a frame was captured: its sender's word, or that it was no later than when it came.
+ClockSource = Literal["sender_report", "arrival"]
 
 # json.dumps would make one at each call
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -177,8 +180,13 @@ def delivery(identifier: int, reason: str, height: int) -> ServerMessage:
     )
 
 
-def clock(producer: int, rtp_timestamp: int, captured: float, clock_rate: int) -> ServerMessage:
-    """Tie an RTP timestamp to the server's clock by the producer's sender report."""
+def clock(
+    producer: int, rtp_timestamp: int, captured: float, clock_rate: int, source: ClockSource
+) -> ServerMessage:
+    """Tie an RTP timestamp to the server's clock.
+
+    It was captured then by the producer's sender report, or then at the latest, since the report cannot be true.
+    """
     return ServerMessage(
         {
             "type": "clock",
@@ -186,7 +194,7 @@ def clock(producer: int, rtp_timestamp: int, captured: float, clock_rate: int) -
             "rtp_timestamp": rtp_timestamp,
             "time": milliseconds(captured),
             "clock_rate": clock_rate,
-            "source": "sender_report",
+            "source": source,
         }
     )
 

@@ -1,4 +1,4 @@
-"""FFmpeg's WHIP muxer by PyAV, as a process of its own: ``python -m tests.helpers.whip_encoder URL FOLDER [clock]``.
+"""FFmpeg's WHIP muxer by PyAV, in a process: ``python -m tests.helpers.whip_encoder URL FOLDER [clock [early]]``.
 
 The muxer holds the GIL while it posts its offer, so it cannot share a process with the server that answers. The token
 comes by standard input; the picture ends when standard input does.
@@ -38,10 +38,11 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return pem, secret
 
 
-def main(url: str, folder: Path, *, clock: bool = False) -> None:
+def main(url: str, folder: Path, *, clock: bool = False, early: bool = False) -> None:
     """Send a grey picture of 320x240 that grows lighter, as H.264, until standard input ends.
 
-    With `clock` it bears the time as a barcode instead (`clock_now`), and is sent with silent sound.
+    With `clock` it bears the time as a barcode instead (`clock_now`), and is sent with silent sound. With `early` the
+    picture runs before its connection is there, as a camera does: the muxer then reports it as younger than it is.
     """
     pem, key = certificate(folder)
     token = sys.stdin.readline().strip()
@@ -66,7 +67,7 @@ def main(url: str, folder: Path, *, clock: bool = False) -> None:
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(stream.encode(frame))
-            if number == 0:
+            if number == 0 and not early:
                 # the first waits for the connection, and the muxer's reports count from then on
                 began = time.monotonic()
             number += 1
@@ -80,4 +81,4 @@ def main(url: str, folder: Path, *, clock: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), clock="clock" in sys.argv[3:])
+    main(sys.argv[1], Path(sys.argv[2]), clock="clock" in sys.argv[3:], early="early" in sys.argv[3:])

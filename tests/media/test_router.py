@@ -11,7 +11,7 @@ import pytest
 from media.ids import Mid, ProducerId, Rid, Ssrc, TransportId
 from media.plane import NO_EXTENSIONS, Codec, EventKind, Extension, PlaneEvent
 from media.qualities import qualities
-from media.reporting import SenderReportReceived
+from media.reporting import CaptureTimeMoved, SenderReportReceived
 from media.router import KeyFrameAsked, Router
 from media.rtp.feedback import PictureLossIndication
 from media.rtp.ntp import ntp_from_unix
@@ -276,6 +276,60 @@ def test_a_sender_report_is_told_in_our_clock_with_the_same_rtp_timestamp(world:
     assert isinstance(faster, SenderReportReceived)
     assert isinstance(slower, SenderReportReceived)
     assert abs(slower.time - faster.time - 10**9) < 1000
+
+
+def told_moved(world: World) -> bool:
+    """Tell whether capture times were told to have moved, without a report."""
+    moved = False
+    while (event := world.router.next_event()) is not None:
+        moved = moved or isinstance(event, CaptureTimeMoved)
+    return moved
+
+
+def is_doubted(world: World, producer: ProducerId) -> bool:
+    """Tell whether a producer's reports are believed."""
+    return world.router.producers[producer].is_doubted
+
+
+def test_no_frame_was_captured_after_it_arrived_whatever_a_report_says(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    producer = world.router.producers[video]
+    world.send(VP8_KEY, timestamp=99_000)
+    (came,) = (e.last_arrival for e in world.harness.plane.producer_statistics(video).encodings)
+    # by this report the frame was captured as it came: that may be, or it was earlier
+    world.report(came / 1e9, 99_000, delay=0)
+    world.now += 1
+    world.settle()
+    assert producer.ahead < 1000
+    assert not is_doubted(world, video)
+    assert not told_moved(world)
+    # by this one a second later
+    world.report(came / 1e9, 9000, delay=0)
+    world.router.handle_timer(world.now)
+    assert producer.captured is not None
+    assert abs(producer.captured.time - (came - 10**9)) < 1000
+    assert is_doubted(world, video)
+    # the line is gone: nothing is known better
+    world.router.interrupt(world.sender.transport)
+    world.now += 1
+    world.router.handle_timer(world.now)
+    assert is_doubted(world, video)
+
+
+def test_what_a_first_report_is_worth_is_told_when_packets_have_been_looked_at(world: World) -> None:
+    (video,) = world.router.publish(world.sender.transport, [VIDEO])
+    world.router.handle_timer(world.now)
+    # it comes before the first packet, as FFmpeg's does
+    came = world.harness.clock()
+    world.report(came / 1e9, 9000, delay=0)
+    assert not is_doubted(world, video)
+    told_moved(world)
+    world.send(VP8_KEY, timestamp=99_000)
+    assert not told_moved(world)
+    world.now += 1
+    world.settle()
+    assert told_moved(world)
+    assert is_doubted(world, video)
 
 
 def test_a_report_about_somebody_elses_stream_is_ignored(world: World) -> None:

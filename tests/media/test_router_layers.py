@@ -11,6 +11,7 @@ from media.congestion.allocator import Reason
 from media.delivery import Delivered
 from media.ids import Mid, ProducerId, Rid, Ssrc
 from media.plane import NO_EXTENSIONS, Codec, Extension, Layer
+from media.reports import SenderInstant
 from media.router import REST_AFTER, EncodingsWanted, Router
 from media.rtp.feedback import PictureLossIndication
 from media.rtp.ntp import ntp_from_unix
@@ -285,6 +286,10 @@ def test_an_encoding_that_begins_anew_under_another_ssrc_is_named_anew(world: Wo
     assert slot.sending == 2
     world.sending = {0, 1}
     before = world.router.producers[world.producer].encodings[2].ssrc
+    never = SenderInstant(0, STARTS[2], 1 << 62, 0.0)
+    assert world.router.producers[world.producer].encodings[2].arrivals.ahead_of(never, 90_000) > 0
+    report = bytes(SenderReport(SSRCS[2], ntp_from_unix(10**18), STARTS[2], 0, 0))
+    world.router.receive_rtcp(world.sender.transport, report, world.now, 10**18)
     for number in range(3):
         world.sender.send_rtp(
             RtpPacket(
@@ -300,6 +305,9 @@ def test_an_encoding_that_begins_anew_under_another_ssrc_is_named_anew(world: Wo
     entry = world.router.producers[world.producer]
     assert (before, entry.encodings[2].ssrc) == (300, 999)
     assert 2 not in entry.identity.offsets
+    # what was reported of the timestamps before says nothing of these
+    assert entry.encodings[2].instant is None
+    assert entry.encodings[2].arrivals.ahead_of(never, 90_000) == 0
 
 
 def test_a_rid_that_was_not_offered_is_nobodys(world: World) -> None:

@@ -209,3 +209,25 @@ async def test_an_encoder_tells_the_frames_of_its_barcode(running: Served) -> No
             answer = await running.ask("POST", location + "/barcode", headers, wrong or b" ")
             assert answer.status == 400
         assert (await running.ask("POST", location + "/barcode", {}, b"{}")).status == 401
+
+
+async def test_a_frame_is_told_to_have_been_captured_before_it_came_whatever_an_encoder_reports(
+    running: Served, tmp_path: Path
+) -> None:
+    token = running.token("surgeon", "Endoscope")
+    async with (
+        Caller(running.url, running.token("expert")) as expert,
+        encoding(f"{running.url}/whip/ward", token, tmp_path, "clock", "early"),
+    ):
+        (conductor,) = running.service.rooms.values()
+        await until(lambda: conductor.room.producers, 60)
+        async with asyncio.timeout(60):
+            # FFmpeg's reports are wrong by what its connection took, where the camera ran meanwhile
+            while (told := await expert.notice("clock"))["source"] != "arrival":
+                pass
+        producer = conductor.router.producers[told["producer"]]
+        (came,) = running.service.plane.producer_statistics(producer.producer).encodings
+        ticks = (came.last_timestamp - told["rtp_timestamp"] + (1 << 31)) % (1 << 32) - (1 << 31)
+        captured = told["time"] + ticks * 1000 / told["clock_rate"]
+        # by its reports a second after it came, about; what came since may have been quicker on a busy machine
+        assert captured - came.last_arrival / 1e6 < 200

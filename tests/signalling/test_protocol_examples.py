@@ -146,7 +146,7 @@ def build(example: dict[str, Any]) -> notices.ServerMessage:
         case "producer_removed":
             return notices.producer_removed(7)
         case "clock":
-            return notices.clock(7, 1, 1e9, 90_000)
+            return notices.clock(7, 1, 1e9, 90_000, example["source"])
         case "naming":
             return notices.naming(7, 1, 1e9, {305419896: 0})
         case "encodings":

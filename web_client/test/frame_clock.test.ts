@@ -29,6 +29,19 @@ test('a picture that would be older than its frames is of no known age: its repo
   expect(frames.age(10)).toBeNull();
 });
 
+test('where the reports cannot be true a picture is at least as old as since it came, whatever the browser makes of them', () => {
+  const frames = new FrameClock();
+  frames.handleClock(clock);
+  frames.handleFrame({ ...frame(4_294_967_000, 0), capturedAt: -20 }, 1_000_030, 0);
+  expect(frames.age(0)).toEqual({ milliseconds: 20, source: 'estimated' });
+  // it came 200 ms before its sender says that it was taken: what was said before was too little, and is gone at once
+  frames.handleClock({ ...clock, time: 999_800, source: 'arrival' });
+  expect(frames.age(10)).toBeNull();
+  frames.handleFrame({ ...frame(4_294_967_000, 40), capturedAt: 20 }, 1_000_070, 40);
+  expect(frames.age(40)).toEqual({ milliseconds: 270, source: 'least' });
+  expect(frames.browserKnows).toBe(false);
+});
+
 test('a barcode measures, and counts more than the estimate', () => {
   const frames = new FrameClock();
   frames.handleClock(clock);

@@ -3,7 +3,8 @@
  *
  * One for each video producer. `handleFrame` is called for each frame that the browser presents; the age is
  * the server's time now less the time at which that frame was captured: "measured" where the picture bears a
- * barcode, else "estimated" from the producer's sender reports. All times in ms; `now` is the page's clock.
+ * barcode, else "estimated" from the producer's sender reports, or where these cannot be true what it is "at least", by
+ * when its frames came to the server. All times in ms; `now` is the page's clock.
  */
 import type { Barcode, Clock } from '../signalling/protocol';
 import { sendingTime } from './barcode';
@@ -40,7 +41,7 @@ export interface PresentedFrame {
 
 export interface Age {
   milliseconds: number;
-  source: 'measured' | 'estimated';
+  source: 'measured' | 'estimated' | 'least';
 }
 
 interface Sample {
@@ -82,6 +83,8 @@ export class FrameClock {
   }
 
   handleClock(clock: Clock): void {
+    // what was reckoned by reports that are not believed any more was too little
+    if (clock.source === 'arrival' && this.#clock?.source !== 'arrival') this.#estimates = [];
     this.#clock = clock;
   }
 
@@ -103,7 +106,8 @@ export class FrameClock {
       this.#estimates = [];
       return;
     }
-    const browsers = typeof frame.capturedAt === 'number' ? frame.shownAt - frame.capturedAt : null;
+    // the browser goes by the sender's reports, whatever they are
+    const browsers = typeof frame.capturedAt === 'number' && this.#clock?.source !== 'arrival' ? frame.shownAt - frame.capturedAt : null;
     this.#browserKnows = browsers !== null && Math.abs(browsers - estimate) <= BELIEVED_MS;
     const age = this.#browserKnows && browsers !== null ? browsers : estimate;
     this.#add(this.#estimates, { at: now, age }, now, SMOOTHING_MS);
@@ -168,7 +172,8 @@ export class FrameClock {
     const reading = median(this.#readings.filter((sample) => now - sample.at <= READING_MS + stalled));
     if (reading !== null) return { milliseconds: reading + stalled, source: 'measured' };
     const estimate = median(this.#estimates.filter((sample) => now - sample.at <= SMOOTHING_MS + stalled));
-    return estimate === null ? null : { milliseconds: estimate + stalled, source: 'estimated' };
+    if (estimate === null) return null;
+    return { milliseconds: estimate + stalled, source: this.#clock?.source === 'arrival' ? 'least' : 'estimated' };
   }
 
   /** For how long no new frame has come, ms, if that is too long: 0 while the picture lives. */

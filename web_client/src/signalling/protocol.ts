@@ -194,7 +194,8 @@ export interface Clock {
   rtp_timestamp: number;
   time: number;
   clock_rate: number;
-  source: string;
+  /** `arrival`: what its sender reports cannot be, the frame was captured at `time` at the latest. */
+  source: 'sender_report' | 'arrival';
 }
 
 export interface Barcode {

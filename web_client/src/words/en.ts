@@ -216,6 +216,8 @@ export const en = {
   mark_outdated: 'before the interruption',
   age_measured: 'measured',
   age_estimated: 'estimated',
+  age_least: 'at least: sender’s clock not trusted',
+  age_least_text: 'The picture is at least {ms} ms old. Its sender says that it was taken after it came: that clock is not trusted.',
   age_unknown: 'age unknown',
   delivery_line: 'reduced: your line',
   delivery_size: 'small tile',

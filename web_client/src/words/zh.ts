@@ -208,6 +208,8 @@ export const zh: Catalogue = {
   mark_outdated: '中断前的标注',
   age_measured: '实测',
   age_estimated: '估算',
+  age_least: '至少：发送端时钟不可信',
+  age_least_text: '画面时延至少为 {ms} 毫秒。发送端称画面在到达之后才拍摄：其时钟不可信。',
   age_unknown: '时延未知',
   delivery_line: '已降低：您的线路',
   delivery_size: '小窗口',
