@@ -30,6 +30,15 @@ async def person(
     running: Browser, link: str, size: tuple[int, int] = DESKTOP, language: str = "en-GB", before: str = ""
 ) -> Page:
     """Open a link as one person: a context of its own; `before` is a script that runs before the page's own."""
+    page = await empty(running, size, language, before)
+    await page.goto(link)
+    return page
+
+
+async def empty(
+    running: Browser, size: tuple[int, int] = DESKTOP, language: str = "en-GB", before: str = ""
+) -> Page:
+    """Open an empty page as one person."""
     context: BrowserContext = await running.new_context(
         viewport={"width": size[0], "height": size[1]}, locale=language, permissions=["camera", "microphone"]
     )
@@ -39,7 +48,6 @@ async def person(
     page.set_default_timeout(PATIENCE)
     page.on("pageerror", lambda error: MISTAKES.append(f"{error}\n{error.stack}"))
     page.on("requestfailed", _tell_failure)
-    await page.goto(link)
     return page
 
 
