@@ -287,7 +287,7 @@ def told_moved(world: World) -> bool:
 
 
 def is_doubted(world: World, producer: ProducerId) -> bool:
-    """Tell whether a producer's reports are believed."""
+    """Tell whether a producer's reports are not believed."""
     return world.router.producers[producer].is_doubted
 
 

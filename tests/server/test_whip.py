@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.caller import Caller
+from loadtests.caller import Caller, calling
 from server.config import RoomsConfig
+from signalling.worklist import Entry
 from tests.helpers.peer import Watcher
 from tests.helpers.served import Answered, Served, served
 from tests.helpers.udp_peers import until
+from tests.helpers.whip_encoder import RATE
 
 from .offers import good_offer
 
@@ -231,3 +233,14 @@ async def test_a_frame_is_told_to_have_been_captured_before_it_came_whatever_an_
         captured = told["time"] + ticks * 1000 / told["clock_rate"]
         # by its reports a second after it came, about; what came since may have been quicker on a busy machine
         assert captured - came.last_arrival / 1e6 < 200
+
+        # and so a frozen frame from before the patient was chosen is nobody's
+        before = (came.last_timestamp - 10 * 90_000 // RATE) % (1 << 32)
+        async with calling(running.url, running.token("surgeon")) as (surgeon,):
+            entry = Entry("4711", "", "Müller^Anna", "", "", "", "", "20261129")
+            await surgeon.request("choose_patient", entry=conductor.bedside.offer([entry])[0])
+            frozen = await expert.request(
+                "freeze", patience=60, producer=producer.producer, rtp_timestamp=before, for_all=False
+            )
+            assert frozen["still"]["patient"] is None
+            assert conductor.bedside.key is not None
