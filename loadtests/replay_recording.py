@@ -6,6 +6,7 @@ faster than they would come. It is kept below `build/replay`, since two hours ta
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import struct
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from media.ids import ProducerId
 from media.plane import Codec
@@ -30,6 +31,7 @@ from recorder.seal import keys, sm2
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SM4
 from recorder.sealing import JournalSealer, new_seal
+from recorder.segments.preview import SUFFIX as PREVIEW
 from recorder.signing import sign_recording
 from recorder.volumes import VolumePlan
 from recorder.writer import DiskWriter
@@ -56,6 +58,8 @@ _VOLUME = 4096 << 20
 _PATIENCE = 60.0
 #: What a clip holds: its pictures are repeated after so long, or after one distance of key frames.
 _CLIP_S = 10
+#: Of the worker that makes the preview.
+_LIMITS: Final = {"memory_mb": 4096, "cpu_seconds": 24 * 3600}
 
 _TAP: Final = struct.Struct("!IIQQ")
 _RTP: Final = struct.Struct("!BBHII")
@@ -125,19 +129,42 @@ def ensure_recording(
     folder: Path = FOLDER,
     pictures: Callable[[Wanted, Path], Sequence[Sequence[bytes]]] | None = None,
 ) -> Made:
-    """Give the recording, made first where there is none; what was not finished is made anew.
+    """Give the recording with its preview, made first where there is none; what was not finished is made anew.
 
     `pictures` gives what is repeated, as payloads; if not given, the demo's 4K clip. `progress` is told what is done
     and how far, 0-1. Raise RuntimeError when the disk is too small.
     """
     archive = folder / wanted.name
     for manifest in archive.glob(f"recordings/*/{MANIFEST}"):
-        return Made(wanted, archive, manifest.parent.name)
+        return _with_preview(Made(wanted, archive, manifest.parent.name), progress)
     shutil.rmtree(archive, ignore_errors=True)
     archive.mkdir(parents=True)
     if (free := shutil.disk_usage(archive).free) < wanted.bytes * 1.1 + (1 << 30):
         raise RuntimeError(f"The recording takes {wanted.bytes / 1e9:.1f} GB, and {free / 1e9:.1f} are free.")
-    return _make(wanted, archive, (pictures or encoded)(wanted, folder), progress)
+    return _with_preview(_make(wanted, archive, (pictures or encoded)(wanted, folder), progress), progress)
+
+
+def _with_preview(made: Made, progress: Progress) -> Made:
+    """Have a server's worker make the preview where it is missing. Raise RuntimeError where it cannot."""
+    if (made.folder / f"{PRODUCER}{PREVIEW}").exists():
+        return made
+    key = made.library.key(made.recording)
+    assert key is not None
+    asked = {"recording": str(made.folder), "suite": key.suite.name, "key": key.key.hex(), **_LIMITS}
+    said: dict[str, Any] = {}
+    command = [sys.executable, "-m", "recorder.export.previews"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write(json.dumps(asked).encode())
+        worker.stdin.close()
+        for line in worker.stdout:
+            said = json.loads(line)
+            if "progress" in said:
+                progress("making the preview", said["progress"])
+    if not said.get("files"):
+        raise RuntimeError(said.get("error") or "The preview could not be made.")
+    return made
 
 
 def encoded(wanted: Wanted, folder: Path) -> Sequence[Sequence[bytes]]:

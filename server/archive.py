@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from recorder.export import INDICES
@@ -39,6 +40,8 @@ class Archive:
         self.left_out = 0
         #: How far the export of a recording has come, 0-1.
         self.progress: dict[str, float] = {}
+        #: What is told of each recording that has been prepared and signed.
+        self.followed_by: Callable[[str], Awaitable[None]] | None = None
         self._exports: asyncio.Queue[str] = asyncio.Queue()
         #: Of these, signed before there were frame indices, nothing but those is made.
         self._indices_only: set[str] = set()
@@ -135,6 +138,8 @@ class Archive:
             await asyncio.to_thread(
                 sign_recording, self.library.folder(name), self._keys.signing, time.time()
             )
+            if self.followed_by is not None:
+                await self.followed_by(name)
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):  # it was being signed already
                 process.terminate()

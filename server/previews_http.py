@@ -8,11 +8,11 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
-from recorder.journal import JournalError
+from recorder.journal import JournalError, JsonObject
 from recorder.library import UnknownRecording
 from recorder.parts import open_part
 from recorder.seal.keys import DataKey
@@ -93,7 +93,7 @@ class PreviewPieces:
             raise web.HTTPInternalServerError(text=TAMPERED) from None
 
     async def _missing(self, recording: str, producer: int) -> None:
-        """Refuse a track that there is not."""
+        """Refuse a track that there is not, and have the preview made of a recording from before there were any."""
         try:
             description = await asyncio.to_thread(self._service.archive.library.description, recording)
         except SealError:
@@ -104,6 +104,13 @@ class PreviewPieces:
             raise web.HTTPConflict(text=BEING_PREPARED)
         if producer not in tracks_of(description):
             raise web.HTTPNotFound(text="The recording has no such track.")
+        if producer in _pictures(description):
+            await self._service.previews.ask(recording)
+
+
+def _pictures(description: JsonObject) -> set[object]:
+    cameras: Any = description["cameras"]
+    return {camera.get("producer") for camera in cameras if camera.get("width")}
 
 
 def _opened(path: Path, key: DataKey | None) -> PreviewFile:

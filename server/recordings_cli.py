@@ -15,6 +15,7 @@ from recorder.reader import JournalReader
 from recorder.repairing import RepairError
 from recorder.seal import keys, sm2
 from recorder.seal.suites import SealError
+from recorder.segments.preview import SUFFIX as PREVIEW
 from recorder.verify import Verdict, check_chain, verify
 from recorder.volumes import JournalFiles
 
@@ -173,6 +174,8 @@ def _show(library: Library, names: list[str], private: Path) -> int:
             )
             for place, size in reader.ignored_at[:_PLACES]:
                 print(f"    {size:14,} bytes at {place:,} of the journal belong to nothing")
+        if made := len(list(folder.glob(f"*.*{PREVIEW}"))):
+            print(f"    its preview is being made: {made} pieces of about a minute are whole")
         for path in sorted(folder.iterdir()):
             print(f"    {path.stat().st_size:14,} {path.name}")
     return 0

@@ -85,6 +85,8 @@ class Recordings:
         progress = self._service.archive.progress.get(summary.recording)
         if progress is not None:
             body |= {"state": "preparing", "progress": round(progress, 3)}
+        if (preview := self._service.previews.progress.get(summary.recording)) is not None:
+            body["preview"] = round(preview, 3)
         return body
 
     async def open(self, request: web.Request) -> web.Response:

@@ -39,6 +39,7 @@ from .keeping.audit import Openings
 from .keeping.keeper import Keeper
 from .member import Member
 from .metrics import Snapshot, quantile
+from .previews import Previews
 from .reception import Guest
 from .recorded_patients import RecordedPatients
 from .scanning import Scanner
@@ -87,6 +88,8 @@ class Service:
         self.exports = Exports(self)
         self.openings = Openings(self)
         self.keeper = Keeper(self)
+        self.previews = Previews(self)
+        self.archive.followed_by = self.previews.ask_anew
         self.keeper.places.add("what hides its patient", self.recorded_patients.forget)
         # the type is said: it stands in a cycle of imports
         self.training: Training = Training(self.database, self.archive.library)
@@ -129,6 +132,7 @@ class Service:
         self.tap.start()
         await self.archive.start()
         await self.exports.start()
+        await self.previews.start()
         await self.files.start(self.now)
         await self.images.start()
         await self.scp.start()
@@ -197,6 +201,7 @@ class Service:
         await asyncio.gather(*recorders, *self._tasks, return_exceptions=True)
         await self.tap.close()
         await self.exports.close()
+        await self.previews.close()
         await self.keeper.close()
         await self.archive.close()
         await self.files.close()

@@ -63,7 +63,9 @@ class Errand:
 class Worker:
     """A process on an errand."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "recorder.export.job") -> None:
+        """`module` is what runs."""
+        self._module = module
         self.process: asyncio.subprocess.Process | None = None
         self._killed = False
 
@@ -72,7 +74,7 @@ class Worker:
         if self.is_killed():
             return Outcome()
         process = self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "recorder.export.job"),
+            *(sys.executable, "-m", self._module),
             cwd=ROOT,
             limit=_LINE,
             start_new_session=True,  # a process group of its own

@@ -58,7 +58,7 @@ def destroy(folder: Path, signing: Path, now: float, request: int) -> None:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)  # what a repair kept
         elif path.name not in tombstone.STAYS:
-            path.unlink()
+            path.unlink(missing_ok=True)  # a preview that is being made has just got its name
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

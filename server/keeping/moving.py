@@ -61,6 +61,7 @@ class Moving:
         there = await self._copies.sizes(name)
         if any(there.get(part.name) != part.size for part in parts):
             raise StoreError("The second copy is not whole any more.")
+        await self._service.previews.stop(name)
         moved = await asyncio.to_thread(move_out, folder, parts)
         library.forget(name)
         await audit.write(self._service, audit.SERVER, "moved_out", name, bytes=moved)

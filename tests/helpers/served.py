@@ -169,6 +169,7 @@ async def served(
     shared_cache: bool = False,
     threads: int = 1,
     tracking: bool = True,
+    previews: bool = False,
     keeping: KeepingConfig | None = None,
     copies: CopiesConfig | None = None,
 ) -> AsyncIterator[Served]:
@@ -183,7 +184,10 @@ async def served(
             private_key=str(folder / "keys" / "archive.pem"), signing_key=str(folder / "keys" / "signing.pem")
         ),
         recordings=RecordingsConfig(
-            folder=str(folder / "recordings"), minimum_free_mb=minimum_free_mb, shared_cache=shared_cache
+            folder=str(folder / "recordings"),
+            minimum_free_mb=minimum_free_mb,
+            shared_cache=shared_cache,
+            previews=previews,
         ),
         dicom=replace(dicom or DicomConfig(), folder=str(folder / "dicom")),
         scp=scp or ScpConfig(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from recorder.library import JOURNAL, read_header
 from recorder.manifest import MANIFEST
 from recorder.parts import open_part
 from recorder.segments.index import SUFFIX
+from recorder.segments.preview import SUFFIX as PREVIEW
+from recorder.segments.preview import PreviewFile, parse_piece
 from recorder.segments.track import open_track
 from recorder.verify import verify
 from tests.helpers.journal_media import encode
@@ -45,6 +48,12 @@ def test_the_recording_is_sealed_signed_whole_and_begins_a_group_each_two_second
         track = open_track(index, made.folder / JOURNAL, key)
         keys = [start / 90_000 for start, _, begins in track.segments() if begins]
     assert keys == pytest.approx([2.0 * number for number in range(36)])
+
+    # each picture is in its preview
+    with closing(PreviewFile(open_part(made.folder / f"{PRODUCER}{PREVIEW}", key))) as preview:
+        pieces = [parse_piece(preview.piece(number)) for number in range(len(preview.pieces))]
+    times = [frame.time for piece in pieces for frame in piece]
+    assert times == [number * 3000 for number in range(SMALL.frames)]
 
     # it is made once
     inode = (made.folder / JOURNAL).stat().st_ino

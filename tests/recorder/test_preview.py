@@ -38,6 +38,7 @@ from recorder.segments.preview import (
 from recorder.segments.track import SegmentedTrack, open_track
 from tests.exporting.recordings import ROOT
 from tests.helpers.journal_media import Encoded, Sent, camera, encode, encode_sound, record, sound, video
+from tests.helpers.likeness import likeness
 
 KEY = DataKey.random(SM4)
 
@@ -74,13 +75,6 @@ def small_pictures(frames: list[PreviewFrame]) -> list[av.VideoFrame]:
     found = [picture for frame in frames for picture in context.decode(av.Packet(frame.data))]
     assert len(found) == len(frames)
     return found
-
-
-def likeness(one: av.VideoFrame, other: av.VideoFrame) -> float:
-    """Peak signal-to-noise ratio of the luma, in dB, in the size of the first."""
-    same = other.reformat(one.width, one.height, "yuv420p", interpolation="AREA").to_ndarray()
-    error = np.mean((one.to_ndarray()[: one.height].astype(float) - same[: one.height]) ** 2)
-    return float(10 * np.log10(255**2 / max(float(error), 1e-9)))
 
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.H265, Codec.VP8, Codec.VP9, Codec.AV1])
