@@ -11,6 +11,8 @@ the last one is there: who goes on passes over those.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -39,6 +41,7 @@ from ..segments.preview import (
     MAX_TICKS,
     SUFFIX,
     TIMESCALE,
+    PreviewError,
     PreviewFacts,
     PreviewFile,
     PreviewFrame,
@@ -48,6 +51,7 @@ from ..segments.preview import (
 from ..segments.track import SegmentedTrack, open_track
 from .composed.pictures import decode
 from .indexed import IndexedTrack
+from .kinds import ExportError
 from .recoding import HIGH_DEFINITION, laid, size_within
 from .worker import Teller, attempt, fail, fail_untold, read_asked, say, yield_to_others
 
@@ -84,11 +88,13 @@ def make_previews(
 ) -> list[str]:
     """Make the previews that a prepared recording has not; names those that it has.
 
-    Raises JournalError, SealError, OSError, and SegmentError for an index that is none.
+    Raises JournalError, SealError, OSError, SegmentError for an index that is none, PreviewError for a section that is
+    none, and ExportError while another process makes them.
     """
-    for path in folder.glob(f"*{SUFFIX}.part"):
-        path.unlink(missing_ok=True)
     with ExitStack() as opened:
+        opened.enter_context(_alone(folder))
+        for path in folder.glob(f"*{SUFFIX}.part"):
+            path.unlink(missing_ok=True)
         tracks: list[_Track] = []
         for path in sorted(folder.glob(f"*{INDEX}")):
             segments = open_track(open_part(path, key), folder / JOURNAL, key)
@@ -153,7 +159,15 @@ class _Track:
                     tell(end - self._starts[0])
                 else:
                     self._make_section(name, start, end, tell)
-            self._join(names)
+            try:
+                self._join(names)
+            except (PreviewError, SealError):
+                # a section is not what was written: the next worker makes them anew
+                self._drop_sections()
+                raise
+        self._drop_sections()
+
+    def _drop_sections(self) -> None:
         for path in self._folder.glob(f"{self._producer}.*{SUFFIX}"):
             path.unlink()
 
@@ -221,6 +235,22 @@ class _Track:
 
     def _open(self, name: str) -> PreviewFile:
         return PreviewFile(open_part(self._folder / name, self._key))
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others off: of two servers on one folder one makes a preview. Raises ExportError where one does."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ExportError("Another process makes the preview of this recording.") from None
+        except OSError:
+            pass  # a disk without locks is none less
+        yield
+    finally:
+        os.close(opened)
 
 
 def _sections(keys: Iterator[int]) -> Iterator[int]:

@@ -18,13 +18,14 @@ from media.plane import Codec
 from recorder.export import previews
 from recorder.export.composed.pictures import decode
 from recorder.export.indexed import IndexedTrack
+from recorder.export.kinds import ExportError
 from recorder.export.preparing import prepare
 from recorder.export.previews import KEY_TICKS, LINES, make_previews
 from recorder.journal import JournalError
 from recorder.library import JOURNAL
 from recorder.parts import open_part
 from recorder.seal.keys import DataKey
-from recorder.seal.suites import SM4
+from recorder.seal.suites import SM4, SealError
 from recorder.segments.preview import (
     MAX_FRAMES,
     MAX_PIECE,
@@ -80,8 +81,8 @@ def small_pictures(frames: list[PreviewFrame]) -> list[av.VideoFrame]:
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.H265, Codec.VP8, Codec.VP9, Codec.AV1])
 def test_each_frame_is_there_small_at_its_own_time(tmp_path: Path, codec: Codec) -> None:
     # an uneven pace, as cameras have it
-    times = [number * 3000 + (700 if number % 3 else 0) for number in range(90)]
-    frames = encode(codec, 90, key_every=30, size=(1280, 720), bit_rate=4_000_000)
+    times = [number * 3000 + (700 if number % 3 else 0) for number in range(70)]
+    frames = encode(codec, 70, key_every=30, size=(1280, 720), bit_rate=2_000_000)
     folder = recorded(tmp_path / "r", codec, video(7, codec, frames, times=times))
     assert make_previews(folder, KEY) == ["7.preview"]
     assert size(folder) == (854, 480)
@@ -227,6 +228,29 @@ def test_who_was_killed_goes_on_and_makes_the_same(tmp_path: Path, monkeypatch: 
     stamp = (folder / "7.preview").stat().st_mtime_ns
     assert make_previews(folder, KEY) == ["7.preview"]
     assert (folder / "7.preview").stat().st_mtime_ns == stamp
+
+
+def test_a_section_that_was_changed_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _ = long_recording(tmp_path / "r")
+    with monkeypatch.context() as patched:
+        patched.setattr(previews._Track, "_join", lambda *_: None)
+        patched.setattr(previews._Track, "_drop_sections", lambda _: None)
+        make_previews(folder, KEY)
+    path = folder / "7.1.preview"
+    data = bytearray(path.read_bytes())
+    data[2000] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(SealError):
+        make_previews(folder, KEY)
+    assert not list(folder.glob("*.preview*"))
+    assert make_previews(folder, KEY) == ["7.preview"]
+
+
+def test_of_two_workers_one_makes_it(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "r", Codec.H264, video(7, Codec.H264, encode(Codec.H264, 10)))
+    with previews._alone(folder), pytest.raises(ExportError, match="Another process"):
+        make_previews(folder, KEY)
+    assert make_previews(folder, KEY) == ["7.preview"]
 
 
 def test_what_is_damaged_costs_its_section_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

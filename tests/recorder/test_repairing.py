@@ -10,6 +10,7 @@ import pytest
 
 from media.plane import Codec
 from recorder.appending import AppendedFile
+from recorder.export.previews import make_previews
 from recorder.journal import RecordType, decode_json
 from recorder.library import JOURNAL, Library
 from recorder.manifest import MANIFEST, Manifest
@@ -101,6 +102,9 @@ def test_a_torn_end_becomes_a_clean_one_and_can_be_undone(archive: Path) -> None
     again = (folder / JOURNAL).read_bytes()
     # a second repair finds nothing to do
     assert mend(folder) == Repaired(folder.name)
+    # a preview that was made of it since goes with it
+    make_previews(folder, KEY)
+    assert (folder / "7.preview").exists()
     undo(folder)
     assert content(folder) == before
     # the same block is sealed however often it is done: no nonce bears two texts

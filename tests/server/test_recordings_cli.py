@@ -64,6 +64,11 @@ def test_show_says_what_it_holds(archive: Path, capsys: pytest.CaptureFixture[st
     assert "room demo" in said
     assert "SM4-GCM-SM3" in said
     assert "packets" in said
+    assert "preview" not in said
+    for name in ("7.0.preview", "7.1.preview", "7.2.preview.part"):
+        (archive / "recordings" / NAME / name).touch()
+    assert main(["recordings", "show", NAME]) == 0
+    assert "its preview is being made: 2 pieces" in capsys.readouterr().out
     assert main(["recordings", "show", NAME, "--private-key", str(archive / "none.pem")]) == 0
     assert "sealed blocks, which this key does not open" in capsys.readouterr().out
 
