@@ -9,6 +9,8 @@ export interface RecordingSummary {
   state: 'recording' | 'preparing' | 'complete' | 'truncated' | 'moved';
   /** How far the preparation has come, 0-1. */
   progress?: number;
+  /** How far its preview is, 0-1, while it is made or waits for that. */
+  preview?: number;
   cameras: number;
   marks: number;
 }

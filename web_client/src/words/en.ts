@@ -367,6 +367,7 @@ export const en = {
   replay_other_moment: 'This picture is of {time}: that of {wished} is on its way',
   replay_other_moment_small: 'Picture of {time}',
   replay_first_comes: 'The picture is on its way',
+  replay_preview_made: 'preview being made, {percent} %',
   replay_preview: 'Preview: the sharp picture is coming',
   replay_preview_small: 'Preview',
   replay_gap_now: 'Nothing was recorded here: the picture stands still',

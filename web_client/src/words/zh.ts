@@ -354,6 +354,7 @@ export const zh: Catalogue = {
   replay_other_moment: '此画面属于 {time}；{wished} 的画面正在载入',
   replay_other_moment_small: '{time} 的画面',
   replay_first_comes: '画面正在载入',
+  replay_preview_made: '正在生成预览，{percent}%',
   replay_preview: '预览画面：清晰画面正在载入',
   replay_preview_small: '预览',
   replay_gap_now: '此处没有录到画面：画面静止',
