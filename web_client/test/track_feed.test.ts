@@ -124,6 +124,43 @@ describe('TrackFeed', () => {
     expect(bench.failed).toBeNull();
   });
 
+  it('that is held asks for nothing, and takes nothing away from under the player', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(100, 10));
+    feed.handlePosition(15);
+    await settle();
+    // one is on its way, another is taken in just now
+    bench.stuck = '26.m4s';
+    feed.handlePosition(18);
+    await settle();
+    bench.log.length = bench.fetched.length = 0;
+    const held = { speed: 1, hurried: true, held: true };
+    feed.handlePosition(72.3, held);
+    await settle();
+    feed.handlePosition(72.3, held);
+    await settle();
+    expect([bench.log, bench.fetched, bench.failed, bench.waiting]).toEqual([[], [], null, []]);
+    bench.stuck = '';
+    feed.handlePosition(72.3, { speed: 1, hurried: true });
+    await settle();
+    expect(bench.numbers).toEqual([70, 71, 72]);
+    expect(bench.log.some((word) => word.startsWith('-'))).toBe(true);
+  });
+
+  it('that is held while it takes one in gives up nothing yet', async () => {
+    const bench = new Bench();
+    const feed = bench.feed(list(100, 10));
+    feed.handlePosition(15);
+    // in the middle of it
+    for (let turn = 0; turn < 12; turn += 1) await Promise.resolve();
+    feed.handlePosition(72.5, { speed: 1, hurried: true, held: true });
+    await settle();
+    expect(bench.log.filter((word) => word.startsWith('-'))).toEqual([]);
+    feed.handlePosition(72.5);
+    await settle();
+    expect(bench.numbers.filter((number) => number >= 70).slice(0, 3)).toEqual([70, 71, 72]);
+  });
+
   it('fills the time before the first picture and never gives that up', async () => {
     const bench = new Bench();
     const feed = bench.feed(list(60, 1, 2.5));

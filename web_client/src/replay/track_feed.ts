@@ -147,6 +147,10 @@ export class TrackFeed {
     return Math.max(0, countUpTo(this.#starts, position) - 1);
   }
 
+  get #isHeld(): boolean {
+    return this.#look.held === true;
+  }
+
   get #ahead(): number {
     return this.#look.hurried ? HURRIED_S : AHEAD_S * Math.max(1, this.#look.speed);
   }
@@ -168,7 +172,7 @@ export class TrackFeed {
 
   /** The segment to append next; null: what is wanted is there. */
   #next(): number | null {
-    if (this.#look.held === true) return null;
+    if (this.#isHeld) return null;
     const onTheWay = this.#look.via === undefined ? null : this.#missing(...this.#around(this.#look.via, HURRIED_S));
     return onTheWay ?? this.#missing(...this.#wanted);
   }
@@ -253,13 +257,16 @@ export class TrackFeed {
     if (!this.#isOnTheWay(number)) this.#fetchAfter(number);
     const data = await coming;
     this.#awaited = null;
-    if (data === null || this.#closed) return;
+    // what has come for the position that it is held for is taken in then
+    if (data === null || this.#closed || this.#isHeld) return;
     this.#fetchAfter(number);
     const size = data.byteLength;
     if (!(await this.#append(number, data))) return;
     this.#coming.delete(number);
     this.#present.set(number, size);
     this.#last = number;
+    // the player stands where it was: a seek that begins where nothing is any more never ends in Chromium
+    if (this.#isHeld) return;
     await this.#giveUp(this.#look.beside === true ? 0 : this.#behind, this.#at(this.#position + AHEAD_S * Math.max(1, this.#look.speed) + BEHIND_S) + 1);
   }
 
@@ -271,6 +278,7 @@ export class TrackFeed {
     } catch (error) {
       if (!isFull(error)) throw error;
     }
+    if (this.#isHeld) return false;
     this.#behind = 0;
     await this.#giveUp(0, number + 1);
     try {
