@@ -38,9 +38,10 @@ test: test-live test-web test-unhurried ## set-up and all tests, in two halves s
 test-live: setup-test
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(UNHURRIED)) $(PYTEST_FLAGS)
 
-# what it says comes at its end, in one piece; a test that is held up by those beside it does not hang
+# what it says comes at its end, in one piece; a test that is held up by those beside it does not hang. Its network is its own:
+# a browser of the other half gives up what it is fetching when an address comes or goes on this machine
 test-unhurried: setup-test
-	@$(ASIDE) $(BIN)/python -m pytest -p no:cacheprovider --timeout=900 $(UNHURRIED) $(PYTEST_FLAGS) >build/$@.log 2>&1; \
+	@$(ASIDE) .ci/alone $(BIN)/python -m pytest -p no:cacheprovider --timeout=900 $(UNHURRIED) $(PYTEST_FLAGS) >build/$@.log 2>&1; \
 		status=$$?; cat build/$@.log; exit $$status
 
 test-python: setup-test ## the tests in Python one after another
