@@ -19,8 +19,11 @@ from tests.browser.chromium import (
     browser,
     empty,
     executable,
+    join,
     person,
     picture,
+    probe,
+    until,
 )
 from tests.helpers.namespaces import ip, two_lines
 from tests.helpers.served import served
@@ -62,7 +65,7 @@ class Losing:
             await route.continue_()
 
 
-async def until(condition: str, page: Page) -> None:
+async def comes_true(condition: str, page: Page) -> None:
     """Wait until this holds in the page."""
     async with asyncio.timeout(PATIENCE / 1000):
         while not await page.evaluate(condition):
@@ -71,7 +74,7 @@ async def until(condition: str, page: Page) -> None:
 
 async def is_styled(page: Page) -> None:
     """Wait until all style sheets are there, and see that nothing is told."""
-    await until(STYLED, page)
+    await comes_true(STYLED, page)
     await expect(page.get_by_test_id("page-lost")).to_be_hidden()
 
 
@@ -121,6 +124,25 @@ async def test_a_part_that_is_loaded_later_is_fetched_again(tmp_path: Path) -> N
             await expect(page.get_by_test_id("message-page-lost")).to_be_visible(timeout=PATIENCE)
         await page.get_by_test_id("message-action").click()
         await expect(page.get_by_test_id("keeping-recordings")).to_be_visible(timeout=PATIENCE)
+
+
+async def test_the_field_is_sent_although_the_worker_that_names_its_frames_was_lost(tmp_path: Path) -> None:
+    async with served(tmp_path) as server, browser() as chromium:
+        surgeon = await person(chromium, server.link("surgeon", "Dr. S"))
+        expert = await person(chromium, server.link("expert", "Prof. E"))
+        for page in (surgeon, expert):
+            await join(page, media=False)
+        async with Losing(surgeon, lambda name: name.startswith("sender_frames_worker-")) as line:
+            await surgeon.get_by_test_id("share-field").click()
+            await surgeon.get_by_test_id("field-device-0").click()
+            field = await until(expert, "k.producers.find(p => p.kind === 'video')?.producer")
+            await until(expert, f"k.frames[{field}]?.frames > 20")
+            assert len(line.lost) == 1
+            # it has come, and the surgeon can draw on what he sends
+            await until(surgeon, "k.ownFrames.some(frame => frame.name?.exact)")
+            await until(
+                expert, f"k.frames[{field}].frames > {await probe(expert, f'k.frames[{field}].frames')} + 20"
+            )
 
 
 async def test_what_never_comes_is_told_and_a_button_fetches_it(tmp_path: Path) -> None:
@@ -225,7 +247,7 @@ async def test_an_address_comes_while_a_page_is_loaded(tmp_path: Path) -> None:
                 held.go.clear()
                 link = server.link("surgeon", page=path).replace(server.url, front)
                 await page.goto(link, wait_until="commit")
-                await until("document.documentElement.dataset.fetchesAgain === ''", page)
+                await comes_true("document.documentElement.dataset.fetchesAgain === ''", page)
                 await held.asked.wait()
                 ip("-n", lines.name, "addr", "add", f"192.0.2.{number + 1}/32", "dev", f"{lines.name}i0")
                 async with asyncio.timeout(PATIENCE / 1000):

@@ -5,6 +5,7 @@
  * direction.
  */
 import { Emitter } from '../emitter';
+import { PAUSES } from '../loading/again';
 import type { ProducerId, PublishedSource, Reply, Source } from '../signalling/protocol';
 import type { Timers } from '../timers';
 import { ladderOf, type Layers } from './encodings';
@@ -283,13 +284,25 @@ export class Publisher extends Emitter<PublisherEvents> {
 
   #watchEncodedFrames(sender: RTCRtpSender): void {
     const frames = (this.#fieldFrames = new SenderFrames());
-    const worker = this.options.startFrameWorker?.();
-    if (worker === undefined) return;
-    worker.addEventListener('message', (event: MessageEvent<EncodedFrameReport>) => {
-      const { ssrc, rtpTimestamp, at } = event.data;
-      frames.handleEncoded(ssrc, rtpTimestamp, at - performance.timeOrigin);
-    });
-    sender.transform = new RTCRtpScriptTransform(worker);
+    const { startFrameWorker, timers } = this.options;
+    if (startFrameWorker === null) return;
+    const pauses = [...PAUSES];
+    const watch = (): void => {
+      const worker = startFrameWorker();
+      worker.addEventListener('message', (event: MessageEvent<EncodedFrameReport>) => {
+        const { ssrc, rtpTimestamp, at } = event.data;
+        frames.handleEncoded(ssrc, rtpTimestamp, at - performance.timeOrigin);
+      });
+      worker.addEventListener('error', () => {
+        // no frame passes a worker whose script was lost on its way: they go by themselves, unnamed, until it has come
+        sender.transform = null;
+        worker.terminate();
+        const pause = pauses.shift();
+        if (pause !== undefined) timers.after(pause, () => this.#fieldFrames === frames && watch());
+      });
+      sender.transform = new RTCRtpScriptTransform(worker);
+    };
+    watch();
   }
 
   #connect(): Negotiation {
