@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page, Request, Route, expect
+from playwright.async_api import Page, Request, expect
 
 from tests.browser.accessibility import grave_findings
 from tests.browser.chromium import (
@@ -25,6 +25,7 @@ from tests.browser.chromium import (
     probe,
     until,
 )
+from tests.browser.losing import Losing
 from tests.helpers.namespaces import ip, two_lines
 from tests.helpers.served import served
 
@@ -40,29 +41,6 @@ STYLED = """() => {
             && getComputedStyle(document.body).backgroundColor === 'rgb(5, 8, 11)';
     } catch { return false; }
 }"""
-
-
-class Losing:
-    """A line that loses what `which` names: each address's first request, or, with `gone`, every one."""
-
-    def __init__(self, page: Page, which: Callable[[str], bool], *, gone: bool = False) -> None:
-        self.page, self.which, self.gone = page, which, gone
-        self.lost: list[str] = []
-
-    async def __aenter__(self) -> Losing:
-        await self.page.route("**/assets/**", self._pass)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.page.unroute("**/assets/**", self._pass)
-
-    async def _pass(self, route: Route) -> None:
-        name = Path(urlsplit(route.request.url).path).name
-        if self.which(name) and (self.gone or name not in self.lost):
-            self.lost.append(name)
-            await route.abort("internetdisconnected")
-        else:
-            await route.continue_()
 
 
 async def comes_true(condition: str, page: Page) -> None:

@@ -138,7 +138,10 @@ describe('the cutter', () => {
   class FakePort implements Port {
     readonly told: Told[] = [];
     isClosed = false;
-    constructor(readonly made: (made: Made) => void) {}
+    constructor(
+      readonly made: (made: Made) => void,
+      readonly lost: () => void,
+    ) {}
     post(told: Told): void {
       this.told.push(told);
     }
@@ -157,13 +160,29 @@ describe('the cutter', () => {
   const pixels = (at: number): { frame: Frame; samples: Int16Array<ArrayBuffer>; minimum: number; maximum: number } => ({ frame: stack.frames[at] as Frame, samples: new Int16Array(12), minimum: 0, maximum: 0 });
   function begin(limit?: number): { cutter: Cutter; ports: FakePort[]; reformat: Reformat } {
     const ports: FakePort[] = [];
-    const start = (made: (made: Made) => void): Port => {
-      const port = new FakePort(made);
+    const start = (made: (made: Made) => void, lost: () => void): Port => {
+      const port = new FakePort(made, lost);
       ports.push(port);
       return port;
     };
     return { cutter: limit === undefined ? new Cutter(start) : new Cutter(start, limit), ports, reformat: new Reformat(stack) };
   }
+
+  it('is given everything anew where its worker never began', () => {
+    const { cutter, ports, reformat } = begin();
+    let lost = 0;
+    cutter.on('lost', () => (lost += 1));
+    cutter.cut('0', reformat, 'axial', 2, null);
+    cutter.give(reformat, 0, pixels(0));
+    ports[0]?.lost();
+    expect([lost, ports[0]?.isClosed, cutter.has(reformat, 0), cutter.bytes]).toEqual([1, true, false, 0]);
+    cutter.cut('0', reformat, 'axial', 2, null);
+    cutter.give(reformat, 0, pixels(0));
+    expect(ports[1]?.cuts).toHaveLength(1);
+    // the first one is told of twice
+    ports[0]?.lost();
+    expect([lost, ports[1]?.isClosed]).toEqual([1, false]);
+  });
 
   it('asks when a first frame is there, and again when more came meanwhile, one question at a time', () => {
     const { cutter, ports, reformat } = begin();

@@ -27,7 +27,11 @@ export interface Port {
   post(told: Told, transfer: Transferable[]): void;
   close(): void;
 }
-export type StartPort = (made: (made: Made) => void) => Port;
+/** `lost`: it never began, and holds nothing of what it was given. */
+export type StartPort = (made: (made: Made) => void, lost: () => void) => Port;
+
+/** A worker whose script was lost on its way is started again after so long, ms, as long as somebody looks at its cuts. */
+const AGAIN_MS = 1000;
 
 /** All volumes together: what a page may hold beside the frames themselves. */
 const LIMIT_BYTES = 768 << 20;
@@ -50,7 +54,7 @@ export interface Held {
   shown: Map<string, CutShown>;
 }
 
-export class Cutter extends Emitter<{ cut: undefined }> {
+export class Cutter extends Emitter<{ cut: undefined; lost: undefined }> {
   readonly #held = new Map<Reformat, Held>();
   #tickets = 0;
 
@@ -123,7 +127,7 @@ export class Cutter extends Emitter<{ cut: undefined }> {
     const known = this.#held.get(reformat);
     if (known !== undefined) return known;
     if (reformat.grid === null || !this.fits(reformat)) return null;
-    const held: Held = { reformat, port: this.start((made) => this.#handleMade(held, made)), has: new Set(), asked: new Map(), shown: new Map() };
+    const held: Held = { reformat, port: this.start((made) => this.#handleMade(held, made), () => this.#handleLost(held)), has: new Set(), asked: new Map(), shown: new Map() };
     held.port.post({ kind: 'open', grid: reformat.grid }, []);
     this.#held.set(reformat, held);
     return held;
@@ -134,6 +138,14 @@ export class Cutter extends Emitter<{ cut: undefined }> {
     const ticket = (this.#tickets += 1);
     held.asked.set(pane, { ...what, ticket, isUnder });
     if (isUnder) held.port.post({ kind: 'cut', pane, ticket, order: what.order }, []);
+  }
+
+  /** Whoever shows its cuts opens it anew. */
+  #handleLost(held: Held): void {
+    if (this.#held.get(held.reformat) !== held) return;
+    held.port.close();
+    this.#held.delete(held.reformat);
+    this.emit('lost', undefined);
   }
 
   #handleMade(held: Held, made: Made): void {
@@ -153,8 +165,10 @@ export class Cutter extends Emitter<{ cut: undefined }> {
   }
 }
 
-function startWorker(made: (made: Made) => void): Port {
+function startWorker(made: (made: Made) => void, lost: () => void): Port {
   const worker = new Worker(new URL('./reslice_worker.ts', import.meta.url), { type: 'module' });
   worker.addEventListener('message', ({ data }: MessageEvent<Made>) => made(data));
+  // its script did not come: a mistake within it would be told by an ErrorEvent
+  worker.addEventListener('error', (event) => void (event instanceof ErrorEvent || setTimeout(lost, AGAIN_MS)));
   return { post: (told, transfer) => worker.postMessage(told, transfer), close: () => worker.terminate() };
 }

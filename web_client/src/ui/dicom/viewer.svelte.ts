@@ -99,6 +99,7 @@ export class Viewer<Host extends ViewerHost = Live> {
       // the server is there again
       session.connection.on('welcome', () => this.retry()),
       this.cuts.cutter.on('cut', () => this.#tell()),
+      this.cuts.cutter.on('lost', () => this.#handleLoaded()),
       // a tool chosen by its key or in the dock is meant for here
       session.tools.on('changed', () => {
         if (session.tools.tool !== this.tool) this.hand = 'draw';
