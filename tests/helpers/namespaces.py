@@ -113,8 +113,9 @@ def add_line(namespace: str, outside: str, inside: str) -> None:
     to a browser, who then gives up what he is just fetching.
     """
     ip("link", "add", outside, "type", "veth", "peer", "name", inside, "netns", namespace)
-    ip("link", "set", outside, "addrgenmode", "none")
-    ip("-n", namespace, "link", "set", inside, "addrgenmode", "none")
+    if Path("/proc/sys/net/ipv6").exists():
+        ip("link", "set", outside, "addrgenmode", "none")
+        ip("-n", namespace, "link", "set", inside, "addrgenmode", "none")
 
 
 def remove(namespace: str, *outsides: str) -> None:
