@@ -62,7 +62,8 @@ _WATCH: Final = """([producer, offset, fps, clip]) => {
     let apart = 0;
     let seen = null;
     const look = now => {
-        requestAnimationFrame(look);
+        // behind what the page does for the same screen
+        setTimeout(() => requestAnimationFrame(look));
         if (!glass.video) {
             const video = document.querySelector(`[data-testid="video-${producer}"]`);
             if (!video) return;
