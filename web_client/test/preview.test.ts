@@ -1,6 +1,6 @@
 /** Previews of a recording: what comes from the server, which piece and frame have a moment, what is on top of the glass and until when. */
 import { describe, expect, it } from 'vitest';
-import { frameAt, keyBefore, MOST_PIECE_BYTES, pieceAt, PreviewError, readList, readPiece, spanOf, type PreviewList } from '../src/replay/preview';
+import { edgeOf, frameAt, keyBefore, MOST_PIECE_BYTES, pieceAt, PreviewError, readList, readPiece, spanOf, type PreviewList } from '../src/replay/preview';
 import { PreviewDecoder } from '../src/replay/preview_decoder';
 import { PreviewPieces } from '../src/replay/preview_pieces';
 import { PreviewShow } from '../src/replay/preview_show';
@@ -45,6 +45,7 @@ describe('a piece', () => {
     expect([0, 14, 15, 29].map((index) => keyBefore(frames, index))).toEqual([0, 0, 15, 15]);
     expect(spanOf(LIST, 1, frames, 3)).toEqual({ from: 99_000 / 90_000, until: 102_000 / 90_000 });
     expect(spanOf(LIST, 1, frames, 29)).toEqual({ from: 177_000 / 90_000, until: 2 });
+    expect([edgeOf(LIST, 2, 1), edgeOf(LIST, 0, -1), edgeOf(LIST, 3, 1), edgeOf(LIST, -1, -1)]).toEqual([4.002, 0.998, null, null]);
   });
 
   it('is refused where it is none', () => {

@@ -2,6 +2,7 @@
  * Previews of a recording's pictures (PROTOCOL.md §8): every frame, small, with a key frame each half second, so that the picture of
  * any moment is there at once, where the sharp one takes a decoder seconds. What comes from the server is read with limits.
  */
+import { WITHIN_FRAME_S } from './beginning';
 
 /** A list or a piece is not what it must be: this camera goes on without previews. */
 export class PreviewError extends Error {}
@@ -116,6 +117,13 @@ export function spanOf(list: PreviewList, number: number, frames: readonly Previ
   const from = frames[index]?.time ?? 0;
   const until = frames[index + 1]?.time ?? list.pieces[number]?.[1] ?? from;
   return { from: from / list.timescale, until: until / list.timescale };
+}
+
+/** A place within the first frame of a piece (direction 1) or its last one (-1), seconds of the camera; null: there is no such piece. */
+export function edgeOf(list: PreviewList, number: number, direction: 1 | -1): number | null {
+  const piece = list.pieces[number];
+  if (piece === undefined) return null;
+  return direction === 1 ? piece[0] / list.timescale + WITHIN_FRAME_S : piece[1] / list.timescale - WITHIN_FRAME_S;
 }
 
 /** A piece must be the one that the list names, or its picture would be of another moment. */

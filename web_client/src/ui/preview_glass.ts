@@ -1,7 +1,7 @@
 /** The previews of one camera of a replay: fetched, decoded, and drawn on a canvas that lies over its video. */
 import { fileAddress } from '../replay/api';
 import type { Camera } from '../replay/description';
-import { frameAt, pieceAt, PreviewError, readList, spanOf, ticksOf, type FrameSpan, type PreviewFrame } from '../replay/preview';
+import { edgeOf, frameAt, pieceAt, PreviewError, readList, spanOf, ticksOf, type FrameSpan, type PreviewFrame } from '../replay/preview';
 import { codecsOf, PreviewDecoder } from '../replay/preview_decoder';
 import { PreviewPieces } from '../replay/preview_pieces';
 import { PreviewShow } from '../replay/preview_show';
@@ -94,21 +94,17 @@ export class PreviewGlass {
     this.#turnOff();
   }
 
-  /** The middle of the next frame or the one before, seconds of the camera; null: its piece is not here. */
+  /** A place within the next frame or the one before, seconds of the camera; null: there is none, or that is not known. */
   neighbour(mediaTime: number, direction: 1 | -1): number | null {
     if (!this.on || this.#pieces === null) return null;
     const { list } = this.#pieces;
     const number = pieceAt(list, mediaTime);
     const frames = number === null ? null : this.#pieces.here(number);
     if (number === null || frames === null) return null;
-    let [at, of, index] = [number, frames, frameAt(frames, ticksOf(list, mediaTime)) + direction];
-    if (index < 0 || index >= frames.length) {
-      at = number + direction;
-      const beside = this.#pieces.here(at);
-      if (beside === null) return null;
-      [of, index] = [[...beside], direction === 1 ? 0 : beside.length - 1];
-    }
-    const { from, until } = spanOf(list, at, of, index);
+    const index = frameAt(frames, ticksOf(list, mediaTime)) + direction;
+    // the list says where the piece beside begins and ends, whether it is here or not
+    if (index < 0 || index >= frames.length) return edgeOf(list, number + direction, direction);
+    const { from, until } = spanOf(list, number, frames, index);
     return (from + until) / 2;
   }
 
