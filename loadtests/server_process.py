@@ -164,6 +164,8 @@ async def started(
             "KONSIL_SEAL_PRIVATE_KEY": str(kept / "keys" / "archive.pem"),
             "KONSIL_SEAL_SIGNING_KEY": str(kept / "keys" / "signing.pem"),
             "KONSIL_DATABASE_FILE": str(folder / "konsil.sqlite3"),
+            # what was recorded in one turn would be worked on in the next
+            "KONSIL_RECORDINGS_PREVIEWS": "false",
             "KONSIL_FILES_FOLDER": str(folder / "files"),
             "KONSIL_DICOM_FOLDER": str(folder / "dicom"),
         }
