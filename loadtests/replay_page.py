@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from playwright.async_api import Page
 
+from .barcode import READ_NUMBER
 from .replay_recording import PRODUCER, SOUND, Made
 
 #: Seconds that a page may take for anything.
@@ -39,20 +40,7 @@ _WATCH: Final = """([producer, offset, fps, clip]) => {
         [strip.width, strip.height] = [across, down];
         context.drawImage(picture, 0, 0, across, down, 0, 0, across, down);
         const { data } = context.getImageData(0, 0, across, down);
-        const mean = k => {
-            let [sum, count] = [0, 0];
-            for (let y = Math.floor(0.75 * cell); y < Math.ceil(1.25 * cell); y++)
-                for (let x = Math.floor((k + 0.75) * cell); x < Math.ceil((k + 1.25) * cell); x++) {
-                    sum += data[4 * (y * across + x) + 1];
-                    count += 1;
-                }
-            return sum / count;
-        };
-        const [light, dark] = [mean(0), mean(1)];
-        if (!(light - dark >= 64)) return null;
-        let number = 0;
-        for (let k = 2; k < 18; k++) number = 2 * number + (mean(k) > (light + dark) / 2 ? 1 : 0);
-        return number;
+        return READ_NUMBER((x, y) => data[4 * (y * across + x) + 1], cell);
     };
     // the canvas that lies over the video, if it does
     glass.cover = () => {
@@ -86,7 +74,7 @@ _WATCH: Final = """([producer, offset, fps, clip]) => {
     };
     requestAnimationFrame(look);
     performance.setResourceTimingBufferSize(5000);
-}"""
+}""".replace("READ_NUMBER", READ_NUMBER)
 
 #: Open it as a person does. The first picture counts when it is presented, a preview or a sharp one.
 _OPEN: Final = """([recording, started]) => new Promise(done => {

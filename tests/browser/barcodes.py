@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from playwright.async_api import Page
 
+from loadtests.barcode import READ_NUMBER
+
 #: Frames of the camera's loop: 1.4 MB each.
 LOOP = 50
 
@@ -53,20 +55,7 @@ _WATCH = """([selector, name]) => {
         const [{ offset, stride }] = await frame.copyTo(bytes, { rect });
         const planar = /^(I4|NV)/.test(frame.format);
         const [step, start] = planar ? [1, offset] : [4, offset + 1];
-        const mean = k => {
-            let [sum, count] = [0, 0];
-            for (let v = Math.floor(0.75 * cell); v < Math.ceil(1.25 * cell); v++)
-                for (let u = Math.floor((k + 0.75) * cell); u < Math.ceil((k + 1.25) * cell); u++) {
-                    sum += bytes[start + v * stride + u * step];
-                    count += 1;
-                }
-            return sum / count;
-        };
-        const [light, dark] = [mean(0), mean(1)];
-        if (light - dark < 64) return;
-        let number = 0;
-        for (let k = 2; k < 18; k++) number = 2 * number + (mean(k) > (light + dark) / 2 ? 1 : 0);
-        note.number = number;
+        note.number = READ_NUMBER((u, v) => bytes[start + v * stride + u * step], cell);
     };
     const watch = (now, metadata) => {
         video.requestVideoFrameCallback(watch);
@@ -80,7 +69,7 @@ _WATCH = """([selector, name]) => {
         read(frame, note).catch(() => undefined).finally(() => frame.close());
     };
     video.requestVideoFrameCallback(watch);
-}"""
+}""".replace("READ_NUMBER", READ_NUMBER)
 
 
 async def watch(page: Page, selector: str, name: str = "main") -> None:
@@ -102,18 +91,5 @@ READ_PICTURE = """picture => {
     const cell = height / 40;
     const { data } = canvas.getContext('2d').getImageData(0, 0, Math.ceil(20 * cell), Math.ceil(2 * cell));
     const stride = 4 * Math.ceil(20 * cell);
-    const mean = k => {
-        let [sum, count] = [0, 0];
-        for (let v = Math.floor(0.75 * cell); v < Math.ceil(1.25 * cell); v++)
-            for (let u = Math.floor((k + 0.75) * cell); u < Math.ceil((k + 1.25) * cell); u++) {
-                sum += data[v * stride + u * 4 + 1];
-                count += 1;
-            }
-        return sum / count;
-    };
-    const [light, dark] = [mean(0), mean(1)];
-    if (!(light - dark >= 64)) return null;
-    let number = 0;
-    for (let k = 2; k < 18; k++) number = 2 * number + (mean(k) > (light + dark) / 2 ? 1 : 0);
-    return number;
-}"""
+    return READ_NUMBER((u, v) => data[v * stride + u * 4 + 1], cell);
+}""".replace("READ_NUMBER", READ_NUMBER)

@@ -79,10 +79,10 @@ def work(asked: dict[str, Any], key: DataKey | None = KEY) -> dict[str, Any]:
     return {"files": errand.files}
 
 
-def worker(asked: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
-    """Have a real worker process do an export; gives its status and what it said."""
+def worker(asked: object, module: str = "recorder.export.job") -> tuple[int, list[dict[str, Any]]]:
+    """Have a real worker process do an errand; gives its status and what it said."""
     done = subprocess.run(
-        [sys.executable, "-m", "recorder.export.job"],
+        [sys.executable, "-m", module],
         input=json.dumps(asked).encode(),
         stdout=subprocess.PIPE,
         cwd=ROOT,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -37,7 +34,7 @@ from recorder.segments.preview import (
     write_piece,
 )
 from recorder.segments.track import SegmentedTrack, open_track
-from tests.exporting.recordings import ROOT
+from tests.exporting.recordings import worker
 from tests.helpers.journal_media import Encoded, Sent, camera, encode, encode_sound, record, sound, video
 from tests.helpers.likeness import likeness
 
@@ -270,30 +267,18 @@ def test_what_is_damaged_costs_its_section_alone(tmp_path: Path, monkeypatch: py
 
 def test_the_worker(tmp_path: Path) -> None:
     folder = recorded(tmp_path / "r", Codec.H264, video(7, Codec.H264, encode(Codec.H264, 10)))
-
-    def run(asked: object) -> tuple[int, list[dict[str, object]]]:
-        done = subprocess.run(
-            [sys.executable, "-m", "recorder.export.previews"],
-            input=json.dumps(asked).encode(),
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-            timeout=120,
-            check=False,
-        )
-        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
-
     limits = {"memory_mb": 2048, "cpu_seconds": 60}
     asked = {"recording": str(folder), "suite": KEY.suite.name, "key": KEY.key.hex(), **limits}
-    status, said = run(asked)
+    status, said = worker(asked, "recorder.export.previews")
     assert status == 0
     assert said[-1] == {"files": ["7.preview"]}
-    assert all(0 <= line["progress"] <= 1 for line in said[:-1])  # type: ignore[operator]
+    assert all(0 <= line["progress"] <= 1 for line in said[:-1])
     (folder / "7.preview").unlink()
-    status, said = run(asked | {"key": DataKey.random(SM4).key.hex()})
+    status, said = worker(asked | {"key": DataKey.random(SM4).key.hex()}, "recorder.export.previews")
     assert status == 1
     assert "error" in said[-1]
     assert not list(folder.glob("*.preview*"))
-    assert run({"recording": str(folder)})[0] == 1
+    assert worker({"recording": str(folder)}, "recorder.export.previews")[0] == 1
 
 
 # -- the format ------------------------------------------------------------------------------------------------------
