@@ -48,17 +48,32 @@ from recorder.segments.track import open_track
 from recorder.source import JournalSource
 
 from .archive_segments import GOAL_MS, segments
+from .caller import Caller
 from .field import PAYLOAD, Field, add_field
 from .following import clip_frames
 from .probe_endpoint import ProbePump
 from .room import WARM_UP, Expert, add_expert
-from .server_process import ServerUnderLoad, quantile_ms, started
+from .server_process import ServerUnderLoad, quantile_ms, started, stolen_seconds
 
 GOAL_CORE = 0.2
 GOAL_MB_S = 80.0
 #: What "nothing measurable" is taken for: transit p99 with recording, by that without it.
 GOAL_RATIO = 1.15
+#: The share of a core that the host may give to others in a turn. Where it takes more, p99 is the host's: it was 1-5 ms
+#: then, with recording and without; 0.5 below.
+STOLEN = 0.01
+#: Turns at most, by those that are asked for.
+_AGAIN = 3
 _READ = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """`p99` of the transit in ms; `core` and `stolen` in shares of one core."""
+
+    p99: float
+    core: float
+    stolen: float
 
 
 async def record(server: ServerUnderLoad, options: argparse.Namespace) -> dict[str, float]:
@@ -66,31 +81,18 @@ async def record(server: ServerUnderLoad, options: argparse.Namespace) -> dict[s
     pump = ProbePump()
     fields: list[Field] = []
     experts: list[Expert] = []
-    p99: dict[bool, list[float]] = {False: [], True: []}
-    core: dict[bool, list[float]] = {False: [], True: []}
+    turns: dict[bool, list[_Turn]] = {False: [], True: []}
     await asyncio.to_thread(clip_frames, PAYLOAD)
     try:
         for number in range(options.fields):
             fields.append(await add_field(server, pump, number, options.fields, 20_000_000, 4, real=True))
         for number in range(options.experts):
             experts.append(await add_expert(server, pump, number, options.fields))
-        surgeon = fields[0].caller
-        for turn in range(2 * options.rounds):
-            recording = turn % 2 == 1
-            if recording:
-                await surgeon.request("record", action="start")
-            await asyncio.sleep(WARM_UP)
-            before = await server.scrape()
-            await asyncio.sleep(options.seconds)
-            after = await server.scrape()
-            p99[recording].append(quantile_ms(before, after, 0.99))
-            assert before.cpu_s is not None
-            assert after.cpu_s is not None
-            core[recording].append((after.cpu_s - before.cpu_s) / (after.time - before.time))
-            if recording:
-                await surgeon.request("record", action="stop")
-                # the export would be measured with the turn after it
-                await asyncio.sleep(options.seconds)
+        for _ in range(_AGAIN * options.rounds):
+            for recording, had in turns.items():
+                had.append(await _turn(server, fields[0].caller, recording, options.seconds))
+            if all(sum(turn.stolen < STOLEN for turn in had) >= options.rounds for had in turns.values()):
+                break
     finally:
         for field in fields:
             pump.probe.stop_sending(field.stream)
@@ -98,11 +100,35 @@ async def record(server: ServerUnderLoad, options: argparse.Namespace) -> dict[s
             with contextlib.suppress(TimeoutError):
                 await caller.close()
         await pump.close()
+    # where the host left no turn alone, all count
+    calm = {key: [turn for turn in had if turn.stolen < STOLEN] or had for key, had in turns.items()}
+    p99 = {key: statistics.median(turn.p99 for turn in had) for key, had in calm.items()}
+    core = {key: statistics.median(turn.core for turn in had) for key, had in calm.items()}
     return {
-        "record_core_share": statistics.median(core[True]) - statistics.median(core[False]),
-        "transit_p99_ms": statistics.median(p99[True]),
-        "transit_p99_ratio": statistics.median(p99[True]) / statistics.median(p99[False]),
+        "record_core_share": core[True] - core[False],
+        "transit_p99_ms": p99[True],
+        "transit_p99_ratio": p99[True] / p99[False],
+        "transit_turns": len(calm[True]),
+        "transit_turns_disturbed": len(turns[True]) - len(calm[True]),
+        "transit_stolen_core": max(turn.stolen for turn in calm[True]),
     }
+
+
+async def _turn(server: ServerUnderLoad, surgeon: Caller, recording: bool, seconds: float) -> _Turn:
+    if recording:
+        await surgeon.request("record", action="start")
+    await asyncio.sleep(WARM_UP)
+    before, stolen = await server.scrape(), stolen_seconds()
+    await asyncio.sleep(seconds)
+    after, stolen = await server.scrape(), stolen_seconds() - stolen
+    assert before.cpu_s is not None
+    assert after.cpu_s is not None
+    if recording:
+        await surgeon.request("record", action="stop")
+        # the export would be measured with the turn after it
+        await asyncio.sleep(seconds)
+    took = after.time - before.time
+    return _Turn(quantile_ms(before, after, 0.99), (after.cpu_s - before.cpu_s) / took, stolen / took)
 
 
 def read_again(folder: Path, private: Path) -> dict[str, float]:
@@ -277,7 +303,10 @@ def main(arguments: list[str]) -> int:
         ("recording", f"{figures['record_core_share']:.1%} of a core (goal {GOAL_CORE:.0%})"),
         (
             "transit p99",
-            f"{figures['transit_p99_ms']} ms, {figures['transit_p99_ratio']:.2f} x that without recording",
+            f"{figures['transit_p99_ms']} ms, {figures['transit_p99_ratio']:.2f} x that without recording "
+            f"(goal {GOAL_RATIO}): {figures['transit_turns']} turns in which the host gave at most "
+            f"{figures['transit_stolen_core']:.1%} of a core to others; {figures['transit_turns_disturbed']} more "
+            "don't count",
         ),
         ("sealing", f"{figures['seal_mb_s']:.0f} MB/s a core (goal {GOAL_MB_S:.0f})"),
         ("opening", f"{figures['open_mb_s']:.0f} MB/s a core (goal {GOAL_MB_S:.0f})"),

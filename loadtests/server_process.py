@@ -123,6 +123,11 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def stolen_seconds() -> float:
+    """Read the CPU time that a hypervisor gave to others while this machine wanted it, of all cores together."""
+    return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
+
+
 def rss_mb(pid: int) -> float:
     """Read a process's resident memory in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

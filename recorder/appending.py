@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from .small_writes import write_whole
 from .volumes import VolumePlan, volume_path
 
 #: Bytes that wait to be forced to the disk at most: they are kept in memory until then.
@@ -170,10 +171,8 @@ class AppendedFile:
         self._pending.insert(0, plan.volume(self._number, self._start))
 
     def _write(self, piece: bytes) -> None:
-        rest = memoryview(piece)
         try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
+            write_whole(self._file, piece)
         except OSError as error:
             self._sure = self._sure and error.errno in _FULL
             raise

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..small_writes import write_whole
 from .keys import DataKey
 from .stream import SALT_SIZE, Opener, Sealer
 from .suites import TAG_SIZE, SealError
@@ -70,7 +71,7 @@ class SealedWriter(_Sealed):
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self._first = bytearray()  # the first chunk
         self._rest = bytearray()  # what is behind the last sealed chunk
-        _write(self._file, self._header + bytes(CHUNK + TAG_SIZE))
+        write_whole(self._file, self._header + bytes(CHUNK + TAG_SIZE))
         self._sealer.reserve()
 
     def writable(self) -> bool:
@@ -113,12 +114,13 @@ class SealedWriter(_Sealed):
         if not alone:
             self._write_out(self._sealer.seal(bytes(self._rest), last=True))
         first = self._sealer.seal(bytes(self._first), last=alone, number=0)
-        os.pwrite(self._file, first, len(self._header))
+        os.lseek(self._file, len(self._header), os.SEEK_SET)
+        self._write_out(first)
         if alone:
             os.ftruncate(self._file, len(self._header) + len(first))
 
     def _write_out(self, sealed: bytes) -> None:
-        _write(self._file, sealed)
+        write_whole(self._file, sealed)
 
 
 class SealedReader(_Sealed):
@@ -190,9 +192,3 @@ class SealedReader(_Sealed):
         if not self.closed:
             super().close()
             os.close(self._file)
-
-
-def _write(file: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(file, rest) :]
