@@ -8,6 +8,7 @@ real-time thread waits if it is on that core: that is what a recording once adde
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 #: Bytes of one call: some 50 µs of the kernel.
 PIECE = 64 << 10
@@ -18,3 +19,9 @@ def write_whole(file: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(file, rest[:PIECE]) :]
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file of any size, in place of what is there. Raises OSError."""
+    with path.open("wb", buffering=0) as file:
+        write_whole(file.fileno(), data)

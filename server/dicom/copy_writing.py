@@ -20,6 +20,7 @@ from annotation.dicom.outgoing import DrawnMark, OutgoingError, Stamp, Subject
 from annotation.dicom.pseudonyms import Words, kept_instructions, pseudonymous
 from annotation.dicom.room_uids import RoomUids
 from annotation.dicom.web_annotation import place_of, web_annotations
+from recorder.small_writes import write_file
 
 #: The folder within the copy of what is written.
 FOLDERS: Final = {
@@ -164,7 +165,7 @@ class _Writing:
     def _give(self, name: str, kind: str, data: bytes, *, keep: bool = False) -> Path:
         path = self._folder / name
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(data)
+        write_file(path, data)
         self._told(name, kind)
         if not keep:
             path.unlink()

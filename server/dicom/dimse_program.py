@@ -30,6 +30,7 @@ from pynetdicom.sop_class import (
 from annotation.dicom import query
 from annotation.dicom.reading import quietly
 from annotation.dicom.storing import IN_MEMORY, SLOWEST, StoredFile, transfer_syntaxes_offered
+from recorder.small_writes import write_file
 
 from .dicom_tls import client_context
 
@@ -151,7 +152,7 @@ def get(errand: dict[str, Any]) -> None:
         state["files"] += 1
         answered.again()
         path = folder / f"{state['files']}.dcm"
-        path.write_bytes(data)
+        write_file(path, data)
         say(file=str(path), bytes=len(data))
         return 0x0000
 

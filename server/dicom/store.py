@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from annotation.dicom.errors import DicomError
 from annotation.dicom.facts import Facts
 from annotation.dicom.room_uids import RoomUids
+from recorder.small_writes import write_file
 
 from ..scanning import Infected, NotScanned
 from .decoder import Decoder
@@ -210,7 +211,7 @@ class Store:
         """
         if isinstance(data, bytes):
             path = self.spool()
-            await asyncio.to_thread(path.write_bytes, data)
+            await asyncio.to_thread(write_file, path, data)
         else:
             path = data
         try:

@@ -20,6 +20,7 @@ from annotation.dicom import ingest, looking, pixels, read_back, reading, render
 from annotation.dicom.errors import DicomError
 from annotation.dicom.rendering import Viewport, Window
 from annotation.dicom.room_uids import RoomUids
+from recorder.small_writes import write_file
 
 #: Points of marks out of one object: a room has no place for more.
 READ_POINTS_LIMIT = 100_000
@@ -34,7 +35,7 @@ def answer(question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         case "ingest":
             taken = ingest.ingest(path, RoomUids(bytes.fromhex(question["key"])), question["time"])
             if taken.replacement is not None:
-                path.write_bytes(taken.replacement)
+                write_file(path, taken.replacement)
             body = {
                 "facts": taken.facts.to_json(),
                 "metadata": taken.metadata,

@@ -11,7 +11,7 @@ from recorder.appending import AppendedFile
 from recorder.seal.file import SealedReader, SealedWriter
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SM4
-from recorder.small_writes import PIECE, write_whole
+from recorder.small_writes import PIECE, write_file, write_whole
 
 DATA = os.urandom(5 * PIECE + 7)
 
@@ -58,8 +58,8 @@ def test_the_chunks_of_a_sealed_file_go_in_pieces(tmp_path: Path, writes: Writes
 def test_a_disk_that_takes_less_gets_the_rest_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writes = Writes(monkeypatch, PIECE // 2 + 1)
     path = tmp_path / "file"
-    with path.open("wb") as file:
-        write_whole(file.fileno(), DATA)
+    path.write_bytes(DATA * 2)
+    write_file(path, DATA)
     assert path.read_bytes() == DATA
     assert len(writes.sizes) == 10
 
