@@ -16,7 +16,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from recorder.journal import JournalError
@@ -26,7 +26,6 @@ from recorder.seal.stream import SALT_SIZE, Opener, Sealer
 from recorder.seal.suites import SealError, Suite
 from recorder.tombstone import TOMBSTONE
 from signalling.patient import Identity, Patient
-from signalling.veil import Veil
 
 from .database import DatabaseError
 
@@ -42,6 +41,14 @@ _SCRIPTS: Final = (
     # rows of before did not say whether somebody is missing
     "ALTER TABLE recorded_patient ADD COLUMN is_final INTEGER NOT NULL DEFAULT 0",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who is known of a recording's patients; `is_all`: these are surely all."""
+
+    patients: tuple[Patient, ...]
+    is_all: bool
 
 
 class RecordedPatients:
@@ -80,17 +87,8 @@ class RecordedPatients:
         except (SealError, OSError, DatabaseError, sqlite3.Error) as error:
             log.error("whose recording it is could not be written down: %s", type(error).__name__)
 
-    async def veil(self, recording: str) -> Veil | None:
-        """Give what hides the recording's patients; None: it is not known who all of them are."""
-        veil, is_all = await self._known(recording)
-        return veil if is_all else None
-
-    async def best_veil(self, recording: str) -> Veil:
-        """Give what hides those of the recording's patients who are known, for what is told in any case."""
-        return (await self._known(recording))[0]
-
-    async def _known(self, recording: str) -> tuple[Veil, bool]:
-        """Give what hides those who are known, and whether these are all."""
+    async def known(self, recording: str) -> Known:
+        """Give those of the recording's patients who are known, and whether these are all."""
         async with self._order:
             row: sqlite3.Row | None = await self._database.run(
                 lambda c: c.execute(
@@ -99,9 +97,9 @@ class RecordedPatients:
             )
             is_up_to_date = recording in self._up_to_date
         if row is None:
-            return Veil(), False
+            return Known((), False)
         try:
-            veil = await asyncio.to_thread(self._open, recording, row["patients"])
+            patients = await asyncio.to_thread(self._open, recording, row["patients"])
         except (
             SealError,
             JournalError,
@@ -112,8 +110,8 @@ class RecordedPatients:
             TypeError,
         ) as error:
             log.error("whose recording it is cannot be read: %s", type(error).__name__)
-            return Veil(), False
-        return veil, is_up_to_date or bool(row["is_final"])
+            return Known((), False)
+        return Known(patients, is_up_to_date or bool(row["is_final"]))
 
     async def forget(self, recording: str) -> str:
         """Forget the patients of a recording that is no more; says what remains: nothing."""
@@ -123,12 +121,12 @@ class RecordedPatients:
         )
         return ""
 
-    def _open(self, recording: str, sealed: bytes) -> Veil:
+    def _open(self, recording: str, sealed: bytes) -> tuple[Patient, ...]:
         key = self._archive.library.key(recording)
         if key is not None:
             salt = sealed[:SALT_SIZE]
             sealed = Opener(*_part(key, recording, salt)).open(0, sealed[SALT_SIZE:], last=True)
-        return Veil(
+        return tuple(
             [
                 Patient(**fields | {"identity": Identity(**fields["identity"])})
                 for fields in json.loads(sealed)

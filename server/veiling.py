@@ -2,16 +2,18 @@
 
 The journal gets what was written and, beside it, how it reads for those who may not see the patient: so no recording
 holds a name that nobody wrote, and a replay needs no patient to hide one. What is written beside a recording afterwards
-is hidden by what `recorded_patients` keeps.
+is hidden by what `recorded_patients` keeps (`Reading`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from annotation.document import Tail
 from annotation.operations import Entry
-from annotation.veiled import VEILED, veiled_entry, veiled_tail
+from annotation.veiled import VEILED, Hide, veiled_entry, veiled_tail
 from recorder.seal.keys import DataKey
 from signalling import notices
 from signalling.patient import Patient
@@ -20,6 +22,8 @@ from signalling.veil import Veil
 
 if TYPE_CHECKING:
     from .conductor import Conductor
+    from .recorded_patients import Known
+    from .service import Service
 
 #: Patients of one room whose names stay hidden: what was written of the one before is still there.
 PATIENTS_LIMIT: Final = 20
@@ -99,3 +103,47 @@ class Veiling:
     def _write_down(self, entry: Entry) -> None:
         words = {"sequence": entry.sequence, "operation": entry.operation.to_json()}
         self._conductor.write_down({"kind": VEILED, **words})
+
+
+@dataclass(frozen=True, slots=True)
+class Veiled:
+    """How somebody reads what others wrote of some recordings.
+
+    `hide` hides whoever is known, for what is told in any case; `is_all`: nobody is missing in it.
+    """
+
+    hide: Hide
+    is_all: bool
+
+    def told(self, body: Mapping[str, Any], *fields: str) -> dict[str, Any]:
+        """Give a body with these texts as they may be read: empty and `withheld` where somebody may be missing."""
+        if self.is_all:
+            return {**body, **{field: self.hide(body[field]) for field in fields}}
+        if not any(body[field] for field in fields):
+            return dict(body)
+        return {**body, **dict.fromkeys(fields, ""), "withheld": True}
+
+
+class Reading:
+    """What one answer tells a role of what others wrote beside recordings; looks each recording up once."""
+
+    def __init__(self, service: Service, room: str, role: Role) -> None:
+        self._service = service
+        self._room = room
+        self._role = role
+        self._known: dict[str, Known] = {}
+
+    async def of(self, *recordings: str | None) -> Veiled:
+        """Hide the patients of these recordings, and of who is in the room now; None: one that is there no more."""
+        if not is_veiled(self._role):
+            return Veiled(str, is_all=True)
+        for recording in recordings:
+            if recording is not None and recording not in self._known:
+                self._known[recording] = await self._service.recorded_patients.known(recording)
+        known = [self._known[recording] for recording in recordings if recording is not None]
+        veil = Veil(dict.fromkeys(patient for one in known for patient in one.patients))
+        is_all = None not in recordings and all(one.is_all for one in known)
+        conductor = self._service.rooms.get(self._room)
+        # of who is in the room now something may have been written, too
+        hide = veil.hide if conductor is None else lambda text: conductor.veiling.words(veil.hide(text))
+        return Veiled(hide, is_all)

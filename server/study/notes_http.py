@@ -7,7 +7,6 @@ import asyncio
 from aiohttp import web
 
 from annotation.dicom import listing
-from annotation.veiled import Hide
 from recorder.journal import JournalError
 from recorder.library import JOURNAL, UnknownRecording, read_header
 from signalling.permissions import may
@@ -16,7 +15,7 @@ from signalling.tokens import Claims
 from ..bearer import permitted, person_of
 from ..request_body import read_up_to
 from ..service import Service
-from ..veiling import is_veiled
+from ..veiling import Reading, Veiled
 from .note import BODY_LIMIT, Note, NoteError, number_of, parse_change, parse_note
 from .notes import NotesFull, NotYours
 
@@ -48,8 +47,8 @@ class StudyHttp:
         """List one's own notes and those that are shared."""
         recording, claims = await self._check(request)
         reader = person_of(claims)
-        hide = await self._veil(recording, claims)
-        notes = [_told(note, reader, hide) for note in await self._notes.of(recording, reader)]
+        veiled = await self._veiled(recording, claims)
+        notes = [_told(note, reader, veiled) for note in await self._notes.of(recording, reader)]
         return web.json_response({"notes": notes}, headers=PRIVATE)
 
     async def add(self, request: web.Request) -> web.Response:
@@ -103,7 +102,7 @@ class StudyHttp:
             raise web.HTTPConflict(text=str(error)) from None
         if note is None:
             raise web.HTTPNotFound(text="There is no such note any more.")
-        return web.json_response(_told(note, reader, await self._veil(recording, claims)), headers=PRIVATE)
+        return web.json_response(_told(note, reader, await self._veiled(recording, claims)), headers=PRIVATE)
 
     async def images(self, request: web.Request) -> web.Response:
         """Say which images the room still has, as its `studies` notice does: a replay shows what was presented."""
@@ -113,16 +112,8 @@ class StudyHttp:
         studies = listing.summary(there, patient=may(claims.role, "patient"))
         return web.json_response({"studies": studies}, headers=PRIVATE)
 
-    async def _veil(self, recording: str, claims: Claims) -> Hide | None:
-        """Give what hides the patient from who asks in what others wrote; None: he is not known, nothing is told."""
-        if not is_veiled(claims.role):
-            return str
-        veil = await self._service.recorded_patients.veil(recording)
-        if veil is None:
-            return None
-        conductor = self._service.rooms.get(claims.room)
-        # of who is in the room now a note may have been written, too
-        return veil.hide if conductor is None else lambda text: conductor.veiling.words(veil.hide(text))
+    async def _veiled(self, recording: str, claims: Claims) -> Veiled:
+        return await Reading(self._service, claims.room, claims.role).of(recording)
 
     async def _check(self, request: web.Request) -> tuple[str, Claims]:
         """Return the recording's name if it is of the token's room, and who asks; others do not exist."""
@@ -140,11 +131,9 @@ class StudyHttp:
         return read_header(self._service.archive.library.folder(recording) / JOURNAL).room
 
 
-def _told(note: Note, reader: str, hide: Hide | None) -> dict[str, object]:
+def _told(note: Note, reader: str, veiled: Veiled) -> dict[str, object]:
     body = note.to_json(reader)
-    if note.person != reader and note.said.text:
-        body |= {"text": "", "withheld": True} if hide is None else {"text": hide(note.said.text)}
-    return body
+    return body if note.person == reader else veiled.told(body, "text")
 
 
 def _number(request: web.Request) -> int:

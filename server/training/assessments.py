@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from annotation.values import AnnotationError, as_identifier, as_integer, as_number, as_text, bad
 
+from ..veiling import Reading
 from . import forms, people
 
 REMARK_LIMIT: Final = 2_000
@@ -94,6 +95,29 @@ def of_person(connection: sqlite3.Connection, person: str) -> list[dict[str, Any
 def of_room(connection: sqlite3.Connection, room: str) -> list[dict[str, Any]]:
     """List the assessments of everybody in a room, the oldest first."""
     return [_told(row) for row in connection.execute(_ONE + "WHERE a.room = ? ORDER BY a.made", (room,))]
+
+
+async def veiled(assessment: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    """Give an assessment as somebody may read it.
+
+    A form is no recording's: in its words those are hidden who are known. What was written by it is told as a note is.
+    """
+    recording = assessment["recording"]
+    how = await (reading.of() if recording is None else reading.of(recording))
+    written = {
+        str(index): answer for index, answer in enumerate(assessment["answers"]) if isinstance(answer, str)
+    }
+    words = how.told({"remark": assessment["remark"], **written}, "remark", *written)
+    answers = [words.get(str(index), answer) for index, answer in enumerate(assessment["answers"])]
+    told = assessment | {"remark": words["remark"], "answers": answers}
+    if "withheld" in words:
+        told["withheld"] = True
+    if assessment["form"] == forms.OSATS:
+        return told
+    return told | {
+        "title": how.hide(assessment["title"]),
+        "items": forms.veiled(assessment["items"], how.hide),
+    }
 
 
 _ONE: Final = "SELECT a.*, p.name FROM training_assessment a JOIN training_person p ON p.id = a.person "

@@ -67,7 +67,9 @@ class AssessmentsHttp(TrainingHttp):
                 return assessments.of_room(connection, claims.room)
             return assessments.of_person(connection, me.id)
 
-        return web.json_response({"assessments": await self.run(read)}, headers=PRIVATE)
+        reading = self.reading(claims)
+        told = [await assessments.veiled(one, reading) for one in await self.run(read)]
+        return web.json_response({"assessments": told}, headers=PRIVATE)
 
     async def assess(self, request: web.Request) -> web.Response:
         """Keep an assessment, signed by who asks, now."""

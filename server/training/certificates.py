@@ -10,8 +10,9 @@ import sqlite3
 from typing import Any, Final
 
 from annotation.values import AnnotationError, bad
+from signalling.veil import MASK, MASKED
 
-from . import overview, people
+from . import people
 
 _CODE: Final = re.compile(r"[A-Z2-7]{16}")
 CERTIFICATES_LIMIT: Final = 100
@@ -31,14 +32,18 @@ def parse_code(body: dict[str, Any]) -> str:
     return plain
 
 
-def compose(connection: sqlite3.Connection, person: people.Person, code: str, now: float) -> bytes:
-    """Write down what somebody has done until now: the bytes that are signed. Raise AnnotationError conflict."""
+def compose(
+    connection: sqlite3.Connection, person: people.Person, results: dict[str, Any], code: str, now: float
+) -> bytes:
+    """Write down what somebody has done until now: the bytes that are signed. Raise AnnotationError conflict.
+
+    `results`: as they may be read by who may not see the patient: a certificate is read by anybody who has its code.
+    """
     count = connection.execute(
         "SELECT count(*) FROM training_certificate WHERE person = ?", (person.id,)
     ).fetchone()[0]
     if count >= CERTIFICATES_LIMIT:
         raise AnnotationError("conflict", f"Nobody has more than {CERTIFICATES_LIMIT} certificates.")
-    results = overview.results_of(connection, person.room, person, now)
     hours, answers = results["hours"], results["answers"]
     if not hours["recordings"] and not answers:
         raise AnnotationError("conflict", "There is nothing to certify yet.")
@@ -51,7 +56,7 @@ def compose(connection: sqlite3.Connection, person: people.Person, code: str, no
         "seconds_once": hours["once"],
         "seconds_total": hours["total"],
         "recordings": len(hours["recordings"]),
-        "playlists": [one["title"] for one in results["playlists"] if one["done"]],
+        "playlists": [one["title"] or MASK * MASKED for one in results["playlists"] if one["done"]],
         "questions": {
             "answered": len(answers),
             "passed": sum(one["best"]["passed"] for one in answers),

@@ -16,7 +16,8 @@ from recorder.seal.suites import SealError
 from signalling.permissions import may
 
 from ..service import Service
-from . import certificates, people
+from ..veiling import Reading
+from . import certificates, overview, people
 from .body import read_body
 from .questions_http import BASE, PRIVATE
 from .training import TrainingHttp
@@ -52,12 +53,15 @@ class CertificatesHttp(TrainingHttp):
         now = self.service.wall_clock()
         code = certificates.new_code()
 
-        def compose(connection: sqlite3.Connection) -> tuple[people.Person, bytes]:
+        def read(connection: sqlite3.Connection) -> tuple[people.Person, dict[str, Any]]:
             me = people.known(connection, claims, now)
             person = me if named is None else people.require(connection, claims.room, named)
-            return person, certificates.compose(connection, person, code, now)
+            return person, overview.results_of(connection, claims.room, person, now)
 
-        person, body = await self.run(compose)
+        person, results = await self.run(read)
+        # whoever makes it: it is read by those who may not see the patient
+        results = await overview.veiled(results, Reading(self.service, claims.room, "trainee"))
+        body = await self.run(lambda c: certificates.compose(c, person, results, code, now))
         signing = Path(self.service.config.seal.signing_key)
         try:
             signature = await asyncio.to_thread(sm2.sign, signing, body)

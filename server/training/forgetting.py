@@ -1,6 +1,7 @@
 """What of training goes with a deleted recording, and what stays: nothing that shows or tells what was in it.
 
-Its questions and all that was answered to them go: prompts, words, marks on its frames. It leaves the playlists. What
+Its questions and all that was answered to them go: prompts, words, marks on its frames. It leaves the playlists,
+whose words trainees are told no more until they are written anew: what hid its patient in them has gone. What
 somebody has done stays, since it is his: how many seconds he watched, certificates, and how he was assessed, which was
 signed and is never changed; of the recording they know the name, as the audit book does.
 """
@@ -32,7 +33,7 @@ def _forget(connection: sqlite3.Connection, recording: str, now: float) -> None:
         if len(left) == len(items):
             continue
         connection.execute(
-            "UPDATE training_playlist SET items = ?, removed = CASE WHEN ? THEN removed ELSE coalesce(removed, ?) END "
-            "WHERE id = ?",
+            "UPDATE training_playlist SET items = ?, lost = 1, "
+            "removed = CASE WHEN ? THEN removed ELSE coalesce(removed, ?) END WHERE id = ?",
             (json.dumps(left), bool(left), now, row["id"]),
         )

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, Final
 
 from annotation.values import AnnotationError, as_flag, as_integer, as_object, as_text, bad
+from annotation.veiled import Hide
 
 from .body import as_list
 
@@ -89,6 +91,17 @@ def list_forms(connection: sqlite3.Connection, room: str) -> list[dict[str, Any]
         (room,),
     )
     return [osats, *(_told(row) for row in rows)]
+
+
+def veiled(items: Sequence[dict[str, Any]], hide: Hide) -> list[dict[str, Any]]:
+    """Give a form's items as somebody may read them."""
+    told = []
+    for item in items:
+        words: dict[str, Any] = {"label": hide(item["label"])}
+        if "anchors" in item:
+            words["anchors"] = {step: hide(text) for step, text in item["anchors"].items()}
+        told.append(item | words)
+    return told
 
 
 def find_form(connection: sqlite3.Connection, room: str, form: str, version: int) -> tuple[str, Items]:

@@ -8,6 +8,7 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ..veiling import Reading
 from . import assessments, attempts, people, playlists, watched
 
 #: What a spreadsheet would take for a formula.
@@ -35,7 +36,12 @@ def results_of(
         for row in rows
     ]
     lists = [
-        {"playlist": row["id"], "title": row["title"], **playlists.progress(connection, row, person.id, now)}
+        {
+            "playlist": row["id"],
+            "title": row["title"],
+            "concerned": playlists.concerned(row),
+            **playlists.progress(connection, row, person.id, now),
+        }
         for row in playlists.of_room(connection, room)
         if playlists.is_for(row, person.id, person.role)
     ]
@@ -48,6 +54,17 @@ def results_of(
         "playlists": lists,
         "assessments": assessments.of_person(connection, person.id),
     }
+
+
+async def veiled(results: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    """Give somebody's results as they may be read; what was asked is told in any case, as it is in the question."""
+    answers = [
+        one | {"prompt": (await reading.of(one["recording"])).hide(one["prompt"])}
+        for one in results["answers"]
+    ]
+    lists = [(await reading.of(*one["concerned"])).told(one, "title") for one in results["playlists"]]
+    found = [await assessments.veiled(one, reading) for one in results["assessments"]]
+    return results | {"answers": answers, "playlists": lists, "assessments": found}
 
 
 def of_room(connection: sqlite3.Connection, room: str, now: float) -> dict[str, Any]:

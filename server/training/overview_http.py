@@ -36,7 +36,8 @@ class OverviewHttp(TrainingHttp):
             me = people.known(connection, claims, now)
             return overview.results_of(connection, claims.room, me, now)
 
-        told = await self.run(read) | {"teaches": may(claims.role, "teach")}
+        results = await overview.veiled(await self.run(read), self.reading(claims))
+        told = results | {"teaches": may(claims.role, "teach")}
         return web.json_response(told, headers=PRIVATE)
 
     async def overview(self, request: web.Request) -> web.Response:

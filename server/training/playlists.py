@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from annotation.values import AnnotationError, as_identifier, as_number, as_object, as_text, bad
 
+from ..veiling import Veiled
 from . import watched
 from .body import as_list
 
@@ -95,9 +96,9 @@ def keep(
         items.append({"recording": item.recording, "from": item.begins, "until": ends, "title": item.title})
     people = None if playlist.people is None else json.dumps(playlist.people)
     connection.execute(
-        "INSERT INTO training_playlist VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET "
+        "INSERT INTO training_playlist VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0) ON CONFLICT (id) DO UPDATE SET "
         "title = excluded.title, note = excluded.note, due = excluded.due, items = excluded.items, "
-        "people = excluded.people",
+        "people = excluded.people, lost = 0",
         (
             identifier,
             room,
@@ -144,6 +145,18 @@ def told(row: sqlite3.Row) -> dict[str, Any]:
         "due": None if row["due"] is None else row["due"] * 1000,
         "items": json.loads(row["items"]),
     }
+
+
+def concerned(row: sqlite3.Row) -> list[str | None]:
+    """Name the recordings that a playlist's words may tell of; None: one that was deleted since they were written."""
+    named: list[str | None] = [item["recording"] for item in json.loads(row["items"])]
+    return [*named, None] if row["lost"] else named
+
+
+def veiled(playlist: dict[str, Any], how: Veiled) -> dict[str, Any]:
+    """Give a playlist as somebody may read it."""
+    items = [how.told(item, "title") for item in playlist["items"]]
+    return how.told(playlist, "title", "note") | {"items": items}
 
 
 def progress(connection: sqlite3.Connection, row: sqlite3.Row, person: str, now: float) -> dict[str, Any]:

@@ -34,13 +34,13 @@ class PlaylistsHttp(TrainingHttp):
         claims = self.claims(request)
         teaches = may(claims.role, "teach")
 
-        def read(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+        def read(connection: sqlite3.Connection) -> list[tuple[dict[str, Any], list[str | None]]]:
             now = self.service.wall_clock()
             me = people.known(connection, claims, now)
             found = []
             for row in playlists.of_room(connection, claims.room):
                 if teaches:
-                    concerned = [
+                    learners = [
                         one
                         for one in people.everybody(connection, claims.room)
                         if playlists.is_for(row, one.id, one.role)
@@ -48,15 +48,23 @@ class PlaylistsHttp(TrainingHttp):
                     everybody = [
                         {"person": one.id, "name": one.name}
                         | playlists.progress(connection, row, one.id, now)
-                        for one in concerned
+                        for one in learners
                     ]
                     for_all = row["people"] is None
-                    found.append(playlists.told(row) | {"for_all": for_all, "people": everybody})
+                    more: dict[str, Any] = {"for_all": for_all, "people": everybody}
                 elif playlists.is_for(row, me.id, me.role):
-                    found.append(playlists.told(row) | playlists.progress(connection, row, me.id, now))
+                    more = playlists.progress(connection, row, me.id, now)
+                else:
+                    continue
+                found.append((playlists.told(row) | more, playlists.concerned(row)))
             return found
 
-        return web.json_response({"playlists": await self.run(read)}, headers=PRIVATE)
+        reading = self.reading(claims)
+        told = [
+            playlists.veiled(playlist, await reading.of(*concerned))
+            for playlist, concerned in await self.run(read)
+        ]
+        return web.json_response({"playlists": told}, headers=PRIVATE)
 
     async def write(self, request: web.Request) -> web.Response:
         """Set a playlist, or change one."""

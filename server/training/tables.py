@@ -139,5 +139,8 @@ CREATE TABLE training_question_before (
 )
 """
 
+#: A recording of the list was deleted since its words were written, and with it what hides its patient in them.
+_LOST: Final = "ALTER TABLE training_playlist ADD COLUMN lost INTEGER NOT NULL DEFAULT 0"
+
 #: Quizzes were delivered alone.
-SCRIPTS: Final = (_QUIZZES, _HOURS_AND_PLAYLISTS, _ASSESSMENTS, _CHANGES)
+SCRIPTS: Final = (_QUIZZES, _HOURS_AND_PLAYLISTS, _ASSESSMENTS, _CHANGES, _LOST)

@@ -19,6 +19,7 @@ from signalling.permissions import Permission, may
 from signalling.tokens import Claims
 
 from ..bearer import permitted
+from ..veiling import Reading
 from . import attempts, people
 from .body import refused
 from .forgetting import forget
@@ -113,6 +114,10 @@ class TrainingHttp:
         if seconds is None:
             raise web.HTTPConflict(text="This recording is still being prepared. Please wait a moment.")
         return seconds
+
+    def reading(self, claims: Claims) -> Reading:
+        """Say how who asks reads what others wrote."""
+        return Reading(self.service, claims.room, claims.role)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do this with the database, as one transaction. Raise what was refused as HTTP says it."""

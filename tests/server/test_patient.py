@@ -16,6 +16,7 @@ import pytest
 
 from loadtests.caller import Caller, Refused, calling
 from server.config import RoomsConfig
+from signalling.veil import Veil
 from signalling.worklist import Entry
 from tests.helpers.dicom_files import sample
 from tests.helpers.recorded import journal_size, prepared
@@ -192,9 +193,9 @@ async def test_who_may_not_see_the_patient_reads_no_name_that_is_known(running: 
         # one who is chosen when it is over was perhaps the patient all the same
         (entry,) = running.service.rooms["ward"].bedside.offer([CT])
         await surgeon.request("choose_patient", entry=entry)
-        veil = await running.service.recorded_patients.veil(recording)
-        assert veil is not None
-        assert veil.hide("Müller 1CT1") == "▮▮▮ ▮▮▮"
+        known = await running.service.recorded_patients.known(recording)
+        assert known.is_all
+        assert Veil(known.patients).hide("Müller 1CT1") == "▮▮▮ ▮▮▮"
         for bearer, words in (
             (running.bearer("trainee"), told),
             (running.bearer("surgeon"), [say, page]),
@@ -215,7 +216,7 @@ async def _recording(server: Served, surgeon: Caller) -> str:
     recording = str((await surgeon.notice("recording"))["recording"]["recording"])
     # its head says how it is sealed
     await until(lambda: journal_size(server.folder, recording))
-    assert await server.service.recorded_patients.veil(recording) is not None
+    assert (await server.service.recorded_patients.known(recording)).is_all
     return recording
 
 
@@ -239,9 +240,9 @@ async def test_where_a_patient_could_not_be_written_down_no_later_server_believe
             recording = await _recording_that_lacks_its_patient(server, surgeon)
             await surgeon.request("record", action="stop")
             await prepared(server.url, server.bearer("surgeon"), recording)
-        assert await server.service.recorded_patients.veil(recording) is None
+        assert not (await server.service.recorded_patients.known(recording)).is_all
     async with served(tmp_path) as server:
-        assert await server.service.recorded_patients.veil(recording) is None
+        assert not (await server.service.recorded_patients.known(recording)).is_all
 
 
 async def test_what_could_not_be_written_down_is_so_at_the_end_of_the_consultation(tmp_path: Path) -> None:
@@ -249,9 +250,9 @@ async def test_what_could_not_be_written_down_is_so_at_the_end_of_the_consultati
         recording = await _recording_that_lacks_its_patient(server, surgeon)
         await server.service.database.run(lambda c: c.execute("DROP TRIGGER refused"))
     async with served(tmp_path) as server:
-        veil = await server.service.recorded_patients.veil(recording)
-        assert veil is not None
-        assert veil.hide("Anna Müller") == "▮▮▮"
+        known = await server.service.recorded_patients.known(recording)
+        assert known.is_all
+        assert Veil(known.patients).hide("Anna Müller") == "▮▮▮"
 
 
 async def test_a_server_that_was_killed_wrote_down_all_of_those_consultations_alone_that_had_ended(
@@ -265,10 +266,10 @@ async def test_a_server_that_was_killed_wrote_down_all_of_those_consultations_al
             await asyncio.to_thread(shutil.copytree, server.folder, tmp_path / "within")
             await surgeon.request("record", action="stop")
             await prepared(server.url, server.bearer("surgeon"), recording)
-            assert await server.service.recorded_patients.veil(recording) is not None
+            assert (await server.service.recorded_patients.known(recording)).is_all
         await until(lambda: not server.service.rooms, 30)
-        assert await server.service.recorded_patients.veil(recording) is not None
+        assert (await server.service.recorded_patients.known(recording)).is_all
         await asyncio.to_thread(shutil.copytree, server.folder, tmp_path / "after")
     for folder, is_known in (("within", False), ("after", True)):
         async with served(tmp_path / folder) as server:
-            assert (await server.service.recorded_patients.veil(recording) is not None) == is_known, folder
+            assert (await server.service.recorded_patients.known(recording)).is_all == is_known, folder

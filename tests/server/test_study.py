@@ -30,6 +30,7 @@ from server.study.note import (
 from server.study.notes import MOST_OWN, MOST_SHARED, UNDONE_WITHIN, Notes, NotesFull
 from signalling.patient import Identity, Patient
 from signalling.permissions import Role
+from signalling.veil import Veil
 from tests.helpers.journals import RECORDING, small_journal
 from tests.helpers.served import Answered, Served, served
 
@@ -212,9 +213,9 @@ async def test_whose_recording_it_is_lies_sealed_and_goes_with_it(tmp_path: Path
         (folder / "journal.kjr").write_bytes(small_journal(sealed_with=key))
         keys.write(folder, keys.wrap(RECORDING, key, [tmp_path / "keys" / "archive.public.pem"]))
         await patients.keep(RECORDING, key, (ANNA,))
-        veil = await patients.veil(RECORDING)
-        assert veil is not None
-        assert veil.hide("Geheim, 1.1.1970, 4711") == "▮▮▮, ▮▮▮, ▮▮▮"
+        known = await patients.known(RECORDING)
+        assert known.is_all
+        assert Veil(known.patients).hide("Geheim, 1.1.1970, 4711") == "▮▮▮, ▮▮▮, ▮▮▮"
         rows = await server.service.database.run(
             lambda c: [bytes(row["patients"]) for row in c.execute("SELECT * FROM recorded_patient")]
         )
@@ -226,11 +227,11 @@ async def test_whose_recording_it_is_lies_sealed_and_goes_with_it(tmp_path: Path
         await server.service.database.run(
             lambda c: c.execute("INSERT INTO recorded_patient VALUES (?, ?, 1)", (other, rows[0]))
         )
-        assert await patients.veil(other) is None
+        assert not (await patients.known(other)).is_all
         # without the key nothing of him is left, even before the row goes
         keys.erase(folder)
         server.service.archive.library.forget(RECORDING)
-        assert await patients.veil(RECORDING) is None
+        assert not (await patients.known(RECORDING)).is_all
         # and nothing comes again once the recording is deleted
         assert await server.service.keeper.places.forget(RECORDING) == ""
         (folder / TOMBSTONE).touch()

@@ -173,6 +173,12 @@ async def test_a_deleted_recording_takes_along_what_tells_of_it(tmp_path: Path) 
         lists = (await ask(server, expert, "GET", "/api/training/playlists"))["playlists"]
         assert sorted((one["title"], len(one["items"])) for one in lists) == [("1", 1), ("2", 1)]
         assert {item["recording"] for one in lists for item in one["items"]} == {stays}
+        # what hid the deleted one's patient is gone: the words of its list are told to nobody from whom he is hidden
+        theirs = (await ask(server, MARIA, "GET", "/api/training/playlists"))["playlists"]
+        assert sorted((one["title"], one.get("withheld", False)) for one in theirs) == [
+            ("", True),
+            ("1", False),
+        ]
         # what somebody has done is his
         me = await ask(server, MARIA, "GET", "/api/training/me")
         assert me["hours"] == before

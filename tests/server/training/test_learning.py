@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from recorder.seal.keys import DataKey
+from recorder.seal.suites import SM4
+from signalling.patient import Identity, Patient
 from tests.helpers.journals import RECORDING
 from tests.helpers.served import Served, served
 from tests.helpers.taught import Who, call, lay_down, mark, question
@@ -265,3 +268,75 @@ async def test_the_overview_tells_all_and_no_formula(running: Served) -> None:
     assert (first["what"], first["passed"]) == ("'+ Artery", "True")
     assert float(first["value"]) == pytest.approx(1)
     assert {one["name"] for one in lines} == {"'=Jin Tao", "Maria Lopez"}
+
+
+ANNA = Patient(Identity("4711", "HIS", "Geheim^Anna", "19700101"), "p-1")
+
+
+async def test_what_others_wrote_is_told_to_who_learns_with_the_patient_hidden(running: Served) -> None:
+    patients = running.service.recorded_patients
+    await patients.keep(RECORDING, None, (ANNA,))
+    maria = await person(running, MARIA)
+    asked = await call(
+        running,
+        EXPERT,
+        "POST",
+        f"recordings/{RECORDING}/questions",
+        question({"log": "m-tip"}, prompt="Anna's artery"),
+    )
+    body = {"mark": mark("a", "pin", [[0.5, 0.4]])}
+    await call(running, MARIA, "POST", f"questions/{asked.json()['question']}/attempts", body)
+    items = [{"recording": RECORDING, "title": "4711, first part"}]
+    made = await playlist(running, title="Frau Geheim", note="Watch Anna's duct.", items=items)
+    await watch(running, MARIA, 0, made["items"][0]["until"])
+    form = {"title": "On Anna", "items": [{"kind": "text", "label": "Was Geheim safe?"}]}
+    own = (await call(running, EXPERT, "POST", "forms", form)).json()["form"]
+    judged = {"form": own, "version": 1, "person": maria, "answers": ["Geheim was."], "remark": "See Anna."}
+    for recording in ({"recording": RECORDING}, {}):
+        answered = await call(running, EXPERT, "POST", "assessments", judged | recording)
+        assert answered.status == 201, answered.body
+
+    async def read(who: Who) -> list[Any]:
+        """Read every word that training tells of the patient."""
+        (listed,) = await mine(running, who)
+        me = (await call(running, MARIA, "GET", "me")).json()
+        found = (await call(running, who, "GET", "assessments")).json()["assessments"]
+        words = [listed["title"], listed["note"], listed["items"][0]["title"], listed.get("withheld", False)]
+        if who == MARIA:
+            assert me["assessments"] == found
+            assert [one["title"] for one in me["playlists"]] == [listed["title"]]
+            assert (await call(running, who, "POST", "certificates", {})).json()["playlists"] == [
+                listed["title"] or "▮▮▮"
+            ]
+            words.append(me["answers"][0]["prompt"])
+        for one in found:
+            words += [one["title"], one["items"][0]["label"], *one["answers"], one["remark"]]
+            words.append(one.get("withheld", False))
+        return words
+
+    as_written = ["On Anna", "Was Geheim safe?", "Geheim was.", "See Anna.", False]
+    assert await read(EXPERT) == [
+        *("Frau Geheim", "Watch Anna's duct.", "4711, first part", False),
+        *as_written * 2,
+    ]
+    hidden = ["On ▮▮▮", "Was ▮▮▮ safe?", "▮▮▮ was.", "See ▮▮▮.", False]
+    # on no recording: of nobody's consultation
+    assert await read(MARIA) == [
+        *("Frau ▮▮▮", "Watch ▮▮▮'s duct.", "▮▮▮, first part", False, "▮▮▮'s artery"),
+        *hidden,
+        *as_written,
+    ]
+    # who teaches makes the same certificate
+    theirs = (await call(running, EXPERT, "POST", "certificates", {"person": maria})).json()
+    assert theirs["playlists"] == ["Frau ▮▮▮"]
+    # another may be missing: what was asked and the form's own words hide who is known, the others are withheld
+    await patients.keep(RECORDING, DataKey(SM4, b"short"), (ANNA,) * 2)
+    assert await read(MARIA) == [
+        *("", "", "", True, "▮▮▮'s artery"),
+        *("On ▮▮▮", "Was ▮▮▮ safe?", "", "", True),
+        *as_written,
+    ]
+    assert (await read(EXPERT))[:2] == ["Frau Geheim", "Watch Anna's duct."]
+    # who is in the room now is hidden, too
+    running.service.room("demo").veiling.chosen(ANNA)
+    assert (await read(MARIA))[-5:] == hidden

@@ -168,7 +168,7 @@ async def test_a_name_in_a_question_is_hidden_from_trainees(running: Served) -> 
     assert told["question"]["answer"]["words"] == "▮▮▮ bled here."
     # of another patient nothing is known: who is known stays hidden
     await running.service.recorded_patients.keep(RECORDING, DataKey(SM4, b"short"), (anna,) * 2)
-    assert await running.service.recorded_patients.veil(RECORDING) is None
+    assert not (await running.service.recorded_patients.known(RECORDING)).is_all
     (seen,) = (await call(running, MARIA, "GET", ON_IT)).json()["questions"]
     assert seen["prompt"] == "Where did Frau ▮▮▮ bleed?"
 

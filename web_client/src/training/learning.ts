@@ -25,6 +25,8 @@ export interface Progress {
 }
 
 export interface Playlist extends Partial<Progress> {
+  /** Its words may name a patient who is hidden from oneself: they are empty. */
+  withheld?: boolean;
   playlist: string;
   title: string;
   note: string;
@@ -60,6 +62,8 @@ export interface Form {
 export type Answer = number | boolean | string | null;
 
 export interface Assessment {
+  /** Remark and words of answers may name a patient who is hidden from oneself: they are empty. */
+  withheld?: boolean;
   assessment: string;
   form: string;
   version: number;

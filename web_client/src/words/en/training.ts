@@ -86,6 +86,8 @@ export const training = {
   playlists_none: 'Nothing has been set to you.',
   playlists_none_set: 'No playlists have been set.',
   playlist_done: 'Done',
+  playlist_unnamed: 'Playlist',
+  playlist_withheld: 'Its words are not shown: they may name the patient of one of these recordings.',
   playlist_due: 'until {day}',
   playlist_late: 'was due on {day}',
   playlist_watched: '{share} watched',

@@ -88,6 +88,8 @@ export const training: Readonly<Record<keyof typeof english, string>> = {
   playlists_none: '还没有给您布置内容。',
   playlists_none_set: '还没有布置学习清单。',
   playlist_done: '已完成',
+  playlist_unnamed: '学习清单',
+  playlist_withheld: '文字不显示：其中可能有这些录像中某位患者的姓名。',
   playlist_due: '{day} 前完成',
   playlist_late: '应于 {day} 完成',
   playlist_watched: '已看 {share}',
