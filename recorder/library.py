@@ -33,7 +33,7 @@ from .parts import read_part
 from .seal import keys
 from .seal.digest import sm3
 from .seal.keys import DataKey
-from .seal.suites import SealError
+from .seal.suites import NoKeyError, SealError
 from .stills import MAX_STILL
 from .tombstone import TOMBSTONE
 from .volumes import is_being_written, volumes_of
@@ -137,11 +137,11 @@ class Library:
             return None
         if (wrapped := keys.read(folder)) is None:
             self._keys.pop(recording, None)
-            raise SealError("The key of this recording has been destroyed.")
+            raise NoKeyError("The key of this recording has been destroyed.")
         if (known := self._keys.get(recording)) is not None:
             return known
         if self._private is None:
-            raise SealError("The recording is sealed, and this server has no key to open it.")
+            raise NoKeyError("The recording is sealed, and this server has no key to open it.")
         key = wrapped.open(self._private)
         self.remember(recording, key)
         return key

@@ -124,15 +124,14 @@ class Previews:
         outcome = await worker.run(Errand("preview", folder, folder, key, self._service.config.exports), tell)
         if recording not in self.progress:
             return  # it was stopped
-        if outcome.files is None and not outcome.error and not outcome.out_of_time:
+        if outcome.files is None and outcome.failure is None:
             # killed from outside: what is whole stays, and the next worker goes on
             self._killed[recording] = self._killed.get(recording, 0) + 1
             if self._killed[recording] < ATTEMPTS:
                 return
         if outcome.files is None:
-            log.error(
-                "the preview of a recording could not be made: %s", outcome.error or "its worker was ended"
-            )
+            sentence = outcome.failure.sentence if outcome.failure else "its worker was ended"
+            log.error("the preview of a recording could not be made: %s", sentence)
         if not outcome.files:
             self._given_up.add(recording)
         self._killed.pop(recording, None)

@@ -33,15 +33,27 @@ def run(work: Work, options: Options) -> None:
         if run_indexed(work, options):
             return
     except (SegmentError, SealError, JournalError):
-        # something is damaged: who goes through the journal passes over it, and says what else is wrong
+        # something is damaged: who goes through the journal passes over it
         work.files.clear()
+        try:
+            _run_through(work, options)
+        except ExportError:
+            raise ExportError(
+                "What is damaged of the recording leaves nothing to export in this range.", "damaged"
+            ) from None
+    else:
+        _run_through(work, options)
+
+
+def _run_through(work: Work, options: Options) -> None:
+    """Write the films by going through the whole journal."""
     index = work.index(work.part(0.0, 0.4))
     tracks = Tracks(index)
     chosen = _chosen(tracks, options)
     total = sum(int(placed.packets.lengths.sum(dtype=np.int64)) for placed in chosen) or 1
     done = told = 0
     tell = work.part(0.4, 1.0)
-    problems = []
+    problems: list[ExportError] = []
     with work.source() as source:
 
         def read(offset: int, length: int) -> bytes:
@@ -56,9 +68,11 @@ def run(work: Work, options: Options) -> None:
             try:
                 _Film(work, tracks, placed, options, read).write()
             except ContainerError as error:
-                problems.append(str(error))
+                problems.append(error)
     if not work.files:
-        raise ExportError(problems[0] if problems else "In this range there is neither picture nor sound.")
+        if problems:
+            raise problems[0]
+        raise ExportError("In this range there is neither picture nor sound.", "nothing_in_range")
 
 
 def _chosen(tracks: Tracks, options: Options) -> list[Placed]:
@@ -69,12 +83,12 @@ def _chosen(tracks: Tracks, options: Options) -> list[Placed]:
     there = {**tracks.pictures, **(alone if options.sound else {})}
     unknown = [number for number in options.producers if number not in there]
     if unknown:
-        raise ExportError("The recording has no such camera.")
+        raise ExportError("The recording has no such camera.", "no_such_camera")
     wanted = [there[number] for number in options.producers or sorted(there)]
     end = options.end if options.end is not None else float("inf")
     found = [placed for placed in wanted if placed.begin < end and placed.end >= options.begin]
     if not found:
-        raise ExportError("In this range there is neither picture nor sound.")
+        raise ExportError("In this range there is neither picture nor sound.", "nothing_in_range")
     return found
 
 
@@ -106,7 +120,7 @@ class _Film:
         last = placed.end if sound is None else max(placed.end, sound.end)
         end = last if options.end is None else min(options.end, last)
         if first is None or placed.at(first.timestamp) > end:
-            raise ContainerError("No key frame of this camera lies in this range.")
+            raise ContainerError("No key frame of this camera lies in this range.", "no_picture")
         zero = self._zero(first)
         if not self._work.has(self._name):
             frames = until(frames_from(placed, self._read, options.begin), placed.ticks(end))
@@ -131,7 +145,7 @@ class _Film:
         frames = until(sound_from(placed, self._read, options.begin), placed.ticks(end))
         first = next(frames, None)
         if first is None:
-            raise ContainerError("In this range nothing of this sound was recorded.")
+            raise ContainerError("In this range nothing of this sound was recorded.", "nothing_in_range")
         if not self._work.has(self._name):
             zero = first.timestamp
             whole = until(sound_from(placed, self._read, options.begin), placed.ticks(end))

@@ -26,6 +26,7 @@ from ..parts import Sealed, create_part, drop_part, finish_part, open_part
 from ..seal.file import SealedWriter
 from ..seal.keys import DataKey
 from .frames import Frame
+from .kinds import ExportError
 
 OPUS_RATE = 48_000
 VIDEO_RATE = 90_000
@@ -42,8 +43,11 @@ _RAW = {Codec.H264: "h264", Codec.H265: "hevc"}
 _UNDECODED = {"skip_frame": "all"}
 
 
-class ContainerError(ValueError):
-    """FFmpeg cannot make a container of these frames."""
+class ContainerError(ExportError):
+    """FFmpeg cannot make a container of these frames, or there are none."""
+
+    def __init__(self, sentence: str, code: str = "") -> None:
+        super().__init__(sentence, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class _Muxer:
     def _add_video(self, codec: Codec, frames: Iterator[Frame]) -> Iterator[tuple[float, Packet[Stream]]]:
         first = next(frames, None)
         if first is None:
-            raise ContainerError("The track has no key frame.")
+            raise ContainerError("The track has no key frame.", "no_picture")
         self.first_picture = first.data
         stream = self._add_stream(video_template(codec, first.data), codec is Codec.H265, VIDEO_RATE)
         return _packets_of(stream, first, frames, VIDEO_RATE)
@@ -133,7 +137,7 @@ class _Muxer:
     def _add_audio(self, frames: Iterator[Frame]) -> Iterator[tuple[float, Packet[Stream]]]:
         first = next(frames, None)
         if first is None:
-            raise ContainerError("The track has no sound.")
+            raise ContainerError("The track has no sound.", "nothing_in_range")
         # the decoder gives two channels from either kind of packet
         stream = self._add_stream(io.BytesIO(ogg_opus(2)), False, OPUS_RATE)
         return _packets_of(stream, first, frames, OPUS_RATE)

@@ -47,7 +47,8 @@ def run(work: Work, options: DicomOptions) -> None:
     restricted = restricted_in(work.description)
     if options.film.sound and restricted:
         raise ExportError(
-            "Something in this recording was for some people only: its DICOM film is made without sound."
+            "Something in this recording was for some people only: its DICOM film is made without sound.",
+            "sound_restricted",
         )
     timeline = Timeline(work.description)
     for producer in restricted:
@@ -104,7 +105,7 @@ def _make(work: Work, timeline: Timeline, options: DicomOptions, context: DicomC
 
 def _write(work: Work, film: Film, context: DicomContext) -> None:
     if film.bytes > FRAGMENT_LIMIT:
-        raise ExportError("The film is too long for one DICOM object (4 GB): take a part of it.")
+        raise ExportError("The film is too long for one DICOM object (4 GB): take a part of it.", "too_large")
     names = Names(context.series, context.instance)
     stamp = Stamp(context.now, lambda: "", context.software, institution=context.institution)
     tell = work.part(0.95, 1.0)

@@ -62,17 +62,17 @@ def _write(
             wanted = [camera for camera in wanted if camera.track.codec is not Codec.OPUS]
     chosen = [camera for camera in wanted if camera.offset < end and camera.end >= options.begin]
     if not chosen:
-        raise ExportError("In this range there is neither picture nor sound.")
+        raise ExportError("In this range there is neither picture nor sound.", "nothing_in_range")
     films = [_Film(work, camera, options, threads) for camera in chosen]
     progress.total = sum(film.segments for film in films)
-    problems = []
+    problems: list[ExportError] = []
     for film in films:
         try:
             film.write()
         except ContainerError as error:
-            problems.append(str(error))
+            problems.append(error)
     if not work.files:
-        raise ExportError(problems[0])
+        raise problems[0]
 
 
 class _Film:
@@ -105,7 +105,7 @@ class _Film:
         since, last = camera.ticks(self._options.begin, VIDEO_RATE), camera.ticks(self._end, VIDEO_RATE)
         first = next(picture.pictures_from(since), None)
         if first is None or first.timestamp > last:
-            raise ContainerError("No key frame of this camera lies in this range.")
+            raise ContainerError("No key frame of this camera lies in this range.", "no_picture")
         # a film of the whole begins with the sound before its picture, as its media time does
         whole = sound is not None and self._options.begin <= 0
         zero = 0 if whole else first.timestamp
@@ -125,7 +125,7 @@ class _Film:
         since, last = camera.ticks(self._options.begin, OPUS_RATE), camera.ticks(self._end, OPUS_RATE)
         first = next(until(track.sounds_from(since), last), None)
         if first is None:
-            raise ContainerError("In this range nothing of this sound was recorded.")
+            raise ContainerError("In this range nothing of this sound was recorded.", "nothing_in_range")
         if not self._work.has(self._name):
             self._contain(None, shifted(until(track.sounds_from(since, last), last), first.timestamp))
         return camera.at(first.timestamp)

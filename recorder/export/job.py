@@ -4,7 +4,8 @@ What it is to do comes as one JSON object on standard input, the recording's key
 everybody. `{"recording":"<folder>","folder":"<folder>","kind":"camera","suite":"SM4-GCM-SM3","key":"<hex>",
 "memory_mb":4096,"cpu_seconds":36000,"images":{}}`; `suite` and `key` are null where the recording is not sealed,
 `images` says where DICOM files are, by their UIDs. The options stand sealed in the folder. Told are JSON lines on
-standard output: `{"progress":0.41}`, and last `{"files":[…]}`, or `{"error":"…"}` with exit status 1.
+standard output: `{"progress":0.41}`, and last `{"files":[…]}`, or `{"error":"…","code":"disk_full"}` (`failing`)
+with exit status 1.
 
 The process takes what the live rooms leave: nice 15, the idle class of the disk, bounded memory and CPU time. It dies
 with the server, by the kernel's doing, and what is whole of its files is there for the next one.
@@ -32,10 +33,9 @@ def main() -> int:
         kind = kind_of(asked["kind"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return fail_untold(error)
-    sentence = attempt(lambda: _do(kind, work), "export")
-    if sentence:
+    if failure := attempt(lambda: _do(kind, work), "export"):
         work.drop_unfinished()
-        return fail(sentence)
+        return fail(failure)
     say({"files": work.files})
     return 0
 

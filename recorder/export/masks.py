@@ -42,7 +42,9 @@ def masks_of_one(masks: Sequence[Mask], producer: int) -> tuple[Mask, ...]:
     """Choose those of a camera that is shown alone. Raises ExportError where all lie elsewhere: words would be seen."""
     found = masks_on(masks, producer)
     if masks and not found:
-        raise ExportError("The masks lie on another camera than the one that this film shows.")
+        raise ExportError(
+            "The masks lie on another camera than the one that this film shows.", "masks_elsewhere"
+        )
     return found
 
 

@@ -19,11 +19,11 @@ def chosen(timeline: Timeline, reel: Reel, producers: tuple[int, ...]) -> tuple[
     if producers:
         camera = there.get(producers[0])
         if camera is None:
-            raise ExportError("The recording has no such camera.")
+            raise ExportError("The recording has no such camera.", "no_such_camera")
     else:
         ranked = sorted(there.values(), key=lambda one: (_rank(one), one.producer))
         if not ranked:
-            raise ExportError("In this range there is neither picture nor sound.")
+            raise ExportError("In this range there is neither picture nor sound.", "nothing_in_range")
         camera = ranked[0]
     return camera, reel.pictures[camera.producer]
 
@@ -34,7 +34,7 @@ def plan_of(footage: Footage, begin: float, end: float | None, rate: int) -> Pla
     last = footage.end + 1 / rate
     last = last if end is None else min(end, last)
     if last - first < 0.1:
-        raise ExportError("In this range this camera sent no picture.")
+        raise ExportError("In this range this camera sent no picture.", "no_picture")
     return Plan(first, last, rate)
 
 

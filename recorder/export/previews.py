@@ -357,8 +357,8 @@ def main() -> int:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return fail_untold(error)
     made: list[str] = []
-    if sentence := attempt(lambda: made.extend(make_previews(folder, key, Teller())), "preview"):
-        return fail(sentence)
+    if failure := attempt(lambda: made.extend(make_previews(folder, key, Teller())), "preview"):
+        return fail(failure)
     say({"files": made})
     return 0
 

@@ -40,7 +40,8 @@ def run(work: Work, options: TeachingOptions) -> None:
     """Make the copy. Raises ExportError."""
     if options.film.sound and restricted_in(work.description):
         raise ExportError(
-            "Something in this recording was for some people only: its teaching copy is made without sound."
+            "Something in this recording was for some people only: its teaching copy is made without sound.",
+            "sound_restricted",
         )
     work.describe_as(cleaned(work.description, texts=options.texts))
     film = _without_faces(work, options.film)
@@ -61,7 +62,9 @@ def _without_faces(work: Work, film: Options) -> Options:
         if one.get("source") not in (_FACES, "microphone")
     ]
     if not shown:
-        raise ExportError("There are only faces in this recording: name the cameras that a copy shows.")
+        raise ExportError(
+            "There are only faces in this recording: name the cameras that a copy shows.", "faces_only"
+        )
     return replace(film, producers=tuple(sorted(shown)))
 
 

@@ -18,7 +18,7 @@ from ..journal import JsonObject
 from ..library import DESCRIPTION, JOURNAL
 from ..parts import drop_part, open_part, read_part, write_part, written_part
 from ..seal.keys import DataKey
-from ..seal.suites import SealError
+from ..seal.suites import NoKeyError, SealError
 from ..sealing import JournalOpener
 from ..source import JournalSource
 from .index import JournalIndex, index_journal
@@ -84,7 +84,7 @@ class Work:
         if self._index is None:
             self._index = index_journal(self.recording / JOURNAL, tell, self.key)
             if self._index.header.seal is not None and self.key is None:
-                raise SealError("The recording is sealed, and its key is not here.")
+                raise NoKeyError("The recording is sealed, and its key is not here.")
         return self._index
 
     def source(self) -> JournalSource:
@@ -99,11 +99,13 @@ class Work:
         except (ValueError, RecursionError) as error:
             if isinstance(error, SealError):
                 raise
-            raise ExportError(f"The file {path.name} of the recording cannot be read.") from None
+            raise ExportError(f"The file {path.name} of the recording cannot be read.", "damaged") from None
         except FileNotFoundError:
-            raise ExportError("This recording is still being prepared.") from None
+            if path.parent == self.folder:
+                raise ExportError("What was asked for is not on the disk any more.", "request_lost") from None
+            raise ExportError("This recording is still being prepared.", "being_prepared") from None
         if not isinstance(value, dict):
-            raise ExportError(f"The file {path.name} of the recording cannot be read.")
+            raise ExportError(f"The file {path.name} of the recording cannot be read.", "damaged")
         return value
 
     # -- its files -----------------------------------------------------------------------------------------------

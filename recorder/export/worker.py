@@ -12,10 +12,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..journal import JournalError
 from ..seal.keys import DataKey
-from ..seal.suites import SealError, suite_named
-from .kinds import ExportError
+from ..seal.suites import suite_named
+from .failing import Failure, why
 
 #: Progress is told in steps of this.
 _STEP = 0.002
@@ -57,20 +56,13 @@ def read_asked() -> tuple[dict[str, Any], DataKey | None]:
     return asked, key
 
 
-def attempt(work: Callable[[], None], what: str) -> str:
-    """Do it; gives what went wrong in a sentence, empty: nothing. `what` was to be made."""
+def attempt(work: Callable[[], None], what: str) -> Failure | None:
+    """Do it; gives what went wrong. `what` was to be made."""
     try:
         work()
-    except (ExportError, JournalError, SealError) as error:
-        return str(error)
-    except MemoryError:
-        return f"The {what} needs more memory than the server allows it."
-    except OSError as error:
-        return f"A file could not be read or written: {os.strerror(error.errno or 0)}."
     except Exception as error:
-        # a hostile recording may lead a decoder astray: its text could quote what is in it
-        return f"The {what} of the recording cannot be made ({type(error).__name__})."
-    return ""
+        return why(error, what)
+    return None
 
 
 class Teller:
@@ -91,12 +83,12 @@ def say(line: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def fail(sentence: str) -> int:
+def fail(failure: Failure) -> int:
     """Tell what went wrong; gives the exit status."""
-    say({"error": sentence})
+    say({"error": failure.sentence, "code": failure.code})
     return 1
 
 
 def fail_untold(error: Exception) -> int:
     """Tell that what stood on standard input is no errand; gives the exit status."""
-    return fail(f"The worker was not told what to do ({type(error).__name__}).")
+    return fail(Failure(f"The worker was not told what to do ({type(error).__name__})."))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import sm2
-from .suites import SealError, Suite, suite_named
+from .suites import NoKeyError, SealError, Suite, suite_named
 
 KEY_FILE = "key.json"
 
@@ -81,7 +81,7 @@ class WrappedKey:
         """Unwrap the data key. Takes about 20 ms. Raises SealError when it is wrapped for others."""
         name = sm2.fingerprint_of_pair(private)
         if name not in self.wrapped:
-            raise SealError("This recording is sealed for another key than the one that is configured.")
+            raise NoKeyError("This recording is sealed for another key than the one that is configured.")
         key = sm2.unwrap(private, self.wrapped[name])
         if len(key) != self.suite.key_size:
             raise SealError(f"A key of {self.suite.name} has {self.suite.key_size} bytes, not {len(key)}.")

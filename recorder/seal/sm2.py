@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from .digest import sm3
-from .suites import SealError
+from .suites import NoKeyError, SealError
 
 #: The identity that a signature is bound to, as GM/T 0009 names it where nothing else was agreed.
 _IDENTITY = "distid:1234567812345678"
@@ -100,7 +100,7 @@ def _derived(path: Path, *wanted: str) -> bytes:
     try:
         content = Path(_key(path)).read_bytes()
     except OSError as error:
-        raise SealError(f"The file of a key cannot be read ({error.strerror}).") from None
+        raise NoKeyError(f"The file of a key cannot be read ({error.strerror}).") from None
     name = (sm3(content), wanted)
     answer = _known.get(name)
     if answer is None:
@@ -117,7 +117,7 @@ def _key(path: Path) -> str:
         if path.stat().st_size > _MAX_KEY_FILE:
             raise SealError("The file of a key is longer than any key.")
     except OSError as error:
-        raise SealError(f"The file of a key cannot be read ({error.strerror}).") from None
+        raise NoKeyError(f"The file of a key cannot be read ({error.strerror}).") from None
     return str(path.resolve())
 
 

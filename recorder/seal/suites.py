@@ -17,6 +17,10 @@ class SealError(ValueError):
     """What is sealed is not what was sealed here, or not with this key."""
 
 
+class NoKeyError(SealError):
+    """What is sealed may be whole: the key that opens it is not here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Suite:
     """An authenticated cipher in Galois/Counter Mode and the hash that belongs to it. Sizes are bytes."""

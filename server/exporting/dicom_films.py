@@ -168,9 +168,17 @@ def on_its_way(service: Service, files: Iterable[dict[str, Any]]) -> list[dict[s
     for file in files:
         if "archive" in file:
             job = service.hospital.outbox.jobs.get(file["archive"])
-            state = None if job is None else {"state": job.state, "message": job.problem, "code": job.code}
+            state = None
             if file["archive"] == "":
-                state = {"state": "failed", "message": "The outbox takes nothing more.", "code": "too_large"}
+                state = {
+                    "state": "failed",
+                    "message": "The outbox takes nothing more.",
+                    "code": "outbox_full",
+                }
+            elif job is not None:
+                refused = next((one for one in job.objects if one.state == "refused"), None)
+                message, code = (refused.why, refused.code) if refused else (job.problem, job.code)
+                state = {"state": job.state, "message": message, "code": code}
             told.append(file | {"archive": state})
         else:
             told.append(file)

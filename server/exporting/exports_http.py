@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from recorder.export.failing import why
 from recorder.export.kinds import ExportError
 from recorder.journal import JournalError
 from recorder.library import JOURNAL, UnknownRecording, read_header
@@ -80,7 +81,7 @@ class Exporting:
         except UnknownRecording as error:
             raise web.HTTPNotFound(text=str(error)) from None
         except SealError as error:
-            raise web.HTTPForbidden(text=str(error)) from None
+            raise web.HTTPForbidden(text=str(error), reason=why(error).code) from None
         except OSError:
             log.exception("an export could not be laid down")
             raise web.HTTPInsufficientStorage(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from recorder.export.dicom_options import DicomOptions
+from recorder.export.failing import KILLED, Failure, why
 from recorder.export.kinds import kind_of, read_options
 from recorder.export.work import CONTEXT, REQUEST
 from recorder.journal import JournalError
@@ -176,6 +177,7 @@ class Exports:
             if row.state in ("done", "needs_sign_off")
             else [],
             "error": row.error,
+            "code": row.code,
         }
 
     async def find(self, export: str) -> Row | None:
@@ -240,7 +242,7 @@ class Exports:
             except (OSError, SealError, JournalError, UnknownRecording, sqlite3.Error) as error:
                 # the next one may do better: this errand never ends
                 log.error("an export could not be made: %s", type(error).__name__)
-                await self._end(row, "The recording cannot be opened.")
+                await self._end(row, why(error))
 
     async def _work(self, row: Row) -> None:
         running = self._running[row.export] = _Running(self._service.steady())
@@ -278,11 +280,8 @@ class Exports:
             await self._run(lambda c: rows.finish(c, row.export, state, files, now))
             # consent may have been withdrawn while it was made
             await sign_off.withdraw(self._service, row.recording)
-        elif outcome.error or outcome.out_of_time or row.attempts + 1 >= ATTEMPTS:
-            sentence = "It took more time than the server gives an export." if outcome.out_of_time else ""
-            await self._end(
-                row, outcome.error or sentence or "Its process was ended from outside, three times."
-            )
+        elif outcome.failure is not None or row.attempts + 1 >= ATTEMPTS:
+            await self._end(row, outcome.failure or KILLED)
         else:
             # killed from outside: what is whole stays, and the next worker goes on
             log.warning("a worker of an export was killed; it is begun anew")
@@ -294,13 +293,14 @@ class Exports:
             )
             self._something.set()
 
-    async def _end(self, row: Row, sentence: str) -> None:
+    async def _end(self, row: Row, failure: Failure) -> None:
         """Say that nothing comes of it; what was begun of it goes at once."""
 
         def fail(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "UPDATE export SET state = 'failed', error = ?, finished = ? WHERE export = ? AND state = 'running'",
-                (sentence, self._service.wall_clock(), row.export),
+                "UPDATE export SET state = 'failed', error = ?, code = ?, finished = ? "
+                "WHERE export = ? AND state = 'running'",
+                (failure.sentence, failure.code, self._service.wall_clock(), row.export),
             )
 
         await self._run(fail)

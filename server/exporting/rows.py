@@ -22,12 +22,16 @@ SCRIPTS = (
     ALTER TABLE export ADD COLUMN signed REAL;
     ALTER TABLE export ADD COLUMN signer TEXT NOT NULL DEFAULT ''
     """,
+    "ALTER TABLE export ADD COLUMN code TEXT NOT NULL DEFAULT ''",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One export. `person` is who asked (`bearer.person_of`), `signer` who signed it off; times are Unix seconds."""
+    """One export. `person` is who asked (`bearer.person_of`), `signer` who signed it off; times are Unix seconds.
+
+    `error` and `code` say why it failed (`recorder.export.failing`).
+    """
 
     export: str
     recording: str
@@ -42,6 +46,7 @@ class Row:
     error: str = ""
     signed: float | None = None
     signer: str = ""
+    code: str = ""
 
 
 def insert(connection: sqlite3.Connection, row: Row) -> None:
@@ -116,4 +121,5 @@ def _row(found: sqlite3.Row) -> Row:
         error=found["error"],
         signed=found["signed"],
         signer=found["signer"],
+        code=found["code"],
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recorder.export.failing import OUT_OF_TIME, Failure
 from recorder.seal.keys import DataKey
 
 from ..config import ExportsConfig
@@ -25,12 +26,10 @@ _LINE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a worker said last. With neither files nor an error it was killed."""
+    """What a worker said last. With neither files nor a failure it was killed."""
 
     files: list[dict[str, Any]] | None = None
-    error: str = ""
-    #: It had all the time that it is given.
-    out_of_time: bool = False
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class Worker:
             self.kill()
             # what was cancelled once may be cancelled again, and a process must not be left behind
             status = await asyncio.shield(process.wait())
-        return Outcome(out_of_time=True) if status == -signal.SIGXCPU else outcome
+        return Outcome(failure=OUT_OF_TIME) if status == -signal.SIGXCPU else outcome
 
     async def _listen(
         self, process: asyncio.subprocess.Process, errand: Errand, progress: Callable[[float], None]
@@ -108,7 +107,7 @@ class Worker:
                 if "files" in said:
                     outcome = Outcome(files=said["files"])
                 elif "error" in said:
-                    outcome = Outcome(error=str(said["error"]))
+                    outcome = Outcome(failure=Failure(str(said["error"]), str(said.get("code") or "")))
                 elif isinstance(share := said.get("progress"), float | int):
                     progress(min(max(float(share), 0.0), 1.0))
         return outcome

@@ -11,11 +11,27 @@ from playwright.async_api import expect
 from tests.browser.accessibility import grave_findings
 from tests.browser.chromium import PATIENCE, TABLET, browser, person, picture
 from tests.exporting.recordings import consultation, drawn, mark
-from tests.exporting.test_exports import ROOM, archive
+from tests.exporting.test_exports import ROOM, archive, done, post
 from tests.helpers.journals import RECORDING
 from tests.helpers.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+async def test_why_it_failed_is_said_in_the_readers_language(tmp_path: Path) -> None:
+    archive(tmp_path, consultation(tmp_path / "made", []))
+    async with served(tmp_path) as server, browser() as chromium:
+        for options in ({"from": 500, "to": 510}, {"producers": [99]}):  # the page offers neither
+            failed = (await post(server, "camera", **options)).json()["export"]
+            await done(server, failed, "failed")
+        link = f"{server.link('surgeon', 'Dr. Li Wei', ROOM, page='replay')}&recording={RECORDING}"
+        for language, said in (("zh-CN", "既无画面也无声音"), ("en-GB", "neither picture nor sound")):
+            page = await person(chromium, link, TABLET, language)
+            await page.get_by_test_id("export-button").click(timeout=PATIENCE)
+            await expect(page.get_by_test_id("export-error").last).to_contain_text(said)
+            assert await grave_findings(page) == []
+            await page.get_by_test_id("export-list").scroll_into_view_if_needed()
+            await picture(page, f"exports-failed-{language}")
 
 
 async def test_a_surgeon_takes_a_part_of_a_recording_out(tmp_path: Path) -> None:

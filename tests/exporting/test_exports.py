@@ -20,10 +20,12 @@ import av
 import pytest
 
 from recorder.seal import keys
+from recorder.seal.file import CHUNK
 from recorder.signing import sign_recording
 from server.archive_keys import ArchiveKeys
 from server.config import SealConfig
 from tests.exporting.recordings import KEY
+from tests.helpers.disks import small_disk
 from tests.helpers.journals import RECORDING
 from tests.helpers.served import Answered, Served, served
 from tests.helpers.udp_peers import until
@@ -253,9 +255,45 @@ async def test_a_killed_worker_is_begun_anew_and_three_are_the_end(running: Serv
         killed.add(process)
         os.kill(process, signal.SIGKILL)
     failed = await done(running, export, "failed")
-    assert "three times" in failed["error"]
+    assert ("three times" in failed["error"], failed["code"]) == (True, "killed")
     # said first, then done: a server that is killed in between does it at its next start
     await until(lambda: export not in folders(running), 60)
+
+
+PAGE = os.sysconf("SC_PAGESIZE")
+
+
+async def test_a_full_disk_is_said_and_room_on_it_is_enough(tmp_path: Path, sealed_recording: Path) -> None:
+    with small_disk(tmp_path, 8, "recordings") as disk:
+        archive(tmp_path, sealed_recording)
+        async with served(tmp_path) as server:
+            # a sealed file begins with room for a chunk: what is asked for has it, and leaves a page less to the film
+            disk.fill(leaving=CHUNK + PAGE)
+            export = (await post(server, producers=[7])).json()["export"]
+            failed = await done(server, export, "failed")
+            assert (failed["code"], failed["files"]) == ("disk_full", [])
+            disk.empty()
+            assert (await done(server, (await post(server, producers=[7])).json()["export"]))["code"] == ""
+
+
+async def test_what_cannot_be_opened_when_its_turn_comes_is_said(running: Served) -> None:
+    place = running.folder / "recordings" / RECORDING
+    first = (await post(running, "composed")).json()["export"]
+    await until(lambda: pid(running, first) is not None, 60)
+    os.kill(pid(running, first) or 0, signal.SIGSTOP)  # the others wait behind it
+    second = (await post(running, "captions")).json()["export"]
+    description = bytearray((place / "description.json").read_bytes())
+    description[len(description) // 2] ^= 1
+    (place / "description.json").write_bytes(description)
+    await running.service.exports.remove(first)
+    assert (await done(running, second, "failed"))["code"] == "damaged"
+
+    # and at once by who asks for another
+    refused = await post(running, "captions")
+    assert (refused.status, refused.json()["code"]) == (403, "damaged")
+    await asyncio.to_thread(keys.erase, place)
+    refused = await post(running)
+    assert (refused.status, refused.json()["code"]) == (403, "no_key")
 
 
 async def test_the_next_server_goes_on(tmp_path: Path, sealed_recording: Path) -> None:

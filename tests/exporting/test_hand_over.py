@@ -14,6 +14,7 @@ from recorder.parts import write_part
 from recorder.seal.keys import DataKey
 from recorder.seal.suites import SealError, suite_named
 from server.config import PacsConfig
+from server.dicom.pacs_error import refusal
 from server.exporting.dicom_films import OBJECT, bring, hand_over, on_its_way, take_back
 from server.exporting.rows import Row
 from tests.helpers.journals import RECORDING, small_journal
@@ -63,6 +64,21 @@ async def test_what_is_to_go_lies_in_the_outbox_until_the_archive_has_it(
     assert not path.exists()
     (told,) = on_its_way(service, [file])
     assert told["archive"] is None
+
+
+async def test_why_the_archive_refused_a_film_is_told(running: Served, tmp_path: Path) -> None:
+    service = running.service
+    (file,) = await hand_over(service, ROW, laid(tmp_path, send=True), [FILE])
+    (job,) = service.hospital.outbox.jobs.values()
+    await until(lambda: job.problem != "" and job.state == "waiting", 30)
+    (told,) = on_its_way(service, [file])
+    assert told["archive"]["code"] == "pacs_away"
+    # what the outbox writes down of an answer, without an archive that gives it
+    verdict = refusal(0xA700)
+    job.state, job.problem, job.code = "refused", "", ""
+    job.objects[0].state, job.objects[0].why, job.objects[0].code = "refused", verdict.why, verdict.code
+    (told,) = on_its_way(service, [file])
+    assert told["archive"] == {"state": "refused", "message": verdict.why, "code": "no_resources"}
 
 
 async def test_what_is_not_to_go_stays(running: Served, tmp_path: Path) -> None:

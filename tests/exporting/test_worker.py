@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from recorder.export.work import REQUEST
 from recorder.library import JOURNAL
 from tests.exporting.recordings import ROOT, job, worker
+from tests.helpers.disks import small_disk
 
 
 async def test_it_takes_what_the_live_rooms_leave() -> None:
@@ -75,7 +79,8 @@ async def test_its_bounds_hold() -> None:
 @pytest.mark.parametrize("damage", ["header", "middle", "description", "key"])
 def test_a_hostile_recording_is_refused_in_a_sentence(recording_copy: Path, damage: str) -> None:
     folder = recording_copy
-    asked = job(folder, "camera", {})
+    # a film of a camera needs no description
+    asked = job(folder, "captions" if damage == "description" else "camera", {})
     if damage == "key":
         asked["key"] = bytes(32).hex()
     else:
@@ -85,11 +90,9 @@ def test_a_hostile_recording_is_refused_in_a_sentence(recording_copy: Path, dama
         data[place : place + 50] = bytes(50)
         path.write_bytes(data)
     status, said = worker(asked)
-    if damage == "key":
-        assert status == 1
+    if damage in ("key", "header", "description"):
+        assert (status, said[-1]["code"]) == (1, "damaged")
         assert said[-1]["error"].endswith(".")
-    if damage in ("header",):
-        assert status == 1
     if status == 0:
         # half a second is missing, and what is there is whole
         assert said[-1]["files"]
@@ -108,11 +111,62 @@ def test_it_is_told_when_its_time_is_over(sealed_recording: Path) -> None:
 def test_it_says_when_its_memory_is_over(sealed_recording: Path) -> None:
     asked = job(sealed_recording, "camera", {})
     status, said = worker({**asked, "memory_mb": 300})
-    assert status == 1
+    assert (status, said[-1]["code"]) == (1, "out_of_memory")
     assert said[-1]["error"].endswith(".")
+
+
+@pytest.mark.parametrize("kind", ["camera", "composed", "captions", "teaching"])
+def test_it_says_that_the_disk_is_full(sealed_recording: Path, tmp_path: Path, kind: str) -> None:
+    with small_disk(tmp_path, 1) as disk:
+        asked = job(sealed_recording, kind, {})
+        place = disk.folder / "e-1"
+        shutil.move(asked["folder"], place)
+        disk.fill()
+        status, said = worker({**asked, "folder": str(place)})
+        left = sorted(path.name for path in place.iterdir())
+    assert (status, said[-1]["code"]) == (1, "disk_full")
+    assert left == [REQUEST]
+
+
+ON_A_FACE = {"producer": 9, "x": 0, "y": 0, "width": 1, "height": 1}
+IN_VAIN: list[tuple[str, dict[str, Any], str]] = [
+    ("camera", {"producers": [99]}, "no_such_camera"),
+    ("composed", {"producers": [99]}, "no_such_camera"),
+    ("clip", {"from": 500, "to": 510}, "nothing_in_range"),
+    ("composed", {"from": 500, "to": 510}, "nothing_in_range"),
+    ("teaching", {"view": "camera", "from": 500, "to": 510}, "no_picture"),
+    (
+        "teaching",
+        {"view": "camera", "masks": [{"producer": 9, "x": 0, "y": 0, "width": 1, "height": 1}]},
+        "masks_elsewhere",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "code"), IN_VAIN)
+def test_it_says_what_the_recording_does_not_have(
+    sealed_recording: Path, kind: str, options: dict[str, Any], code: str
+) -> None:
+    status, said = worker(job(sealed_recording, kind, options))
+    assert (status, said[-1]["code"]) == (1, code)
+
+
+def test_it_says_when_damage_leaves_nothing(recording_copy: Path) -> None:
+    journal = bytearray((recording_copy / JOURNAL).read_bytes())
+    journal[2000::500] = bytes(byte ^ 0xFF for byte in journal[2000::500])
+    (recording_copy / JOURNAL).write_bytes(journal)
+    status, said = worker(job(recording_copy, "camera", {}))
+    assert (status, said[-1]["code"]) == (1, "damaged")
+
+
+def test_a_film_of_a_recording_that_is_not_there_is_told_so(recording_copy: Path) -> None:
+    asked = job(recording_copy, "camera", {})
+    (recording_copy / JOURNAL).unlink()
+    status, said = worker(asked)
+    assert (status, said[-1]["code"]) == (1, "missing")
 
 
 def test_options_that_cannot_be_are_refused(sealed_recording: Path) -> None:
     asked = job(sealed_recording, "clip", {"from": 3})
     status, said = worker(asked)
-    assert (status, said[-1]) == (1, {"error": "A clip has an end: `to`, in seconds."})
+    assert (status, said[-1]) == (1, {"error": "A clip has an end: `to`, in seconds.", "code": "bad_request"})

@@ -26,13 +26,14 @@ class SmallDisk:
     folder: Path
     _body: Path
 
-    def fill(self) -> None:
-        """Use up all that is free."""
+    def fill(self, leaving: int = 0) -> None:
+        """Use up all that is free, but for so many bytes."""
         file = os.open(self._body / "ballast", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for piece in (bytes(1 << 16), bytes(1 << 12), b"\0"):
             with contextlib.suppress(OSError):
                 while True:
                     os.write(file, piece)
+        os.ftruncate(file, max(os.fstat(file).st_size - leaving, 0))
         os.close(file)
 
     def empty(self) -> None:

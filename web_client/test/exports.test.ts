@@ -103,7 +103,7 @@ test('only surgeon and chair are offered it', () => {
 });
 
 test('what waits or runs can be cancelled', () => {
-  const job = { export: 'e-1', kind: 'camera', asked: 0, progress: 0, seconds_left: null, files: [], error: '' };
+  const job = { export: 'e-1', kind: 'camera', asked: 0, progress: 0, seconds_left: null, files: [], error: '', code: '' };
   expect((['waiting', 'running', 'done', 'failed'] as const).map((state) => isUnderWay({ ...job, state }))).toEqual([true, true, false, false]);
 });
 

@@ -36,8 +36,11 @@ test('the page has words for all that the server says of a job', () => {
   };
   const problems = codes('a word for pages that have their own:');
   const verdicts = codes('`writing_broke_off`; of an object');
-  expect([problems.length, verdicts.length]).toEqual([16, 5]);
+  expect([problems.length, verdicts.length]).toEqual([17, 5]);
   for (const code of problems) expect([code, isKey(`problem_${code}`)]).toEqual([code, true]);
+  const failures = codes('where nobody who reads it can do anything about it:');
+  expect(failures.length).toBe(17);
+  for (const code of failures) expect([code, isKey(`exports_why_${code}`)]).toEqual([code, true]);
   for (const code of verdicts) expect([code, isKey(`verdict_${code}`)]).toEqual([code, true]);
 });
 

@@ -73,7 +73,7 @@ def _make(work: Work, timeline: Timeline, options: Options, reel: Reel) -> None:
 def _plan(reel: Reel, timeline: Timeline, options: Options) -> Plan:
     end = timeline.seconds if options.end is None else min(options.end, timeline.seconds)
     if end - options.begin < 0.1:
-        raise ExportError("In this range there is neither picture nor sound.")
+        raise ExportError("In this range there is neither picture nor sound.", "nothing_in_range")
     rate = options.rate or _usual_rate(reel, timeline)
     return Plan(options.begin, end, rate, _TITLE * rate if options.title else 0)
 
@@ -134,7 +134,7 @@ class _Film:
                 pictures = Pictures(producer, footage, position)
                 seats.append(Seat(pictures, camera.source, camera.participant))
         if wanted and not seats:
-            raise ExportError("The recording has no such camera.")
+            raise ExportError("The recording has no such camera.", "no_such_camera")
         return Scene(self._work.description, self._timeline, seats, self._options, Images(self._work.images))
 
     # -- the film ------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ export interface ExportedFile {
   /** Where a clip really begins and ends, in seconds of the recording. */
   from?: number;
   to?: number;
-  /** How it stands on its way to the hospital's archive; null: that is over long since. Missing: it does not go there. */
+  /** How it stands on its way to the hospital’s archive, and why not further; null: that is over long since. Missing: it does not go there. */
   archive?: { state: string; message: string; code: string } | null;
 }
 
@@ -28,7 +28,9 @@ export interface ExportJob {
   progress: number;
   seconds_left: number | null;
   files: ExportedFile[];
+  /** Why it failed: a sentence in English, and a code for words of one's own, empty where there is none. */
   error: string;
+  code: string;
   /** When somebody signed it off, Unix ms; null: nobody has. */
   signed?: number | null;
 }

@@ -30,7 +30,7 @@ export function sayError(error: unknown): string {
 }
 
 /** What is wrong with a job, in the reader's language; `name` is the archive's. */
-export function sayProblem({ code = '', message }: Job, name: string): string {
+export function sayProblem({ code = '', message }: Pick<Job, 'code' | 'message'>, name: string): string {
   const key = `problem_${code}`;
   return isKey(key) ? t(key, { name }) : message;
 }

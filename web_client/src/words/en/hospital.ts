@@ -128,6 +128,7 @@ export const hospital = {
   problem_not_configured: 'No archive is connected to this server.',
   problem_too_slow: 'It took too long and was given up.',
   problem_disk: 'The server’s disk refuses.',
+  problem_outbox_full: 'The server takes no more for the archive: cancel or dismiss something that waits.',
   problem_writing_broke_off: 'Writing it broke off.',
   problem_no_memory: 'Writing it takes more memory than there is for it.',
   problem_not_written: 'An object could not be written.',

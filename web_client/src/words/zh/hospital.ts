@@ -129,6 +129,7 @@ export const hospital: Readonly<Record<keyof typeof en, string>> = {
   problem_not_configured: '此服务器未连接影像归档。',
   problem_too_slow: '耗时过长，已放弃。',
   problem_disk: '服务器磁盘拒绝写入。',
+  problem_outbox_full: '服务器不再接收发往影像归档的内容：请取消或清除等待中的项目。',
   problem_writing_broke_off: '生成过程中断了。',
   problem_no_memory: '生成所需的内存超过可用内存。',
   problem_not_written: '有对象无法生成。',
