@@ -133,8 +133,16 @@ class Library:
     def key(self, recording: str) -> DataKey | None:
         """Give the key of a sealed recording, None of one that is not sealed. Raises SealError, OSError."""
         folder = self.folder(recording)
-        if read_header(folder / JOURNAL).seal is None:
-            return None
+        return None if read_header(folder / JOURNAL).seal is None else self._unwrapped(recording, folder)
+
+    def key_of_moved(self, recording: str) -> DataKey | None:
+        """Give the same of a recording whose parts may have been moved out: its key stays here."""
+        folder = self.place(recording)
+        if not (folder / MOVED).exists():
+            return self.key(recording)
+        return None if keys.read(folder) is None else self._unwrapped(recording, folder)
+
+    def _unwrapped(self, recording: str, folder: Path) -> DataKey:
         if (wrapped := keys.read(folder)) is None:
             self._keys.pop(recording, None)
             raise NoKeyError("The key of this recording has been destroyed.")

@@ -122,7 +122,7 @@ class RecordedPatients:
         return ""
 
     def _open(self, recording: str, sealed: bytes) -> tuple[Patient, ...]:
-        key = self._archive.library.key(recording)
+        key = self._archive.library.key_of_moved(recording)
         if key is not None:
             salt = sealed[:SALT_SIZE]
             sealed = Opener(*_part(key, recording, salt)).open(0, sealed[SALT_SIZE:], last=True)

@@ -15,11 +15,14 @@ from server.config import ConfigError, CopiesConfig
 from server.keeping import audit
 from server.keeping.pace import Pace
 from server.keeping.store import Store, open_store
+from signalling.patient import Identity, Patient
 from tests.helpers.kept import keep_recording
 from tests.helpers.object_store import KEY, SECRET, ObjectStore, object_store
 from tests.helpers.recorded import prepared
 from tests.helpers.served import Served, served
 from tests.helpers.udp_peers import until
+
+PATIENT = Patient(Identity("4711", "HIS", "Geheim^Anna", "19700101"), "p-1")
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,8 @@ async def test_a_recording_lies_in_the_second_place_leaves_this_disk_and_comes_b
         await keeper.copy_round()
         assert [second.changed(name) for name in second.names()] == times
 
+        key = await asyncio.to_thread(running.service.archive.library.key, recording)
+        await running.service.recorded_patients.keep(recording, key, (PATIENT,), final=True)
         # the disk is full: what nobody holds and nobody has opened today goes
         hold = await running.ask(
             "POST", f"/api/keeping/recordings/{held}/holds", running.bearer("chair"), b'{"reason":"claim"}'
@@ -85,6 +90,9 @@ async def test_a_recording_lies_in_the_second_place_leaves_this_disk_and_comes_b
         }  # fmt: skip
         listed = (await running.ask("GET", "/api/recordings", trainee)).json()["recordings"]
         assert {line["recording"]: line["state"] for line in listed} == {held: "complete", recording: "moved"}
+        # whose it is is known all the same: playlists name it
+        known = await running.service.recorded_patients.known(recording)
+        assert (known.patients, known.is_all) == ((PATIENT,), True)
         verdict = verify(tmp_path / "recordings" / recording, tmp_path / "keys" / "signing.public.pem")
         assert verdict.problems == []
         assert "were moved to the second place" in verdict.remarks[0]
