@@ -30,6 +30,7 @@ from .dicom import retrieve as dicom_retrieve
 from .dicom import upload as dicom_upload
 from .dicom import web as dicom_web
 from .exporting import exports_http
+from .keeping import patients_http
 from .keeping import routes as keeping_routes
 from .metrics import Metrics
 from .service import Service
@@ -158,6 +159,7 @@ def build(service: Service) -> web.Application:
     notes_http.add_routes(application, service)
     exports_http.add_routes(application, service)
     keeping_routes.add_routes(application, service)
+    patients_http.add_routes(application, service)
     training_routes.add_routes(application, service)
     if (DIST / "assets").is_dir():
         application.router.add_static("/assets", DIST / "assets")

@@ -5,7 +5,7 @@ may name him all the same. Sealed with the recording's key: who destroys that de
 
 As long as the consultation lasts one more may be chosen, and a disk that refuses, or a server that is killed, would
 leave a row that lacks him. So a row is one of all patients only when it is final, written as the room ended. Until then
-the server that writes it knows whether all is in it, and no other one does.
+the server that writes it knows whether all is in it, and no other one does; or people who know complete it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +41,16 @@ _SCRIPTS: Final = (
     # rows of before did not say whether somebody is missing
     "ALTER TABLE recorded_patient ADD COLUMN is_final INTEGER NOT NULL DEFAULT 0",
 )
+
+#: Patients of one recording: a consultation hides twenty, and people may add some.
+PATIENTS_LIMIT: Final = 50
+
+#: Does something with the database, in a transaction together with what else belongs to it.
+Write = Callable[[Callable[[sqlite3.Connection], None]], Awaitable[None]]
+
+
+class TooManyPatients(Exception):
+    """A recording has no more than `PATIENTS_LIMIT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +86,7 @@ class RecordedPatients:
                 if await asyncio.to_thread((self._archive.library.root / recording / TOMBSTONE).exists):
                     return
                 sealed = _seal(recording, key, patients)
-                await self._database.run(
-                    lambda c: c.execute(
-                        "INSERT OR REPLACE INTO recorded_patient (recording, patients, is_final) VALUES (?, ?, ?)",
-                        (recording, sealed, final),
-                    )
-                )
+                await self._database.run(lambda c: _write(c, recording, sealed, final=final))
                 if not final:
                     self._up_to_date.add(recording)
         except (SealError, OSError, DatabaseError, sqlite3.Error) as error:
@@ -90,12 +95,40 @@ class RecordedPatients:
     async def known(self, recording: str) -> Known:
         """Give those of the recording's patients who are known, and whether these are all."""
         async with self._order:
-            row: sqlite3.Row | None = await self._database.run(
-                lambda c: c.execute(
-                    "SELECT patients, is_final FROM recorded_patient WHERE recording = ?", (recording,)
-                ).fetchone()
-            )
-            is_up_to_date = recording in self._up_to_date
+            return await self._read(recording)
+
+    async def not_all_known(self, recordings: Iterable[str]) -> set[str]:
+        """Tell of which recordings it was never written down that all patients are known."""
+        final = await self._database.run(
+            lambda c: {
+                row["recording"] for row in c.execute("SELECT recording FROM recorded_patient WHERE is_final")
+            }
+        )
+        return set(recordings) - final - self._up_to_date
+
+    async def complete(self, recording: str, added: Sequence[Patient], write: Write) -> None:
+        """Add patients to those who are known, and write down that these are all.
+
+        `write` does what it is given within a transaction of its own. Raise UnknownRecording, TooManyPatients,
+        SealError, JournalError, OSError, and what `write` raises: then nothing was done.
+        """
+        async with self._order:
+            key = await asyncio.to_thread(self._archive.library.key_of_moved, recording)
+            known = (await self._read(recording)).patients
+            patients = list(dict.fromkeys([*known, *added]))
+            if len(patients) > PATIENTS_LIMIT:
+                raise TooManyPatients
+            sealed = _seal(recording, key, patients)
+            await write(lambda c: _write(c, recording, sealed, final=True))
+            self._up_to_date.discard(recording)
+
+    async def _read(self, recording: str) -> Known:
+        row: sqlite3.Row | None = await self._database.run(
+            lambda c: c.execute(
+                "SELECT patients, is_final FROM recorded_patient WHERE recording = ?", (recording,)
+            ).fetchone()
+        )
+        is_up_to_date = recording in self._up_to_date
         if row is None:
             return Known((), False)
         try:
@@ -132,6 +165,13 @@ class RecordedPatients:
                 for fields in json.loads(sealed)
             ]
         )
+
+
+def _write(connection: sqlite3.Connection, recording: str, sealed: bytes, *, final: bool) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO recorded_patient (recording, patients, is_final) VALUES (?, ?, ?)",
+        (recording, sealed, final),
+    )
 
 
 def _seal(recording: str, key: DataKey | None, patients: Sequence[Patient]) -> bytes:

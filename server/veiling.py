@@ -60,6 +60,10 @@ class Veiling:
         for recording in self._recordings:
             self._keep(recording)
 
+    def concerns(self, recording: str) -> bool:
+        """Tell whether the consultation of a recording still lasts."""
+        return recording in self._recordings
+
     def end(self) -> None:
         """Say that nobody more will be chosen: the room ends."""
         for recording in self._recordings:

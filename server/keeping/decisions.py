@@ -83,7 +83,7 @@ def register(c: sqlite3.Connection, found: Iterable[tuple[str, str, int]]) -> No
 
 def choose_class(c: sqlite3.Connection, doer: Doer, now: int, recording: str, name: str) -> None:
     """Put a recording into a class."""
-    kept = _kept(c, recording)
+    kept = check_there(c, recording)
     _class(c, name)
     if name == BY_CONSENT and not may_use(c, recording, "teaching", now):
         raise Refused("no_consent", "A recording is kept for teaching only with consent to it.")
@@ -91,7 +91,8 @@ def choose_class(c: sqlite3.Connection, doer: Doer, now: int, recording: str, na
     append(c, doer, "class_chosen", now, recording, retention=name, before=kept["class"])
 
 
-def _kept(c: sqlite3.Connection, recording: str) -> sqlite3.Row:
+def check_there(c: sqlite3.Connection, recording: str) -> sqlite3.Row:
+    """Give how a recording is kept. Raise Refused where it is deleted or never was."""
     row: sqlite3.Row | None = c.execute("SELECT * FROM kept WHERE recording = ?", (recording,)).fetchone()
     if row is None:
         raise Refused("unknown_recording", f"There is no recording {recording!r}.")
@@ -105,7 +106,7 @@ def _kept(c: sqlite3.Connection, recording: str) -> sqlite3.Row:
 
 def hold(c: sqlite3.Connection, doer: Doer, now: int, recording: str, reason: str) -> int:
     """Lay a hold on a recording: nothing deletes it until it is lifted. An open request for deletion falls."""
-    _kept(c, recording)
+    check_there(c, recording)
     number = c.execute(
         "INSERT INTO hold (recording, reason, since, person, name) VALUES (?, ?, ?, ?, ?)",
         (recording, reason, now, doer.person, doer.name),
@@ -145,7 +146,7 @@ def record_consent(
     *, given: bool, until: int | None = None,
 ) -> None:  # fmt: skip
     """Write down that consent to a use was given or withdrawn, and where the paper form lies."""
-    _kept(c, recording)
+    check_there(c, recording)
     if until is not None and (not given or until <= now):
         raise Refused("bad_until", "Consent that is given ends later than now.")
     c.execute(
@@ -177,7 +178,7 @@ def _consent(c: sqlite3.Connection, recording: str, purpose: str) -> Consent | N
 
 def ask(c: sqlite3.Connection, doer: Doer, now: int, recording: str, reason: str, days: int) -> int:
     """Ask for a recording's deletion; another person agrees within so many days, or nothing happens."""
-    _kept(c, recording)
+    check_there(c, recording)
     expire(c, now)
     if held(c, recording):
         raise Refused("held", "A legal hold lies on this recording: nothing deletes it.")

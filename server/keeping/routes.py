@@ -41,6 +41,7 @@ _STATUS = {
     "unknown_class": 400,
     "bad_until": 400,
     "bad_request": 400,
+    "hides_nothing": 400,
     "same_person": 403,
 }
 
@@ -85,6 +86,9 @@ class Routes:
             return view.kept(c, claims.room, person, now), decisions.classes(c)
 
         kept, classes = await self._service.database.run(read)
+        unsure = await self._service.recorded_patients.not_all_known(kept)
+        for name, each in kept.items():
+            each["patients_known"] = name not in unsure
         shown = sorted(kept.values(), key=lambda each: each["started"], reverse=True)
         return {"now": now, "classes": classes, "recordings": shown}
 
@@ -116,7 +120,7 @@ class Routes:
 
     async def choose_class(self, request: web.Request) -> web.Response:
         """Put a recording into a class."""
-        claims, name = self._claims(request), _text(await _body(request), "class", 64)
+        claims, name = self._claims(request), _text(await body_of(request), "class", 64)
         return await self._decide(
             request, claims, lambda c, who, now, of: decisions.choose_class(c, who, now, of, name)
         )
@@ -124,7 +128,7 @@ class Routes:
     async def hold(self, request: web.Request) -> web.Response:
         """Lay a legal hold on a recording."""
         claims = self._claims(request)
-        reason = _text(await _body(request), "reason", REASON_CHARACTERS)
+        reason = _text(await body_of(request), "reason", REASON_CHARACTERS)
         return await self._decide(
             request, claims, lambda c, who, now, of: decisions.hold(c, who, now, of, reason)
         )
@@ -132,24 +136,24 @@ class Routes:
     async def lift(self, request: web.Request) -> web.Response:
         """Lift a hold."""
         claims, number = self._claims(request), _number(request)
-        reason = _text(await _body(request), "reason", REASON_CHARACTERS)
+        reason = _text(await body_of(request), "reason", REASON_CHARACTERS)
         return await self._decide(
             request, claims, lambda c, who, now, of: decisions.lift(c, who, now, of, number, reason)
         )
 
     async def consent(self, request: web.Request) -> web.Response:
         """Write down that consent was given or withdrawn."""
-        claims, body = self._claims(request), await _body(request)
+        claims, body = self._claims(request), await body_of(request)
         purpose, reference = _text(body, "purpose", 16), _text(body, "reference", 64)
         given, until = body.get("given"), body.get("until")
         if purpose not in PURPOSES or type(given) is not bool:
-            raise _refused(Refused("bad_request", f"Say of {', '.join(PURPOSES)} whether it was given."))
+            raise refused(Refused("bad_request", f"Say of {', '.join(PURPOSES)} whether it was given."))
         if not _REFERENCE.fullmatch(reference):
-            raise _refused(
+            raise refused(
                 Refused("bad_request", "Name the paper form by its number, never by the patient's name.")
             )
         if until is not None and (type(until) is not int or not 0 < until < 1 << 53):
-            raise _refused(Refused("bad_until", "The end of consent is a time in milliseconds."))
+            raise refused(Refused("bad_until", "The end of consent is a time in milliseconds."))
         answer = await self._decide(
             request,
             claims,
@@ -164,7 +168,7 @@ class Routes:
     async def ask(self, request: web.Request) -> web.Response:
         """Ask for a deletion."""
         claims = self._claims(request)
-        reason = _text(await _body(request), "reason", REASON_CHARACTERS)
+        reason = _text(await body_of(request), "reason", REASON_CHARACTERS)
         days = self._service.config.keeping.request_days
         return await self._decide(
             request, claims, lambda c, who, now, of: decisions.ask(c, who, now, of, reason, days)
@@ -173,9 +177,9 @@ class Routes:
     async def answer(self, request: web.Request) -> web.Response:
         """Agree to a deletion that another asked for, refuse it, or take one's own request back."""
         claims, number = self._claims(request), _number(request)
-        agrees = (await _body(request)).get("agree")
+        agrees = (await body_of(request)).get("agree")
         if type(agrees) is not bool:
-            raise _refused(Refused("bad_request", "Say whether you agree: true or false."))
+            raise refused(Refused("bad_request", "Say whether you agree: true or false."))
         answer = decisions.agree if agrees else decisions.refuse
         response = await self._decide(
             request, claims, lambda c, who, now, of: answer(c, who, now, of, number)
@@ -183,27 +187,32 @@ class Routes:
         self._keeper.look()
         return response
 
+    def check(self, connection: sqlite3.Connection, claims: Claims, recording: str) -> None:
+        """Raise Refused unless it is a recording of the token's room; others do not exist."""
+        row = connection.execute("SELECT room FROM kept WHERE recording = ?", (recording,)).fetchone()
+        if row is None or row["room"] != claims.room:
+            raise Refused("unknown_recording", "There is no such recording.")
+
     async def _decide(self, request: web.Request, claims: Claims, decision: Decision) -> web.Response:
         """Carry a decision out for the room's recording, and answer with how the recordings are kept now."""
         recording, doer, now = request.match_info["recording"], audit.doer_of(claims), self._keeper.now()
 
         def work(c: sqlite3.Connection) -> None:
-            row = c.execute("SELECT room FROM kept WHERE recording = ?", (recording,)).fetchone()
-            if row is None or row["room"] != claims.room:
-                raise Refused("unknown_recording", "There is no such recording.")
+            self.check(c, claims, recording)
             decision(c, doer, now, recording)
 
         try:
             await self._keeper.decide(work)
         except Refused as error:
-            raise _refused(error) from None
+            raise refused(error) from None
         return web.json_response(await self._view(claims), headers=PRIVATE)
 
 
 _SHOWN = ("number", "at", "deed", "name", "role", "recording", "about")
 
 
-def _refused(error: Refused) -> web.HTTPException:
+def refused(error: Refused) -> web.HTTPException:
+    """Make the answer for what is not decided so."""
     kinds: dict[int, type[web.HTTPException]] = {
         400: web.HTTPBadRequest,
         403: web.HTTPForbidden,
@@ -213,10 +222,11 @@ def _refused(error: Refused) -> web.HTTPException:
     return kinds[_STATUS.get(error.code, 409)](text=str(error), reason=error.code)
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """Read the JSON object that was sent. Raise 400."""
     body = await read_object(request, BODY_LIMIT)
     if body is None:
-        raise _refused(Refused("bad_request", "The body is a JSON object."))
+        raise refused(Refused("bad_request", "The body is a JSON object."))
     return body
 
 
@@ -224,14 +234,14 @@ def _text(body: dict[str, Any], field: str, limit: int) -> str:
     try:
         text = check_text(body.get(field), 1, limit).strip()
     except ValueError as error:
-        raise _refused(Refused("bad_request", f"The field {field} {error}.")) from None
+        raise refused(Refused("bad_request", f"The field {field} {error}.")) from None
     if not text:
-        raise _refused(Refused("bad_request", f"The field {field} is empty."))
+        raise refused(Refused("bad_request", f"The field {field} is empty."))
     return text
 
 
 def _number(request: web.Request) -> int:
     text = request.match_info["number"]
     if not text.isdecimal() or len(text) > 15:
-        raise _refused(Refused("no_request", "There is no such number."))
+        raise refused(Refused("no_request", "There is no such number."))
     return int(text)

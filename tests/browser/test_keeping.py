@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from server.config import CopiesConfig
+from signalling.patient import Identity, Patient
 from tests.browser.accessibility import grave_findings
 from tests.browser.chromium import browser, person
 from tests.helpers.kept import keep_recording
@@ -94,3 +96,64 @@ async def test_two_people_keep_and_delete(tmp_path: Path) -> None:
         await bo.get_by_test_id("keeping-back").click()
         await expect(bo.get_by_test_id(f"recording-{held}")).to_be_visible()
         await expect(bo.get_by_test_id(f"recording-{gone}")).to_have_count(0)
+
+
+async def test_whose_a_recording_is_is_completed_and_trainees_read_again(tmp_path: Path) -> None:
+    async with served(tmp_path) as killed:
+        recording = await asyncio.to_thread(keep_recording, tmp_path, "ward")
+        key = await asyncio.to_thread(killed.service.archive.library.key, recording)
+        anna = Patient(Identity("4711", "HIS", "Geheim^Anna", "19700101"), "p-1")
+        await killed.service.recorded_patients.keep(recording, key, (anna,))
+    # the next server does not know whether another was chosen before that one ended
+    async with served(tmp_path) as server, browser() as chromium:
+        items = [{"recording": recording, "title": "Heimlich, for comparison"}]
+        listed = {"title": "Frau Geheim", "note": "Watch the duct.", "items": items, "people": None}
+        bearer = server.bearer("expert")
+        set_one = await server.ask("POST", "/api/training/playlists", bearer, json.dumps(listed).encode())
+        assert set_one.status == 201, set_one.body
+        trainee = await person(chromium, server.link("trainee", "Jin", page="replay"), (1440, 900))
+        await trainee.get_by_test_id("training-open").click()
+        await expect(trainee.get_by_test_id("playlist-withheld")).to_be_visible()
+        await expect(trainee.get_by_test_id("playlist")).not_to_contain_text("Geheim")
+        await _picture(trainee, "playlist-withheld", 1440, 900)
+
+        chair = await person(chromium, server.link("chair", "Anna", page="replay"), (1180, 820))
+        await chair.get_by_test_id("keeping-open").click()
+        line = chair.get_by_test_id(f"kept-{recording}")
+        await expect(line.get_by_test_id("patients-unsure")).to_contain_text("not surely known")
+        await _picture(chair, "unsure", 1440, 900)
+        await _picture(chair, "unsure-tablet", 1024, 768)
+
+        # all by keys: who is known is read, who is missing is written
+        await line.get_by_test_id("patients").focus()
+        await chair.keyboard.press("Enter")
+        dialog = chair.get_by_test_id("patients-dialog")
+        await expect(dialog.get_by_test_id("known-patient")).to_contain_text("Geheim, Anna")
+        await dialog.get_by_test_id("patient-add").focus()
+        await chair.keyboard.press("Enter")
+        await expect(dialog.get_by_test_id("patient-name")).to_be_focused()
+        await chair.keyboard.type("Li")
+        # that these are all is said, and not taken for granted
+        await chair.keyboard.press("Enter")
+        await expect(dialog).to_be_visible()
+        await dialog.get_by_test_id("patients-all").press("Space")
+        await dialog.get_by_test_id("patient-name").press("Enter")
+        await expect(dialog.get_by_test_id("patients-failure")).to_contain_text("nothing could be hidden")
+        await dialog.get_by_test_id("patient-name").fill("Bert Heimlich")
+        await dialog.get_by_test_id("patient-born").fill("1971-02-02")
+        await _picture(chair, "patients", 1440, 900)
+        await _picture(chair, "patients-tablet", 1024, 768)
+        assert await grave_findings(chair) == []
+        await dialog.get_by_test_id("patient-name").press("Enter")
+        await expect(dialog).to_have_count(0)
+        await expect(line.get_by_test_id("patients-unsure")).to_have_count(0)
+        await expect(line.get_by_test_id("patients")).to_be_visible()
+        await _picture(chair, "known", 1440, 900)
+        await _picture(chair, "known-tablet", 1024, 768)
+        await chair.get_by_test_id("keeping-book").click()
+        await expect(chair.get_by_test_id("book")).to_contain_text("confirmed its patients")
+        await trainee.get_by_test_id("training-back").click()
+        await trainee.get_by_test_id("training-open").click()
+        await expect(trainee.get_by_test_id("playlist")).to_contain_text("Frau ▮▮▮")
+        await expect(trainee.get_by_test_id("playlist")).to_contain_text("▮▮▮, for comparison")
+        await _picture(trainee, "playlist", 1440, 900)

@@ -42,6 +42,17 @@ export interface DeletionRequest {
   remaining: string;
 }
 
+/** Of a recording's patient what is hidden; texts may be empty. */
+export interface RecordedPatient {
+  name: string;
+  patient_id: string;
+  /** YYYYMMDD. */
+  birth_date: string;
+  accession: string;
+}
+
+export type NewPatient = Omit<RecordedPatient, 'accession'>;
+
 export interface Kept {
   recording: string;
   started: number;
@@ -53,6 +64,8 @@ export interface Kept {
   consent: Record<Purpose, Consent | null>;
   request: DeletionRequest | null;
   copy: { whole: number | null; problem: string } | null;
+  /** Whose it is is surely known; else trainees read no words of others on it. */
+  patients_known: boolean;
 }
 
 export interface Keeping {
@@ -128,6 +141,15 @@ export class KeepingApi {
 
   answerDeletion(recording: string, request: number, agree: boolean): Promise<Keeping> {
     return this.#of(recording, 'POST', `deletion/${request}`, { agree });
+  }
+
+  patients(recording: string): Promise<{ patients: RecordedPatient[]; all_known: boolean }> {
+    return this.#ask('GET', `/recordings/${encodeURIComponent(recording)}/patients`);
+  }
+
+  /** Add patients, and confirm that with those who are known they are all. */
+  completePatients(recording: string, added: readonly NewPatient[]): Promise<Keeping> {
+    return this.#of(recording, 'POST', 'patients', { added });
   }
 
   #of(recording: string, method: string, path: string, body: object): Promise<Keeping> {
