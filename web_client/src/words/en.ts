@@ -364,6 +364,8 @@ export const en = {
   replay_gaps: 'Packets are missing in {count} places: no new picture is shown there.',
   replay_withheld: 'Some pictures were not for everybody: they are not shown to you',
   replay_waiting: 'The next pictures are being fetched',
+  replay_waiting_small: 'Coming',
+  replay_gap_now_small: 'Stands still',
   replay_other_moment: 'This picture is of {time}: that of {wished} is on its way',
   replay_other_moment_small: 'Picture of {time}',
   replay_first_comes: 'The picture is on its way',

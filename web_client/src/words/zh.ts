@@ -351,6 +351,8 @@ export const zh: Catalogue = {
   replay_gaps: '有 {count} 处数据包缺失，该处不显示新画面。',
   replay_withheld: '部分画面仅供特定人员观看，不向您显示',
   replay_waiting: '正在获取后续画面',
+  replay_waiting_small: '载入中',
+  replay_gap_now_small: '画面停滞',
   replay_other_moment: '此画面属于 {time}；{wished} 的画面正在载入',
   replay_other_moment_small: '{time} 的画面',
   replay_first_comes: '画面正在载入',
