@@ -17,6 +17,10 @@ from .still import Still
 #: The event of a recording with an operation's other words; within an event, the other words of its text.
 VEILED: Final = "veiled"
 
+#: Where people's words stand in an operation as JSON, and what has such words in it.
+_WORDS: Final = frozenset({"text", "title", "label", "name"})
+_WITH_WORDS: Final = frozenset({"mark", "file", "still"})
+
 #: Gives a text as it may be read, or as it was.
 Hide = Callable[[str], str]
 
@@ -50,11 +54,12 @@ def veiled_tail(tail: Tail, hide: Hide) -> Tail:
     return Tail(tail.after, tail.sequence, tuple([veiled_entry(entry, hide) for entry in tail.entries]))
 
 
-def veil_recording(description: dict[str, Any], *, hidden: bool) -> dict[str, Any]:
+def veil_recording(description: dict[str, Any], *, hidden: bool, hide: Hide = str) -> dict[str, Any]:
     """Give a recording's description as one role may read it.
 
     An event `veiled` bears the number of an operation and its other words, an event with a text has its other words
     beside it. Where they are to be `hidden` the newest of them take the place of what was written; nobody is told both.
+    `hide` hides in them who became known since.
     """
     words = {}
     events = []
@@ -67,9 +72,26 @@ def veil_recording(description: dict[str, Any], *, hidden: bool) -> dict[str, An
         else:
             events.append(event)
     given = {**description, "events": events}
-    if hidden and words:
+    if hidden:
+        given["events"] = [
+            event | {"text": hide(event["text"])} if isinstance(event.get("text"), str) else event
+            for event in events
+        ]
         given["operations"] = [
-            one | {"operation": words.get(one["sequence"]) or one["operation"]}
+            one | {"operation": _hidden(words.get(one["sequence"]) or one["operation"], hide)}
             for one in description["operations"]
         ]
     return given
+
+
+def _hidden(body: dict[str, Any], hide: Hide) -> dict[str, Any]:
+    """Hide what must not be read in an operation as it stands in a description: as `veiled` does."""
+    told = dict(body)
+    for name, value in body.items():
+        if name in _WORDS and isinstance(value, str):
+            told[name] = hide(value)
+        elif name in _WITH_WORDS and isinstance(value, dict):
+            told[name] = _hidden(value, hide)
+        elif name == "marks" and isinstance(value, list):
+            told[name] = [_hidden(mark, hide) if isinstance(mark, dict) else mark for mark in value]
+    return told

@@ -29,7 +29,7 @@ from signalling.tokens import Claims
 from .bearer import demand, permitted, person_of
 from .path_cookie import PathCookie
 from .service import Service
-from .veiling import is_veiled
+from .veiling import Reading, is_veiled
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,10 @@ class Recordings:
         # nobody is given a picture that was not for him
         description = without(description, withheld)
         # who may not see the patient reads what was written with him hidden, as he read it live
-        given = veil_recording(description, hidden=is_veiled(claims.role))
+        hidden = is_veiled(claims.role)
+        # and those who are known since, by whoever completed the recording's patients
+        hide = (await Reading(self._service, claims.room, claims.role).of(recording)).hide
+        given = await asyncio.to_thread(veil_recording, description, hidden=hidden, hide=hide)
         # nor the answers to questions that he has still to answer
         given = await self._service.training.withheld(claims, recording, given)
         return web.json_response(given, headers={"Cache-Control": "private, no-cache"})

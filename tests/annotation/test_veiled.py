@@ -79,3 +79,26 @@ def test_a_recording_is_read_by_each_in_its_words() -> None:
     ]
     assert whole["events"][0] == {"kind": "message", "text": "hello Anna"}
     assert hidden["seconds"] == 2.0
+
+
+def test_who_is_known_since_is_hidden_in_a_recording_besides() -> None:
+    written = [one.to_json() for one in WRITTEN]
+    description = {
+        "operations": [
+            {"sequence": number, "name": "Anna", "operation": one} for number, one in enumerate(written, 1)
+        ],
+        "events": [
+            {"kind": "veiled", "sequence": 4, "operation": Say("▮▮▮, lines of Anna").to_json()},
+            {"kind": "message", "text": "hello Anna"},
+            {"kind": "joined", "name": "Anna"},
+        ],
+    }
+    before = str(description)
+    read = veil_recording(description, hidden=True, hide=hide)
+    assert str(description) == before
+    told = [one["operation"] for one in read["operations"]]
+    expected = [veiled(one, hide).to_json() for one in WRITTEN]
+    assert told == [*expected[:3], Say("▮▮▮, lines of ▮▮▮").to_json(), *expected[4:]]
+    # who takes part is nobody's patient
+    assert read["events"] == [{"kind": "message", "text": "hello ▮▮▮"}, {"kind": "joined", "name": "Anna"}]
+    assert {one["name"] for one in read["operations"]} == {"Anna"}

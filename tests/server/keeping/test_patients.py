@@ -16,8 +16,10 @@ from server.keeping import audit
 from server.recorded_patients import PATIENTS_LIMIT
 from signalling.patient import Identity, Patient
 from signalling.permissions import Role
+from tests.helpers.journals import RECORDING
 from tests.helpers.kept import keep_recording
 from tests.helpers.served import Answered, Served, served
+from tests.helpers.taught import ROOM, lay_down
 
 ANNA = Patient(Identity("4711", "HIS", "Geheim^Anna", "19700101"), "p-1")
 BERT = {"name": "Bert Heimlich", "patient_id": "0815", "birth_date": "19710202", "accession": ""}
@@ -153,3 +155,27 @@ async def test_while_the_consultation_lasts_the_server_writes_it_down(tmp_path: 
         path = f"/api/keeping/recordings/{recording}/patients"
         answered = await ask(server, "chair", "POST", path, {"added": [BERT]})
         assert (answered.status, answered.json()["code"]) == (409, "consultation_open")
+
+
+async def test_who_is_added_is_hidden_in_what_was_written_during_the_consultation_too(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        lay_down(tmp_path)
+        await server.service.keeper.take_in()
+
+        async def said(role: Role) -> str:
+            path = f"/api/recordings/{RECORDING}"
+            described = (await server.ask("GET", path, server.bearer(role, room=ROOM))).json()
+            (text,) = [
+                one["operation"]["text"]
+                for one in described["operations"]
+                if one["operation"]["kind"] == "say"
+            ]
+            return str(text)
+
+        assert await said("trainee") == "Well seen."
+        path = f"/api/keeping/recordings/{RECORDING}/patients"
+        body = json.dumps({"added": [{"name": "Seen^Well"}]}).encode()
+        answered = await server.ask("POST", path, server.bearer("chair", room=ROOM), body)
+        assert answered.status == 200, answered.body
+        assert await said("trainee") == "▮▮▮."
+        assert await said("expert") == "Well seen."
