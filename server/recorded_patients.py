@@ -57,8 +57,14 @@ class TooManyPatients(Exception):
 class Known:
     """Who is known of a recording's patients; `is_all`: these are surely all."""
 
-    patients: tuple[Patient, ...]
-    is_all: bool
+    patients: tuple[Patient, ...] = ()
+    is_all: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What they are called, in each script: with spaces between the words, and without, as Chinese is written."""
+        names = [group for one in self.patients for group in one.identity.name.split("=") if group]
+        return tuple(name.replace("^", between) for name in names for between in (" ", ""))
 
 
 class RecordedPatients:
@@ -130,7 +136,7 @@ class RecordedPatients:
         )
         is_up_to_date = recording in self._up_to_date
         if row is None:
-            return Known((), False)
+            return Known()
         try:
             patients = await asyncio.to_thread(self._open, recording, row["patients"])
         except (
@@ -143,7 +149,7 @@ class RecordedPatients:
             TypeError,
         ) as error:
             log.error("whose recording it is cannot be read: %s", type(error).__name__)
-            return Known((), False)
+            return Known()
         return Known(patients, is_up_to_date or bool(row["is_final"]))
 
     async def forget(self, recording: str) -> str:

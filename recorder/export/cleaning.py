@@ -78,8 +78,11 @@ _LINES: Final = (Add, Edit, Delete, Undo, Redo, ClearOwn, ClearField, Tracked, C
 Hide = Callable[[str], str]
 
 
-def cleaned(description: dict[str, Any], *, texts: bool) -> dict[str, Any]:
-    """Give a description of the same recording that names nobody; `texts`: words stay as far as they can."""
+def cleaned(description: dict[str, Any], *, texts: bool, patients: Iterable[str] = ()) -> dict[str, Any]:
+    """Give a description of the same recording that names nobody; `texts`: words stay as far as they can.
+
+    `patients`: what those are called who are known by now; the journal hid those who were known then.
+    """
     withheld = restricted_in(description)
     readable = {
         **description,
@@ -90,7 +93,7 @@ def cleaned(description: dict[str, Any], *, texts: bool) -> dict[str, Any]:
     }
     shown = without(veil_recording(readable, hidden=True), withheld)
     people = [one for one in _objects(description, "participants") if isinstance(one.get("participant"), str)]
-    hide = hiding(str(one.get("name") or "") for one in people) if texts else None
+    hide = hiding([*(str(one.get("name") or "") for one in people), *patients]) if texts else None
     return {
         **{name: shown.get(name) for name in _KEPT},
         "recording": "",

@@ -2,10 +2,10 @@
 
 What it is to do comes as one JSON object on standard input, the recording's key with it: arguments can be seen by
 everybody. `{"recording":"<folder>","folder":"<folder>","kind":"camera","suite":"SM4-GCM-SM3","key":"<hex>",
-"memory_mb":4096,"cpu_seconds":36000,"images":{}}`; `suite` and `key` are null where the recording is not sealed,
-`images` says where DICOM files are, by their UIDs. The options stand sealed in the folder. Told are JSON lines on
-standard output: `{"progress":0.41}`, and last `{"files":[…]}`, or `{"error":"…","code":"disk_full"}` (`failing`)
-with exit status 1.
+"memory_mb":4096,"cpu_seconds":36000,"images":{},"patients":[]}`; `suite` and `key` are null where the recording is
+not sealed, `images` says where DICOM files are, by their UIDs, `patients` how those are called who are hidden. The
+options stand sealed in the folder. Told are JSON lines on standard output: `{"progress":0.41}`, and last
+`{"files":[…]}`, or `{"error":"…","code":"disk_full"}` (`failing`) with exit status 1.
 
 The process takes what the live rooms leave: nice 15, the idle class of the disk, bounded memory and CPU time. It dies
 with the server, by the kernel's doing, and what is whole of its files is there for the next one.
@@ -29,7 +29,8 @@ def main() -> int:
     try:
         asked, key = read_asked()
         images = {str(uid): Path(path) for uid, path in asked.get("images", {}).items()}
-        work = Work(Path(asked["recording"]), Path(asked["folder"]), key, Teller(), images)
+        patients = [str(name) for name in asked.get("patients", [])]
+        work = Work(Path(asked["recording"]), Path(asked["folder"]), key, Teller(), images, patients)
         kind = kind_of(asked["kind"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return fail_untold(error)

@@ -35,6 +35,8 @@ class Kind:
     sign_off: bool = False
     #: Whether it shows the DICOM images that were presented (`Work.images`).
     images: bool = False
+    #: Whether it hides the recording's patients (`Work.patients`).
+    patients: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -43,7 +45,7 @@ KINDS: dict[str, Kind] = {
     "composed": Kind("options:composed_options", "composed.film:run", images=True),
     "captions": Kind("options:captions_options", "captions:run"),
     "dicom": Kind("dicom_options:dicom_options", "dicom_video:run"),
-    "teaching": Kind("teaching_options:teaching_options", "teaching:run", sign_off=True),
+    "teaching": Kind("teaching_options:teaching_options", "teaching:run", sign_off=True, patients=True),
     "annotations": Kind("options:annotations_options", "recorded_annotations:run"),
 }
 

@@ -43,7 +43,7 @@ def run(work: Work, options: TeachingOptions) -> None:
             "Something in this recording was for some people only: its teaching copy is made without sound.",
             "sound_restricted",
         )
-    work.describe_as(cleaned(work.description, texts=options.texts))
+    work.describe_as(cleaned(work.description, texts=options.texts, patients=work.patients))
     film = _without_faces(work, options.film)
     if options.view == "camera":
         _one_camera(work, film)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,15 @@ class Work:
         key: DataKey | None,
         tell: Callable[[float], None] = lambda _: None,
         images: Mapping[str, Path] | None = None,
+        patients: Sequence[str] = (),
     ) -> None:
         self.recording = recording
         self.folder = folder
         self.key = key
         #: Files of the room's DICOM images that the recording shows, by their UIDs, as far as they are still there.
         self.images = images or {}
+        #: What the recording's patients are called, as far as the server knows them by now.
+        self.patients = patients
         self.files: list[JsonObject] = []
         self._tell = tell
         self._index: JournalIndex | None = None

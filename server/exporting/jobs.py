@@ -24,6 +24,7 @@ from recorder.parts import write_part
 from recorder.seal.suites import SealError
 from signalling.permissions import Role
 
+from ..recorded_patients import Known
 from . import dicom_films, rows, sign_off
 from .rows import Row
 from .worker import Errand, Outcome, Worker
@@ -250,8 +251,10 @@ class Exports:
             library = self._service.archive.library
             key = await asyncio.to_thread(library.key, row.recording)
             folder = await asyncio.to_thread(library.folder, row.recording)
-            images = await asyncio.to_thread(self._images, row) if kind_of(row.kind).images else {}
-            errand = Errand(row.kind, folder, self.root / row.export, key, self._config, images)
+            kind = kind_of(row.kind)
+            images = await asyncio.to_thread(self._images, row) if kind.images else {}
+            known = await self._service.recorded_patients.known(row.recording) if kind.patients else Known()
+            errand = Errand(row.kind, folder, self.root / row.export, key, self._config, images, known.names)
             outcome = await running.worker.run(errand, running.tell)
             await self._came_of(row, outcome)
         finally:

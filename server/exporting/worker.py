@@ -43,6 +43,8 @@ class Errand:
     limits: ExportsConfig
     #: The room's images that the recording shows, by their UIDs.
     images: dict[str, Path] = field(default_factory=dict, repr=False)
+    #: What the recording's patients are called.
+    patients: tuple[str, ...] = field(default=(), repr=False)
 
     def line(self) -> bytes:
         """Give what stands on its standard input."""
@@ -55,6 +57,7 @@ class Errand:
             "memory_mb": self.limits.memory_mb,
             "cpu_seconds": round(self.limits.cpu_hours * 3600),
             "images": {uid: str(path.absolute()) for uid, path in self.images.items()},
+            "patients": self.patients,
         }
         return json.dumps(fields).encode()
 

@@ -102,6 +102,14 @@ def test_words_stay_without_what_could_name_somebody() -> None:
     assert words == ["", "▮▮▮, see", f"{HIDDEN}, cut 5 mm here, {HIDDEN} {HIDDEN}"]
 
 
+def test_who_is_known_since_to_be_its_patient_is_hidden_too() -> None:
+    told = added("m-3", "text", "欧阳伟 and Schulz: 5 mm", [[0.5, 0.5]])
+    described = DESCRIPTION | {"operations": [operation(1, told)]}
+    hidden = cleaned(described, texts=True, patients=["Schulz Eva", "SchulzEva", "欧阳 伟", "欧阳伟"])
+    (one,) = hidden["operations"]
+    assert one["operation"]["mark"]["text"] == f"{HIDDEN} and {HIDDEN}: 5 mm"
+
+
 def test_what_was_for_some_only_is_for_no_learner() -> None:
     restrict = {"kind": "restrict", "at": 5.0, "producer": 9, "audience": {"roles": ["surgeon", "expert"]}}
     described = DESCRIPTION | {"events": [*DESCRIPTION["events"], restrict]}

@@ -17,6 +17,7 @@ from server.exporting.rows import Row
 from server.exporting.sign_off import is_given, may_see, read_looks
 from server.keeping import decisions
 from server.keeping.audit import Doer
+from signalling.patient import Identity, Patient
 from signalling.permissions import Role
 from tests.exporting.recordings import FIELD, consultation, drawn, mark
 from tests.exporting.test_exports import ROOM, archive, done, listed, post
@@ -29,7 +30,7 @@ LOOKED = {"looked_at": ["pictures", "sound", "texts"]}
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Served]:
-    text = mark("m-1", "text", 5, [[0.5, 0.5]], text="Keller, 12.03.1970: 5 mm")
+    text = mark("m-1", "text", 5, [[0.5, 0.5]], text="Keller, 12.03.1970: 5 mm, Schulz 欧阳伟")
     archive(tmp_path, consultation(tmp_path / "made", [drawn(1, 0.5, text)]))
     async with served(tmp_path) as server:
         yield server
@@ -64,6 +65,10 @@ async def test_from_consent_to_the_learners_and_away_again(running: Served) -> N
     refused = await post(running, "teaching", **options)
     assert (refused.status, "no consent" in refused.json()["message"]) == (403, True)
     await consent(running, given=True)
+    # whoever completed its patients after the consultation named these two: the journal never hid them
+    added = [Patient(Identity("", name=name), f"p-{name}") for name in ("Schulz^Eva", "Ouyang^Wei=欧阳^伟")]
+    key = running.service.archive.library.key(RECORDING)
+    await running.service.recorded_patients.keep(RECORDING, key, added, final=True)
     export = (await post(running, "teaching", **options)).json()["export"]
     waiting = await done(running, export, "needs_sign_off")
     assert sorted(file["name"] for file in waiting["files"]) == ["captions.vtt", "film.mp4"]
@@ -88,7 +93,7 @@ async def test_from_consent_to_the_learners_and_away_again(running: Served) -> N
     text = (await running.ask("GET", words, running.bearer("chair", ROOM))).body.decode()
     assert "Expert 1" in text
     assert "5 mm" in text
-    for told in ("Keller", "1970"):
+    for told in ("Keller", "1970", "Schulz", "欧阳"):
         assert told not in text
 
     # one look that is left out is none
