@@ -100,6 +100,9 @@ async def test_a_part_that_is_loaded_later_is_fetched_again(tmp_path: Path) -> N
         async with Losing(page, lambda name: name.startswith("KeepingArea-"), gone=True):
             await page.get_by_test_id("keeping-open").click()
             await expect(page.get_by_test_id("message-page-lost")).to_be_visible(timeout=PATIENCE)
+            # its style sheet, too, is given up and told: what is said stands there once
+            await expect(page.locator("#page-lost.told")).to_be_attached(timeout=PATIENCE)
+            await expect(page.get_by_role("alert")).to_have_count(1)
         await page.get_by_test_id("message-action").click()
         await expect(page.get_by_test_id("keeping-recordings")).to_be_visible(timeout=PATIENCE)
 

@@ -98,7 +98,8 @@ export const en = {
   capture_cancelled: 'The choice was cancelled.',
   capture_failed: 'The camera or microphone could not be opened. Try again, or join without.',
   try_again: 'Try again',
-  page_lost: 'Part of this page has not come: the network was interrupted, or is slow. Please load it again.',
+  page_lost: 'Part of this page has not come',
+  page_lost_text: 'The network was interrupted, or is slow. Please load it again.',
   page_load: 'Load again',
 
   // the connection

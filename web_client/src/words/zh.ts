@@ -95,7 +95,8 @@ export const zh: Catalogue = {
   capture_cancelled: '已取消选择。',
   capture_failed: '无法打开摄像头或麦克风。请重试，或不使用设备加入。',
   try_again: '重试',
-  page_lost: '网络中断或过慢，页面有一部分未能加载。请重新加载。',
+  page_lost: '页面有一部分未能加载',
+  page_lost_text: '网络中断或过慢，请重新加载。',
   page_load: '重新加载',
 
   connection_connecting: '正在连接',
