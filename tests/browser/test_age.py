@@ -29,19 +29,24 @@ _AGES = """(producer) => {
 }"""
 
 
-async def said_and_read(page: Page, producer: int) -> tuple[str, float, str, float]:
-    """Give what the page says of the age (ms), and the one that its barcode says."""
-    async with asyncio.timeout(PATIENCE / 1000):
-        while True:
-            source, said, text, shown = await page.evaluate(_AGES, producer)
-            if len(shown) > 5:
-                return (
-                    source,
-                    said,
-                    text,
-                    statistics.median((at - number) % TURN * 10 for at, number in shown),
-                )
-            await asyncio.sleep(0.2)
+async def agreed(page: Page, producer: int) -> tuple[str, str]:
+    """Give whence the page knows the age, and how it says it, as soon as that agrees with the barcode.
+
+    What is said is of the second before it was said: where a busy machine stood still meanwhile they are of two times.
+    """
+    said, read = -1.0, -1.0
+    try:
+        async with asyncio.timeout(PATIENCE / 1000):
+            while True:
+                source, said, text, shown = await page.evaluate(_AGES, producer)
+                if len(shown) > 5:
+                    read = statistics.median((at - number) % TURN * 10 for at, number in shown)
+                    # the barcode counts hundredths of a second
+                    if 0 < said < read + 100:
+                        return source, text
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise AssertionError(f"{said} ms are said, {read} ms are read") from None
 
 
 async def test_a_picture_is_at_least_as_old_as_since_it_came_and_never_less(tmp_path: Path) -> None:
@@ -62,9 +67,8 @@ async def test_a_picture_is_at_least_as_old_as_since_it_came_and_never_less(tmp_
         await expect(expert.get_by_test_id(f"age-{field}")).to_have_attribute(
             "data-source", "least", timeout=PATIENCE
         )
-        source, said, text, read = await said_and_read(expert, field)
-        # the barcode counts hundredths of a second, and what is said is a median of a second
-        assert (source, 0 < said < read + 100) == ("least", True), (said, read)
+        source, text = await agreed(expert, field)
+        assert source == "least"
         assert "sender’s clock not trusted" in text
         await picture(expert, "age-at-least")
         await expert.set_viewport_size({"width": TABLET[0], "height": TABLET[1]})
