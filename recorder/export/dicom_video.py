@@ -6,7 +6,6 @@ server, which took it from the room's chosen patient (`dicom_options.DicomContex
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
 
 from annotation.dicom.endoscopic import (
@@ -21,11 +20,8 @@ from annotation.dicom.endoscopic import (
 )
 from annotation.dicom.outgoing import OutgoingError, Stamp, Subject
 
-from ..journal import JournalError
-from ..seal.suites import SealError
-from ..segments.index import SegmentError
 from .cleaning import restricted_in
-from .composed.footage import Reel, indexed_reel, walked_reel
+from .composed.footage import Reel, with_reel
 from .dicom_options import DicomContext, DicomOptions, read_context
 from .film_words import say
 from .kinds import ExportError
@@ -53,15 +49,7 @@ def run(work: Work, options: DicomOptions) -> None:
     timeline = Timeline(work.description)
     for producer in restricted:
         timeline.cameras.pop(producer, None)
-    with ExitStack() as opened:
-        try:
-            reel = indexed_reel(work, opened)
-            if reel is not None:
-                _make(work, timeline, options, context, reel)
-                return
-        except (SegmentError, SealError, JournalError):
-            pass  # something is damaged: who goes through the journal passes over it; pieces that are whole stay
-        _make(work, timeline, options, context, walked_reel(work, timeline, opened, work.part(0.0, 0.05)))
+    with_reel(work, timeline, lambda reel: _make(work, timeline, options, context, reel))
 
 
 def _make(work: Work, timeline: Timeline, options: DicomOptions, context: DicomContext, reel: Reel) -> None:

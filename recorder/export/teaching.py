@@ -6,16 +6,12 @@ somebody drew; and, where words stay, a file with all of them (`captions.vtt`), 
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
 
-from ..journal import JournalError
-from ..seal.suites import SealError
-from ..segments.index import SegmentError
 from .captions import VTT, captions_of, vtt
 from .cleaning import cleaned, restricted_in
 from .composed import film as composed
-from .composed.footage import Reel, indexed_reel, walked_reel
+from .composed.footage import Reel, with_reel
 from .kinds import ExportError
 from .masks import masks_of_one
 from .muxing import drop_pieces, put_together
@@ -87,14 +83,7 @@ def _one_camera(work: Work, options: Options) -> None:
         facts = {"from": round(plan.begin, 6), "to": round(plan.end, 6), "seconds": plan.frames / plan.rate}
         work.add(NAME, "video/mp4", **facts, width=target.width, height=target.height)
 
-    with ExitStack() as opened:
-        try:
-            if (reel := indexed_reel(work, opened)) is not None:
-                make(reel)
-                return
-        except (SegmentError, SealError, JournalError):
-            pass  # something is damaged: who goes through the journal passes over it
-        make(walked_reel(work, timeline, opened, work.part(0.0, 0.05)))
+    with_reel(work, timeline, make)
 
 
 def _write_words(work: Work, options: Options) -> None:

@@ -151,11 +151,21 @@ def test_it_says_what_the_recording_does_not_have(
     assert (status, said[-1]["code"]) == (1, code)
 
 
-def test_it_says_when_damage_leaves_nothing(recording_copy: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("camera", {}),
+        ("composed", {"from": 0, "to": 1, "height": 360}),
+        ("teaching", {"view": "camera", "height": 360}),
+    ],
+)
+def test_it_says_when_damage_leaves_nothing(
+    recording_copy: Path, kind: str, options: dict[str, object]
+) -> None:
     journal = bytearray((recording_copy / JOURNAL).read_bytes())
     journal[2000::500] = bytes(byte ^ 0xFF for byte in journal[2000::500])
     (recording_copy / JOURNAL).write_bytes(journal)
-    status, said = worker(job(recording_copy, "camera", {}))
+    status, said = worker(job(recording_copy, kind, options))
     assert (status, said[-1]["code"]) == (1, "damaged")
 
 

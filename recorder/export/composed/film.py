@@ -5,7 +5,6 @@ The film is made in pieces (`muxing`), so an errand that was killed goes on at t
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -14,16 +13,13 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from ...journal import JournalError
-from ...seal.suites import SealError
-from ...segments.index import SegmentError
 from ..container import VIDEO_RATE
 from ..kinds import ExportError
 from ..muxing import Plan, drop_pieces, entry, piece_name, put_together
 from ..options import Options
 from ..shown import Timeline
 from ..work import Work
-from .footage import Reel, indexed_reel, walked_reel
+from .footage import Reel, with_reel
 from .images import Images
 from .ink import Pixels
 from .pictures import Pictures
@@ -44,16 +40,7 @@ _LOOKED_AT = 60
 def run(work: Work, options: Options) -> None:
     """Make the film. Raises ExportError where there is nothing to see."""
     timeline = Timeline(work.description)
-    with ExitStack() as opened:
-        try:
-            reel = indexed_reel(work, opened)
-            if reel is not None:
-                _make(work, timeline, options, reel)
-                return
-        except (SegmentError, SealError, JournalError):
-            # something is damaged: who goes through the journal passes over it; pieces that are whole stay
-            pass
-        _make(work, timeline, options, walked_reel(work, timeline, opened, work.part(0.0, 0.05)))
+    with_reel(work, timeline, lambda reel: _make(work, timeline, options, reel))
 
 
 def _make(work: Work, timeline: Timeline, options: Options, reel: Reel) -> None:

@@ -13,8 +13,12 @@ from typing import Protocol
 
 from media.plane import Codec
 
+from ...journal import JournalError
+from ...seal.suites import SealError
+from ...segments.index import SegmentError
 from ..frames import Frame, FrameReader
 from ..indexed import IndexedTrack, indexed_cameras
+from ..kinds import ExportError
 from ..placing import Placed, Read, Tracks, frames_from, since
 from ..shown import Camera, Timeline
 from ..work import Work
@@ -125,6 +129,26 @@ def indexed_reel(work: Work, opened: ExitStack) -> Reel | None:
         if camera.sound is not None:
             sounds.append(_Indexed(camera.sound, camera.offset, camera.offset))
     return Reel(pictures, sounds)
+
+
+def with_reel(work: Work, timeline: Timeline, make: Callable[[Reel], None]) -> None:
+    """Make something of a recording's tracks: by its indices, or by going through the whole journal.
+
+    The second way passes over what is damaged; what `make` had whole by then stays. Raises ExportError, JournalError,
+    SealError, OSError.
+    """
+    damaged = False
+    with ExitStack() as opened:
+        try:
+            if (reel := indexed_reel(work, opened)) is not None:
+                make(reel)
+                return
+        except (SegmentError, SealError, JournalError):
+            damaged = True
+        reel = walked_reel(work, timeline, opened, work.part(0.0, 0.05))
+        if damaged and timeline.cameras and not reel.pictures:
+            raise ExportError("What is damaged of the recording leaves no picture to export.", "damaged")
+        make(reel)
 
 
 def walked_reel(work: Work, timeline: Timeline, opened: ExitStack, tell: Callable[[float], None]) -> Reel:
