@@ -68,6 +68,14 @@ async def probe(page: Page, expression: str) -> Any:
     return await page.evaluate(f"(() => {{ const k = window.konsil; return {expression}; }})()")
 
 
+#: Where its players are: what a wait in vain is mostly about.
+_PLAYERS = """[...document.querySelectorAll('video')].map(video => ({
+    at: video.currentTime, seeking: video.seeking, ready: video.readyState, paused: video.paused,
+    buffered: [...Array(video.buffered.length).keys()].map(n => [video.buffered.start(n), video.buffered.end(n)]),
+    error: video.error?.message, frames: video.getVideoPlaybackQuality().totalVideoFrames,
+}))"""
+
+
 async def until(page: Page, condition: str) -> Any:
     """Wait until a condition over `window.konsil`, called k, holds; returns its value.
 
@@ -83,7 +91,7 @@ async def until(page: Page, condition: str) -> Any:
     try:
         return await asyncio.wait_for(page.evaluate(script), PATIENCE / 1000)
     except TimeoutError:
-        state = await page.evaluate("JSON.stringify(window.konsil ?? null)")
+        state = await page.evaluate(f"JSON.stringify([window.konsil ?? null, {_PLAYERS}])")
         raise AssertionError(f"in vain waited for: {condition}; the page says {state}") from None
 
 
