@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 from pathlib import Path
 
 import pytest
@@ -19,34 +18,26 @@ from tests.server.test_whip import encoding
 
 pytestmark = [pytest.mark.browser]
 
-#: What the page says, and the ages of the frames that it showed in the second before, read off their barcodes.
+#: What the page says; and of each frame that it showed in the three seconds before, until when, and its barcode.
+#: What is said is a median of a second, up to a quarter of one old.
 _AGES = """(producer) => {
     const said = document.querySelector(`[data-testid=age-${producer}]`);
     const now = performance.now();
-    const shown = window.seen.main.filter(note => note.number !== null && now - note.now < 1000);
+    const shown = window.seen.main.map(({number}, at, all) => [all[at + 1]?.now ?? now, number])
+        .filter(([left, number]) => number !== null && now - left < 3000);
     return [said.dataset.source, Number(said.dataset.milliseconds), said.textContent,
-        shown.map(note => [(performance.timeOrigin + note.now) / 10, note.number])];
+        shown.map(([left, number]) => [(performance.timeOrigin + left) / 10, number])];
 }"""
 
 
-async def agreed(page: Page, producer: int) -> tuple[str, str]:
-    """Give whence the page knows the age, and how it says it, as soon as that agrees with the barcode.
-
-    What is said is of the second before it was said: where a busy machine stood still meanwhile they are of two times.
-    """
-    said, read = -1.0, -1.0
-    try:
-        async with asyncio.timeout(PATIENCE / 1000):
-            while True:
-                source, said, text, shown = await page.evaluate(_AGES, producer)
-                if len(shown) > 5:
-                    read = statistics.median((at - number) % TURN * 10 for at, number in shown)
-                    # the barcode counts hundredths of a second
-                    if 0 < said < read + 100:
-                        return source, text
-                await asyncio.sleep(0.2)
-    except TimeoutError:
-        raise AssertionError(f"{said} ms are said, {read} ms are read") from None
+async def said_and_read(page: Page, producer: int) -> tuple[str, float, str, float]:
+    """Give what the page says of the age (ms), and how old any picture was on its glass, by their barcodes."""
+    async with asyncio.timeout(PATIENCE / 1000):
+        while True:
+            source, said, text, shown = await page.evaluate(_AGES, producer)
+            if len(shown) > 5:
+                return source, said, text, max((left - number) % TURN * 10 for left, number in shown)
+            await asyncio.sleep(0.2)
 
 
 async def test_a_picture_is_at_least_as_old_as_since_it_came_and_never_less(tmp_path: Path) -> None:
@@ -67,8 +58,9 @@ async def test_a_picture_is_at_least_as_old_as_since_it_came_and_never_less(tmp_
         await expect(expert.get_by_test_id(f"age-{field}")).to_have_attribute(
             "data-source", "least", timeout=PATIENCE
         )
-        source, text = await agreed(expert, field)
-        assert source == "least"
+        source, said, text, oldest = await said_and_read(expert, field)
+        # "at least": never more than the oldest was, where a busy machine stood still, too; barcodes count hundredths
+        assert (source, 0 < said < oldest + 20) == ("least", True), (said, oldest)
         assert "sender’s clock not trusted" in text
         await picture(expert, "age-at-least")
         await expert.set_viewport_size({"width": TABLET[0], "height": TABLET[1]})
