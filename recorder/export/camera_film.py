@@ -18,6 +18,7 @@ from ..library import MEDIA_TYPES
 from ..seal.suites import SealError
 from ..segments.index import SegmentError
 from .container import VIDEO_RATE, ContainerError, suffix_for, write_container
+from .failing import past_damage
 from .frames import TELL_EACH, Frame
 from .indexed_film import run_indexed
 from .kinds import ExportError
@@ -35,12 +36,8 @@ def run(work: Work, options: Options) -> None:
     except (SegmentError, SealError, JournalError):
         # something is damaged: who goes through the journal passes over it
         work.files.clear()
-        try:
+        with past_damage():
             _run_through(work, options)
-        except ExportError:
-            raise ExportError(
-                "What is damaged of the recording leaves nothing to export in this range.", "damaged"
-            ) from None
     else:
         _run_through(work, options)
 

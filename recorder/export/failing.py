@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..journal import JournalError
@@ -11,6 +13,8 @@ from ..seal.suites import NoKeyError, SealError
 from .kinds import ExportError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+#: What is not found where something is damaged may have been there.
+_MISSED = frozenset({"nothing_in_range", "no_such_camera", "no_picture"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +48,15 @@ def why(error: Exception, what: str = "export") -> Failure:
         return Failure(sentence, "disk_full") if error.errno in _FULL else Failure(sentence, "disk")
     # a hostile recording may lead a decoder astray: its text could quote what is in it
     return Failure(f"The {what} of the recording cannot be made ({type(error).__name__}).")
+
+
+@contextlib.contextmanager
+def past_damage() -> Iterator[None]:
+    """Say of what is not found here that the recording is damaged: what goes around the damage is done in it."""
+    try:
+        yield
+    except ExportError as error:
+        if error.code not in _MISSED:
+            raise
+        sentence = "What is damaged of the recording leaves nothing to export in this range."
+        raise ExportError(sentence, "damaged") from None

@@ -135,11 +135,7 @@ IN_VAIN: list[tuple[str, dict[str, Any], str]] = [
     ("clip", {"from": 500, "to": 510}, "nothing_in_range"),
     ("composed", {"from": 500, "to": 510}, "nothing_in_range"),
     ("teaching", {"view": "camera", "from": 500, "to": 510}, "no_picture"),
-    (
-        "teaching",
-        {"view": "camera", "masks": [{"producer": 9, "x": 0, "y": 0, "width": 1, "height": 1}]},
-        "masks_elsewhere",
-    ),
+    ("teaching", {"view": "camera", "masks": [ON_A_FACE]}, "masks_elsewhere"),
 ]
 
 

@@ -16,6 +16,7 @@ from media.plane import Codec
 from ...journal import JournalError
 from ...seal.suites import SealError
 from ...segments.index import SegmentError
+from ..failing import past_damage
 from ..frames import Frame, FrameReader
 from ..indexed import IndexedTrack, indexed_cameras
 from ..kinds import ExportError
@@ -145,9 +146,10 @@ def with_reel(work: Work, timeline: Timeline, make: Callable[[Reel], None]) -> N
                 return
         except (SegmentError, SealError, JournalError):
             damaged = True
+            opened.enter_context(past_damage())
         reel = walked_reel(work, timeline, opened, work.part(0.0, 0.05))
         if damaged and timeline.cameras and not reel.pictures:
-            raise ExportError("What is damaged of the recording leaves no picture to export.", "damaged")
+            raise ExportError("The recording has no picture.", "no_picture")
         make(reel)
 
 
