@@ -1,8 +1,8 @@
 """Writing to a disk beside live pictures: in small pieces, so that no thread waits behind a large one.
 
-A kernel built without preemption (Debian's and most clouds': PREEMPT_NONE or its like) leaves a core to another
-thread only between two system calls. While it copies a block of some MB into new pages, ten milliseconds, the plane's
-real-time thread waits if it is on that core: that is what a recording once added to the transit.
+A kernel that is not preempted (PREEMPT_NONE) leaves a core to another thread at few places but the end of a system
+call. While it copied a block of some MB into new pages, six to eleven milliseconds, the plane's real-time thread waited
+if it was on that core (docs/performance.md, "Recording, sealed").
 """
 
 from __future__ import annotations
