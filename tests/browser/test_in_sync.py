@@ -140,9 +140,13 @@ _LISTEN = """producers => {
         const frames = sync.frames[producer] = [];
         sync.beeps[producer] = [];
         const canvas = new OffscreenCanvas(8, 6).getContext('2d', { willReadFrequently: true });
-        const note = (now, { expectedDisplayTime, mediaTime }) => {
+        const note = (now, { expectedDisplayTime }) => {
             video.requestVideoFrameCallback(note);
-            canvas.drawImage(video, 0, 0, 8, 6);
+            // a page that is told late finds the next frame on the glass: the time is taken from what is looked at
+            const frame = new VideoFrame(video);
+            const mediaTime = frame.timestamp / 1e6;
+            canvas.drawImage(frame, 0, 0, 8, 6);
+            frame.close();
             const { data } = canvas.getImageData(0, 0, 8, 6);
             let sum = 0;
             for (let i = 1; i < data.length; i += 4) sum += data[i];
