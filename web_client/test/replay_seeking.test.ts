@@ -1,5 +1,5 @@
 /** The replay's own class with players that only pretend: what it has them do, and what it says of what they show. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Camera } from '../src/replay/description';
 import { Bench, camera, forgetRequests, pretendNoMore, pretendPlayers, PretendedSource, server } from './fakes/players';
 
@@ -72,6 +72,44 @@ describe('a seek', () => {
     bench.tick();
     expect(bench.main.jumps.length).toBe(2);
     expect(bench.main.jumps[1]).toBeCloseTo(58 - 0.5 / 60, 2);
+  });
+
+  it('that the browser never ends is begun once more, at the key frame and behind it', async () => {
+    const bench = await new Bench(camera(7)).open();
+    const { replay, main } = bench;
+    replay.seek(58.5);
+    bench.tick();
+    bench.tick(2900);
+    expect(main.jumps).toEqual([50.002]);
+    bench.tick(200);
+    expect(main.jumps).toEqual([50.002, 50.002]);
+    main.show(50);
+    bench.tick();
+    expect(main.jumps.at(-1)).toBe(58);
+    // eight seconds of pictures lie before this one
+    bench.tick();
+    bench.tick(10_900);
+    expect(main.jumps.length).toBe(3);
+    bench.tick(200);
+    expect(main.jumps.slice(3)).toEqual([58]);
+    main.show(58);
+    bench.tick();
+    expect([replay.moments, replay.rtpTimestamp]).toEqual([[null], 1000 + 58 * 90_000]);
+  });
+
+  it('of whose frame no page was told shows the marks of the frame that the player has', async () => {
+    const bench = await new Bench(camera(7)).open();
+    const { replay, main } = bench;
+    vi.stubGlobal('VideoFrame', class { timestamp = 51.96e6; close(): void {} });
+    replay.seek(52.5, true);
+    bench.tick();
+    main.seeking = false;
+    bench.tick();
+    bench.tick(490);
+    expect(replay.rtpTimestamp).toBe(1000);
+    bench.tick(20);
+    expect(replay.rtpTimestamp).toBe(1000 + 51.96 * 90_000);
+    expect(main.jumps).toEqual([52]);
   });
 
   it('that repeats a part goes straight to its beginning', async () => {

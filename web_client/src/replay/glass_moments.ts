@@ -50,6 +50,11 @@ export class GlassMoments {
     this.#previews[index] = mediaTime;
   }
 
+  /** The media time of the player's own picture, which may lie beneath a preview; null: it never had one. */
+  framed(index: number): number | null {
+    return this.#shown[index] ?? null;
+  }
+
   /** The media time of what is on a camera's glass; null: nothing was ever shown. */
   shown(index: number): number | null {
     return this.#previews[index] ?? this.#shown[index] ?? null;

@@ -12,6 +12,8 @@ const FINAL = new Set([400, 403, 404, 410, 500]);
 const REFUSALS = 10;
 /** A connection from before a computer slept never answers; a segment of 4K takes no longer, or could not be watched. */
 const PATIENCE_MS = 60_000;
+/** A player shows a picture when it has a little more than it. */
+const MORE_S = 0.3;
 /** How much later a smaller picture's segments may come than the large one's, seconds. */
 const BESIDE_S = 2;
 
@@ -71,6 +73,13 @@ export class MediaFeed {
   /** Where its decoder begins for the picture at a position; null: that is not known yet, or it has no picture. */
   keyTime(position: number): number | null {
     return this.#picture?.keyTime(position) ?? null;
+  }
+
+  /** Whether its player has all that it needs to show this position. */
+  holds(position: number): boolean {
+    const { buffered } = this.element;
+    const more = Math.min(position + MORE_S, this.camera.seconds - MORE_S);
+    return contains(buffered, position) && (more <= position || contains(buffered, more));
   }
 
   close(): void {
@@ -169,11 +178,7 @@ class BufferSink implements Sink {
 
   holds(moment: number): boolean {
     try {
-      const { buffered } = this.buffer;
-      for (let range = 0; range < buffered.length; range += 1) {
-        if (buffered.start(range) <= moment && moment < buffered.end(range)) return true;
-      }
-      return false;
+      return contains(this.buffer.buffered, moment);
     } catch {
       // a player that failed has no buffers any more, and says so elsewhere
       return true;
@@ -198,4 +203,11 @@ class BufferSink implements Sink {
       }
     });
   }
+}
+
+function contains(ranges: TimeRanges, moment: number): boolean {
+  for (let range = 0; range < ranges.length; range += 1) {
+    if (ranges.start(range) <= moment && moment < ranges.end(range)) return true;
+  }
+  return false;
 }

@@ -1,4 +1,5 @@
 /** One open recording as the components see it: its videos, the position that they follow, and what is shown. */
+import { Arrival, THERE_S } from '../replay/arrival';
 import { beginningOf, type Beginning } from '../replay/beginning';
 import { GlassMoments } from '../replay/glass_moments';
 import { KeyFirst } from '../replay/key_first';
@@ -20,8 +21,6 @@ const STEP_PATIENCE_MS = 120;
 const STEP_TRIES = 24;
 /** Of so many pictures beside the main one the preview is shown, too: each costs a piece and a decoder. */
 const PREVIEWS_BESIDE = 3;
-/** A player that stands nearer to where it was sent is there. */
-const THERE_S = 0.25;
 
 /** A step by one frame, until another frame is on the glass. */
 interface Step {
@@ -67,6 +66,7 @@ export class Replay {
   readonly #elements: (HTMLMediaElement | null)[];
   readonly #feeds: (MediaFeed | null)[];
   readonly #glass: GlassMoments;
+  readonly #arrivals: readonly Arrival[];
   readonly #keyFirst = new KeyFirst();
   /** Null: a microphone. */
   readonly #previews: readonly (PreviewGlass | null)[];
@@ -86,6 +86,7 @@ export class Replay {
     this.unplayable = this.cameras.map(() => false);
     this.waiting = this.cameras.map(() => false);
     this.#glass = new GlassMoments(this.cameras);
+    this.#arrivals = this.cameras.map(() => new Arrival());
     this.beginning = beginningOf(this.cameras);
     this.main = this.beginning.main;
     this.#playhead = new Playhead(description.seconds, this.cameras, this.main);
@@ -174,7 +175,7 @@ export class Replay {
       if (!element) return;
       const camera = this.cameras[index];
       const jump = this.#jump(index, element, command, now);
-      if (jump !== null && Math.abs(element.currentTime - jump) > 0.0005) element.currentTime = jump;
+      if (jump !== null && Math.abs(element.currentTime - jump) > 0.0005) this.#send(index, element, jump);
       const onTheWay = index === this.main && this.#keyFirst.pending;
       if (camera !== undefined) {
         const hurried = onTheWay || element.seeking || element.readyState < HTMLMediaElement.HAVE_CURRENT_DATA;
@@ -184,6 +185,7 @@ export class Replay {
       if (element.playbackRate !== command.rate) element.playbackRate = command.rate;
       if (command.play && !onTheWay && element.paused) void element.play().catch(() => undefined);
       if ((!command.play || onTheWay) && !element.paused) element.pause();
+      if (!held) this.#lookAfter(index, element, now);
     });
     this.#tickPreviews(commands, held, now);
     this.#sayMoments(commands, held, now);
@@ -207,6 +209,30 @@ export class Replay {
     const key = this.#exactly || this.#previews[index]?.on === true ? null : (this.#feeds[index]?.keyTime(command.seek) ?? null);
     this.#exactly = false;
     return this.#keyFirst.begin(command.seek, key, shown);
+  }
+
+  #send(index: number, element: HTMLMediaElement, to: number): void {
+    element.currentTime = to;
+    this.#arrivals[index]?.handleSent();
+  }
+
+  /** Where a player is to stand, seconds of the camera; null: it plays. */
+  #wanted(index: number): number | null {
+    const camera = this.cameras[index];
+    if (camera === undefined || this.#playhead.playing) return null;
+    return (index === this.main ? this.#keyFirst.via : undefined) ?? within(camera, this.#playhead.position);
+  }
+
+  /** A player that does not come to where it was sent is sent again, and one of whose frame nobody was told is asked for it. */
+  #lookAfter(index: number, element: HTMLMediaElement, now: number): void {
+    const { currentTime, seeking, readyState } = element;
+    const wanted = this.#wanted(index);
+    const [to, feed] = [seeking ? currentTime : (wanted ?? currentTime), this.#feeds[index]];
+    const behindKey = Math.max(0, to - (feed?.keyTime(to) ?? to));
+    const hasPicture = readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+    const todo = this.#arrivals[index]?.handleTick({ currentTime, seeking, hasPicture, wanted, hasData: feed?.holds(to) === true, behindKey }, now);
+    if (todo === 'send') element.currentTime = to;
+    if (todo === 'ask' && element instanceof HTMLVideoElement) this.#handleFrame(index, element, frameTime(element));
   }
 
   #tickPreviews(commands: readonly Command[], held: boolean, now: number): void {
@@ -359,7 +385,7 @@ export class Replay {
   setMain(index: number): void {
     // the one that was large goes to where it was on its way to
     const [wished, before] = [this.#keyFirst.stop(), this.#elements[this.main]];
-    if (wished !== null && before) before.currentTime = wished;
+    if (wished !== null && before) this.#send(this.main, before, wished);
     this.main = index;
     this.#playhead.setMain(index);
     this.#frameInterval = Infinity;
@@ -400,24 +426,40 @@ export class Replay {
 
   #watchFrames(index: number, video: HTMLVideoElement): () => void {
     let handle = 0;
-    let before: number | null = null;
     const handleFrame = (_now: number, { mediaTime }: VideoFrameCallbackMetadata): void => {
       handle = video.requestVideoFrameCallback(handleFrame);
-      this.#glass.handleFrame(index, mediaTime);
-      const preview = this.#previews[index];
-      const held = this.#previews[this.main]?.holds(performance.now()) === true;
-      preview?.show.handlePicture(mediaTime, { seeking: held || video.seeking, playing: this.playing });
-      this.#handlePreview(index);
-      // beneath a preview nobody sees it
-      if (index !== this.main || (preview?.show.shown ?? null) !== null) return;
-      const step = before === null || !this.playing ? 0 : mediaTime - before;
-      // frames are left out at high speed: the shortest step is the true one
-      if (step > 0.004 && step < 0.25) this.#frameInterval = Math.min(this.#frameInterval, step);
-      before = mediaTime;
-      this.#showFrame(index, mediaTime);
+      this.#arrivals[index]?.handleFrame(mediaTime, this.#wanted(index) ?? mediaTime);
+      this.#handleFrame(index, video, mediaTime);
     };
     handle = video.requestVideoFrameCallback(handleFrame);
     return () => video.cancelVideoFrameCallback(handle);
+  }
+
+  /** A frame is on the glass of a camera's player. */
+  #handleFrame(index: number, video: HTMLVideoElement, mediaTime: number): void {
+    const before = this.#glass.framed(index);
+    this.#glass.handleFrame(index, mediaTime);
+    const preview = this.#previews[index];
+    const held = this.#previews[this.main]?.holds(performance.now()) === true;
+    preview?.show.handlePicture(mediaTime, { seeking: held || video.seeking, playing: this.playing });
+    this.#handlePreview(index);
+    // beneath a preview nobody sees it
+    if (index !== this.main || (preview?.show.shown ?? null) !== null) return;
+    const step = before === null || !this.playing ? 0 : mediaTime - before;
+    // frames are left out at high speed: the shortest step is the true one
+    if (step > 0.004 && step < 0.25) this.#frameInterval = Math.min(this.#frameInterval, step);
+    this.#showFrame(index, mediaTime);
+  }
+}
+
+/** The time of the frame that a player shows: exactly, where the browser has WebCodecs. */
+function frameTime(video: HTMLVideoElement): number {
+  try {
+    const frame = new VideoFrame(video);
+    frame.close();
+    return frame.timestamp / 1e6;
+  } catch {
+    return video.currentTime;
   }
 }
 

@@ -46,6 +46,7 @@ export class PretendedVideo extends EventTarget {
   readyState = 4;
   playbackRate = 1;
   preservesPitch = false;
+  readonly buffered = { length: 1, start: (): number => 0, end: (): number => Infinity };
   readonly jumps: number[] = [];
   #at = 0;
   #callbacks: VideoFrameRequestCallback[] = [];

@@ -1,0 +1,68 @@
+/**
+ * Whether a player comes to where it was sent, and whether anybody was told of the picture that it shows there.
+ *
+ * A browser's seek may never end, or end and tell no page of its frame; whoever watches would see the picture from before for ever.
+ * So a player that has all the data and is not there is sent once more, and one that is there and of whose frame nobody was told
+ * is asked. No element in here.
+ */
+
+/** A player that stands nearer to where it was sent is there. */
+export const THERE_S = 0.25;
+/** Browsers tell of a frame within some tens of milliseconds after they are there. */
+const UNTOLD_MS = 500;
+/** In software a decoder does three or four seconds of 4K in one; from its key frame on it has so much to do. */
+const PATIENCE_MS = 3000;
+const PATIENCE_MS_PER_S = 1000;
+
+export interface PlayerLook {
+  seeking: boolean;
+  /** It has the picture of where it stands. */
+  hasPicture: boolean;
+  /** Seconds of the camera, as all times in here. */
+  currentTime: number;
+  /** Where it is to stand; null: it plays, or is on no way that is known. */
+  wanted: number | null;
+  /** Everything that its decoders need for it has come. */
+  hasData: boolean;
+  /** How much its decoder does before that picture: from a key frame on. */
+  behindKey: number;
+}
+
+export class Arrival {
+  #told = false;
+  #since: number | null = null;
+  #wasThere = false;
+  #tries = 0;
+
+  /** It is sent elsewhere. */
+  handleSent(): void {
+    this.#told = this.#wasThere = false;
+    this.#since = null;
+    this.#tries = 0;
+  }
+
+  /** The page was told of a frame. One from before the seek may come late. */
+  handleFrame(mediaTime: number, wanted: number): void {
+    if (Math.abs(mediaTime - wanted) <= THERE_S) this.#told = true;
+  }
+
+  /** What is to be done with it: `send` it there again, `ask` it what it shows, or nothing. `now` in ms. */
+  handleTick(look: PlayerLook, now: number): 'send' | 'ask' | null {
+    const isThere = !look.seeking && look.hasPicture && (look.wanted === null || Math.abs(look.currentTime - look.wanted) <= THERE_S);
+    if (isThere !== this.#wasThere || (!isThere && !look.hasData)) this.#since = null;
+    this.#wasThere = isThere;
+    if (!isThere && !look.hasData) return null;
+    this.#since ??= now;
+    const waited = now - this.#since;
+    if (isThere) {
+      if (this.#told || look.wanted === null || waited < UNTOLD_MS) return null;
+      this.#told = true;
+      return 'ask';
+    }
+    // longer each time: a slow machine that is sent back to the key frame again and again would never be there
+    if (waited < (PATIENCE_MS + PATIENCE_MS_PER_S * look.behindKey) * 2 ** this.#tries) return null;
+    this.#tries += 1;
+    this.#since = now;
+    return 'send';
+  }
+}
