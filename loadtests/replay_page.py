@@ -226,13 +226,17 @@ class ReplayPage:
         await self._prove(0)
         return Opening(told["first"], told["sharp"])
 
+    def place(self, number: int) -> float:
+        """Give the position of the middle of a picture, seconds of the recording."""
+        return self._offset + (number + 0.5) / self._made.wanted.fps
+
     async def seek(self, number: int) -> Seek:
         """Go to the middle of a picture, and wait until it is on the glass, sharp; its preview may come before.
 
         Raise WrongPicture where it is another.
         """
         wanted = self._made.wanted
-        position = self._offset + (number + 0.5) / wanted.fps
+        position = self.place(number)
         half = 0.5 / wanted.fps
         bears = [number % wanted.clip_frames, wanted.timestamp(number)]
         told = await self._within(

@@ -26,6 +26,22 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WANTED = Wanted(hours=0.01, bitrate=1_000_000, fps=30, key_frame_s=8)
 GROUP = WANTED.clip_frames
 
+#: A browser that loses the next seek (`loses`), or from now on tells no page of its frames (`tellsNobody`).
+_FORGETFUL = """
+    delete globalThis.VideoDecoder;
+    const time = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'currentTime');
+    const set = function (to) {
+        if (window.loses) window.loses = false;
+        else time.set.call(this, to);
+    };
+    Object.defineProperty(HTMLMediaElement.prototype, 'currentTime', { ...time, set });
+    const ask = HTMLVideoElement.prototype.requestVideoFrameCallback;
+    HTMLVideoElement.prototype.requestVideoFrameCallback = function (tell) {
+        return ask.call(this, (...frame) => window.tellsNobody || tell(...frame));
+    };
+"""
+_GO = "(bar, to) => { bar.value = to; bar.dispatchEvent(new Event('input', {bubbles: true})); }"
+
 
 def pictures(wanted: Wanted, _: Path) -> Sequence[Sequence[bytes]]:
     return [h264.packetise(frame.data, 1150) for frame in numbered(Codec.H264, GROUP, GROUP, height=480)]
@@ -61,3 +77,18 @@ async def test_a_seek_shows_the_key_frame_as_what_it_is_and_then_the_very_pictur
         await page.get_by_test_id("play").click()
         await until(page, f"k.playing && k.position > {231 / 30 + 0.5}")
         assert await shown.wrong_moments() == 0
+
+
+async def test_a_seek_that_the_browser_loses_or_tells_nobody_of_is_there_all_the_same(tmp_path: Path) -> None:
+    made = await asyncio.to_thread(ensure_recording, WANTED, folder=tmp_path, pictures=pictures)
+    async with served(made.archive) as server, browser() as chromium:
+        link = server.link("trainee", "Maria", room=ROOM, page="replay")
+        page = await person(chromium, link, before=_FORGETFUL)
+        shown = ReplayPage(page, made)
+        await shown.open()
+        for trouble, number in (("loses", 20), ("tellsNobody", 2 * GROUP + 220)):
+            await page.evaluate(f"window.{trouble} = true")
+            await page.get_by_test_id("seek").evaluate(_GO, shown.place(number))
+            # the page names the very frame, and marks and clock are that frame's
+            await until(page, f"k.rtpTimestamp === {WANTED.timestamp(number)}")
+        assert await page.evaluate("window.loses") is False
