@@ -49,17 +49,18 @@ describe('a player', () => {
   it('of whose frame nobody was told is asked once', () => {
     const arrival = new Arrival();
     arrival.handleSent();
-    // of the frame before the seek
-    arrival.handleFrame(3, 58);
     expect(watch(arrival, onTheWay, 0, 1000)).toEqual([]);
+    // of the frame before the seek
+    arrival.handleFrame(3);
     expect(watch(arrival, there, 1100, 10_000)).toEqual([[1600, 'ask']]);
   });
 
   it('of whose frame the page was told is not asked', () => {
     const arrival = new Arrival();
     arrival.handleSent();
+    expect(watch(arrival, onTheWay, 0, 0)).toEqual([]);
     // before the seek was said to have ended
-    arrival.handleFrame(57.98, 58);
+    arrival.handleFrame(57.98);
     expect(watch(arrival, there, 0, 10_000)).toEqual([]);
   });
 });

@@ -191,6 +191,8 @@ describe('Playhead', () => {
     const rateAt = (lead: number): number | undefined => playhead.handleTick([{ currentTime: 5, ready: true }, { currentTime: 5 + lead, ready: true }], 0)[1]?.rate;
     rateAt(0);
     expect([0.01, 0.02, 0.01, 0.006, 0.004, 0.01, -0.017, -0.004].map(rateAt)).toEqual([1, 0.95, 0.95, 0.95, 1, 1, 1.05, 1]);
+    // what began late is not heard late for eight seconds
+    expect([0.3, 0.09, -0.4, -0.09, -0.004].map(rateAt)).toEqual([0.75, 0.95, 1.25, 1.05, 1]);
   });
 
   it('lets nobody run ahead while the large camera has nothing to play', () => {

@@ -29,6 +29,7 @@ export interface PlayerLook {
 }
 
 export class Arrival {
+  #wanted: number | null = null;
   #told = false;
   #since: number | null = null;
   #wasThere = false;
@@ -42,12 +43,13 @@ export class Arrival {
   }
 
   /** The page was told of a frame. One from before the seek may come late. */
-  handleFrame(mediaTime: number, wanted: number): void {
-    if (Math.abs(mediaTime - wanted) <= THERE_S) this.#told = true;
+  handleFrame(mediaTime: number): void {
+    if (this.#wanted === null || Math.abs(mediaTime - this.#wanted) <= THERE_S) this.#told = true;
   }
 
   /** What is to be done with it: `send` it there again, `ask` it what it shows, or nothing. `now` in ms. */
   handleTick(look: PlayerLook, now: number): 'send' | 'ask' | null {
+    this.#wanted = look.wanted;
     const isThere = !look.seeking && look.hasPicture && (look.wanted === null || Math.abs(look.currentTime - look.wanted) <= THERE_S);
     if (isThere !== this.#wasThere || (!isThere && !look.hasData)) this.#since = null;
     this.#wasThere = isThere;

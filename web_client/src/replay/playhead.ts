@@ -14,8 +14,10 @@ const TOGETHER_S = 0.005;
 /** Paused, a jump costs more than a frame is worth. */
 const TOLERANCE_S = 0.04;
 const JUMP_S = 0.5;
-/** What is not heard. */
+/** What is not heard; and what is, for a second: a voice that is long beside its picture is worse. */
 const CORRECTION = 0.05;
+const HASTE = 0.25;
+const FAR_S = 0.1;
 /** A camera's first and last frame stand so long before and after it: tracks of one moment differ by less. */
 const EDGE_S = 0.25;
 /** A page that is not seen is called once a second or so; a computer that slept for the night has not watched it. */
@@ -120,7 +122,8 @@ export class Playhead {
     if (Math.abs(ahead) > APART_S * Math.max(1, this.speed)) this.#steered.add(index);
     else if (Math.abs(ahead) <= TOGETHER_S * Math.max(1, this.speed)) this.#steered.delete(index);
     if (!this.playing || !this.#steered.has(index)) return command;
-    return { ...command, rate: this.speed * (ahead > 0 ? 1 - CORRECTION : 1 + CORRECTION) };
+    const correction = Math.abs(ahead) > FAR_S * Math.max(1, this.speed) ? HASTE : CORRECTION;
+    return { ...command, rate: this.speed * (ahead > 0 ? 1 - correction : 1 + correction) };
   }
 }
 

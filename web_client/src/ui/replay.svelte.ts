@@ -1,18 +1,18 @@
 /** One open recording as the components see it: its videos, the position that they follow, and what is shown. */
-import { Arrival, THERE_S } from '../replay/arrival';
+import { THERE_S } from '../replay/arrival';
 import { beginningOf, type Beginning } from '../replay/beginning';
 import { GlassMoments } from '../replay/glass_moments';
 import { KeyFirst } from '../replay/key_first';
 import type { Camera, Description } from '../replay/description';
-import { Playhead, SPEEDS, type Command, type VideoReport } from '../replay/playhead';
+import { Playhead, SPEEDS, type Command } from '../replay/playhead';
 import { Repeat } from '../replay/study_repeat';
 import { ShownAuthors } from '../replay/study_shown';
 import { Timeline, rtpTimestampAt } from '../replay/timeline';
-import { MediaFeed } from './media_feed';
 import { PreviewGlass } from './preview_glass';
 import type { ParticipantId, Point } from '../signalling/protocol';
 import type { Drawing, OverlaySource } from './overlay_source';
 import { ReplayOverlay } from './replay_overlay';
+import { ReplayPlayer } from './replay_player';
 
 /** Until frames have been seen to follow each other: no camera here has more than 60 a second. */
 const SHORTEST_FRAME_S = 1 / 60;
@@ -63,10 +63,8 @@ export class Replay {
   readonly #playhead: Playhead;
   readonly #repeat = new Repeat();
   readonly #shownAuthors: ShownAuthors;
-  readonly #elements: (HTMLMediaElement | null)[];
-  readonly #feeds: (MediaFeed | null)[];
+  readonly #players: readonly ReplayPlayer[];
   readonly #glass: GlassMoments;
-  readonly #arrivals: readonly Arrival[];
   readonly #keyFirst = new KeyFirst();
   /** Null: a microphone. */
   readonly #previews: readonly (PreviewGlass | null)[];
@@ -81,12 +79,10 @@ export class Replay {
 
   constructor(readonly description: Description) {
     this.cameras = description.cameras;
-    this.#elements = this.cameras.map(() => null);
-    this.#feeds = this.cameras.map(() => null);
+    this.#players = this.cameras.map((camera, index) => this.#player(camera, index));
     this.unplayable = this.cameras.map(() => false);
     this.waiting = this.cameras.map(() => false);
     this.#glass = new GlassMoments(this.cameras);
-    this.#arrivals = this.cameras.map(() => new Arrival());
     this.beginning = beginningOf(this.cameras);
     this.main = this.beginning.main;
     this.#playhead = new Playhead(description.seconds, this.cameras, this.main);
@@ -109,29 +105,19 @@ export class Replay {
     return camera === undefined || !this.visible[this.main] ? null : rtpTimestampAt(camera, this.#mediaTime);
   }
 
+  #player(camera: Camera, index: number): ReplayPlayer {
+    const put = (values: readonly boolean[], value: boolean): boolean[] => values.map((was, at) => (at === index ? value : was));
+    return new ReplayPlayer(this.description.recording, camera, {
+      onfailed: () => (this.unplayable = put(this.unplayable, true)),
+      onwaiting: (waiting) => (this.waiting = put(this.waiting, waiting)),
+      onframe: (mediaTime) => this.#handleFrame(index, mediaTime),
+    });
+  }
+
   attach(index: number, element: HTMLMediaElement): () => void {
-    const camera = this.cameras[index];
-    if (camera === undefined) return () => undefined;
-    this.#elements[index] = element;
-    const fail = (): void => {
-      this.unplayable = this.unplayable.map((was, at) => was || at === index);
-    };
-    const wait = (waiting: boolean): void => {
-      this.waiting = this.waiting.map((was, at) => (at === index ? waiting : was));
-    };
-    const feed = new MediaFeed(element, this.description.recording, camera, { onwaiting: wait, onfailed: fail }, index !== this.main);
-    this.#feeds[index] = feed;
-    element.addEventListener('error', fail);
-    element.preservesPitch = true;
-    const stopWatching = element instanceof HTMLVideoElement ? this.#watchFrames(index, element) : () => undefined;
+    const detach = this.#players[index]?.attach(element, index !== this.main);
     this.#playhead.seek(this.#playhead.position);
-    return () => {
-      stopWatching();
-      element.removeEventListener('error', fail);
-      feed.close();
-      this.#feeds[index] = null;
-      this.#elements[index] = null;
-    };
+    return () => detach?.();
   }
 
   /** The canvas that lies over a camera's video. */
@@ -152,11 +138,7 @@ export class Replay {
   tick(now: number): void {
     const playhead = this.#playhead;
     this.#continueStep(now);
-    const reports = this.#elements.map((element): VideoReport => ({
-      currentTime: element?.currentTime ?? 0,
-      // a browser may call what has ended one that has nothing more to play
-      ready: element !== null && (element.ended || element.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) && !element.seeking,
-    }));
+    const reports = this.#players.map(({ report }) => report);
     const main = reports[this.main];
     // it is at its key frame, and not where it leads to
     if (main !== undefined && this.#keyFirst.pending) main.ready = false;
@@ -171,21 +153,14 @@ export class Replay {
       this.#exactly = true;
     }
     commands.forEach((command, index) => {
-      const element = this.#elements[index];
-      if (!element) return;
-      const camera = this.cameras[index];
-      const jump = this.#jump(index, element, command, now);
-      if (jump !== null && Math.abs(element.currentTime - jump) > 0.0005) this.#send(index, element, jump);
-      const onTheWay = index === this.main && this.#keyFirst.pending;
-      if (camera !== undefined) {
-        const hurried = onTheWay || element.seeking || element.readyState < HTMLMediaElement.HAVE_CURRENT_DATA;
-        const look = { speed: this.speed, hurried, beside: index !== this.main, via: onTheWay ? this.#keyFirst.via : undefined, held };
-        this.#feeds[index]?.handlePosition(within(camera, playhead.position), look);
-      }
-      if (element.playbackRate !== command.rate) element.playbackRate = command.rate;
-      if (command.play && !onTheWay && element.paused) void element.play().catch(() => undefined);
-      if ((!command.play || onTheWay) && !element.paused) element.pause();
-      if (!held) this.#lookAfter(index, element, now);
+      const [player, camera] = [this.#players[index], this.cameras[index]];
+      if (player === undefined || camera === undefined || !player.attached) return;
+      const jump = this.#jump(index, player, command, now);
+      if (jump !== null) player.send(jump);
+      const position = within(camera, playhead.position);
+      const via = index === this.main ? this.#keyFirst.via : undefined;
+      player.handleCommand(command, position, { speed: this.speed, beside: index !== this.main, via, held });
+      if (!held) player.lookAfter(playhead.playing ? null : (via ?? position), now);
     });
     this.#tickPreviews(commands, held, now);
     this.#sayMoments(commands, held, now);
@@ -202,37 +177,13 @@ export class Replay {
   }
 
   /** Where a camera's player jumps to now, or null: the large one by way of its key frame where the picture is far behind it. */
-  #jump(index: number, element: HTMLMediaElement, command: Command, now: number): number | null {
+  #jump(index: number, player: ReplayPlayer, command: Command, now: number): number | null {
     if (index !== this.main) return command.seek;
     const shown = this.#glass.shown(index);
-    if (command.seek === null) return this.#keyFirst.handleTick(!element.seeking && element.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA, shown, now);
-    const key = this.#exactly || this.#previews[index]?.on === true ? null : (this.#feeds[index]?.keyTime(command.seek) ?? null);
+    if (command.seek === null) return this.#keyFirst.handleTick(player.settled, shown, now);
+    const key = this.#exactly || this.#previews[index]?.on === true ? null : player.keyTime(command.seek);
     this.#exactly = false;
     return this.#keyFirst.begin(command.seek, key, shown);
-  }
-
-  #send(index: number, element: HTMLMediaElement, to: number): void {
-    element.currentTime = to;
-    this.#arrivals[index]?.handleSent();
-  }
-
-  /** Where a player is to stand, seconds of the camera; null: it plays. */
-  #wanted(index: number): number | null {
-    const camera = this.cameras[index];
-    if (camera === undefined || this.#playhead.playing) return null;
-    return (index === this.main ? this.#keyFirst.via : undefined) ?? within(camera, this.#playhead.position);
-  }
-
-  /** A player that does not come to where it was sent is sent again, and one of whose frame nobody was told is asked for it. */
-  #lookAfter(index: number, element: HTMLMediaElement, now: number): void {
-    const { currentTime, seeking, readyState } = element;
-    const wanted = this.#wanted(index);
-    const [to, feed] = [seeking ? currentTime : (wanted ?? currentTime), this.#feeds[index]];
-    const behindKey = Math.max(0, to - (feed?.keyTime(to) ?? to));
-    const hasPicture = readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
-    const todo = this.#arrivals[index]?.handleTick({ currentTime, seeking, hasPicture, wanted, hasData: feed?.holds(to) === true, behindKey }, now);
-    if (todo === 'send') element.currentTime = to;
-    if (todo === 'ask' && element instanceof HTMLVideoElement) this.#handleFrame(index, element, frameTime(element));
   }
 
   #tickPreviews(commands: readonly Command[], held: boolean, now: number): void {
@@ -243,10 +194,10 @@ export class Replay {
       for (const index of others.slice(0, PREVIEWS_BESIDE)) this.#wishPreview(index, now);
     }
     const said = this.#previews.map((preview, index) => {
-      const element = this.#elements[index];
-      if (preview === null || !element) return false;
-      const isThere = playheadIsAt(this.cameras[index], this.#playhead.position, element.currentTime);
-      preview.show.handleTick(!held && !element.seeking && element.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && isThere, now);
+      const player = this.#players[index];
+      if (preview === null || player === undefined || !player.attached) return false;
+      const isThere = playheadIsAt(this.cameras[index], this.#playhead.position, player.currentTime);
+      preview.show.handleTick(!held && player.settled && isThere, now);
       return preview.show.isSaid(now);
     });
     if (said.join() !== this.previewSaid.join()) this.previewSaid = said;
@@ -296,12 +247,12 @@ export class Replay {
     const changed = this.#glass.handleTick(
       this.#playhead.position,
       commands.map(({ visible }, index) => {
-        const element = this.#elements[index];
-        if (!element || !visible || this.cameras[index]?.source === 'microphone') return null;
+        const player = this.#players[index];
+        if (player === undefined || !player.attached || !visible || this.cameras[index]?.source === 'microphone') return null;
         return {
-          currentTime: element.currentTime,
+          currentTime: player.currentTime,
           previewed: this.#isPreviewed(index),
-          coming: held || element.seeking || (index === this.main && this.#keyFirst.pending) || (this.#glass.shown(index) === null && element.readyState < HTMLMediaElement.HAVE_CURRENT_DATA),
+          coming: held || player.seeking || (index === this.main && this.#keyFirst.pending) || (this.#glass.shown(index) === null && !player.hasPicture),
         };
       }),
       now,
@@ -360,10 +311,10 @@ export class Replay {
 
   /** The frame stands longer than was thought: go half a frame farther. */
   #continueStep(now: number): void {
-    const [step, camera, element] = [this.#step, this.cameras[this.main], this.#elements[this.main]];
-    if (step === null || camera === undefined || !element) return;
+    const [step, camera, player] = [this.#step, this.cameras[this.main], this.#players[this.main]];
+    if (step === null || camera === undefined || player?.attached !== true) return;
     if (this.#mediaTime !== step.from || this.#playhead.playing || step.tries >= STEP_TRIES) this.#step = null;
-    else if (!element.seeking && now - step.triedAt >= STEP_PATIENCE_MS) {
+    else if (!player.seeking && now - step.triedAt >= STEP_PATIENCE_MS) {
       step.target += (step.direction * this.#interval) / 2;
       step.triedAt = now;
       step.tries += 1;
@@ -384,8 +335,8 @@ export class Replay {
 
   setMain(index: number): void {
     // the one that was large goes to where it was on its way to
-    const [wished, before] = [this.#keyFirst.stop(), this.#elements[this.main]];
-    if (wished !== null && before) this.#send(this.main, before, wished);
+    const wished = this.#keyFirst.stop();
+    if (wished !== null) this.#players[this.main]?.send(wished);
     this.main = index;
     this.#playhead.setMain(index);
     this.#frameInterval = Infinity;
@@ -424,24 +375,13 @@ export class Replay {
     return result;
   }
 
-  #watchFrames(index: number, video: HTMLVideoElement): () => void {
-    let handle = 0;
-    const handleFrame = (_now: number, { mediaTime }: VideoFrameCallbackMetadata): void => {
-      handle = video.requestVideoFrameCallback(handleFrame);
-      this.#arrivals[index]?.handleFrame(mediaTime, this.#wanted(index) ?? mediaTime);
-      this.#handleFrame(index, video, mediaTime);
-    };
-    handle = video.requestVideoFrameCallback(handleFrame);
-    return () => video.cancelVideoFrameCallback(handle);
-  }
-
   /** A frame is on the glass of a camera's player. */
-  #handleFrame(index: number, video: HTMLVideoElement, mediaTime: number): void {
+  #handleFrame(index: number, mediaTime: number): void {
     const before = this.#glass.framed(index);
     this.#glass.handleFrame(index, mediaTime);
     const preview = this.#previews[index];
     const held = this.#previews[this.main]?.holds(performance.now()) === true;
-    preview?.show.handlePicture(mediaTime, { seeking: held || video.seeking, playing: this.playing });
+    preview?.show.handlePicture(mediaTime, { seeking: held || this.#players[index]?.seeking === true, playing: this.playing });
     this.#handlePreview(index);
     // beneath a preview nobody sees it
     if (index !== this.main || (preview?.show.shown ?? null) !== null) return;
@@ -449,17 +389,6 @@ export class Replay {
     // frames are left out at high speed: the shortest step is the true one
     if (step > 0.004 && step < 0.25) this.#frameInterval = Math.min(this.#frameInterval, step);
     this.#showFrame(index, mediaTime);
-  }
-}
-
-/** The time of the frame that a player shows: exactly, where the browser has WebCodecs. */
-function frameTime(video: HTMLVideoElement): number {
-  try {
-    const frame = new VideoFrame(video);
-    frame.close();
-    return frame.timestamp / 1e6;
-  } catch {
-    return video.currentTime;
   }
 }
 
