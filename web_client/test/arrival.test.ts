@@ -63,4 +63,12 @@ describe('a player', () => {
     arrival.handleFrame(57.98);
     expect(watch(arrival, there, 0, 10_000)).toEqual([]);
   });
+
+  it('that is paused is asked which frame it came to', () => {
+    const arrival = new Arrival();
+    const playing: PlayerLook = { ...there, wanted: null };
+    expect(watch(arrival, playing, 0, 2000)).toEqual([]);
+    arrival.handleFrame(57.93);
+    expect(watch(arrival, there, 2100, 10_000)).toEqual([[2600, 'ask']]);
+  });
 });

@@ -49,6 +49,8 @@ export class Arrival {
 
   /** What is to be done with it: `send` it there again, `ask` it what it shows, or nothing. `now` in ms. */
   handleTick(look: PlayerLook, now: number): 'send' | 'ask' | null {
+    // a player that is paused shows one more frame now and then, and tells nobody
+    if (this.#wanted === null && look.wanted !== null) this.#told = this.#wasThere = false;
     this.#wanted = look.wanted;
     const isThere = !look.seeking && look.hasPicture && (look.wanted === null || Math.abs(look.currentTime - look.wanted) <= THERE_S);
     if (isThere !== this.#wasThere || (!isThere && !look.hasData)) this.#since = null;
