@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Arrival, type PlayerLook } from '../src/replay/arrival';
 
-const there: PlayerLook = { seeking: false, hasPicture: true, currentTime: 58, wanted: 58, hasData: true, behindKey: 0 };
+const there: PlayerLook = { seeking: false, hasPicture: true, currentTime: 58, wanted: 58, behindKey: () => 0 };
 const onTheWay: PlayerLook = { ...there, seeking: true, hasPicture: false };
 
 /** Look every 100 ms, and give when it was to do something. */
@@ -27,13 +27,13 @@ describe('a player', () => {
   it('has the time that its decoder needs from the key frame on', () => {
     const arrival = new Arrival();
     arrival.handleSent();
-    expect(watch(arrival, { ...onTheWay, behindKey: 8 }, 0, 12_000)).toEqual([[11_000, 'send']]);
+    expect(watch(arrival, { ...onTheWay, behindKey: () => 8 }, 0, 12_000)).toEqual([[11_000, 'send']]);
   });
 
   it('is not hurried while its data are still to come', () => {
     const arrival = new Arrival();
     arrival.handleSent();
-    expect(watch(arrival, { ...onTheWay, hasData: false }, 0, 60_000)).toEqual([]);
+    expect(watch(arrival, { ...onTheWay, behindKey: () => null }, 0, 60_000)).toEqual([]);
     expect(watch(arrival, onTheWay, 60_100, 64_000)).toEqual([[63_100, 'send']]);
   });
 

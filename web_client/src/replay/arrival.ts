@@ -22,10 +22,8 @@ export interface PlayerLook {
   currentTime: number;
   /** Where it is to stand; null: it plays, or is on no way that is known. */
   wanted: number | null;
-  /** Everything that its decoders need for it has come. */
-  hasData: boolean;
-  /** How much its decoder does before that picture: from a key frame on. */
-  behindKey: number;
+  /** How far behind a key frame that place is, which is what its decoder has to do; null: not all of it has come. */
+  behindKey: () => number | null;
 }
 
 export class Arrival {
@@ -53,18 +51,19 @@ export class Arrival {
     if (this.#wanted === null && look.wanted !== null) this.#told = this.#wasThere = false;
     this.#wanted = look.wanted;
     const isThere = !look.seeking && look.hasPicture && (look.wanted === null || Math.abs(look.currentTime - look.wanted) <= THERE_S);
-    if (isThere !== this.#wasThere || (!isThere && !look.hasData)) this.#since = null;
+    if (isThere !== this.#wasThere) this.#since = null;
     this.#wasThere = isThere;
-    if (!isThere && !look.hasData) return null;
-    this.#since ??= now;
-    const waited = now - this.#since;
     if (isThere) {
-      if (this.#told || look.wanted === null || waited < UNTOLD_MS) return null;
+      this.#since ??= now;
+      if (this.#told || look.wanted === null || now - this.#since < UNTOLD_MS) return null;
       this.#told = true;
       return 'ask';
     }
+    const behindKey = look.behindKey();
+    this.#since = behindKey === null ? null : (this.#since ?? now);
     // longer each time: a slow machine that is sent back to the key frame again and again would never be there
-    if (waited < (PATIENCE_MS + PATIENCE_MS_PER_S * look.behindKey) * 2 ** this.#tries) return null;
+    const patience = (PATIENCE_MS + PATIENCE_MS_PER_S * (behindKey ?? 0)) * 2 ** this.#tries;
+    if (this.#since === null || now - this.#since < patience) return null;
     this.#tries += 1;
     this.#since = now;
     return 'send';

@@ -96,8 +96,8 @@ export class ReplayPlayer {
     if (element === null) return;
     const { currentTime, seeking, hasPicture } = this;
     const to = seeking ? currentTime : (wanted ?? currentTime);
-    const behindKey = Math.max(0, to - (this.keyTime(to) ?? to));
-    const todo = this.#arrival.handleTick({ currentTime, seeking, hasPicture, wanted, hasData: this.#feed?.holds(to) === true, behindKey }, now);
+    const behindKey = (): number | null => (this.#feed?.holds(to) === true ? Math.max(0, to - (this.keyTime(to) ?? to)) : null);
+    const todo = this.#arrival.handleTick({ currentTime, seeking, hasPicture, wanted, behindKey }, now);
     if (todo === 'send') element.currentTime = to;
     if (todo === 'ask' && element instanceof HTMLVideoElement) this.events.onframe(frameTime(element));
   }
