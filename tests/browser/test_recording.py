@@ -107,7 +107,7 @@ async def test_the_mark_appears_at_its_frame(tmp_path: Path) -> None:
         # it opens with the first picture that there is: sound may begin before it
         begins = max(0.0, field["offset"] + field["picture_at"])
         # by the frame that is on the glass then, which may have come a little before
-        await until(trainee, f"Math.abs(k.position - {begins}) < 0.1")
+        await until(trainee, f"k.position > {begins} - 0.1 && k.position < {begins} + 0.05")
         await expect(trainee.get_by_test_id(f"video-{producer}")).to_be_visible(timeout=PATIENCE)
         await expect(trainee.get_by_test_id(f"blank-{producer}")).to_have_count(0)
         await picture(trainee, "replay-opens")

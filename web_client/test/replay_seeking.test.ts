@@ -1,5 +1,5 @@
 /** The replay's own class with players that only pretend: what it has them do, and what it says of what they show. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Camera } from '../src/replay/description';
 import { Bench, camera, forgetRequests, pretendNoMore, pretendPlayers, PretendedSource, server } from './fakes/players';
 
@@ -100,6 +100,7 @@ describe('a seek', () => {
   it('of whose frame no page was told shows the marks of the frame that the player has', async () => {
     const bench = await new Bench(camera(7)).open();
     const { replay, main } = bench;
+    onTestFinished(() => void vi.stubGlobal('VideoFrame', undefined));
     vi.stubGlobal('VideoFrame', class { timestamp = 51.96e6; close(): void {} });
     replay.seek(52.5, true);
     bench.tick();

@@ -47,7 +47,7 @@ export class Arrival {
 
   /** What is to be done with it: `send` it there again, `ask` it what it shows, or nothing. `now` in ms. */
   handleTick(look: PlayerLook, now: number): 'send' | 'ask' | null {
-    // a player that is paused shows one more frame now and then, and tells nobody
+    // while it played the last word may have been of the frame before the one that it stopped at
     if (this.#wanted === null && look.wanted !== null) this.#told = this.#wasThere = false;
     this.#wanted = look.wanted;
     const isThere = !look.seeking && look.hasPicture && (look.wanted === null || Math.abs(look.currentTime - look.wanted) <= THERE_S);

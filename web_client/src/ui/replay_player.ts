@@ -118,8 +118,9 @@ export class ReplayPlayer {
 function frameTime(video: HTMLVideoElement): number {
   try {
     const frame = new VideoFrame(video);
+    const { timestamp } = frame;
     frame.close();
-    return frame.timestamp / 1e6;
+    return timestamp / 1e6;
   } catch {
     return video.currentTime;
   }
